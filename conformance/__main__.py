@@ -1,0 +1,6 @@
+"""Entry point of `python -m conformance`; everything else lives in `conformance.cli`."""
+
+from conformance.cli import main
+
+if __name__ == "__main__":
+    main()

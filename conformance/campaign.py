@@ -1,0 +1,223 @@
+"""One run from beginning to end: folder, local platform, runners, results, outputs.
+
+pytest's plugin and the command line both stand on it. Must not print nor know pytest.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from conformance import __version__
+from conformance.case import Case, Kind
+from conformance.contract import Requirement
+from conformance.errors import UsageError
+from conformance.evidence.store import Store
+from conformance.judging import Judge
+from conformance.known import KnownFailure, apply_known
+from conformance.ledger import close_ledger, open_ledger
+from conformance.loading import suggestion
+from conformance.mock.platform import LocalPlatform
+from conformance.redaction import Redactor
+from conformance.reporting.html import write_report
+from conformance.reporting.junit import junit_text
+from conformance.results import NOT_SELECTED, CaseResult, Run, results_document
+from conformance.runner import Runner
+from conformance.session import Session
+from conformance.target import ServiceTarget, Target
+from conformance.transport import make_transport
+from conformance.verdict import Verdict
+
+DEFAULT_SEED = 1
+LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
+RESULTS, JUNIT = "results.json", "junit.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases to run; an empty tuple selects all."""
+
+    kinds: tuple[Kind, ...] = ()
+    requirements: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+
+    def takes(self, case: Case) -> bool:
+        """Tell whether a case is selected."""
+        return (
+            (not self.kinds or case.kind in self.kinds)
+            and (not self.requirements or bool(set(self.requirements) & {*case.requirements, *case.only}))
+            and (not self.cases or case.id in self.cases)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run: against which target, which services and cases, how thoroughly."""
+
+    target: Target
+    services: tuple[ServiceTarget, ...]
+    selection: Selection
+    seed: int
+    examples: int
+    known: tuple[KnownFailure, ...] = ()
+
+    @property
+    def cases(self) -> Iterator[Case]:
+        """Yield all cases of the plan's services, selected or not."""
+        for service in self.services:
+            yield from service.spec.cases.values()
+
+    @property
+    def requirements(self) -> Iterator[Requirement]:
+        """Yield all requirements of the plan's services."""
+        for service in self.services:
+            yield from service.spec.contract.requirements.values()
+
+
+def make_plan(  # noqa: PLR0913 - the options of a run
+    target: Target,
+    services: tuple[ServiceTarget, ...],
+    selection: Selection,
+    *,
+    seed: int | None = None,
+    examples: int | None = None,
+    known: tuple[KnownFailure, ...] = (),
+) -> Plan:
+    """Return a plan with defaults filled in.
+
+    Raises UsageError where the selection names what does not exist, or selects nothing.
+    """
+    default = LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
+    seed = DEFAULT_SEED if seed is None else seed
+    plan = Plan(target, services, selection, seed, default if examples is None else examples, known)
+    cases = {case.id: case for case in plan.cases}
+    requirements = {requirement.id: requirement for requirement in plan.requirements}
+    problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
+    problems += [
+        f"there is no requirement {name!r}{suggestion(name, requirements)}"
+        for name in selection.requirements
+        if name not in requirements
+    ]
+    if not problems and not any(selection.takes(case) for case in cases.values()):
+        problems.append("no case fits the selection" + _why_untested(selection, requirements))
+    if problems:
+        raise UsageError(problems)
+    return plan
+
+
+def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
+    reasons = [requirements[name].untested for name in selection.requirements if requirements[name].untested]
+    return f": {reasons[0]}" if reasons else ""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A run under way; `addresses` says where each service stands once the platform is up.
+
+    `results` collects what became of the cases, by id, in the order in which they ended.
+    """
+
+    plan: Plan
+    folder: Path
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    interrupted: bool = False
+    results: dict[str, CaseResult] = field(default_factory=dict)
+    _runners: dict[str, Runner] = field(default_factory=dict)
+    _resources: ExitStack = field(default_factory=ExitStack)
+
+    def start_platform(self) -> None:
+        """Start the local platform for the services that have no address of their own."""
+        embedded = tuple(service for service in self.plan.services if service.address is None)
+        addresses = {service.service: service.address for service in self.plan.services if service.address is not None}
+        if embedded:
+            platform = self._resources.enter_context(LocalPlatform(tuple(service.spec for service in embedded)))
+            for service in embedded:
+                settings = platform.settings(service.service)
+                addresses[service.service] = settings[service.spec.contract.address_key]
+        self.addresses = addresses
+
+    def runner(self, service: str) -> Runner:
+        """Return the runner of a service, made at its first use."""
+        if service not in self._runners:
+            self._runners[service] = self._make_runner(service)
+        return self._runners[service]
+
+    def close(self) -> None:
+        """Close connections and files and stop the local platform."""
+        self._resources.close()
+        self._runners.clear()
+
+    def finish(self) -> Mapping[str, Any]:
+        """Write the run's outputs and return the results document."""
+        run = Run(
+            id=self.folder.name,
+            harness=__version__,
+            seed=self.plan.seed,
+            target=self.plan.target.name,
+            environment=self.plan.target.environment,
+            services=tuple(service.service for service in self.plan.services),
+            versions={service.service: service.spec.contract.version for service in self.plan.services},
+            started=self.started,
+            finished=datetime.now(UTC),
+            interrupted=self.interrupted,
+        )
+        results = apply_known(self.in_order(), self.plan.known, run.finished.date())
+        document = results_document(run, results, self.plan.requirements)
+        write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
+        write_atomically(self.folder / JUNIT, junit_text(document))
+        write_report(self.folder)
+        close_ledger(self.folder)
+        return document
+
+    def in_order(self) -> list[CaseResult]:
+        """Return a result for every case of the plan, in the order of the specs."""
+        return [self.results.get(case.id) or self._not_run(case) for case in self.plan.cases]
+
+    def _not_run(self, case: Case) -> CaseResult:
+        selected = self.plan.selection.takes(case) and self.interrupted
+        return CaseResult(case, Verdict.NOT_RUN, "interrupted before it" if selected else NOT_SELECTED)
+
+    def _make_runner(self, name: str) -> Runner:
+        target = self.plan.target
+        service = next(service for service in self.plan.services if service.service == name)
+        transport = make_transport(target.limits.timeout, target.ca_file)
+        store = self._resources.enter_context(Store(self.folder, Redactor()))
+        self._resources.callback(transport.close)
+        ledger = open_ledger(target.limits, self.folder)
+        session = Session(target, service, self.addresses[name], transport, store, ledger, self.prefix)
+        return Runner(session, Judge(service.spec.contract), self.plan.seed, self.plan.examples)
+
+
+def make_folder(parent: Path, now: datetime) -> Path:
+    """Make and return a new private run folder, named by the time and a few random letters.
+
+    Raises UsageError where the parent cannot be written.
+    """
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = parent / f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise UsageError(f"{parent}: no run folder can be made here: {error.strerror}") from error
+    return folder
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a private text file so that it appears complete or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    draft.replace(path)
+
+
+def run_folders(parent: Path) -> Iterable[Path]:
+    """Return the run folders below a folder, oldest first."""
+    return sorted(path.parent for path in parent.glob(f"*/{RESULTS}"))

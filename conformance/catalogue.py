@@ -1,0 +1,195 @@
+"""What the harness knows, as rows for `list` and texts for `explain`: services, cases, requirements, errata, runs.
+
+Must not print.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from conformance.campaign import RESULTS, run_folders
+from conformance.case import Case
+from conformance.contract import Erratum, Requirement
+from conformance.errors import UsageError
+from conformance.loading import Spec, load_spec, service_ids, suggestion
+
+Row = dict[str, str]
+
+
+def all_specs() -> tuple[Spec, ...]:
+    """Return the newest spec of every service."""
+    return tuple(load_spec(service) for service in service_ids())
+
+
+def rows(topic: str, folder: Path) -> list[Row]:
+    """Return the rows of a topic; `folder` is where runs are looked for."""
+    topics = {
+        "services": _services,
+        "cases": _cases,
+        "requirements": _requirements,
+        "errata": _errata,
+    }
+    return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
+
+
+TOPICS = ("services", "cases", "requirements", "errata", "runs")
+
+
+def verifying(spec: Spec) -> dict[str, list[str]]:
+    """Return, for each requirement, the ids of the cases that verify it."""
+    found: dict[str, list[str]] = {name: [] for name in spec.contract.requirements}
+    for case in spec.cases.values():
+        for requirement in dict.fromkeys((*case.requirements, *case.only, *_judged(spec, case))):
+            found[requirement].append(case.id)
+    return found
+
+
+def explain(name: str) -> str:
+    """Return all that is known of a case, a requirement, an erratum or a service, by its id.
+
+    Raises UsageError where there is no such id.
+    """
+    texts: dict[str, str] = {}
+    for spec in all_specs():
+        texts[spec.contract.service] = _explain_service(spec)
+        texts |= {erratum.id: _explain_erratum(spec, erratum) for erratum in spec.contract.errata.values()}
+        found = verifying(spec)
+        texts |= {row.id: _explain_requirement(row, found[row.id]) for row in spec.contract.requirements.values()}
+        for case in spec.cases.values():
+            texts[case.id] = "\n".join(filter(None, [texts.get(case.id, ""), _explain_case(spec, case)]))
+    if name not in texts:
+        raise UsageError(f"nothing is known by the id {name!r}{suggestion(name, tuple(texts))}")
+    return texts[name]
+
+
+def _judged(spec: Spec, case: Case) -> Iterator[str]:
+    """Yield the requirements of an answer's members that a case without restriction judges."""
+    judges = any(clause.judge for clause in case.expectation.clauses)
+    if not judges or case.only:
+        return
+    operation = spec.contract.operations[case.request.operation]
+    for name in operation.schemas.values():
+        text = json.dumps(spec.contract.schemas[name])
+        yield from (requirement for requirement in spec.contract.requirements if f'"{requirement}"' in text)
+        yield from (rule.requirement for rule in spec.contract.rules if rule.schema == name)
+
+
+def _services(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        contract = spec.contract
+        yield {
+            "id": contract.service,
+            "title": contract.title,
+            "version": contract.version,
+            "protocol": contract.protocol,
+            "cases": str(len(spec.cases)),
+            "requirements": str(len(contract.requirements)),
+            "environments": ", ".join(contract.environments),
+        }
+
+
+def _cases(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for case in spec.cases.values():
+            yield {
+                "id": case.id,
+                "kind": case.kind.value,
+                "intrusive": "yes" if case.intrusive else "no",
+                "title": case.title,
+                "origin": case.origin,
+                "requirements": ", ".join(case.requirements),
+            }
+
+
+def _requirements(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        found = verifying(spec)
+        for requirement in spec.contract.requirements.values():
+            yield {
+                "id": requirement.id,
+                "level": requirement.level.value,
+                "binds": requirement.iut.value,
+                "statement": requirement.statement,
+                "cases": str(len(found[requirement.id])),
+                "untested": "" if found[requirement.id] else requirement.untested,
+            }
+
+
+def _errata(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for erratum in spec.contract.errata.values():
+            yield {
+                "id": erratum.id,
+                "printed": erratum.printed,
+                "reading": erratum.reading,
+                "accepted": "; ".join(erratum.accepted),
+                "reason": erratum.reason,
+            }
+
+
+def _runs(folder: Path) -> Iterator[Row]:
+    for run in run_folders(folder):
+        document = json.loads((run / RESULTS).read_text(encoding="utf-8"))
+        yield {
+            "id": document["run"]["id"],
+            "started": document["run"]["started"],
+            "target": document["run"]["target"]["name"],
+            "services": ", ".join(document["run"]["services"]),
+            "pass": str(document["summary"]["pass"]),
+            "fail": str(document["summary"]["fail"]),
+            "exit_code": str(document["run"]["exit_code"]),
+            "report": str(run / "report.html"),
+        }
+
+
+def _explain_service(spec: Spec) -> str:
+    contract = spec.contract
+    lines = [f"service {contract.service}: {contract.title}, cookbook {contract.source.document} {contract.version}"]
+    lines += [f"  {environment}: {address}" for environment, address in contract.environments.items()]
+    lines += [f"  {operation.id}: {operation.method} {operation.path}" for operation in contract.operations.values()]
+    lines.append(f"  {len(spec.cases)} cases, {len(contract.requirements)} requirements, {len(contract.errata)} errata")
+    return "\n".join(lines)
+
+
+def _explain_requirement(requirement: Requirement, cases: Sequence[str]) -> str:
+    source = requirement.source
+    lines = [
+        f"requirement {requirement.id}",
+        f"  {requirement.level} for the {requirement.iut} (printed: {requirement.printed})",
+        f"  {requirement.statement}",
+        f"  source: {source.document} {source.version}, section {source.section}",
+    ]
+    lines += [f"  verified by {case}" for case in cases] or [f"  not verified: {requirement.untested}"]
+    return "\n".join(lines)
+
+
+def _explain_erratum(spec: Spec, erratum: Erratum) -> str:
+    accepted = "; ".join(erratum.accepted) or "nothing else"
+    return (
+        f"erratum {erratum.id}\n"
+        f"  source: {spec.contract.source.document} {spec.contract.version}, section {erratum.section}\n"
+        f"  printed: {erratum.printed}\n  reading taken: {erratum.reading}\n  also accepted: {accepted}\n"
+        f"  because: {erratum.reason}"
+    )
+
+
+def _explain_case(spec: Spec, case: Case) -> str:
+    operation = spec.contract.operations[case.request.operation]
+    lines = [
+        f"case {case.id}",
+        f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
+        f"  sends {case.request.method or operation.method} {operation.path}{case.request.path}"
+        + (f", drawn by {case.generate}" if case.generate else ""),
+    ]
+    if case.request.headers:
+        lines.append(f"  with {dict(case.request.headers)}")
+    lines += [f"  verifies {requirement}" for requirement in case.requirements]
+    lines.append(f"  expects ({case.expectation.name}), tried in this order; anything else is a violation:")
+    for clause in case.expectation.clauses:
+        condition = "".join(
+            [f" with {clause.matches}" if clause.matches else "", " where not claimed" if clause.unclaimed else ""]
+        )
+        judged = ", the body is judged" if clause.judge else ""
+        note = f": {clause.note}" if clause.note else ""
+        lines.append(f"    {', '.join(clause.statuses)}{condition} -> {clause.effect}{judged}{note}")
+    return "\n".join(lines)

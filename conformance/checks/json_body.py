@@ -1,0 +1,113 @@
+"""Reads a body as JSON (RFC 8259) strictly, and says what is wrong or odd about it.
+
+Must not know which document is expected.
+"""
+
+import codecs
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from conformance.checks.problem import Problem
+
+_LONGEST_NUMBER = 300
+_LARGEST = 1e308
+_UTF16_OR_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MEDIA_TYPES = frozenset({"application/json", "text/json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A body read as JSON: the document, or why it is none; `oddities` are tolerable.
+
+    `unreadable` is set where the body may be JSON but exceeds what the harness can take in.
+    """
+
+    document: Any = None
+    problem: Problem | None = None
+    unreadable: str = ""
+    oddities: tuple[Problem, ...] = ()
+
+
+class _NotJsonError(ValueError):
+    """A word that Python's parser takes although RFC 8259 does not know it."""
+
+
+def parse(body: bytes) -> Parsed:
+    """Return the document that `body` holds, or the problem that makes it not JSON.
+
+    Odd but read all the same: a byte order mark, members that occur twice (RFC 8259, section 4),
+    numbers beyond what others can hold (section 6).
+    """
+    oddities: list[Problem] = []
+    if body.startswith(codecs.BOM_UTF8):
+        body = body[len(codecs.BOM_UTF8) :]
+        oddities.append(_odd("the JSON text starts with a byte order mark"))
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return Parsed(problem=_not_utf8(body, error))
+    try:
+        document = json.loads(
+            text,
+            parse_constant=_refuse_constant,
+            parse_int=lambda digits: _number(digits, oddities),
+            parse_float=lambda digits: _number(digits, oddities),
+            object_pairs_hook=lambda pairs: _object(pairs, oddities),
+        )
+    except RecursionError:
+        return Parsed(unreadable="the JSON text is nested too deeply to be read")
+    except ValueError as error:
+        return Parsed(problem=_malformed(text, error))
+    return Parsed(document=document, oddities=tuple(oddities))
+
+
+def media_type_problem(content_type: str | None) -> Problem | None:
+    """Return what is wrong with a Content-Type where JSON is expected; a missing one is odd (RFC 9110, 8.3)."""
+    if content_type is None:
+        return Problem("the answer has no Content-Type", "Content-Type", "application/json", "absent", odd=True)
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type in _MEDIA_TYPES or media_type.endswith("+json"):
+        return None
+    return Problem("the answer's media type is not JSON", "Content-Type", "application/json", content_type)
+
+
+def _odd(message: str, actual: str = "") -> Problem:
+    return Problem(message, "body", actual=actual, odd=True)
+
+
+def _not_utf8(body: bytes, error: UnicodeDecodeError) -> Problem:
+    if body.startswith(_UTF16_OR_32):
+        return Problem("the body is not UTF-8 (RFC 8259, section 8.1)", "body", "UTF-8", "UTF-16 or UTF-32")
+    actual = f"byte 0x{body[error.start]:02x} at offset {error.start}"
+    return Problem("the body is not UTF-8 (RFC 8259, section 8.1)", "body", "UTF-8", actual)
+
+
+def _malformed(text: str, error: ValueError) -> Problem:
+    if not text.strip():
+        return Problem("the body is empty where JSON is expected", "body", "a JSON text", "nothing")
+    start = text[:80] + ("…" if len(text) > 80 else "")  # noqa: PLR2004 - enough to recognise it
+    return Problem(f"the body is not JSON: {error}", "body", "a JSON text", start)
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise _NotJsonError(f"{word} is not a JSON value")
+
+
+def _number(digits: str, oddities: list[Problem]) -> int | float:
+    if len(digits) <= _LONGEST_NUMBER:
+        value = float(digits) if not digits.lstrip("-").isdigit() else int(digits)
+        if math.isfinite(value):
+            return value
+    oddities.append(_odd("a number is larger or longer than others can read", f"{len(digits)} characters"))
+    return -_LARGEST if digits.startswith("-") else _LARGEST
+
+
+def _object(pairs: list[tuple[str, Any]], oddities: list[Problem]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 1000 else ["…"]  # noqa: PLR2004
+        oddities.append(_odd("an object has the same member twice", ", ".join(twice)))
+    return members

@@ -1,0 +1,167 @@
+"""Judges a JSON document by a JSON Schema (2020-12) compiled once, and maps each error to a place of the schema.
+
+Places are written `groups[].items[].id`. The only home of jsonschema_rs. Must not know severities.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jsonschema_rs
+
+from conformance.checks.problem import Node, Problem, pointer, show
+
+REQUIREMENT = "x-requirement"
+"""The annotation that ties a place of a schema to the requirement that describes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a document that the schema describes."""
+
+    at: str
+    requirement: str
+    required: bool
+    members: frozenset[str] | None
+
+
+class UnreadableError(ValueError):
+    """The document is nested more deeply than the validator can follow."""
+
+
+class Index:
+    """The nodes of one document by place; built in one walk that follows described places only."""
+
+    def __init__(self, document: object, places: Mapping[str, Place]) -> None:
+        """Walk `document` without recursion."""
+        self._nodes: defaultdict[str, list[Node]] = defaultdict(list)
+        stack: list[tuple[str, Node]] = [("", Node((), document))]
+        while stack:
+            at, node = stack.pop()
+            self._nodes[at].append(node)
+            stack.extend((below, child) for below, child in _children(at, node) if below in places)
+
+    def __getitem__(self, at: str) -> list[Node]:
+        """Return the nodes at a place, in document order."""
+        return self._nodes.get(at, [])
+
+
+class CompiledSchema:
+    """One schema, ready to judge documents."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        """Compile `schema` and note the places it describes."""
+        self._validator = jsonschema_rs.validator_for(dict(schema))
+        self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
+
+    def fits(self, document: object) -> bool:
+        """Tell whether the document fulfils the schema; a document too deep to follow does not."""
+        try:
+            return bool(self._validator.is_valid(document))
+        except ValueError:
+            return False
+
+    def index(self, document: object) -> Index:
+        """Return the document's nodes by place."""
+        return Index(document, self.places)
+
+    def requirement_at(self, at: str) -> str:
+        """Return the requirement that describes a place, or the nearest place above it."""
+        while at and not (at in self.places and self.places[at].requirement):
+            at = _above(at)
+        return self.places[at].requirement
+
+    def problems(self, document: object) -> Iterator[tuple[str, Problem]]:
+        """Yield each schema error with the requirement it breaks.
+
+        Raises UnreadableError where the document is nested too deeply.
+        """
+        try:
+            errors = list(self._validator.iter_errors(document))
+        except ValueError as error:
+            raise UnreadableError(str(error)) from error
+        for found in errors:
+            yield self._problem(found)
+
+    def evaluated(self, index: Index) -> Iterator[tuple[str, int]]:
+        """Yield how often each described place was judged.
+
+        A required member is judged wherever its parent stands, an optional one wherever it stands itself.
+        """
+        for at, place in self.places.items():
+            if place.requirement:
+                yield place.requirement, len(index[_above(at)] if place.required and at else index[at])
+
+    def undocumented(self, index: Index) -> Iterator[tuple[str, Problem]]:
+        """Yield the members that no row of the cookbook's table describes."""
+        for at, place in self.places.items():
+            if place.members is None:
+                continue
+            for node in index[at]:
+                for name in node.value.keys() - place.members if isinstance(node.value, dict) else ():
+                    yield (
+                        self.requirement_at(at),
+                        Problem(
+                            f"the member {name!r} is not documented",
+                            pointer((*node.path, name)),
+                            "documented members only",
+                            show(node.value[name]),
+                            odd=True,
+                        ),
+                    )
+
+    def _problem(self, error: jsonschema_rs.ValidationError) -> tuple[str, Problem]:
+        path = tuple(error.instance_path)
+        kind = error.kind
+        at = place_of(path)
+        if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
+            name = str(kind.property)
+            problem = Problem(f"the member {name!r} is missing", pointer(path), f"a member {name!r}", "absent")
+            return self.requirement_at(f"{at}.{name}".lstrip(".")), problem
+        match kind:
+            case jsonschema_rs.ValidationErrorKind.Type():
+                expected = " or ".join(sorted(kind.types))
+                message = "the value has the wrong JSON type"
+            case jsonschema_rs.ValidationErrorKind.Enum():
+                expected = "one of " + ", ".join(show(option).rpartition(" (")[0] for option in kind.options)
+                message = "the value is not in the cookbook's list"
+            case _:
+                expected, message = error.message[:200], "the value breaks the schema"
+        return self.requirement_at(at), Problem(message, pointer(path), expected, show(error.instance))
+
+
+def place_of(path: Iterable[str | int]) -> str:
+    """Return the place of a path of keys and indexes: `("groups", 0, "id")` is `groups[].id`."""
+    return "".join("[]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def _above(at: str) -> str:
+    return at[:-2] if at.endswith("[]") else at.rpartition(".")[0]
+
+
+def _children(at: str, node: Node) -> Iterator[tuple[str, Node]]:
+    """Yield the children in reverse, because a stack turns them round."""
+    if isinstance(node.value, list):
+        for number in range(len(node.value) - 1, -1, -1):
+            yield f"{at}[]", Node((*node.path, number), node.value[number])
+    elif isinstance(node.value, dict):
+        for name in reversed(node.value):
+            yield f"{at}.{name}" if at else name, Node((*node.path, name), node.value[name])
+
+
+def _places(schema: Mapping[str, Any]) -> Iterator[Place]:
+    definitions = schema.get("$defs", {})
+
+    def walk(part: Mapping[str, Any], at: str, requirement: str, *, required: bool) -> Iterator[Place]:
+        part = definitions[part["$ref"].rpartition("/")[2]] | part if "$ref" in part else part
+        requirement = part.get(REQUIREMENT, requirement)
+        properties = part.get("properties")
+        members = None if properties is None else frozenset(properties)
+        yield Place(at, requirement, required, members)
+        for name, value in (properties or {}).items():
+            yield from walk(value, f"{at}.{name}".lstrip("."), "", required=name in part.get("required", ()))
+        if "items" in part:
+            yield from walk(part["items"], f"{at}[]", "", required=False)
+
+    return walk(schema, "", "", required=True)

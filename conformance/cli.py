@@ -1,0 +1,450 @@
+"""The command line: parses options, shows progress, prints summaries, sets exit codes.
+
+Parsing and printing only.
+"""
+
+import csv
+import io
+import json
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import pytest
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from conformance import __version__
+from conformance.campaign import Plan, Selection, make_folder, make_plan
+from conformance.case import Kind
+from conformance.catalogue import TOPICS, all_specs, explain, rows
+from conformance.errors import ConformanceError, UsageError
+from conformance.initialising import target_text, write_target, written_target
+from conformance.known import load_known
+from conformance.linting import lint as lint_specs
+from conformance.loading import specs_root, suggestion
+from conformance.mock.platform import LocalPlatform
+from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
+from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from conformance.target import BUILT_IN, choose_services, load_target
+
+_MEANINGS = {
+    0: "conformant",
+    1: "not conformant: at least one case failed",
+    3: "not decided: nothing failed, but a case is inconclusive or was not run",
+    4: "the harness itself erred",
+    130: "interrupted; what was done is on disk",
+}
+_STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "inconclusive": "yellow"}
+_SHOWN_FINDINGS = 3
+
+_out = Console(highlight=False, soft_wrap=True)
+_err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class _Group(click.Group):
+    """A group that turns the harness's own errors into messages and exit codes."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - as click has it
+        """Run the command; a UsageError ends with 2, any other error of the harness with 4."""
+        try:
+            return super().invoke(ctx)
+        except ConformanceError as error:
+            for line in error.problems if isinstance(error, UsageError) else [str(error)]:
+                _err.print(f"[bold red]error:[/] {_escaped(line)}")
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            _err.print("interrupted")
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=_examples("ehealth-conformance run", "ehealth-conformance run --target my-target.yaml"),
+)
+@click.version_option(__version__, prog_name="ehealth-conformance")
+def main() -> None:
+    """Test web services of the Belgian eHealth platform against their cookbooks."""
+
+
+@main.command(
+    epilog=_examples(
+        "ehealth-conformance run",
+        "ehealth-conformance run status-dashboard --target status-sim",
+        "ehealth-conformance run --target my-target.yaml --kind positive --out results",
+        "ehealth-conformance run --case status-dashboard/7.2/dashboard",
+    )
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE ...]")
+@click.option("--target", default="local", show_default=True, help=f"Target file, or one of {', '.join(BUILT_IN)}.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where run folders are made.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random choices.  [default: 1]")
+@click.option(
+    "--examples", type=click.IntRange(min=1), help="Examples that a property draws.  [default: 20 on local, else 8]"
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in Kind]),
+    help="Run cases of this kind only (repeatable).",
+)
+@click.option(
+    "--requirement",
+    "requirements",
+    multiple=True,
+    metavar="ID",
+    help="Run the cases of this requirement only (repeatable).",
+)
+@click.option("--case", "cases", multiple=True, metavar="ID", help="Run this case only (repeatable).")
+@click.option(
+    "--known", type=click.Path(path_type=Path), help="File of known failures: case, requirement, reason, expires."
+)
+@click.pass_context
+def run(  # noqa: PLR0913, PLR0917 - the interface's options
+    ctx: click.Context,
+    services: tuple[str, ...],
+    target: str,
+    out: Path,
+    seed: int | None,
+    examples: int | None,
+    kinds: tuple[str, ...],
+    requirements: tuple[str, ...],
+    cases: tuple[str, ...],
+    known: Path | None,
+) -> None:
+    """Run the suites against a target and write a run folder with results, evidence and a report.
+
+    Without SERVICE all services of the target are tested; without --target the embedded local platform.
+    Exit code: 0 conformant, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
+    """
+    chosen = load_target(target)
+    selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
+    listed = load_known(known) if known else ()
+    plan = make_plan(chosen, choose_services(chosen, services), selection, seed=seed, examples=examples, known=listed)
+    folder = make_folder(out, datetime.now(UTC))
+    ctx.exit(_run_suites(plan, folder))
+
+
+@main.command(epilog=_examples("ehealth-conformance init acceptance --out acceptance.yaml", "ehealth-conformance init"))
+@click.argument("name", default="status-sim", metavar="[NAME]")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; it must not exist.  [default: print]")
+def init(name: str, out: Path | None) -> None:
+    """Write a commented target file to fill in, for a built-in target (default: status-sim)."""
+    if name not in BUILT_IN:
+        raise UsageError(f"there is no built-in target {name!r}{suggestion(name, tuple(BUILT_IN))}")
+    text = target_text(name, str(out or "FILE"), all_specs())
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    if out.exists():
+        raise UsageError(f"{out} exists already; choose another name or remove it")
+    write_target(out, text)
+    _out.print(f"{out} is written; fill it in, then: ehealth-conformance run --target {out}")
+
+
+@main.command(
+    epilog=_examples(
+        "ehealth-conformance mock --port 8080", "ehealth-conformance mock --port 0 --tls --write-target local.yaml"
+    )
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="Port on loopback; 0 picks a free one.",
+)
+@click.option("--tls", is_flag=True, help="Serve over TLS with a certificate made at start.")
+@click.option(
+    "--write-target", type=click.Path(path_type=Path), help="Write a complete target file once the platform answers."
+)
+def mock(port: int, tls: bool, write_target: Path | None) -> None:  # noqa: FBT001 - a flag
+    """Serve the local platform on loopback until interrupted."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with LocalPlatform(all_specs(), port, tls) as platform:
+        services = {spec.contract.service: platform.settings(spec.contract.service) for spec in platform.specs}
+        for spec in platform.specs:
+            _out.print(f"{spec.contract.service:30} {services[spec.contract.service][spec.contract.address_key]}")
+        if write_target is not None:
+            _write_mock_target(platform, services, write_target)
+            _out.print(f"target file: {write_target}")
+        _out.print("serving until interrupted (Ctrl-C)")
+        stop.wait()
+    _out.print("stopped")
+
+
+@main.command(
+    name="list",
+    epilog=_examples("ehealth-conformance list cases", "ehealth-conformance list requirements --format csv"),
+)
+@click.argument("topic", type=click.Choice(TOPICS))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    help="How to print it.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where `runs` looks for run folders.",
+)
+def list_topic(topic: str, form: str, out: Path) -> None:
+    """List what the harness knows: services, cases, requirements, errata, runs."""
+    found = rows(topic, out)
+    if form == "json":
+        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+    elif form == "csv":
+        click.echo(_as_csv(found), nl=False)
+    elif found:
+        _print_table(found)
+    else:
+        _out.print(f"no {topic}")
+
+
+@main.command(name="explain", epilog=_examples("ehealth-conformance explain status-dashboard/5.3.1.2/item-status-code"))
+@click.argument("name", metavar="ID")
+def explain_id(name: str) -> None:
+    """Explain a case, a requirement, an erratum or a service by its id, with its source."""
+    click.echo(explain(name))
+
+
+@main.command(epilog=_examples("ehealth-conformance lint", "ehealth-conformance lint my-specs"))
+@click.argument("folder", type=click.Path(path_type=Path), required=False, metavar="[DIR]")
+@click.pass_context
+def lint(ctx: click.Context, folder: Path | None) -> None:
+    """Check spec folders: formats, references, examples, coverage of requirements."""
+    problems = lint_specs(folder or specs_root())
+    for problem in problems:
+        _err.print(f"[bold red]error:[/] {_escaped(problem)}")
+    if problems:
+        ctx.exit(EXIT_USAGE)
+    _out.print(f"{folder or 'specs'}: no mistakes found")
+
+
+def _run_suites(plan: Plan, folder: Path) -> int:
+    """Run the suites in a pytest session of their own and print the summary; return the exit code."""
+    suites = suites_root()
+    files = [suite_file(suites, service.service) for service in plan.services]
+    session = _Session(plan, folder)
+    arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
+    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
+    _print_head(plan, folder)
+    with _own_environment(), _termination_as_interrupt():
+        status = pytest.main(arguments, plugins=[session])
+    if session.document is None:
+        for line in session.troubles or [f"pytest ended with {status!r}"]:
+            _err.print(f"[bold red]error:[/] {_escaped(line)}")
+        return EXIT_ERROR
+    return _print_summary(session.document, folder)
+
+
+def suites_root() -> Path:
+    """Return the folder of the suites: inside the installed package, else beside it in a clone."""
+    package = Path(__file__).resolve().parent
+    installed = package / "suites"
+    return installed if installed.is_dir() else package.parent / "suites"
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Keep the surrounding project's pytest variables and plugins out of the suites' session, and its folder clean."""
+    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
+        values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
+        before = dict(os.environ)
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+            os.environ.pop(name, None)
+        os.environ.update(values)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Make SIGTERM end a run as Ctrl-C does, with everything written."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Session:
+    """The command line's part in a pytest session: hands in the plan, shows progress, takes the document."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.document: Mapping[str, Any] | None = None
+        self.troubles: list[str] = []
+        self._plan = plan
+        self._folder = folder
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=_err,
+            transient=True,
+            disable=not _err.is_terminal,
+        )
+        self._done = 0
+        self._total = 0
+        self._last_line = datetime.now(UTC)
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[PLAN] = (self._plan, self._folder)
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._total = len(session.items)
+        self._progress.start()
+        self._task = self._progress.add_task("starting", total=self._total)
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._progress.update(self._task, description=nodeid.partition("[")[2].rstrip("]") or nodeid)
+
+    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries our attribute
+        record = getattr(report, "conformance", None)
+        if report.when == "call":
+            self._done += 1
+            self._progress.advance(self._task)
+        if report.when != "call" and report.failed:
+            self.troubles.append(str(report.longrepr))
+        if record is not None and record["verdict"] in ("fail", "inconclusive", "error"):
+            style = _STYLES[record["verdict"]]
+            self._progress.console.print(f"[{style}]{record['verdict']:12}[/] {record['id']}")
+        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
+            self._last_line = datetime.now(UTC)
+            _err.print(f"{self._done} of {self._total} cases")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.troubles.append(str(report.longrepr))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self.troubles.append(str(excrepr))
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        self._progress.stop()
+        self.document = config.stash.get(DOCUMENT, None)
+
+
+def _print_head(plan: Plan, folder: Path) -> None:
+    _out.print(
+        f"[bold]ehealth-conformance {__version__}[/]  target {plan.target.name} ({plan.target.environment}), "
+        f"seed {plan.seed}, {plan.examples} examples a property"
+    )
+    for service in plan.services:
+        contract = service.spec.contract
+        where = service.address or "the embedded local platform"
+        chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
+        _out.print(f"{contract.service} {contract.version}: {chosen} cases at {_escaped(where)}")
+    _out.print(f"run folder: {_escaped(str(folder))}")
+
+
+def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
+    _print_cases(document["cases"])
+    table = Table(box=None, pad_edge=False)
+    columns = ("pass", "inconclusive", "fail", "error", "not_applicable", "not_run")
+    table.add_column("service")
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for service in document["run"]["services"]:
+        verdicts = [case["verdict"] for case in document["cases"] if case["service"] == service]
+        table.add_row(service, *(str(verdicts.count(column)) for column in columns))
+    _out.print()
+    _out.print(table)
+    counts = document["summary"]
+    code: int = document["run"]["exit_code"]
+    _out.print(f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations")
+    _out.print(f"report: {_escaped(str(folder / 'report.html'))}")
+    style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
+    _out.print(f"[{style}]exit {code}: {_MEANINGS[code]}[/]")
+    return code
+
+
+def _print_cases(cases: Sequence[Mapping[str, Any]]) -> None:
+    """Print what a person has to act on: each case that did not pass, with its findings."""
+    for case in cases:
+        if case["verdict"] not in ("fail", "inconclusive", "error"):
+            continue
+        known = f" (known: {_escaped(case['known'])})" if "known" in case else ""
+        _out.print()
+        _out.print(f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}")
+        violations = [finding for finding in case["findings"] if finding["severity"] == "violation"]
+        if not violations:
+            _out.print(f"  {_escaped(case['reason'])}")
+        for finding in violations[:_SHOWN_FINDINGS]:
+            _out.print(f"  {finding['requirement']}: {_escaped(finding['message'])}")
+            _out.print(f"    at {_escaped(finding['location'])}", f"expected {_escaped(finding['expected'])}", sep="; ")
+            _out.print(f"    actual {_escaped(finding['actual'])}")
+        if len(violations) > _SHOWN_FINDINGS:
+            _out.print(f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report")
+        if case["exchanges"]:
+            _out.print(f"  exchanges {', '.join(case['deciding'])}; again: --case {case['id']}")
+
+
+def _write_mock_target(platform: LocalPlatform, services: dict[str, dict[str, Any]], path: Path) -> None:
+    ca_file = None
+    if platform.certificate is not None:
+        ca_file = path.with_name(f"{path.stem}-ca.pem")
+        write_target(ca_file, platform.certificate.authority.decode("ascii"))
+    write_target(path, written_target("mock", services, ca_file.name if ca_file else None))
+
+
+def _as_csv(found: Sequence[Mapping[str, str]]) -> str:
+    text = io.StringIO()
+    if found:
+        writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(found)
+    return text.getvalue()
+
+
+def _print_table(found: Sequence[Mapping[str, str]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for column in found[0]:
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    for row in found:
+        table.add_row(*(_escaped(value) for value in row.values()))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _escaped(text: str) -> str:
+    """Return foreign text without markup and without control characters that a terminal would obey."""
+    clean = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    return clean.replace("[", "\\[")

@@ -1,0 +1,124 @@
+"""What a cookbook says, as values: contract, operations, requirements, error codes, errata.
+
+Must not read files, send anything or judge anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """How binding a requirement is (RFC 2119)."""
+
+    MUST = "MUST"
+    SHOULD = "SHOULD"
+    MAY = "MAY"
+
+
+class Role(StrEnum):
+    """Which implementation under test a requirement binds (ISO/IEC 9646: the IUT)."""
+
+    SERVER = "server"
+    CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The document, its version and the section that a requirement comes from."""
+
+    document: str
+    version: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One normative statement of a cookbook, in our own words.
+
+    `printed` is the modal word as printed ("indicative" where the document only states a fact);
+    `untested` is the reason why no case verifies it, empty where cases do.
+    """
+
+    id: str
+    service: str
+    level: Level
+    printed: str
+    iut: Role
+    source: Source
+    statement: str
+    untested: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Erratum:
+    """A slip of the document or a doubt: what is printed, the reading taken, what else is accepted, why."""
+
+    id: str
+    section: str
+    printed: str
+    reading: str
+    accepted: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """An entry of a cookbook's error catalogue."""
+
+    code: str
+    message: str
+    section: str
+    component: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a service: method, path below the base URL, and schema name by status code."""
+
+    id: str
+    method: str
+    path: str
+    schemas: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A check that a JSON Schema cannot express, bound to the places of a document it applies to.
+
+    `at` is a path such as `groups[].items[].order`; `severity` overrides what the requirement's
+    level would give ("" leaves it to the level); `options` are the rule's own parameters.
+    """
+
+    name: str
+    schema: str
+    at: str
+    requirement: str
+    severity: str = ""
+    note: str = ""
+    options: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything one version of one cookbook says about one service.
+
+    `schemas` maps a schema's name to the JSON Schema document (2020-12) itself; `environments` maps
+    an environment to the service's address there.
+    """
+
+    service: str
+    title: str
+    version: str
+    source: Source
+    protocol: str
+    public: bool
+    environments: Mapping[str, str]
+    address_key: str
+    operations: Mapping[str, Operation]
+    requirements: Mapping[str, Requirement]
+    schemas: Mapping[str, Any]
+    rules: tuple[Rule, ...]
+    errors: Mapping[str, ErrorCode]
+    errata: Mapping[str, Erratum]

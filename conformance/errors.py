@@ -1,0 +1,50 @@
+"""The exception tree: each error says whose fault it is and which exit code follows.
+
+Must not know where the errors come from, nor print them.
+"""
+
+from collections.abc import Sequence
+
+
+class ConformanceError(Exception):
+    """Base of everything the harness raises on purpose; the harness itself is at fault."""
+
+    exit_code = 4
+
+
+class UsageError(ConformanceError):
+    """The user's input is wrong, known before any request is sent.
+
+    `problems` holds one readable line per mistake, so that all are reported at once.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str] | str) -> None:
+        """Keep each problem apart; the message joins them by line."""
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class TargetError(UsageError):
+    """A target file, or what it refers to, is wrong."""
+
+
+class SecretError(UsageError):
+    """A secret that a run needs cannot be had: variable not set, file missing, command failed."""
+
+
+class SpecError(UsageError):
+    """A spec folder breaks its own format or refers to something that does not exist."""
+
+
+class DocumentError(UsageError):
+    """A YAML or JSON file cannot be read as data."""
+
+
+class ForbiddenTrafficError(ConformanceError):
+    """A request was refused before it was sent, because the target's environment forbids it."""
+
+
+class BudgetError(ConformanceError):
+    """The target's budget of requests is used up; the case concerned is not run."""

@@ -1,0 +1,1 @@
+"""Evidence: what was exchanged, on disk as soon as it is complete, without secrets."""

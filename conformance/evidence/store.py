@@ -1,0 +1,116 @@
+"""The append-only file of exchanges: one JSON line each, on disk before the next request goes out.
+
+Everything passes the redactor on its way. Must not judge, nor keep exchanges in memory.
+"""
+
+import base64
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from conformance.exchange import Exchange, Headers, Request, Response
+from conformance.redaction import Redactor
+
+FILE = "exchanges.jsonl"
+
+Record = dict[str, Any]
+"""An exchange as JSON: id, case, purpose, started, elapsed_s, request, and response or failure."""
+
+
+class Store:
+    """Writes exchanges to one file; several processes may write to the same one.
+
+    Each line is a single write in append mode, so that a killed process loses at most the exchange under way.
+    """
+
+    def __init__(self, folder: Path, redactor: Redactor) -> None:
+        """Open (or create, mode 0600) the file in a run folder."""
+        self._redactor = redactor
+        self._file = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was written stays."""
+        os.close(self._file)
+
+    def write(self, exchange: Exchange) -> None:
+        """Write one exchange as a line."""
+        line = json.dumps(self.record(exchange), separators=(",", ":")) + "\n"
+        left = memoryview(line.encode("ascii"))
+        while left:
+            left = left[os.write(self._file, left) :]
+
+    def record(self, exchange: Exchange) -> Record:
+        """Return an exchange as JSON data without secrets."""
+        record: Record = {
+            "id": exchange.id,
+            "case": exchange.case,
+            "purpose": exchange.purpose.value,
+            "started": exchange.started.isoformat(timespec="microseconds"),
+            "elapsed_s": round(exchange.elapsed, 6),
+            "request": self._request(exchange.request),
+        }
+        if exchange.response is not None:
+            record["response"] = self._response(exchange.response)
+        if exchange.failure is not None:
+            record["failure"] = {
+                "kind": exchange.failure.kind.value,
+                "message": exchange.failure.message,
+                "received": self._body(exchange.failure.received),
+            }
+        return record
+
+    def _request(self, request: Request) -> Record:
+        return {
+            "method": request.method,
+            "url": self._redactor.text(request.url),
+            "headers": self._headers(request.headers),
+            "body": self._body(request.body),
+        }
+
+    def _response(self, response: Response) -> Record:
+        return {
+            "status": response.status,
+            "reason": self._redactor.text(response.reason),
+            "version": response.version,
+            "headers": self._headers(response.headers),
+            "body": self._body(response.body),
+            "length": response.length,
+            "sha256": response.sha256,
+            "cut": response.cut,
+            "informational": response.informational,
+            "surplus": response.surplus,
+        }
+
+    def _headers(self, headers: Headers) -> list[list[object]]:
+        return [[name, self._redactor.header(name, value)] for name, value in headers]
+
+    def _body(self, body: bytes) -> Record:
+        try:
+            return {"text": self._redactor.text(body.decode("utf-8"))}
+        except UnicodeDecodeError:
+            clean = self._redactor.text(body.decode("latin-1")).encode("latin-1")
+            return {"base64": base64.b64encode(clean).decode("ascii")}
+
+
+def read_exchanges(folder: Path) -> Iterator[Record]:
+    """Yield the exchanges of a run folder in the order written; a last line that was cut short is left out."""
+    path = folder / FILE
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield json.loads(line)

@@ -1,0 +1,73 @@
+"""Known failures: cases that are expected to fail, with a reason and a date until which that holds.
+
+A known failure that has expired, or that no longer happens, counts as failed. Must not change the
+verdict that results.json keeps of a case that fails as expected.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from conformance import documents
+from conformance.errors import TargetError
+from conformance.loading import format_problems, load_format
+from conformance.results import CaseResult
+from conformance.verdict import Finding, Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """A case that fails because of a requirement, why that is accepted, and the last day on which it is."""
+
+    case: str
+    requirement: str
+    reason: str
+    expires: date
+
+
+def load_known(path: Path) -> tuple[KnownFailure, ...]:
+    """Return the known failures that a file lists.
+
+    Raises TargetError with every mistake, one line each.
+    """
+    document = documents.read(path)
+    problems = [(document.line(at), text) for at, text in format_problems(document, load_format("known"))]
+    known = []
+    for number, row in enumerate(document.data["known"] if not problems else ()):
+        try:
+            known.append(
+                KnownFailure(row["case"], row["requirement"], row["reason"], date.fromisoformat(row["expires"]))
+            )
+        except ValueError:
+            line = document.line(("known", number, "expires"))
+            problems.append((line, f"expires: {row['expires']!r} is not a date such as 2027-01-31"))
+    if problems:
+        raise TargetError([f"{path}:{line}: {text}" for line, text in problems])
+    return tuple(known)
+
+
+def apply_known(results: Iterable[CaseResult], known: Sequence[KnownFailure], today: date) -> list[CaseResult]:
+    """Return the results with known failures marked, and with failures where a known one is over."""
+    return [_apply(result, [row for row in known if row.case == result.case.id], today) for result in results]
+
+
+def _apply(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
+    violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
+    valid = [row for row in known if row.expires >= today]
+    if result.verdict is Verdict.FAIL:
+        if known and violated <= {row.requirement for row in valid}:
+            return replace(result, known="; ".join(row.reason for row in valid if row.requirement in violated))
+        return result
+    gone = [row for row in known if row.requirement not in violated]
+    if result.verdict is Verdict.PASS and gone:
+        finding = Finding(
+            gone[0].requirement,
+            Severity.VIOLATION,
+            f"this failure was known ({gone[0].reason}) and no longer happens: remove it from the list",
+            "known failures",
+            "a failure",
+            "a pass",
+        )
+        return replace(result, verdict=Verdict.FAIL, reason=finding.message, findings=(*result.findings, finding))
+    return result

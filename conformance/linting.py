@@ -1,0 +1,147 @@
+"""Lints spec folders: formats, references between files, examples against schemas, coverage of requirements.
+
+Must not send anything nor change a file.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import SchemaError
+
+from conformance import documents
+from conformance.case import Case
+from conformance.catalogue import verifying
+from conformance.checks.json_schema import CompiledSchema
+from conformance.checks.rules import RULES
+from conformance.contract import Contract
+from conformance.errors import UsageError
+from conformance.loading import Spec, load_environments, load_tracing, read_spec
+from conformance.strategies.http import GENERATORS
+
+
+def lint(root: Path) -> list[str]:
+    """Return one line per mistake in the spec folders below `root`; an empty list where all is well."""
+    problems: list[str] = []
+    folders = sorted(path.parent for path in root.glob("*/*/service.yaml"))
+    if not folders:
+        return [f"{root}: there is no spec folder here (SERVICE/VERSION/service.yaml)"]
+    for load in (load_tracing, load_environments):
+        try:
+            load(root)
+        except UsageError as error:
+            problems += error.problems
+    for folder in folders:
+        try:
+            spec = read_spec(folder, root)
+        except UsageError as error:
+            problems += error.problems
+        else:
+            problems += [f"{folder}: {problem}" for problem in _spec_problems(spec)]
+    return problems
+
+
+def _spec_problems(spec: Spec) -> Iterator[str]:
+    contract = spec.contract
+    if (contract.service, contract.version) != (spec.folder.parent.name, spec.folder.name):
+        yield f"service.yaml says {contract.service} {contract.version}, the folder says otherwise"
+    yield from _duplicates(spec.folder)
+    yield from _foreign_ids(spec)
+    yield from _schema_problems(spec)
+    references = list(_reference_problems(spec))
+    yield from references
+    if not references:
+        for requirement, cases in verifying(spec).items():
+            reason = contract.requirements[requirement].untested
+            if not cases and not reason:
+                yield f"requirement {requirement} has neither a case nor a reason (untested)"
+            if cases and reason:
+                yield f"requirement {requirement} has a case ({cases[0]}) and yet a reason for having none"
+
+
+def _duplicates(folder: Path) -> Iterator[str]:
+    for name, key in (("requirements.yaml", "requirements"), ("cases.yaml", "cases"), ("errata.yaml", "errata")):
+        ids = [row["id"] for row in documents.read(folder / name).data[key]]
+        for twice in sorted({one for one in ids if ids.count(one) > 1}):
+            yield f"{name}: the id {twice} is given twice"
+
+
+def _foreign_ids(spec: Spec) -> Iterator[str]:
+    contract = spec.contract
+    for name in (*contract.requirements, *contract.errata, *spec.cases):
+        if name.partition("/")[0] not in (contract.service, "common"):
+            yield f"the id {name} does not begin with {contract.service}/"
+    for requirement in contract.requirements.values():
+        if requirement.id.split("/")[1] != requirement.source.section:
+            yield f"the id {requirement.id} does not name its section {requirement.source.section}"
+
+
+def _reference_problems(spec: Spec) -> Iterator[str]:
+    contract = spec.contract
+    for case in spec.cases.values():
+        yield from _case_problems(case, contract)
+    for rule in contract.rules:
+        if rule.name not in RULES:
+            yield f"rules.yaml names the rule {rule.name}, which does not exist"
+        if rule.requirement not in contract.requirements:
+            yield f"rules.yaml names the requirement {rule.requirement}, which does not exist"
+        places = CompiledSchema(contract.schemas[rule.schema]).places if rule.schema in contract.schemas else {}
+        if rule.at not in places:
+            yield f"rules.yaml: the schema {rule.schema} has no place {rule.at}"
+    for operation in contract.operations.values():
+        for name in operation.schemas.values():
+            if name not in contract.schemas:
+                yield f"openapi.yaml: {operation.id} names the schema {name}, which does not exist"
+
+
+def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
+    for requirement in (*case.requirements, *case.only, *filter(None, [case.tls])):
+        if requirement not in contract.requirements:
+            yield f"case {case.id} names the requirement {requirement}, which does not exist"
+    operations = [case.request.operation]
+    operations += [other.operation for other in (case.twin, case.unchanged) if other is not None]
+    for name in operations:
+        if name not in contract.operations:
+            yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
+    if case.generate and case.generate not in GENERATORS:
+        yield f"case {case.id} names the strategy {case.generate}, which does not exist"
+    for clause in case.expectation.clauses:
+        if clause.matches and clause.matches not in contract.schemas:
+            yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
+
+
+def _schema_problems(spec: Spec) -> Iterator[str]:
+    for name, schema in spec.contract.schemas.items():
+        try:
+            jsonschema.Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            yield f"schemas/{name}.schema.json is not a JSON Schema: {error.message}"
+        for requirement in _annotations(schema):
+            if requirement not in spec.contract.requirements:
+                yield f"schemas/{name}.schema.json names the requirement {requirement}, which does not exist"
+    for path in sorted((spec.folder / "examples").glob("*.json")):
+        yield from _example_problems(spec, path)
+
+
+def _example_problems(spec: Spec, path: Path) -> Iterator[str]:
+    """Yield what is wrong with an example; its name begins with that of its schema."""
+    names = [name for name in spec.contract.schemas if path.stem == name or path.stem.startswith(f"{name}-")]
+    if not names:
+        yield f"examples/{path.name} begins with the name of no schema"
+        return
+    schema = spec.contract.schemas[max(names, key=len)]
+    for error in jsonschema.Draft202012Validator(schema).iter_errors(json.loads(path.read_bytes())):
+        yield f"examples/{path.name}: {error.json_path}: {error.message}"
+
+
+def _annotations(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a JSON document
+    if isinstance(schema, dict):
+        if isinstance(schema.get("x-requirement"), str):
+            yield schema["x-requirement"]
+        for value in schema.values():
+            yield from _annotations(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _annotations(value)

@@ -1,0 +1,320 @@
+"""Loads `specs/` into contracts and cases; each file is validated by its own schema first.
+
+Must not judge messages nor send anything.
+"""
+
+import functools
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import ValidationError
+
+from conformance import documents
+from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Template, Unchanged
+from conformance.checks.tracing import TracingRules
+from conformance.contract import (
+    Contract,
+    Erratum,
+    ErrorCode,
+    Level,
+    Operation,
+    Requirement,
+    Role,
+    Rule,
+    Source,
+)
+from conformance.documents import Data, Document, Pointer
+from conformance.errors import SpecError, UsageError
+
+FORMATS = {
+    "service.yaml": "service",
+    "requirements.yaml": "requirements",
+    "cases.yaml": "cases",
+    "rules.yaml": "rules",
+    "errors.yaml": "errors",
+    "errata.yaml": "errata",
+}
+"""Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
+
+_OPTIONAL = frozenset({"rules.yaml", "errors.yaml"})
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One version of one service: its folder, contract, cases, and what a target file may say of it.
+
+    `target_schema` is the JSON Schema of the service's section in a target file, `template` the
+    commented text that `init` writes for it.
+    """
+
+    folder: Path
+    contract: Contract
+    cases: Mapping[str, Case]
+    target_schema: Mapping[str, Any]
+    template: str
+
+
+@functools.cache
+def specs_root() -> Path:
+    """Return the folder of the specs: inside the installed package, else beside it in a clone."""
+    package = Path(__file__).resolve().parent
+    installed = package / "specs"
+    return installed if installed.is_dir() else package.parent / "specs"
+
+
+def service_ids(root: Path | None = None) -> tuple[str, ...]:
+    """Return the ids of all services that have a spec folder, in alphabetical order."""
+    root = root or specs_root()
+    return tuple(sorted({path.parent.parent.name for path in root.glob("*/*/service.yaml")}))
+
+
+def versions(service: str, root: Path | None = None) -> tuple[str, ...]:
+    """Return a service's spec versions, oldest first."""
+    found = [path.parent.name for path in (root or specs_root()).glob(f"{service}/*/service.yaml")]
+    return tuple(sorted(found, key=lambda version: [int(part) for part in re.findall(r"\d+", version)]))
+
+
+def load_spec(service: str, version: str | None = None, root: Path | None = None) -> Spec:
+    """Return a service's spec, by default of its newest version.
+
+    Raises SpecError, with one line per mistake, where a file breaks its format.
+    """
+    return _load_spec(service, version, root or specs_root())
+
+
+@functools.cache
+def _load_spec(service: str, version: str | None, root: Path) -> Spec:
+    known = versions(service, root)
+    if not known:
+        raise SpecError(f"there is no service {service!r}; known are: {', '.join(service_ids(root))}")
+    if version is not None and version not in known:
+        raise SpecError(f"{service} has no spec version {version!r}; known are: {', '.join(known)}")
+    return read_spec(root / service / (version or known[-1]), root)
+
+
+def read_spec(folder: Path, root: Path) -> Spec:
+    """Return the spec that `folder` holds; errors as for `load_spec`."""
+    files = _read_files(folder, root)
+    contract = _contract(folder, files)
+    cases = {case.id: case for case in _cases(contract.service, files["cases.yaml"].data)}
+    service = files["service.yaml"].data
+    return Spec(folder, contract, cases, service["target"], service["template"])
+
+
+@functools.cache
+def load_tracing(root: Path | None = None) -> TracingRules:
+    """Return the rules for User-Agent and From that all cookbooks share."""
+    root = root or specs_root()
+    data = _read_valid(root / "common" / "tracing.yaml", "tracing", root).data
+    return TracingRules(
+        re.compile(data["user_agent"]["reading"], re.ASCII),
+        data["user_agent"]["subsets"],
+        re.compile(data["from"]["reading"], re.ASCII),
+        data["user_agent"]["examples"][0],
+        data["from"]["examples"][0],
+    )
+
+
+@functools.cache
+def load_environments(root: Path | None = None) -> Mapping[str, Any]:
+    """Return what specs/common/environments.yaml says of the platform's environments and their hosts."""
+    root = root or specs_root()
+    data: Mapping[str, Any] = _read_valid(root / "common" / "environments.yaml", "environments", root).data
+    return data
+
+
+@functools.cache
+def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
+    """Return the JSON Schema specs/formats/NAME.schema.json."""
+    schema: Mapping[str, Any] = documents.read((root or specs_root()) / "formats" / f"{name}.schema.json").data
+    return schema
+
+
+def format_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
+    """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(document.data), key=lambda found: [str(part) for part in found.path]):
+        yield from _readable(error)
+
+
+def _readable(error: ValidationError) -> Iterator[tuple[Pointer, str]]:
+    path = tuple(error.absolute_path)
+    if (
+        error.validator == "additionalProperties"
+        and isinstance(error.schema, dict)
+        and isinstance(error.instance, dict)
+    ):
+        known = error.schema.get("properties", {})
+        for key in error.instance.keys() - known.keys():
+            yield (*path, key), f"unknown key {key!r}{suggestion(str(key), known)}"
+        return
+    where = ".".join(str(part) for part in path)
+    yield path, f"{where}: {error.message}" if where else error.message
+
+
+def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return `; did you mean 'x'?`, or the list of what is known where nothing is near."""
+    import difflib  # noqa: PLC0415 - needed only where a user has made a mistake
+
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are: {', '.join(names)}" if names else ""
+
+
+def _read_files(folder: Path, root: Path) -> Mapping[str, Document]:
+    problems: list[str] = []
+    files: dict[str, Document] = {}
+    for name, form in FORMATS.items():
+        if name in _OPTIONAL and not (folder / name).exists():
+            files[name] = Document(folder / name, {}, {})
+            continue
+        try:
+            files[name] = _read_valid(folder / name, form, root)
+        except UsageError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return files
+
+
+def _read_valid(path: Path, form: str, root: Path) -> Document:
+    document = documents.read(path)
+    schema = load_format(form, root)
+    problems = [f"{path}:{document.line(at)}: {text}" for at, text in format_problems(document, schema)]
+    if problems:
+        raise SpecError(problems)
+    return document
+
+
+def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
+    service = files["service.yaml"].data
+    paper = service["document"]
+    openapi = documents.read(folder / "openapi.yaml").data if (folder / "openapi.yaml").exists() else {}
+    schemas = {
+        path.name.removesuffix(".schema.json"): documents.read(path).data
+        for path in sorted((folder / "schemas").glob("*.schema.json"))
+    }
+    return Contract(
+        service=service["id"],
+        title=service["title"],
+        version=service["version"],
+        source=Source(paper["title"], paper["version"], ""),
+        protocol=service["protocol"],
+        public=service["public"],
+        environments=service["environments"],
+        address_key=service["address_key"],
+        operations={operation.id: operation for operation in _operations(openapi)},
+        requirements={
+            row["id"]: _requirement(row, service["id"], paper)
+            for row in files["requirements.yaml"].data["requirements"]
+        },
+        schemas=schemas,
+        rules=tuple(_rule(row) for row in files["rules.yaml"].data.get("rules", ())),
+        errors={row["code"]: ErrorCode(**row) for row in files["errors.yaml"].data.get("errors", ())},
+        errata={
+            row["id"]: Erratum(**row | {"accepted": tuple(row["accepted"])})
+            for row in files["errata.yaml"].data["errata"]
+        },
+    )
+
+
+def _operations(openapi: Data) -> Iterator[Operation]:
+    for path, item in openapi.get("paths", {}).items():
+        for method, operation in item.items():
+            if method in _METHODS:
+                responses = operation["responses"]
+                schemas = {
+                    int(status): _schema_name(answer) for status, answer in responses.items() if status.isdigit()
+                }
+                named = {status: name for status, name in schemas.items() if name}
+                yield Operation(operation["operationId"], method.upper(), path, named)
+
+
+def _schema_name(response: Data) -> str:
+    content = response.get("content", {}).get("application/json", {})
+    reference: str = content.get("schema", {}).get("$ref", "")
+    return reference.rpartition("/")[2].removesuffix(".schema.json")
+
+
+def _requirement(row: Data, service: str, paper: Data) -> Requirement:
+    return Requirement(
+        id=row["id"],
+        service=service,
+        level=Level(row["level"]),
+        printed=row["printed"],
+        iut=Role(row["iut"]),
+        source=Source(paper["title"], paper["version"], row["section"]),
+        statement=row["statement"],
+        untested=row.get("untested", ""),
+    )
+
+
+def _rule(row: Data) -> Rule:
+    return Rule(
+        row["rule"],
+        row["schema"],
+        row["at"],
+        row["requirement"],
+        row.get("severity", ""),
+        row.get("note", ""),
+        row.get("options", {}),
+    )
+
+
+def _cases(service: str, data: Data) -> Iterator[Case]:
+    expectations = {
+        name: Expectation(name, tuple(_clause(clause) for clause in clauses))
+        for name, clauses in data["expectations"].items()
+    }
+    for row in data["cases"]:
+        yield Case(
+            id=row["id"],
+            service=service,
+            title=row["title"],
+            kind=Kind(row["kind"]),
+            origin=row["origin"],
+            requirements=tuple(row["requirements"]),
+            request=_template(row["request"]),
+            expectation=expectations[row["expect"]],
+            twin=_template(row["twin"]) if "twin" in row else None,
+            only=tuple(row.get("only", ())),
+            generate=row.get("generate", ""),
+            unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
+            claim=Claim(**row["claim"]) if "claim" in row else None,
+            tls=row.get("tls", ""),
+            intrusive=row.get("intrusive", False),
+            options=row.get("options", {}),
+        )
+
+
+def _clause(row: Data) -> Clause:
+    return Clause(
+        tuple(str(status) for status in row["status"]),
+        Effect(row.get("effect", "accept")),
+        row.get("matches", ""),
+        row.get("unclaimed", False),
+        row.get("judge", False),
+        row.get("note", ""),
+    )
+
+
+def _template(row: Data) -> Template:
+    return Template(
+        row["operation"],
+        row.get("method", ""),
+        row.get("path", ""),
+        row.get("query", ""),
+        row.get("headers", {}),
+        row.get("body", "").encode(),
+    )
+
+
+def _unchanged(row: Data) -> Unchanged:
+    return Unchanged(row["operation"], tuple(row["at"]))

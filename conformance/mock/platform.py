@@ -1,0 +1,126 @@
+"""Serves the local platform on loopback, in a thread, until it is told to stop.
+
+Each service is a module of this package named after its id. Must not be reachable from outside
+this machine.
+"""
+
+import importlib
+import socket
+import ssl
+import tempfile
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from conformance.errors import UsageError
+from conformance.loading import Spec
+from conformance.mock.authority import ServerCertificate, make_server_certificate
+from conformance.mock.service import Served, ServiceModule
+
+_HOST = "127.0.0.1"
+_BACKLOG = 512
+_STOP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class LocalPlatform:
+    """The platform with some services; `address` is where it answers while it is entered."""
+
+    specs: tuple[Spec, ...]
+    port: int = 0
+    tls: bool = False
+    address: str = ""
+    certificate: ServerCertificate | None = None
+    _server: uvicorn.Server | None = None
+    _thread: threading.Thread | None = None
+    _served: dict[str, Served] = field(default_factory=dict)
+
+    def __enter__(self) -> Self:
+        """Start serving; connections are accepted from here on.
+
+        Raises UsageError where the port is taken.
+        """
+        modules = [(spec, service_module(spec.contract.service)) for spec in self.specs]
+        listener = self._listen()
+        scheme = "https" if self.tls else "http"
+        self.address = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
+        self._served = {spec.contract.service: module.serve(spec, self.address) for spec, module in modules}
+        config = uvicorn.Config(self._application(), log_level="error", lifespan="off", server_header=False)
+        config.load()
+        if self.tls:
+            self.certificate = make_server_certificate()
+            config.ssl = _tls_context(self.certificate)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="local-platform", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving; connections that are open are closed."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join(_STOP_SECONDS)
+
+    def settings(self, service: str) -> dict[str, Any]:
+        """Return what a target file says of a service on this platform."""
+        return dict(self._served[service].settings)
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Block until the platform stops, or for some seconds."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _listen(self) -> socket.socket:
+        # The protocol is named, because asyncio turns Nagle off only for sockets that name it.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((_HOST, self.port))
+        except OSError as error:
+            listener.close()
+            raise UsageError(f"port {self.port} cannot be used: {error.strerror}; --port 0 picks a free one") from None
+        listener.listen(_BACKLOG)
+        return listener
+
+    def _application(self) -> Starlette:
+        routes = [route for served in self._served.values() for route in served.routes]
+        return Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+
+
+def service_module(service: str) -> ServiceModule:
+    """Return the module of this package that plays a service.
+
+    Raises UsageError where there is none.
+    """
+    name = f"{__package__}.{service.replace('-', '_')}"
+    try:
+        return cast("ServiceModule", importlib.import_module(name))
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UsageError(f"the local platform does not play {service!r}; give it an address in a target file") from None
+
+
+async def _refusal(request: Request, error: Exception) -> Response:
+    """Tell a refusal by HTTP (unknown path, method) as JSON."""
+    del request
+    refusal = cast("HTTPException", error)
+    return JSONResponse({"error": refusal.detail}, refusal.status_code, refusal.headers)
+
+
+def _tls_context(certificate: ServerCertificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
+        context.load_cert_chain(*certificate.write(Path(folder)))
+    return context

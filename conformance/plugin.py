@@ -1,0 +1,224 @@
+"""The pytest plugin: collects the cases of the suites, runs them, and writes a run folder.
+
+The command `run` is a pytest session with this plugin; plain `pytest suites/ --target FILE` gives
+the same verdicts. Parsing and printing only: all work is done by `conformance.campaign`.
+"""
+
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from conformance.campaign import Campaign, Plan, Selection, make_folder, make_plan
+from conformance.case import Case, Kind
+from conformance.errors import UsageError
+from conformance.known import load_known
+from conformance.results import EXIT_CONFORMANT, CaseResult, from_portable, portable
+from conformance.target import BUILT_IN, choose_services, load_target
+from conformance.verdict import Verdict
+
+MARKER = "service"
+DEFAULT_FOLDER = "reports"
+
+Verify = Callable[[Case], None]
+"""What a suite's test calls: runs a case and ends the test with its verdict."""
+
+_CAMPAIGN = pytest.StashKey[Campaign]()
+_RESULT = pytest.StashKey[CaseResult]()
+PLAN = pytest.StashKey[tuple[Plan, Path]]()
+"""Set by the command line, which has parsed the options itself: the plan and the run folder."""
+DOCUMENT = pytest.StashKey[Any]()
+"""The results document, once the session has finished."""
+
+
+class CaseFailed(AssertionError):  # noqa: N818 - pytest shows the name to the user
+    """The IUT breaks a requirement."""
+
+
+class CaseInconclusive(Exception):  # noqa: N818 - pytest shows the name to the user
+    """The case could not be decided."""
+
+
+class CaseErred(Exception):  # noqa: N818 - pytest shows the name to the user
+    """The harness itself erred."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `run` to pytest."""
+    group = parser.getgroup("conformance", "eHealth conformance")
+    built_in = ", ".join(BUILT_IN)
+    group.addoption("--target", default="local", help=f"target file, or one of {built_in} (default: local)")
+    group.addoption("--service", action="append", default=[], help="test this service only (repeatable)")
+    group.addoption("--out", default=DEFAULT_FOLDER, help="where run folders are made (default: reports)")
+    group.addoption("--seed", type=int, default=None, help="seed of all random choices (default: 1)")
+    group.addoption("--examples", type=int, default=None, help="examples a property draws")
+    group.addoption("--kind", action="append", default=[], choices=[kind.value for kind in Kind], help="kind of case")
+    group.addoption("--requirement", action="append", default=[], help="run the cases of this requirement (repeatable)")
+    group.addoption("--case", action="append", default=[], help="run this case (repeatable)")
+    group.addoption("--known", default=None, help="file of known failures")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker by which a suite names its service."""
+    config.addinivalue_line("markers", f"{MARKER}(id): the service that a suite module tests")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a suite's test one parameter a case of its service."""
+    marker = metafunc.definition.get_closest_marker(MARKER)
+    if marker is None or "case" not in metafunc.fixturenames:
+        return
+    campaign = _campaign(metafunc.config)
+    cases = [case for case in campaign.plan.cases if case.service == marker.args[0]]
+    metafunc.parametrize("case", cases, ids=[case.id for case in cases])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the cases that the options do not select, and suites without cases in this target."""
+    if _CAMPAIGN not in config.stash:
+        return
+    selection = config.stash[_CAMPAIGN].plan.selection
+    dropped = [item for item in items if item.get_closest_marker(MARKER) and not _selected(item, selection)]
+    if dropped:
+        items[:] = [item for item in items if item not in set(dropped)]
+        config.hook.pytest_deselected(items=dropped)
+
+
+@pytest.fixture
+def verify(request: pytest.FixtureRequest) -> Verify:
+    """Return a function that runs a case and ends the test with its verdict."""
+    item = request.node
+
+    def run(case: Case) -> None:
+        __tracebackhide__ = True
+        result = _campaign(request.config).runner(case.service).run(case)
+        item.stash[_RESULT] = result
+        for requirement in case.requirements:
+            item.user_properties.append(("requirement", requirement))
+        _end(result)
+
+    return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Attach the case's result to the report, which reaches the main process from any worker."""
+    report: Any = yield
+    if report.when == "call" and _RESULT in item.stash:
+        report.conformance = portable(item.stash[_RESULT])
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Write the run's outputs, and make pytest's exit status follow the verdicts."""
+    config = session.config
+    if _CAMPAIGN not in config.stash:
+        return
+    campaign = config.stash[_CAMPAIGN]
+    campaign.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    campaign.close()
+    document = campaign.finish()
+    config.stash[DOCUMENT] = document
+    if document["run"]["exit_code"] != EXIT_CONFORMANT and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 - a private class
+    """Say where the report is."""
+    if DOCUMENT in config.stash:
+        folder = config.stash[_CAMPAIGN].folder
+        terminalreporter.write_sep("-", "conformance")
+        terminalreporter.write_line(f"report: {folder / 'report.html'}")
+
+
+class _Collector:
+    """Collects the results that reports carry."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._campaign = campaign
+        self._cases = {case.id: case for case in campaign.plan.cases}
+
+    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries our attribute
+        record = getattr(report, "conformance", None)
+        if record is not None:
+            case = self._cases[record["id"]]
+            self._campaign.results[case.id] = from_portable(record, case)
+
+
+def _campaign(config: pytest.Config) -> Campaign:
+    """Return the session's campaign, made and started at its first use."""
+    if _CAMPAIGN not in config.stash:
+        plan, folder = config.stash[PLAN] if PLAN in config.stash else _from_options(config)
+        campaign = Campaign(plan, folder)
+        campaign.start_platform()
+        config.stash[_CAMPAIGN] = campaign
+        config.pluginmanager.register(_Collector(campaign))
+    return config.stash[_CAMPAIGN]
+
+
+def _from_options(config: pytest.Config) -> tuple[Plan, Path]:
+    option = config.option
+    try:
+        target = load_target(option.target)
+        selection = Selection(tuple(Kind(kind) for kind in option.kind), tuple(option.requirement), tuple(option.case))
+        known = load_known(Path(option.known)) if option.known else ()
+        services = choose_services(target, tuple(option.service))
+        plan = make_plan(target, services, selection, seed=option.seed, examples=option.examples, known=known)
+        return plan, make_folder(Path(option.out), datetime.now(UTC))
+    except UsageError as error:
+        raise pytest.UsageError("\n".join(error.problems)) from error
+
+
+def _selected(item: pytest.Item, selection: Selection) -> bool:
+    case = _case_of(item)
+    return case is not None and selection.takes(case)
+
+
+def _case_of(item: pytest.Item) -> Case | None:
+    callspec = getattr(item, "callspec", None)
+    case = callspec.params.get("case") if callspec else None
+    return case if isinstance(case, Case) else None
+
+
+def _end(result: CaseResult) -> None:
+    __tracebackhide__ = True
+    match result.verdict:
+        case Verdict.PASS:
+            return
+        case Verdict.FAIL:
+            raise CaseFailed(explain(result))
+        case Verdict.INCONCLUSIVE:
+            raise CaseInconclusive(result.reason)
+        case Verdict.ERROR:
+            raise CaseErred(result.reason)
+        case _:
+            _skip(f"{result.verdict}: {result.reason}")
+
+
+def _skip(reason: str) -> NoReturn:
+    pytest.skip(reason)
+
+
+def explain(result: CaseResult) -> str:
+    """Return a failed case's findings as text, one block each."""
+    blocks = [
+        f"{finding.severity}: {finding.requirement}\n  {finding.message}\n  at {finding.location}\n"
+        f"  expected {finding.expected}\n  actual   {finding.actual}"
+        for finding in result.findings
+    ]
+    return "\n".join([result.reason, *blocks])
+
+
+def suite_file(root: Path, service: str) -> Path:
+    """Return the file with a service's suite.
+
+    Raises UsageError where there is none.
+    """
+    path = root / f"test_{service.replace('-', '_')}.py"
+    if not path.exists():
+        raise UsageError(f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines")
+    return path

@@ -1,0 +1,74 @@
+"""Writes junit.xml: one test suite a service, one test case a case, requirement ids as properties.
+
+`fail` is a failure; `inconclusive` and `error` are errors with their type; the rest is skipped.
+Must not judge.
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_TAGS = {
+    "fail": "failure",
+    "inconclusive": "error",
+    "error": "error",
+    "not_applicable": "skipped",
+    "not_run": "skipped",
+}
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML 1.0 (section 2.2) has no place for."""
+
+
+def junit_text(results: Mapping[str, Any]) -> str:
+    """Return the JUnit form of a results document."""
+    root = ET.Element("testsuites", {"name": "ehealth-conformance"} | _totals(results["cases"]))
+    for service in results["run"]["services"]:
+        cases = [case for case in results["cases"] if case["service"] == service]
+        about = {"name": service, "timestamp": results["run"]["started"]}
+        suite = ET.SubElement(root, "testsuite", about | _totals(cases))
+        for case in cases:
+            _add_case(suite, case)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _totals(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    tags = [_TAGS.get(case["verdict"]) for case in cases]
+    return {
+        "tests": str(len(cases)),
+        "failures": str(tags.count("failure")),
+        "errors": str(tags.count("error")),
+        "skipped": str(tags.count("skipped")),
+        "time": f"{sum(case['duration_s'] for case in cases):.3f}",
+    }
+
+
+def _add_case(suite: ET.Element, case: Mapping[str, Any]) -> None:
+    element = ET.SubElement(
+        suite, "testcase", classname=case["service"], name=case["id"], time=f"{case['duration_s']:.3f}"
+    )
+    properties = ET.SubElement(element, "properties")
+    rows = [("requirement", requirement) for requirement in case["requirements"]]
+    rows += [("verdict", case["verdict"]), ("kind", case["kind"]), ("title", case["title"])]
+    for name, value in rows:
+        ET.SubElement(properties, "property", name=name, value=_text(value))
+    tag = _TAGS.get(case["verdict"])
+    if tag is not None:
+        outcome = ET.SubElement(element, tag, message=_text(case["reason"]))
+        if tag != "skipped":
+            outcome.set("type", case["verdict"])
+            outcome.text = "\n".join(_finding(finding) for finding in case["findings"]) or _text(case["reason"])
+    elif case["findings"]:
+        ET.SubElement(element, "system-out").text = "\n".join(_finding(finding) for finding in case["findings"])
+
+
+def _finding(finding: Mapping[str, str]) -> str:
+    return _text(
+        f"{finding['severity']} {finding['requirement']} at {finding['location']}: {finding['message']}; "
+        f"expected {finding['expected']}; actual {finding['actual']}"
+    )
+
+
+def _text(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

@@ -1,0 +1,1 @@
+"""Hypothesis strategies: valid inputs, and inputs broken in exactly one way."""

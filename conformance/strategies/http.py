@@ -1,0 +1,87 @@
+"""Strategies for requests that differ from a plain one in ways that a cookbook leaves open.
+
+Each takes the plain request and draws another. Must not know any service.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from urllib.parse import quote
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from conformance.case import Template
+
+Generator = Callable[[Template], SearchStrategy[Template]]
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_PLAIN = _LETTERS + _LETTERS.upper() + "0123456789"
+_NAMES = st.text(_PLAIN + "-", min_size=1, max_size=12).filter(lambda name: name.strip("-") == name)
+_VERSIONS = st.lists(st.integers(0, 999), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+_VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=40)
+_QUERY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_QUERY_SAFE = "-._~!$'()*+,;:@/?"  # RFC 3986, 3.4: what a query may hold unescaped, less & and =
+
+
+def repetition(plain: Template) -> SearchStrategy[Template]:
+    """Draw the plain request itself, again and again."""
+    return st.just(plain)
+
+
+def user_agent(plain: Template) -> SearchStrategy[Template]:
+    """Draw User-Agent values that every reading of the printed pattern takes."""
+    subset = st.builds("{}/{}".format, _NAMES, _VERSIONS)
+    return st.builds("{} {}".format, subset, subset).map(lambda value: _with_headers(plain, {"User-Agent": value}))
+
+
+def unknown_path(plain: Template) -> SearchStrategy[Template]:
+    """Draw a path one or two levels below the plain one, of names that no service would use."""
+    name = st.text(_LETTERS, min_size=3, max_size=8).map(lambda text: f"unknown-{text}")
+    return st.lists(name, min_size=1, max_size=2).map(
+        lambda names: replace(plain, path=plain.path + "/" + "/".join(names))
+    )
+
+
+def unexpected_query(plain: Template) -> SearchStrategy[Template]:
+    """Draw a query string with fields that the cookbook does not name."""
+    name = st.text(_PLAIN + "_-.[]", min_size=1, max_size=10).map(lambda text: f"x{text}")
+    pair = st.builds(lambda key, value: f"{_quoted(key)}={_quoted(value)}", name, _QUERY_TEXT)
+    return st.lists(pair, min_size=1, max_size=4).map(lambda pairs: replace(plain, query="&".join(pairs)))
+
+
+def long_query(plain: Template) -> SearchStrategy[Template]:
+    """Draw a query string of 2,000 to 8,000 characters."""
+    return st.integers(2000, 8000).map(lambda length: replace(plain, query="x=" + "a" * length))
+
+
+def unexpected_header(plain: Template) -> SearchStrategy[Template]:
+    """Draw header fields that the cookbook does not name and that change no meaning in HTTP."""
+    custom = _NAMES.map(lambda name: f"X-Conformance-{name}")
+    known = st.sampled_from(["Accept-Language", "Cache-Control", "DNT", "Pragma", "Referer", "X-Request-Id"])
+    values: Mapping[str, SearchStrategy[str]] = {
+        "Accept-Language": st.sampled_from(["nl-BE", "fr-BE,fr;q=0.8", "de", "*"]),
+        "Cache-Control": st.sampled_from(["no-cache", "no-store", "max-age=0"]),
+        "DNT": st.sampled_from(["0", "1"]),
+        "Pragma": st.just("no-cache"),
+        "Referer": st.just("https://www.example.org/"),
+    }
+    field = st.one_of(custom, known).flatmap(lambda name: st.tuples(st.just(name), values.get(name, _VISIBLE)))
+    return st.lists(field, min_size=1, max_size=4).map(lambda fields: _with_headers(plain, dict(fields)))
+
+
+GENERATORS: Mapping[str, Generator] = {
+    "repetition": repetition,
+    "user-agent": user_agent,
+    "unknown-path": unknown_path,
+    "unexpected-query": unexpected_query,
+    "long-query": long_query,
+    "unexpected-header": unexpected_header,
+}
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe=_QUERY_SAFE)
+
+
+def _with_headers(plain: Template, headers: Mapping[str, str]) -> Template:
+    return replace(plain, headers={**plain.headers, **headers})

@@ -1,0 +1,332 @@
+"""Target files: where the implementation under test stands, who asks, within which limits.
+
+Every mistake is found before the first request and reported at once, with file, line and remedy.
+Must not send anything nor resolve a secret.
+"""
+
+import fnmatch
+import ipaddress
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from conformance import __version__, documents
+from conformance.checks.tracing import from_problems, user_agent_problems
+from conformance.documents import Document, Pointer
+from conformance.errors import SpecError, TargetError
+from conformance.loading import (
+    Spec,
+    format_problems,
+    load_environments,
+    load_format,
+    load_spec,
+    load_tracing,
+    service_ids,
+    suggestion,
+)
+
+LOCAL = "local"
+PRODUCTION = "production"
+BUILT_IN: Mapping[str, str] = {
+    "local": LOCAL,
+    "status-sim": "simulation",
+    "acceptance": "acceptance",
+    "production": PRODUCTION,
+}
+"""The targets that need no file, and the environment of each."""
+
+DEFAULT_TIMEOUT = 10.0
+_POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The headers that tell the platform who asks; `sender` is the From header, "" leaves it out."""
+
+    user_agent: str
+    sender: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests a second and for the whole run (None: no limit), and seconds a request may take."""
+
+    rate: float | None
+    budget: int | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTarget:
+    """One service of a target: its spec, its address (None: the embedded platform) and the file's settings."""
+
+    spec: Spec
+    address: str | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def service(self) -> str:
+        """Return the service's id."""
+        return self.spec.contract.service
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The IXIT of a run: what a target file says, completed by defaults."""
+
+    name: str
+    environment: str
+    intrusive: bool
+    identity: Identity
+    ca_file: Path | None
+    limits: Limits
+    services: Mapping[str, ServiceTarget]
+
+    @property
+    def local(self) -> bool:
+        """Tell whether identities may be made up and everything may be sent."""
+        return self.environment == LOCAL
+
+
+def own_identity() -> Identity:
+    """Return the harness's own identity, for targets that name none."""
+    return Identity(f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", "")
+
+
+def load_target(name_or_file: str) -> Target:
+    """Return a built-in target or the one a file describes.
+
+    Raises TargetError with every mistake found, one line each.
+    """
+    if name_or_file in BUILT_IN:
+        return _built_in(name_or_file)
+    path = Path(name_or_file)
+    if not path.exists():
+        hint = suggestion(name_or_file, tuple(BUILT_IN))
+        raise TargetError(f"{name_or_file}: neither a file nor a built-in target{hint}")
+    return _from_document(documents.read(path))
+
+
+def choose_services(target: Target, wanted: tuple[str, ...]) -> tuple[ServiceTarget, ...]:
+    """Return the services to test: those wanted, or all that the target has.
+
+    Raises TargetError where a wanted service is unknown or has no address in the target.
+    """
+    if not wanted:
+        return tuple(target.services.values())
+    problems = []
+    for service in wanted:
+        if service not in service_ids():
+            problems.append(f"there is no service {service!r}{suggestion(service, service_ids())}")
+        elif service not in target.services:
+            problems.append(
+                f"the target {target.name!r} has no service {service!r}; "
+                f"add it to the file's services (`ehealth-conformance init` writes an example)"
+            )
+    if problems:
+        raise TargetError(problems)
+    return tuple(target.services[service] for service in dict.fromkeys(wanted))
+
+
+def address_problem(address: str, environment: str) -> str | None:
+    """Return what keeps an address from being used in an environment, or None."""
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError as error:
+        return f"{address!r} is not a URL: {error}"
+    form = _form_problem(address, url, port)
+    if form:
+        return form
+    host = str(url.hostname).rstrip(".").lower()
+    if url.scheme == "http" and not is_loopback(host):
+        return f"{address!r}: plain http is accepted for loopback addresses only; use https"
+    owner = environment_of(host)
+    if owner is not None and owner != environment:
+        return (
+            f"{address!r} belongs to the platform's {owner} environment, but the target's environment is {environment}"
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is one of this machine's loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def environment_of(host: str) -> str | None:
+    """Return the platform's environment that a host belongs to, or None for a foreign host.
+
+    Exact names win over patterns; what is unknown below the platform's own domain counts as production.
+    """
+    environments = load_environments()["environments"]
+    for name, row in environments.items():
+        if host in row["hosts"]:
+            return str(name)
+    for name, row in environments.items():
+        if any(fnmatch.fnmatchcase(host, pattern) for pattern in row["hosts"]):
+            return str(name)
+    return None
+
+
+def _form_problem(address: str, url: SplitResult, port: int | None) -> str | None:
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        return f"{address!r} is not an http or https URL"
+    if port == 0:
+        return f"{address!r}: port 0 is no address"
+    if url.username is not None or url.password is not None:
+        return "the address holds a user name or password; secrets never stand in an address"
+    if url.query or url.fragment:
+        return f"{address!r}: an address has neither query nor fragment"
+    if any(character.isspace() or not character.isascii() for character in address):
+        return f"{address!r}: an address has neither spaces nor letters outside ASCII"
+    return None
+
+
+def _built_in(name: str) -> Target:
+    environment = BUILT_IN[name]
+    services = {}
+    for service in service_ids():
+        spec = load_spec(service)
+        address = spec.contract.environments.get(environment)
+        if environment == LOCAL:
+            services[service] = ServiceTarget(spec, None)
+        elif address and spec.contract.public:
+            services[service] = ServiceTarget(spec, address)
+    if not services:
+        raise TargetError(
+            f"the built-in target {name!r} has no service that works without credentials; "
+            f"write a target file with `ehealth-conformance init {name} --out FILE` and fill it in"
+        )
+    return Target(name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), services)
+
+
+def _limits(data: Mapping[str, Any], environment: str) -> Limits:
+    local = environment == LOCAL
+    return Limits(
+        data.get("rate", None if local else _POLITE_RATE),
+        data.get("budget", None if local else _POLITE_BUDGET),
+        float(data.get("timeout", DEFAULT_TIMEOUT)),
+    )
+
+
+def _from_document(document: Document) -> Target:
+    problems = list(format_problems(document, load_format("target")))
+    if problems:
+        problems += _service_format_problems(document)
+        raise _target_error(document, problems)
+    data = document.data
+    environment = data["environment"]
+    services, found = _services(document, environment)
+    found += _identity_problems(data.get("identity", {}))
+    ca_file, ca_problems = _ca_file(document)
+    found += ca_problems
+    if found:
+        raise _target_error(document, found)
+    own = own_identity()
+    identity = data.get("identity", {})
+    return Target(
+        name=data["name"],
+        environment=environment,
+        intrusive=data.get("intrusive", environment == LOCAL),
+        identity=Identity(identity.get("user_agent", own.user_agent), identity.get("from", own.sender)),
+        ca_file=ca_file,
+        limits=_limits(data.get("limits", {}), environment),
+        services=services,
+    )
+
+
+def _target_error(document: Document, problems: list[tuple[Pointer, str]]) -> TargetError:
+    lines = [(document.line(at), text) for at, text in problems]
+    return TargetError([f"{document.path}:{line}: {text}" for line, text in sorted(set(lines))])
+
+
+def _service_format_problems(document: Document) -> list[tuple[Pointer, str]]:
+    """Return the mistakes in the services' sections, for a file whose other parts are wrong already."""
+    data = document.data if isinstance(document.data, dict) else {}
+    if not isinstance(data.get("services"), dict):
+        return []
+    return _services(document, str(data.get("environment")))[1]
+
+
+def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTarget], list[tuple[Pointer, str]]]:
+    services: dict[str, ServiceTarget] = {}
+    problems: list[tuple[Pointer, str]] = []
+    given = document.data.get("services")
+    names = list(service_ids()) if given is None and environment == LOCAL else list(given or {})
+    for service in names:
+        at = ("services", service)
+        settings = (given or {}).get(service)
+        if service not in service_ids():
+            problems.append((at, f"there is no service {service!r}{suggestion(service, service_ids())}"))
+            continue
+        settings = {} if settings is None else settings
+        try:
+            spec = load_spec(service, _spec_version(settings))
+        except SpecError as error:
+            problems += [((*at, "spec"), problem) for problem in error.problems]
+            continue
+        section = Document(document.path, settings, {})
+        found = [((*at, *where), text) for where, text in format_problems(section, spec.target_schema)]
+        found = found or list(_address_problems(spec, settings, environment, at))
+        problems += found
+        if not found:
+            services[service] = ServiceTarget(spec, settings.get(spec.contract.address_key), settings)
+    if not names and not problems:
+        problems.append((("services",), "the target names no service; add one below `services:`"))
+    return services, problems
+
+
+def _spec_version(settings: object) -> str | None:
+    version = settings.get("spec") if isinstance(settings, dict) else None
+    return version if isinstance(version, str) else None
+
+
+def _address_problems(
+    spec: Spec, settings: Mapping[str, Any], environment: str, at: tuple[str, str]
+) -> Iterator[tuple[Pointer, str]]:
+    key = spec.contract.address_key
+    if environment == PRODUCTION and not spec.contract.public:
+        yield at, f"production is never a target for {at[1]}: only the public status services may be read there"
+    elif key not in settings:
+        if environment != LOCAL:
+            yield at, f"{key} is missing; only a local target may leave it to the embedded platform"
+    else:
+        problem = address_problem(settings[key], environment)
+        if problem:
+            yield (*at, key), problem
+
+
+def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]:
+    rules = load_tracing()
+    found: list[tuple[Pointer, str]] = []
+    for key, check in (("user_agent", user_agent_problems), ("from", from_problems)):
+        if key in identity:
+            found += [
+                (("identity", key), f"{problem.message}: {problem.actual!r}; write it like {problem.expected!r}")
+                for problem in check(identity[key], rules)
+            ]
+    return found
+
+
+def _ca_file(document: Document) -> tuple[Path | None, list[tuple[Pointer, str]]]:
+    name = document.data.get("tls", {}).get("ca_file")
+    if name is None:
+        return None, []
+    path = document.path.parent / name
+    try:
+        ssl.create_default_context(cafile=path)
+    except FileNotFoundError:
+        return None, [(("tls", "ca_file"), f"{path}: there is no such file")]
+    except OSError as error:
+        return None, [(("tls", "ca_file"), f"{path}: not a PEM file of certificates: {error.strerror or error}")]
+    return path, []

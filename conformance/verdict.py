@@ -1,0 +1,81 @@
+"""Verdicts, findings and their order; the roll-up is the order.
+
+Must not know how a verdict was reached.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """A case's verdict or status; the first four are ordered, the other two say that nothing was judged."""
+
+    PASS = "pass"  # noqa: S105 - a verdict
+    INCONCLUSIVE = "inconclusive"
+    FAIL = "fail"
+    ERROR = "error"
+    NOT_APPLICABLE = "not_applicable"
+    NOT_RUN = "not_run"
+    NOT_COVERED = "not_covered"
+
+
+ORDER = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.FAIL, Verdict.ERROR)
+"""From best to worst; a roll-up takes the worst."""
+
+
+class Severity(StrEnum):
+    """What a finding weighs: a broken MUST, a broken SHOULD, or something worth noting."""
+
+    VIOLATION = "violation"
+    WARNING = "warning"
+    OBSERVATION = "observation"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement about an exchange; `location` is a JSON Pointer, a header name or another place."""
+
+    requirement: str
+    severity: Severity
+    message: str
+    location: str = ""
+    expected: str = ""
+    actual: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What checks found in one exchange.
+
+    `evaluated` counts, by requirement, how often a predicate was really applied. `blocked` is the
+    reason why the exchange could not be judged at all, "" where it could.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    evaluated: Counter[str] = field(default_factory=Counter)
+    blocked: str = ""
+
+    @property
+    def violated(self) -> bool:
+        """Tell whether a finding is a violation."""
+        return any(finding.severity is Severity.VIOLATION for finding in self.findings)
+
+
+def merge(judgements: Iterable[Judgement]) -> Judgement:
+    """Return one judgement with all findings, the summed counts and the first reason for a block."""
+    findings: list[Finding] = []
+    evaluated: Counter[str] = Counter()
+    blocked = ""
+    for judgement in judgements:
+        findings += judgement.findings
+        evaluated += judgement.evaluated
+        blocked = blocked or judgement.blocked
+    return Judgement(tuple(findings), evaluated, blocked)
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict | None:
+    """Return the worst of the ordered verdicts, or None where none of them is ordered."""
+    ranked = [verdict for verdict in verdicts if verdict in ORDER]
+    return max(ranked, key=ORDER.index, default=None)

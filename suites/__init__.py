@@ -1,0 +1,1 @@
+"""The suites: one file a service; their cases are data below `specs/`."""
