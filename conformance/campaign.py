@@ -129,6 +129,7 @@ class Campaign:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     interrupted: bool = False
     results: dict[str, CaseResult] = field(default_factory=dict)
+    deselected: set[str] = field(default_factory=set)
     _runners: dict[str, Runner] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
 
@@ -149,6 +150,11 @@ class Campaign:
             self._runners[service] = self._make_runner(service)
         return self._runners[service]
 
+    def run(self, case: Case) -> CaseResult:
+        """Run a case and return what became of it, marked where it is a known failure."""
+        result = self.runner(case.service).run(case)
+        return apply_known(result, self.plan.known, datetime.now(UTC).date())
+
     def close(self) -> None:
         """Close connections and files and stop the local platform."""
         self._resources.close()
@@ -168,8 +174,7 @@ class Campaign:
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
         )
-        results = apply_known(self.in_order(), self.plan.known, run.finished.date())
-        document = results_document(run, results, self.plan.requirements)
+        document = results_document(run, self.in_order(), self.plan.requirements)
         write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
         write_atomically(self.folder / JUNIT, junit_text(document))
         write_report(self.folder)
@@ -181,8 +186,10 @@ class Campaign:
         return [self.results.get(case.id) or self._not_run(case) for case in self.plan.cases]
 
     def _not_run(self, case: Case) -> CaseResult:
-        selected = self.plan.selection.takes(case) and self.interrupted
-        return CaseResult(case, Verdict.NOT_RUN, "interrupted before it" if selected else NOT_SELECTED)
+        if case.id in self.deselected or not self.plan.selection.takes(case):
+            return CaseResult(case, Verdict.NOT_RUN, NOT_SELECTED)
+        reason = "interrupted before it" if self.interrupted else "not reached, or not selected"
+        return CaseResult(case, Verdict.NOT_RUN, reason)
 
     def _make_runner(self, name: str) -> Runner:
         target = self.plan.target

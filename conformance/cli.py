@@ -258,11 +258,16 @@ def _run_suites(plan: Plan, folder: Path) -> int:
     arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
     _print_head(plan, folder)
-    with _own_environment(), _termination_as_interrupt():
-        status = pytest.main(arguments, plugins=[session])
+    status: object = "nothing"
+    try:
+        with _own_environment(), _termination_as_interrupt():
+            status = pytest.main(arguments, plugins=[session])
+    except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
+        session.troubles.append(f"{type(error).__name__}: {error}")
     if session.document is None:
         for line in session.troubles or [f"pytest ended with {status!r}"]:
             _err.print(f"[bold red]error:[/] {_escaped(line)}")
+        _err.print(f"the harness erred; what was exchanged is kept in {_escaped(str(folder))}")
         return EXIT_ERROR
     return _print_summary(session.document, folder)
 

@@ -4,7 +4,7 @@ A known failure that has expired, or that no longer happens, counts as failed. M
 verdict that results.json keeps of a case that fails as expected.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -47,12 +47,9 @@ def load_known(path: Path) -> tuple[KnownFailure, ...]:
     return tuple(known)
 
 
-def apply_known(results: Iterable[CaseResult], known: Sequence[KnownFailure], today: date) -> list[CaseResult]:
-    """Return the results with known failures marked, and with failures where a known one is over."""
-    return [_apply(result, [row for row in known if row.case == result.case.id], today) for result in results]
-
-
-def _apply(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
+def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
+    """Return a result marked as known where it fails as expected, and failed where a known failure is over."""
+    known = [row for row in known if row.case == result.case.id]
     violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
     valid = [row for row in known if row.expires >= today]
     if result.verdict is Verdict.FAIL:

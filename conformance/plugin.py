@@ -4,7 +4,7 @@ The command `run` is a pytest session with this plugin; plain `pytest suites/ --
 the same verdicts. Parsing and printing only: all work is done by `conformance.campaign`.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +16,7 @@ from conformance.case import Case, Kind
 from conformance.errors import UsageError
 from conformance.known import load_known
 from conformance.results import EXIT_CONFORMANT, CaseResult, from_portable, portable
-from conformance.target import BUILT_IN, choose_services, load_target
+from conformance.target import BUILT_IN, LOCAL, choose_services, load_target
 from conformance.verdict import Verdict
 
 MARKER = "service"
@@ -26,6 +26,8 @@ Verify = Callable[[Case], None]
 """What a suite's test calls: runs a case and ends the test with its verdict."""
 
 _CAMPAIGN = pytest.StashKey[Campaign]()
+_SHARED = "conformance"
+"""The key under which a worker finds what it shares with the main process."""
 _RESULT = pytest.StashKey[CaseResult]()
 PLAN = pytest.StashKey[tuple[Plan, Path]]()
 """Set by the command line, which has parsed the options itself: the plan and the run folder."""
@@ -49,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `run` to pytest."""
     group = parser.getgroup("conformance", "eHealth conformance")
     built_in = ", ".join(BUILT_IN)
-    group.addoption("--target", default="local", help=f"target file, or one of {built_in} (default: local)")
+    group.addoption("--target", default=None, help=f"target file, or one of {built_in} (default: local)")
     group.addoption("--service", action="append", default=[], help="test this service only (repeatable)")
     group.addoption("--out", default=DEFAULT_FOLDER, help="where run folders are made (default: reports)")
     group.addoption("--seed", type=int, default=None, help="seed of all random choices (default: 1)")
@@ -94,7 +96,7 @@ def verify(request: pytest.FixtureRequest) -> Verify:
 
     def run(case: Case) -> None:
         __tracebackhide__ = True
-        result = _campaign(request.config).runner(case.service).run(case)
+        result = _campaign(request.config).run(case)
         item.stash[_RESULT] = result
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
@@ -112,6 +114,24 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     return report
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own class
+    """Hand the campaign's folder and addresses to a worker of pytest-xdist."""
+    if _runs_suites(node.config):
+        campaign = _campaign(node.config)
+        worker = node.workerinput["workerid"]
+        shared = {"folder": str(campaign.folder), "addresses": dict(campaign.addresses), "worker": worker}
+        node.workerinput[_SHARED] = shared
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Remember what was deselected by whatever option, so that it is not taken for lost."""
+    for item in items:
+        case = _case_of(item)
+        if case is not None and _CAMPAIGN in item.config.stash:
+            item.config.stash[_CAMPAIGN].deselected.add(case.id)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the run's outputs, and make pytest's exit status follow the verdicts."""
@@ -119,8 +139,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if _CAMPAIGN not in config.stash:
         return
     campaign = config.stash[_CAMPAIGN]
-    campaign.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     campaign.close()
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    campaign.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     document = campaign.finish()
     config.stash[DOCUMENT] = document
     if document["run"]["exit_code"] != EXIT_CONFORMANT and session.exitstatus == pytest.ExitCode.OK:
@@ -150,25 +172,46 @@ class _Collector:
 
 
 def _campaign(config: pytest.Config) -> Campaign:
-    """Return the session's campaign, made and started at its first use."""
+    """Return the session's campaign, made and started at its first use; a worker joins the main process's one."""
     if _CAMPAIGN not in config.stash:
-        plan, folder = config.stash[PLAN] if PLAN in config.stash else _from_options(config)
+        shared = getattr(config, "workerinput", {}).get(_SHARED)
+        if shared is None and hasattr(config, "workerinput"):
+            raise pytest.UsageError("with -n, say which suites run by --target, or give the suites' own folder")
+        plan, folder = config.stash[PLAN] if PLAN in config.stash else _from_options(config, shared)
         campaign = Campaign(plan, folder)
-        campaign.start_platform()
+        if shared is None:
+            campaign.start_platform()
+        else:
+            campaign.addresses, campaign.prefix = shared["addresses"], f"{shared['worker']}-"
         config.stash[_CAMPAIGN] = campaign
         config.pluginmanager.register(_Collector(campaign))
     return config.stash[_CAMPAIGN]
 
 
-def _from_options(config: pytest.Config) -> tuple[Plan, Path]:
+def _runs_suites(config: pytest.Config) -> bool:
+    """Tell, before anything is collected, whether this session is going to run suites."""
+    if PLAN in config.stash or config.option.target is not None:
+        return True
+    return any(_is_suite(argument) for argument in config.args)
+
+
+def _is_suite(argument: str) -> bool:
+    if argument.startswith("conformance.suites"):
+        return True
+    path = Path(argument.partition("::")[0])
+    files = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
+    return any(f"pytest.mark.{MARKER}(" in file.read_text(encoding="utf-8") for file in files if file.is_file())
+
+
+def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tuple[Plan, Path]:
     option = config.option
     try:
-        target = load_target(option.target)
+        target = load_target(option.target or LOCAL)
         selection = Selection(tuple(Kind(kind) for kind in option.kind), tuple(option.requirement), tuple(option.case))
         known = load_known(Path(option.known)) if option.known else ()
         services = choose_services(target, tuple(option.service))
         plan = make_plan(target, services, selection, seed=option.seed, examples=option.examples, known=known)
-        return plan, make_folder(Path(option.out), datetime.now(UTC))
+        return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
     except UsageError as error:
         raise pytest.UsageError("\n".join(error.problems)) from error
 
@@ -186,6 +229,8 @@ def _case_of(item: pytest.Item) -> Case | None:
 
 def _end(result: CaseResult) -> None:
     __tracebackhide__ = True
+    if result.known:
+        pytest.xfail(f"known failure: {result.known}")
     match result.verdict:
         case Verdict.PASS:
             return

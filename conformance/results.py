@@ -170,6 +170,7 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
         tuple(record["deciding"]),
         record["duration_s"],
         record["limited"],
+        record.get("known", ""),
     )
 
 

@@ -35,7 +35,7 @@ def run_campaign(  # noqa: PLR0913 - what a test may want to vary
     try:
         for case in plan.cases:
             if plan.selection.takes(case):
-                campaign.results[case.id] = campaign.runner(service).run(case)
+                campaign.results[case.id] = campaign.run(case)
     finally:
         campaign.close()
     return campaign.finish()

@@ -100,10 +100,99 @@ def ascending(nodes: Sequence[Node], options: Options, now: datetime) -> list[Pr
     return problems
 
 
+def word(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+    """Return a problem for each text that is not one of the option `words`."""
+    del now
+    words = tuple(options["words"])
+    return [
+        Problem("the word is not one that the cookbook prints", node.location, " or ".join(words), show(node.value))
+        for node in nodes
+        if isinstance(node.value, str) and node.value not in words
+    ]
+
+
+def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+    """Return a problem for each object that has none of the option `members`, and an oddity for the one it has.
+
+    The members are spellings of one thing; which of them is used is worth noting.
+    """
+    del now
+    names = tuple(options["members"])
+    problems = []
+    for node in _objects(nodes):
+        used = [name for name in names if name in node.value]
+        wanted = f"a member {' or '.join(map(repr, names))}"
+        if not used:
+            problems.append(Problem(f"{wanted} is missing", node.location, wanted, "absent"))
+        problems += [Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True) for name in used]
+    return problems
+
+
+def other_spelling(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+    """Return an oddity for each place that only another spelling of a member can have led to."""
+    del now
+    expected = f"a member {options['of']!r}"
+    return [Problem("another spelling is used", node.location, expected, str(node.path[-1]), odd=True) for node in nodes]
+
+
+def implies(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+    """Return a problem for each object in which one member's value does not go with another's presence.
+
+    Option `when`: a member and the value it has; `then`: the option `members`, of which one must be
+    `filled` (true) or none may be (false). Null, empty and absent are not filled.
+    """
+    del now
+    member, value, names = options["when"]["member"], options["when"]["is"], tuple(options["members"])
+    problems = []
+    for node in _objects(nodes):
+        if type(node.value.get(member)) is not type(value) or node.value[member] != value:
+            continue
+        filled = [name for name in names if _is_filled(node.value.get(name))]
+        if bool(filled) is not options["filled"]:
+            expected = f"{names[0]!r} {'with a value' if options['filled'] else 'without a value'}"
+            actual = f"{filled[0]!r} is {show(node.value[filled[0]])}" if filled else "no value"
+            message = f"{names[0]!r} does not go with {member!r} = {show(value)}"
+            problems.append(Problem(message, node.location, expected, actual))
+    return problems
+
+
+def not_before(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+    """Return a problem for each object in which the moment `later` (a list of spellings) lies before `earlier`."""
+    del now
+    problems = []
+    for node in _objects(nodes):
+        start = _instant(node.value.get(options["earlier"]))
+        for name in options["later"]:
+            end = _instant(node.value.get(name))
+            if start is not None and end is not None and end < start:
+                expected = f"not before {show(node.value[options['earlier']])}"
+                problems.append(
+                    Problem(f"{name!r} lies before {options['earlier']!r}", node.location, expected, show(node.value[name]))
+                )
+    return problems
+
+
+def _objects(nodes: Sequence[Node]) -> list[Node]:
+    return [node for node in nodes if isinstance(node.value, dict)]
+
+
+def _is_filled(value: object) -> bool:
+    return value is not None and (not isinstance(value, str) or bool(value.strip()))
+
+
+def _instant(value: object) -> datetime | None:
+    return read_moment(value).instant if isinstance(value, str) else None
+
+
 RULES: Mapping[str, RuleFunction] = {
     "unique": unique,
     "not-empty": not_empty,
     "date-time": date_time,
     "whole-number": whole_number,
     "ascending": ascending,
+    "word": word,
+    "any-member": any_member,
+    "other-spelling": other_spelling,
+    "implies": implies,
+    "not-before": not_before,
 }
