@@ -48,7 +48,10 @@ _MEANINGS = {
 _STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "inconclusive": "yellow"}
 _SHOWN_FINDINGS = 3
 
-_out = Console(highlight=False, soft_wrap=True)
+_WIDE = 140
+"""Columns of an output that is no terminal: enough that no table loses words."""
+
+_out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -385,9 +388,9 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     _print_cases(document["cases"])
     table = Table(box=None, pad_edge=False)
     columns = ("pass", "inconclusive", "fail", "error", "not_applicable", "not_run")
-    table.add_column("service")
+    table.add_column("service", no_wrap=True)
     for column in columns:
-        table.add_column(column.replace("_", " "), justify="right")
+        table.add_column({"not_applicable": "n/a"}.get(column, column.replace("_", " ")), justify="right")
     for service in document["run"]["services"]:
         verdicts = [case["verdict"] for case in document["cases"] if case["service"] == service]
         table.add_row(service, *(str(verdicts.count(column)) for column in columns))

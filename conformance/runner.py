@@ -179,6 +179,7 @@ class _Trial:
     log: _Recorder
     judgements: list[Judgement] = field(default_factory=list)
     falsified: dict[Template, tuple[str, Judgement]] = field(default_factory=dict)
+    held: set[Template] = field(default_factory=set)
     last: Template | None = None
     blocked: str = ""
     error: BaseException | None = None
@@ -209,7 +210,7 @@ class _Trial:
                 raise
         if self.error is not None:
             raise self.error
-        return self._verdict(unstable=unstable)
+        return self._verdict(unstable=unstable or self.last in self.held)
 
     def _example(self, template: Template) -> None:
         if self.blocked or self.error is not None:
@@ -228,6 +229,7 @@ class _Trial:
             self.judgements.append(judgement)
             if not judgement.violated:
                 self.blocked = judgement.blocked
+                self.held.add(key)
                 return
             self.falsified[key] = (exchange.id, judgement)
         self.last = key

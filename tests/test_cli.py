@@ -88,7 +88,10 @@ def test_two_runs_with_one_seed_send_the_same(tmp_path: Path) -> None:
     """Same seed, same requests, same results apart from times and ids."""
     runs = []
     for _ in range(2):
-        assert conformance("run", "--seed", "7", "--examples", "5", "--out", tmp_path / "out", cwd=tmp_path).returncode == 0
+        assert (
+            conformance("run", "--seed", "7", "--examples", "5", "--out", tmp_path / "out", cwd=tmp_path).returncode
+            == 0
+        )
     for folder in (tmp_path / "out").iterdir():
         exchanges = [(row["id"], row["case"], _without_address(row["request"])) for row in read_exchanges(folder)]
         results = json.loads((folder / "results.json").read_text("utf-8"))
@@ -113,7 +116,9 @@ def test_failing_service_ends_with_1_and_says_why(tmp_path: Path) -> None:
 
 def test_foreign_markup_is_harmless(tmp_path: Path) -> None:
     """What a service answers is neither markup in the report nor a command to the terminal."""
-    body = b'{"groups":[{"id":"a","name":"<script>alert(1)</script>\\u001b[31m","items":[],"status_code":"</script><b>"}]}'
+    body = (
+        b'{"groups":[{"id":"a","name":"<script>alert(1)</script>\\u001b[31m","items":[],"status_code":"</script><b>"}]}'
+    )
     with hostile_free(body) as address:
         done = conformance("run", "--target", target_file(tmp_path, address), "--out", tmp_path / "out", cwd=tmp_path)
     assert done.returncode == 1
@@ -276,7 +281,9 @@ def test_lists_come_in_three_forms(tmp_path: Path, topic: str) -> None:
 def test_list_runs_finds_what_run_wrote(tmp_path: Path) -> None:
     """`list runs` shows a run with its counts and report."""
     assert conformance("list", "runs", cwd=tmp_path).stdout == "no runs\n"
-    assert conformance("run", "--case", "status-dashboard/7.2/dashboard", "status-dashboard", cwd=tmp_path).returncode == 0
+    assert (
+        conformance("run", "--case", "status-dashboard/7.2/dashboard", "status-dashboard", cwd=tmp_path).returncode == 0
+    )
     (row,) = json.loads(conformance("list", "runs", "--format", "json", cwd=tmp_path).stdout)
     assert (row["pass"], row["fail"], row["exit_code"]) == ("1", "0", "0")
 
@@ -319,7 +326,9 @@ def test_environment_of_a_surrounding_project_does_not_matter(tmp_path: Path) ->
     (tmp_path / "conftest.py").write_text("raise SystemExit(9)\n", encoding="utf-8")
     command = [sys.executable, "-m", "conformance", "run", "status-dashboard", "--kind", "positive"]
     environment = {**os.environ, "PYTEST_ADDOPTS": "--nonsense", "PYTEST_PLUGINS": "no_such_plugin"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

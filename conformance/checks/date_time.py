@@ -4,6 +4,7 @@
 ISO 8601 knows for a date, a time and an offset are odd; the rest is no date-time. Must not read the clock.
 """
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -30,6 +31,7 @@ class Moment:
     oddities: tuple[str, ...] = ()
 
 
+@functools.lru_cache(maxsize=4096)
 def read_moment(text: str) -> Moment:
     """Return the instant that `text` names, with what is odd about its form, or what makes it no date-time."""
     form = _FORM.fullmatch(text)

@@ -33,14 +33,14 @@ class UnreadableError(ValueError):
 class Index:
     """The nodes of one document by place; built in one walk that follows described places only."""
 
-    def __init__(self, document: object, places: Mapping[str, Place]) -> None:
-        """Walk `document` without recursion."""
+    def __init__(self, document: object, below: Mapping[str, Mapping[str | None, str]]) -> None:
+        """Walk `document` without recursion; `below` maps a place to its members' places, None to its items'."""
         self._nodes: defaultdict[str, list[Node]] = defaultdict(list)
         stack: list[tuple[str, Node]] = [("", Node((), document))]
         while stack:
             at, node = stack.pop()
             self._nodes[at].append(node)
-            stack.extend((below, child) for below, child in _children(at, node) if below in places)
+            stack.extend(_children(node, below[at]))
 
     def __getitem__(self, at: str) -> list[Node]:
         """Return the nodes at a place, in document order."""
@@ -54,6 +54,7 @@ class CompiledSchema:
         """Compile `schema` and note the places it describes."""
         self._validator = jsonschema_rs.validator_for(dict(schema))
         self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
+        self._below = {at: _places_below(at, self.places) for at in self.places}
 
     def fits(self, document: object) -> bool:
         """Tell whether the document fulfils the schema; a document too deep to follow does not."""
@@ -64,7 +65,7 @@ class CompiledSchema:
 
     def index(self, document: object) -> Index:
         """Return the document's nodes by place."""
-        return Index(document, self.places)
+        return Index(document, self._below)
 
     def requirement_at(self, at: str) -> str:
         """Return the requirement that describes a place, or the nearest place above it."""
@@ -140,14 +141,23 @@ def _above(at: str) -> str:
     return at[:-2] if at.endswith("[]") else at.rpartition(".")[0]
 
 
-def _children(at: str, node: Node) -> Iterator[tuple[str, Node]]:
-    """Yield the children in reverse, because a stack turns them round."""
-    if isinstance(node.value, list):
+def _places_below(at: str, places: Mapping[str, Place]) -> dict[str | None, str]:
+    """Return the described places one step below a place, by member name; None stands for the items of a list."""
+    below: dict[str | None, str] = {None: f"{at}[]"} if f"{at}[]" in places else {}
+    members = places[at].members or ()
+    return below | {name: f"{at}.{name}".lstrip(".") for name in members}
+
+
+def _children(node: Node, below: Mapping[str | None, str]) -> Iterator[tuple[str, Node]]:
+    """Yield the described children, those of a list in reverse, because a stack turns them round."""
+    if isinstance(node.value, list) and None in below:
+        at = below[None]
         for number in range(len(node.value) - 1, -1, -1):
-            yield f"{at}[]", Node((*node.path, number), node.value[number])
+            yield at, Node((*node.path, number), node.value[number])
     elif isinstance(node.value, dict):
-        for name in reversed(node.value):
-            yield f"{at}.{name}" if at else name, Node((*node.path, name), node.value[name])
+        for name, at in below.items():
+            if name in node.value:
+                yield at, Node((*node.path, str(name)), node.value[name])
 
 
 def _places(schema: Mapping[str, Any]) -> Iterator[Place]:

@@ -124,7 +124,8 @@ def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[P
         wanted = f"a member {' or '.join(map(repr, names))}"
         if not used:
             problems.append(Problem(f"{wanted} is missing", node.location, wanted, "absent"))
-        problems += [Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True) for name in used]
+        for name in used:
+            problems.append(Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True))
     return problems
 
 
@@ -132,7 +133,9 @@ def other_spelling(nodes: Sequence[Node], options: Options, now: datetime) -> li
     """Return an oddity for each place that only another spelling of a member can have led to."""
     del now
     expected = f"a member {options['of']!r}"
-    return [Problem("another spelling is used", node.location, expected, str(node.path[-1]), odd=True) for node in nodes]
+    return [
+        Problem("another spelling is used", node.location, expected, str(node.path[-1]), odd=True) for node in nodes
+    ]
 
 
 def implies(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
@@ -165,10 +168,9 @@ def not_before(nodes: Sequence[Node], options: Options, now: datetime) -> list[P
         for name in options["later"]:
             end = _instant(node.value.get(name))
             if start is not None and end is not None and end < start:
+                message = f"{name!r} lies before {options['earlier']!r}"
                 expected = f"not before {show(node.value[options['earlier']])}"
-                problems.append(
-                    Problem(f"{name!r} lies before {options['earlier']!r}", node.location, expected, show(node.value[name]))
-                )
+                problems.append(Problem(message, node.location, expected, show(node.value[name])))
     return problems
 
 

@@ -25,7 +25,7 @@ _QUERY_SAFE = "-._~!$'()*+,;:@/?"  # RFC 3986, 3.4: what a query may hold unesca
 
 def repetition(plain: Template) -> SearchStrategy[Template]:
     """Draw the plain request itself, again and again."""
-    return st.just(plain)
+    return st.integers(0, 2**32).map(lambda _: plain)
 
 
 def user_agent(plain: Template) -> SearchStrategy[Template]:

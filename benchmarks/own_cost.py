@@ -1,0 +1,114 @@
+"""Measures what the runner adds to an exchange, beside the same requests sent by a bare shared httpx client.
+
+One command, one table: `python benchmarks/own_cost.py`. Both face the same local platform, a process
+of its own, in turns within one run; figures are medians of the rounds. The runner's time includes
+checks, evidence on disk and all outputs of the run folder.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+
+from conformance.campaign import Campaign, Selection, make_plan
+from conformance.exchange import Request
+from conformance.target import choose_services, load_target
+
+SERVICE, CASE = "status-dashboard", "status-dashboard/7.2/dashboard"
+LIMIT = 2.5
+EXCHANGES_A_CASE = 25
+
+
+@contextmanager
+def platform(folder: Path) -> Iterator[Path]:
+    """Start the local platform in a process of its own and yield its target file."""
+    target = folder / "target.yaml"
+    command = [sys.executable, "-m", "conformance", "mock", "--port", "0", "--write-target", str(target)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
+    try:
+        while not target.exists():
+            time.sleep(0.01)
+        yield target
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def bare(request: Request, count: int) -> float:
+    """Return the seconds that a shared httpx client takes for `count` requests and their bodies."""
+    with httpx.Client() as client:
+        prepared = client.build_request(request.method, request.url, headers=list(request.headers))
+        began = time.perf_counter()
+        for _ in range(count):
+            client.send(prepared)
+        return time.perf_counter() - began
+
+
+def own(target: Path, folder: Path, count: int) -> float:
+    """Return the seconds that the runner takes for `count` exchanges, spread over cases, outputs included."""
+    campaign = _campaign(target, folder, count // EXCHANGES_A_CASE)
+    began = time.perf_counter()
+    for case in campaign.plan.cases:
+        results = [campaign.run(case) for _ in range(EXCHANGES_A_CASE)]
+        numbers = tuple(number for result in results for number in result.exchanges)
+        campaign.results[case.id] = replace(results[-1], exchanges=numbers)
+    campaign.close()
+    campaign.finish()
+    return time.perf_counter() - began
+
+
+def _campaign(target: Path, folder: Path, count: int) -> Campaign:
+    loaded = load_target(str(target))
+    (service,) = choose_services(loaded, (SERVICE,))
+    case = service.spec.cases[CASE]
+    cases = {f"{CASE}-{number}": replace(case, id=f"{CASE}-{number}") for number in range(count)}
+    many = replace(service, spec=replace(service.spec, cases=cases))
+    campaign = Campaign(make_plan(loaded, (many,), Selection()), folder)
+    campaign.start_platform()
+    return campaign
+
+
+def measure(target: Path, parent: Path, count: int, rounds: int) -> tuple[float, float]:
+    """Return the medians, in milliseconds an exchange, of the bare client and of the runner."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            campaign = _campaign(target, Path(folder), 1)
+            request = campaign.runner(SERVICE).session.request(next(campaign.plan.cases).request)
+            campaign.close()
+            times[0].append(bare(request, count))
+        with tempfile.TemporaryDirectory(dir=parent) as folder:
+            times[1].append(own(target, Path(folder), count))
+    plain, full = (statistics.median(found) / count * 1000 for found in times)
+    return plain, full
+
+
+def main() -> int:
+    """Print the table; end with 1 where the ratio in memory-backed storage is over the limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000, help="requests a round (default: 1000)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
+    options = parser.parse_args()
+    memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())  # noqa: S108 - memory-backed
+    rows = []
+    with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as target:
+        for name, parent in (("memory", memory), ("disk", Path(tempfile.gettempdir()))):
+            plain, full = measure(target, parent, options.count, options.rounds)
+            rows.append((name, plain, full, full / plain))
+    print(f"{'run folder in':14}{'bare httpx ms':>15}{'runner ms':>12}{'ratio':>8}")
+    for name, plain, full, ratio in rows:
+        print(f"{name:14}{plain:15.3f}{full:12.3f}{ratio:8.2f}")
+    print(f"limit: {LIMIT} in memory; {options.rounds} rounds of {options.count} requests")
+    return int(rows[0][3] > LIMIT)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""Plain pytest on the suites gives what `run` gives, with pytest's own options, in parallel, and installed."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import conformance
+from conformance.cli import suites_root
+from conformance.evidence.store import read_exchanges
+from tests.peers import status_dashboard
+
+INSTALLED = (Path(conformance.__file__).parent / "suites").is_dir()
+
+
+def target_file(folder: Path, address: str, **more: object) -> Path:
+    """Write a target file for a status dashboard at an address."""
+    data = {"name": "t", "environment": "local", "services": {"status-dashboard": {"base_url": address}}} | more
+    path = folder / "target.yaml"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def run_pytest(folder: Path, *arguments: object) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
+    """Run pytest on the suites in a folder of its own; return what it said and the run folders it made."""
+    command = [sys.executable, "-m", "pytest", *map(str, arguments)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    return done, sorted((folder / "reports").glob("*")) if (folder / "reports").exists() else []
+
+
+def results_of(folder: Path) -> Mapping[str, Any]:
+    """Return the results document of a run folder."""
+    document: Mapping[str, Any] = json.loads((folder / "results.json").read_text("utf-8"))
+    return document
+
+
+def verdicts(document: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
+    """Return each case's verdict and the requirements that its findings name."""
+    rows = document["cases"]
+    return {row["id"]: (row["verdict"], sorted(one["requirement"] for one in row["findings"])) for row in rows}
+
+
+@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "two workers"])
+@pytest.mark.parametrize("variant", ["item-status-4", "status-503", "group-name-missing"])
+def test_pytest_and_run_give_the_same_verdicts(tmp_path: Path, variant: str, parallel: tuple[str, ...]) -> None:
+    """The same cases end with the same verdicts and findings, and both end non-zero together."""
+    with status_dashboard.serve(variant) as address:
+        target = target_file(tmp_path, address, limits={"timeout": 5})
+        by_pytest, (folder,) = run_pytest(tmp_path, suites_root(), "--target", target, "--examples", 4, *parallel)
+        command = [
+            sys.executable,
+            "-m",
+            "conformance",
+            "run",
+            "--target",
+            str(target),
+            "--examples",
+            "4",
+            "--out",
+            "own",
+        ]
+        by_run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    (own,) = (tmp_path / "own").iterdir()
+    assert verdicts(results_of(folder)) == verdicts(results_of(own))
+    assert results_of(folder)["run"]["exit_code"] == by_run.returncode
+    assert (by_pytest.returncode == 0) is (by_run.returncode == 0)
+
+
+def test_conformant_service_ends_pytest_with_0(tmp_path: Path) -> None:
+    """Against the local platform plain pytest needs no options and ends with 0."""
+    done, (folder,) = run_pytest(tmp_path, suites_root(), "--examples", 3)
+    assert done.returncode == 0, done.stdout
+    assert f"report: reports/{folder.name}/report.html" in done.stdout
+    assert set(results_of(folder)["run"]["services"]) >= {"status-dashboard", "incidents-interventions"}
+
+
+def test_workers_share_one_run_folder(tmp_path: Path) -> None:
+    """With -n all exchanges stand in one file, none lost, none twice, and the results are complete."""
+    _, folders = run_pytest(tmp_path, suites_root(), "--examples", 3, "-n", 2, "--service", "status-dashboard")
+    (folder,) = folders
+    numbers = Counter(row["id"] for row in read_exchanges(folder))
+    document = results_of(folder)
+    assert max(numbers.values()) == 1
+    assert set(numbers) == {number for case in document["cases"] for number in case["exchanges"]}
+    assert {number.partition("-")[0] for number in numbers} == {"gw0", "gw1"}
+    assert document["summary"]["not_run"] == 0
+
+
+def test_workers_share_one_budget(tmp_path: Path) -> None:
+    """A budget holds for all workers together; cases beyond it are not run, and say why."""
+    with status_dashboard.serve("as-printed" if "as-printed" in status_dashboard.VARIANTS else "offset-z") as address:
+        target = target_file(tmp_path, address, limits={"budget": 12})
+        done, (folder,) = run_pytest(tmp_path, suites_root(), "--target", target, "-n", 2)
+    document = results_of(folder)
+    assert len(list(read_exchanges(folder))) == 12
+    assert document["run"]["exit_code"] == 3
+    assert any("budget of 12 requests" in case["reason"] for case in document["cases"])
+    assert done.returncode != 0
+
+
+def test_k_deselects_and_says_so(tmp_path: Path) -> None:
+    """-k runs the matching cases only; the others are not run, "not selected"."""
+    done, (folder,) = run_pytest(tmp_path, suites_root(), "-k", "method-post and status")
+    assert done.returncode == 1, "a service of the target has no passed case"
+    rows = {row["id"]: row for row in results_of(folder)["cases"]}
+    assert rows["status-dashboard/8/method-post"]["verdict"] == "pass"
+    assert rows["status-dashboard/7.2/dashboard"]["reason"] == "not selected"
+
+
+def test_service_option_keeps_to_a_service(tmp_path: Path) -> None:
+    """--service leaves the other services out, so that -k on one of them can end with 0."""
+    done, (folder,) = run_pytest(tmp_path, suites_root(), "-k", "method-post", "--service", "status-dashboard")
+    assert done.returncode == 0
+    assert results_of(folder)["run"]["services"] == ["status-dashboard"]
+
+
+def test_x_stops_at_the_first_failure(tmp_path: Path) -> None:
+    """-x leaves the rest not run, and what was done on disk."""
+    with status_dashboard.serve("item-status-4") as address:
+        done, (folder,) = run_pytest(tmp_path, suites_root(), "-x", "--target", target_file(tmp_path, address))
+    summary = results_of(folder)["summary"]
+    assert done.returncode == 1
+    assert summary["fail"] == 1
+    assert summary["not_run"] > 10
+
+
+def test_junitxml_of_pytest_names_requirements(tmp_path: Path) -> None:
+    """The option --junitxml of pytest itself works, with the requirement ids as properties."""
+    run_pytest(tmp_path, suites_root(), "--junitxml", "own.xml", "--case", "status-dashboard/7.2/dashboard")
+    properties = ET.parse(tmp_path / "own.xml").getroot().iter("property")
+    assert "status-dashboard/5.2/production" in {element.get("value") for element in properties}
+
+
+def test_wrong_target_is_a_usage_error(tmp_path: Path) -> None:
+    """A mistake in the target ends pytest before any request, with the message and no run folder."""
+    done, folders = run_pytest(tmp_path, suites_root(), "--target", "nowhere.yaml")
+    assert done.returncode not in (0, 1)
+    assert "neither a file nor a built-in target" in done.stdout + done.stderr
+    assert folders == []
+
+
+def test_collecting_alone_sends_and_writes_no_results(tmp_path: Path) -> None:
+    """--collect-only lists the cases by id."""
+    done, folders = run_pytest(tmp_path, suites_root(), "--collect-only", "-q")
+    assert "[status-dashboard/7.2/dashboard]" in done.stdout
+    assert not any((folder / "results.json").exists() for folder in folders)
+
+
+def test_other_projects_are_left_alone(tmp_path: Path) -> None:
+    """In a project without suites the plugin does nothing, with workers or without."""
+    (tmp_path / "test_own.py").write_text("def test_own():\n    assert True\n", encoding="utf-8")
+    for parallel in ((), ("-n", "1")):
+        done, folders = run_pytest(tmp_path, tmp_path, *parallel)
+        assert done.returncode == 0
+        assert "conformance" not in done.stdout.partition("plugins:")[2].partition("\n")[2]
+        assert folders == []
+
+
+@pytest.mark.skipif(not INSTALLED, reason="the package is used from the clone; tox installs the wheel")
+def test_installed_suites_run_by_pyargs(tmp_path: Path) -> None:
+    """`pytest --pyargs conformance.suites` finds the suites of the installed wheel."""
+    assert importlib.util.find_spec("conformance.suites") is not None
+    done, (folder,) = run_pytest(tmp_path, "--pyargs", "conformance.suites", "--examples", 3, "-n", 2)
+    assert done.returncode == 0, done.stdout
+    assert results_of(folder)["summary"]["pass"] > 50
