@@ -1,0 +1,92 @@
+"""Incidents and Interventions on the local platform, with a story that goes on when it is told to.
+
+The story starts from the contract's examples; a POST on `/local/incidents-interventions/advance`
+takes it one step further: the open incident is solved, the open intervention closed, then a new one
+of each appears. Must not know the suites.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from conformance.loading import Spec
+from conformance.mock.service import Served
+
+_BASE_PATH = "/api/v1"
+_ADVANCE = "/local/incidents-interventions/advance"
+Record = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Story:
+    """What is going on; `step` counts how often it has gone on."""
+
+    incidents: list[Record]
+    interventions: list[Record]
+    step: int = 0
+    _next: int = field(default=50000)
+
+    def advance(self, now: datetime) -> None:
+        """Solve and close what is open, or let something new begin, in turns."""
+        self.step += 1
+        if self.step % 2:
+            end = _stamp(now)
+            self.incidents = [_solved(record, end) for record in self.incidents]
+            self.interventions = [_closed(record, end) for record in self.interventions]
+            return
+        start = _stamp(now)
+        self._next += 1
+        number = str(self._next)
+        incident = {"identifier": number, "start_datetime": start, "end_datetime": None, "status": "Ongoing"}
+        self.incidents = [{**self.incidents[-1], **incident}, *self.incidents]
+        planned = {"start_datetime": start, "end_datetime": _stamp(now + timedelta(hours=1)), "closed": False}
+        self.interventions = [{**self.interventions[-1], "identifier": number, **planned}, *self.interventions]
+
+
+def serve(spec: Spec, address: str) -> Served:
+    """Return the service with its story at the beginning."""
+    story = Story(_example(spec, "incidents"), _example(spec, "interventions"))
+
+    def incidents(request: Request) -> Response:
+        del request
+        return JSONResponse({"data": story.incidents})
+
+    def interventions(request: Request) -> Response:
+        del request
+        return JSONResponse({"data": story.interventions})
+
+    def advance(request: Request) -> Response:
+        del request
+        story.advance(datetime.now(UTC))
+        return JSONResponse({"step": story.step})
+
+    routes = [
+        Route(f"{_BASE_PATH}/incidents", incidents, methods=["GET"]),
+        Route(f"{_BASE_PATH}/interventions", interventions, methods=["GET"]),
+        Route(_ADVANCE, advance, methods=["POST"]),
+    ]
+    return Served(routes, {"base_url": address + _BASE_PATH})
+
+
+def _example(spec: Spec, name: str) -> list[Record]:
+    records: list[Record] = json.loads((spec.folder / "examples" / f"{name}.json").read_bytes())["data"]
+    return records
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.replace(microsecond=0).isoformat()
+
+
+def _solved(record: Record, end: str) -> Record:
+    if record["status"] == "Solved":
+        return record
+    return {**record, "status": "Solved", "end_datetime": end, "update": True}
+
+
+def _closed(record: Record, end: str) -> Record:
+    return record if record["closed"] else {**record, "closed": True, "end_datetime": end}
