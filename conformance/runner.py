@@ -127,16 +127,22 @@ class Runner:
         return self.judge.values(exchange, guard.operation, guard.at)
 
     def _changes(self, case: Case, before: list[list[object]], exchange: Exchange, log: "_Recorder") -> Judgement:
-        after = self._snapshot(case, log)
-        if before[0] != before[1]:
-            return Judgement(blocked="the answers change by themselves, so that no change can be laid to this request")
-        if before[1] == after:
+        """Return a violation where a request changed what the service answers.
+
+        A change counts only between answers that stand still: two alike before, two alike after.
+        """
+        after = self._snapshots(case, log)
+        if before[1] == after[0]:
             return Judgement()
+        stands_still = before[0] == before[1] and after[0] == after[1]
+        places = ", ".join(case.unchanged.at) if case.unchanged else ""
         finding = Finding(
             case.requirements[0],
-            Severity.VIOLATION,
-            f"{exchange.request.method} changed what the service answers",
-            ", ".join(case.unchanged.at) if case.unchanged else "",
+            Severity.VIOLATION if stands_still else Severity.OBSERVATION,
+            f"{exchange.request.method} changed what the service answers"
+            if stands_still
+            else "the answers change by themselves, so that no change can be laid to this request",
+            places,
             "the same values before and after",
             "other values, or no answer, after it",
         )

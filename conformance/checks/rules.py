@@ -124,8 +124,9 @@ def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[P
         wanted = f"a member {' or '.join(map(repr, names))}"
         if not used:
             problems.append(Problem(f"{wanted} is missing", node.location, wanted, "absent"))
-        for name in used:
-            problems.append(Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True))
+        problems.extend(
+            Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True) for name in used
+        )
     return problems
 
 
