@@ -6,17 +6,20 @@ pytest's plugin and the command line both stand on it. Must not print nor know p
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from conformance import __version__
 from conformance.case import Case, Kind
-from conformance.contract import Requirement
-from conformance.errors import UsageError
+from conformance.contract import Contract, Requirement
+from conformance.credentials.alterations import MALFORMED
+from conformance.credentials.tokens import AccessTokens
+from conformance.errors import SecretError, UsageError
 from conformance.evidence.store import Store
 from conformance.judging import Judge
 from conformance.known import KnownFailure, apply_known
@@ -27,15 +30,16 @@ from conformance.redaction import Redactor
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
 from conformance.results import NOT_SELECTED, CaseResult, Run, results_document
-from conformance.runner import Runner
+from conformance.runner import Procedure, Runner
 from conformance.session import Session
 from conformance.target import ServiceTarget, Target
-from conformance.transport import make_transport
+from conformance.transport import Transport, make_transport
 from conformance.verdict import Verdict
 
 DEFAULT_SEED = 1
 LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
 RESULTS, JUNIT = "results.json", "junit.xml"
+_NOTES = "notes.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +121,42 @@ def _why_untested(selection: Selection, requirements: Mapping[str, Requirement])
 
 @dataclass(slots=True)
 class Campaign:
-    """A run under way; `addresses` says where each service stands once the platform is up.
+    """A run under way.
 
+    `embedded` holds the settings of the services that the local platform plays, once it is up.
     `results` collects what became of the cases, by id, in the order in which they ended.
     """
 
     plan: Plan
     folder: Path
-    addresses: Mapping[str, str] = field(default_factory=dict)
+    embedded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     prefix: str = ""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     interrupted: bool = False
     results: dict[str, CaseResult] = field(default_factory=dict)
     deselected: set[str] = field(default_factory=set)
+    _redactor: Redactor = field(default_factory=Redactor)
     _runners: dict[str, Runner] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
 
     def start_platform(self) -> None:
         """Start the local platform for the services that have no address of their own."""
-        embedded = tuple(service for service in self.plan.services if service.address is None)
-        addresses = {service.service: service.address for service in self.plan.services if service.address is not None}
-        if embedded:
-            platform = self._resources.enter_context(LocalPlatform(tuple(service.spec for service in embedded)))
-            for service in embedded:
-                settings = platform.settings(service.service)
-                addresses[service.service] = settings[service.spec.contract.address_key]
-        self.addresses = addresses
+        specs = tuple(service.spec for service in self.plan.services if service.address is None)
+        if specs:
+            platform = self._resources.enter_context(LocalPlatform(specs))
+            self.embedded = {spec.contract.service: platform.settings(spec.contract.service) for spec in specs}
+
+    def service(self, name: str) -> ServiceTarget:
+        """Return a service of the plan with its address, be it the target's or the local platform's."""
+        service = next(service for service in self.plan.services if service.service == name)
+        if name not in self.embedded:
+            return service
+        settings = {**self.embedded[name], **service.settings}
+        return replace(service, settings=settings, address=settings[service.spec.contract.address_key])
+
+    def contract(self, service: str) -> Contract:
+        """Return the contract of a service of the plan."""
+        return next(row.spec.contract for row in self.plan.services if row.service == service)
 
     def runner(self, service: str) -> Runner:
         """Return the runner of a service, made at its first use."""
@@ -150,10 +164,29 @@ class Campaign:
             self._runners[service] = self._make_runner(service)
         return self._runners[service]
 
-    def run(self, case: Case) -> CaseResult:
-        """Run a case and return what became of it, marked where it is a known failure."""
-        result = self.runner(case.service).run(case)
+    def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
+        """Run a case and return what became of it, without secrets, marked where it is a known failure."""
+        result = self._redacted(self.runner(case.service).run(case, procedure))
         return apply_known(result, self.plan.known, datetime.now(UTC).date())
+
+    def note(self, text: str) -> None:
+        """Remember something that the summary should say; it may come from any worker."""
+        with (self.folder / _NOTES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(text) + "\n")
+
+    def _redacted(self, result: CaseResult) -> CaseResult:
+        text = self._redactor.text
+        findings = tuple(
+            replace(
+                finding,
+                message=text(finding.message),
+                location=text(finding.location),
+                expected=text(finding.expected),
+                actual=text(finding.actual),
+            )
+            for finding in result.findings
+        )
+        return replace(result, reason=text(result.reason), findings=findings)
 
     def close(self) -> None:
         """Close connections and files and stop the local platform."""
@@ -173,6 +206,7 @@ class Campaign:
             started=self.started,
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
+            notes=self._notes(),
         )
         document = results_document(run, self.in_order(), self.plan.requirements)
         write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
@@ -191,15 +225,66 @@ class Campaign:
         reason = "interrupted before it" if self.interrupted else "not reached, or not selected"
         return CaseResult(case, Verdict.NOT_RUN, reason)
 
+    def _notes(self) -> tuple[str, ...]:
+        path = self.folder / _NOTES
+        if not path.exists():
+            return ()
+        notes = tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+        path.unlink()
+        return notes
+
     def _make_runner(self, name: str) -> Runner:
         target = self.plan.target
-        service = next(service for service in self.plan.services if service.service == name)
+        service = self.service(name)
         transport = make_transport(target.limits.timeout, target.ca_file)
-        store = self._resources.enter_context(Store(self.folder, Redactor()))
+        store = self._resources.enter_context(Store(self.folder, self._redactor))
         self._resources.callback(transport.close)
         ledger = open_ledger(target.limits, self.folder)
-        session = Session(target, service, self.addresses[name], transport, store, ledger, self.prefix)
+        tokens = _tokens(target, service, transport, self._redactor)
+        session = Session(target, service, str(service.address), transport, store, ledger, self.prefix, tokens)
         return Runner(session, Judge(service.spec.contract), self.plan.seed, self.plan.examples)
+
+
+def _tokens(target: Target, service: ServiceTarget, transport: Transport, redactor: Redactor) -> AccessTokens | None:
+    """Return the access tokens that a target file gives for a service, or None where it gives none."""
+    references = service.settings.get("tokens")
+    if not references:
+        return None
+    file = target.file or Path(target.name)
+    sender = target.identity.sender
+    headers = (("User-Agent", target.identity.user_agent), *((("From", sender),) if sender else ()))
+    return AccessTokens(
+        references=references,
+        folder=file.parent,
+        where=f"{file}: services.{service.service}",
+        environment=target.environment,
+        send=transport.send,
+        headers=headers,
+        clock=time.time,
+        redactor=redactor,
+    )
+
+
+def check_credentials(plan: Plan) -> None:
+    """Resolve what the selected cases need, before any request.
+
+    Raises SecretError with every mistake: a variable that is not set, an expired token, and the like.
+    """
+    problems: list[str] = []
+    for service in plan.services:
+        transport = make_transport(plan.target.limits.timeout, plan.target.ca_file)
+        tokens = _tokens(plan.target, service, transport, Redactor())
+        if tokens is not None:
+            cases = [case for case in service.spec.cases.values() if plan.selection.takes(case)]
+            problems += tokens.check_before_run(roles_needed(cases) & tokens.roles)
+    if problems:
+        raise SecretError(problems)
+
+
+def roles_needed(cases: Iterable[Case]) -> set[str]:
+    """Return the roles of the access tokens that some cases send."""
+    requests = [request for case in cases for request in case.requests]
+    return {request.token.partition("!")[0] for request in requests} - {"", MALFORMED}
 
 
 def make_folder(parent: Path, now: datetime) -> Path:

@@ -33,13 +33,15 @@ class Effect(StrEnum):
 class Clause:
     """One reading of an answer: it matches by status (`200`, `4xx`) and, where given, by more.
 
-    `matches` names a schema that the JSON body must fulfil; `unclaimed` restricts the clause to
+    `matches` names a schema that the JSON body must fulfil; `codes` are error codes of which the body
+    must carry one (`*` for any of the catalogue); `unclaimed` restricts the clause to
     resources that the target does not claim to have; `judge` applies the operation's response checks.
     """
 
     statuses: tuple[str, ...]
     effect: Effect = Effect.ACCEPT
     matches: str = ""
+    codes: tuple[str, ...] = ()
     unclaimed: bool = False
     judge: bool = False
     note: str = ""
@@ -57,7 +59,10 @@ class Expectation:
 class Template:
     """A request in the making: an operation, and what differs from its plain form.
 
-    `path` is appended to the operation's path; a header set to None is left out.
+    `path` is appended to the operation's path; a header set to None is left out. `parameters` fill the
+    path's placeholders, the others make up the query in front of `query`. `token` is the role of the
+    access token, with an alteration behind `!`. `json` is the body where it is not None. Texts that
+    begin with `$` stand for the target's test data.
     """
 
     operation: str
@@ -66,6 +71,17 @@ class Template:
     query: str = ""
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: bytes = b""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    token: str = ""
+    json: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A request before or after the probe, and the statuses that count as its success."""
+
+    request: Template
+    statuses: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +105,9 @@ class Case:
     """One test case; `requirements` starts with the one that its expectation verifies.
 
     `only` restricts the response checks to these requirements; `generate` names the strategy of a
-    property; `twin` is the unbroken request that must be accepted for a refusal to mean anything.
+    property; `twin` is the unbroken request that must be accepted for a refusal to mean anything, sent before the
+    probe or `twin_after` it; the `preamble` brings the service into the state that the probe needs.
+    `procedure` names a function of the suite that plays the case instead of the one request.
     `tls` names the requirement that an answer over TLS shows to be kept.
     """
 
@@ -101,7 +119,10 @@ class Case:
     requirements: tuple[str, ...]
     request: Template
     expectation: Expectation
-    twin: Template | None = None
+    twin: Step | None = None
+    twin_after: bool = False
+    preamble: tuple[Step, ...] = ()
+    procedure: str = ""
     only: tuple[str, ...] = ()
     generate: str = ""
     unchanged: Unchanged | None = None
@@ -109,3 +130,9 @@ class Case:
     tls: str = ""
     intrusive: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def requests(self) -> tuple[Template, ...]:
+        """Return all requests that the case may send: preamble, twin and probe."""
+        twin = (self.twin.request,) if self.twin is not None else ()
+        return (*(step.request for step in self.preamble), *twin, self.request)

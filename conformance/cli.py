@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from conformance import __version__
-from conformance.campaign import Plan, Selection, make_folder, make_plan
+from conformance.campaign import Plan, Selection, check_credentials, make_folder, make_plan
 from conformance.case import Kind
 from conformance.catalogue import TOPICS, all_specs, explain, rows
 from conformance.errors import ConformanceError, UsageError
@@ -35,6 +35,7 @@ from conformance.linting import lint as lint_specs
 from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
 from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
+from conformance.reporting import allure
 from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
 from conformance.target import BUILT_IN, choose_services, load_target
 
@@ -146,6 +147,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
     listed = load_known(known) if known else ()
     plan = make_plan(chosen, choose_services(chosen, services), selection, seed=seed, examples=examples, known=listed)
+    check_credentials(plan)
     folder = make_folder(out, datetime.now(UTC))
     ctx.exit(_run_suites(plan, folder))
 
@@ -260,6 +262,7 @@ def _run_suites(plan: Plan, folder: Path) -> int:
     session = _Session(plan, folder)
     arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
+    arguments += allure.plugin_arguments()
     _print_head(plan, folder)
     status: object = "nothing"
     try:
@@ -288,7 +291,7 @@ def _own_environment() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
         values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
         before = dict(os.environ)
-        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "ALLURE_TESTPLAN_PATH"):
             os.environ.pop(name, None)
         os.environ.update(values)
         try:
@@ -399,6 +402,8 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     counts = document["summary"]
     code: int = document["run"]["exit_code"]
     _out.print(f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations")
+    for note in document["run"]["notes"]:
+        _out.print(f"note: {_escaped(note)}")
     _out.print(f"report: {_escaped(str(folder / 'report.html'))}")
     style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
     _out.print(f"[{style}]exit {code}: {_MEANINGS[code]}[/]")

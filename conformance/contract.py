@@ -75,12 +75,18 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a service: method, path below the base URL, and schema name by status code."""
+    """One operation of a service: method, path below the base URL, documented statuses, schema name by status."""
 
     id: str
     method: str
     path: str
+    statuses: tuple[int, ...]
     schemas: Mapping[int, str]
+
+    @property
+    def successes(self) -> tuple[int, ...]:
+        """Return the documented statuses that tell of success."""
+        return tuple(status for status in self.statuses if 200 <= status < 300)  # noqa: PLR2004 - RFC 9110, 15.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +111,8 @@ class Contract:
     """Everything one version of one cookbook says about one service.
 
     `schemas` maps a schema's name to the JSON Schema document (2020-12) itself; `environments` maps
-    an environment to the service's address there.
+    an environment to the service's address there. A `stateful` service
+    remembers what cases do to it; one that `wants_sender` wants From with every request.
     """
 
     service: str
@@ -114,6 +121,8 @@ class Contract:
     source: Source
     protocol: str
     public: bool
+    stateful: bool
+    wants_sender: bool
     environments: Mapping[str, str]
     address_key: str
     operations: Mapping[str, Operation]

@@ -46,5 +46,15 @@ class ForbiddenTrafficError(ConformanceError):
     """A request was refused before it was sent, because the target's environment forbids it."""
 
 
+class MissingDataError(ConformanceError):
+    """The target does not give an identity or a token that a case needs; the case is not applicable."""
+
+
+class CredentialRefusedError(ConformanceError):
+    """A credential cannot be had over the network: its issuer refuses or is silent; cases become inconclusive."""
+
+    exit_code = 3
+
+
 class BudgetError(ConformanceError):
     """The target's budget of requests is used up; the case concerned is not run."""

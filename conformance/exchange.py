@@ -71,6 +71,7 @@ class Purpose(StrEnum):
     PROBE = "probe"
     TWIN = "twin"
     GUARD = "guard"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from conformance.case import Case, Clause, Effect, Expectation, Template
+from conformance.case import Case, Clause, Effect, Expectation, Step
 from conformance.checks.json_body import Parsed, media_type_problem, parse
 from conformance.checks.json_schema import CompiledSchema, UnreadableError
 from conformance.checks.problem import Problem
@@ -22,6 +22,8 @@ NEVER_CONCLUSIVE = frozenset({429, 502, 503, 504})
 
 _BY_LEVEL = {Level.MUST: Severity.VIOLATION, Level.SHOULD: Severity.WARNING, Level.MAY: Severity.OBSERVATION}
 _MOST_ALIKE = 3
+_ANY_CODE = "*"
+_FIRST_ERROR_STATUS = 400
 
 
 class Judge:
@@ -47,11 +49,11 @@ class Judge:
             return Judgement(blocked=f"the answer {_line(response)} tells of load or of a gateway, not of the service")
         return self._by_clause(exchange, response, case, clause)
 
-    def judge_twin(self, exchange: Exchange, case: Case, twin: Template) -> Judgement:
-        """Return what an exchange says about the unbroken request that a case starts from."""
-        statuses = tuple(str(status) for status in self._contract.operations[twin.operation].schemas)
-        served = Expectation("twin", (Clause(statuses, judge=True),))
-        return self.judge(exchange, replace(case, request=twin, expectation=served, only=(), tls=""))
+    def judge_step(self, exchange: Exchange, case: Case, step: Step, *, body: bool = False) -> Judgement:
+        """Return what an exchange says about a request that a case needs to succeed, with or without its body."""
+        statuses = step.statuses or self._contract.operations[step.request.operation].successes
+        served = Expectation("step", (Clause(tuple(map(str, statuses)), judge=body),))
+        return self.judge(exchange, replace(case, request=step.request, expectation=served, only=(), tls=""))
 
     def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
         """Return the values at places of an answer, for comparing two answers."""
@@ -68,43 +70,60 @@ class Judge:
                 continue
             exact = str(response.status) in clause.statuses
             family = f"{response.status // 100}xx" in clause.statuses and response.status not in NEVER_CONCLUSIVE
-            if (exact or family) and (not clause.matches or self._fits(response, clause.matches)):
+            if (exact or family) and self._fits(response, clause):
                 return clause
         return None
 
-    def _fits(self, response: Response, schema: str) -> bool:
+    def _fits(self, response: Response, clause: Clause) -> bool:
+        """Tell whether a body is what a clause asks for: of a schema, or with one of some error codes."""
+        if not clause.matches and not clause.codes:
+            return True
         parsed = parse(response.body)
-        return parsed.problem is None and not parsed.unreadable and self._schemas[schema].fits(parsed.document)
+        if parsed.problem is not None or parsed.unreadable:
+            return False
+        if clause.matches and not self._schemas[clause.matches].fits(parsed.document):
+            return False
+        wanted = self._contract.errors.keys() if clause.codes == (_ANY_CODE,) else set(clause.codes)
+        return not clause.codes or bool(wanted & set(error_codes(parsed.document)))
 
     def _by_clause(self, exchange: Exchange, response: Response, case: Case, clause: Clause | None) -> Judgement:
         if clause is not None and clause.effect is Effect.INCONCLUSIVE:
             return Judgement(blocked=f"answered {_line(response)}: {clause.note}")
         findings = list(self._status_finding(response, case, clause))
-        judged = clause is not None and clause.judge
-        if case.only and not judged:
+        judged = clause.judge if clause is not None else response.status >= _FIRST_ERROR_STATUS
+        if case.only and (clause is None or not clause.judge):
             return Judgement(blocked=f"not reached, because the answer is {_line(response)}")
         answer = self._answer(exchange, response, case.request.operation) if judged else Judgement()
         if case.only:
             return _only(answer, case.only)
+        if clause is None and answer.violated and _wants_code(case, response):
+            # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
+            findings = []
         evaluated = Counter({case.requirements[0]: 1})
         if case.tls and exchange.request.url.startswith("https:"):
             evaluated[case.tls] += 1
         return Judgement((*findings, *answer.findings), evaluated + answer.evaluated, answer.blocked)
 
     def _status_finding(self, response: Response, case: Case, clause: Clause | None) -> Iterator[Finding]:
-        expected = ", ".join(dict.fromkeys(status for one in _welcome(case) for status in one.statuses))
+        expected = ", ".join(dict.fromkeys(_wanted(one) for one in _welcome(case)))
         if clause is None:
             yield Finding(
                 case.requirements[0],
                 self._severity(case.requirements[0]),
-                "the answer's status is not one that the cookbook allows here",
+                "the answer is not one that the cookbook allows here",
                 "status",
                 expected,
-                _line(response),
+                self._seen(response),
             )
         elif clause.effect is not Effect.ACCEPT:
             severity = Severity(clause.effect.value)
-            yield Finding(case.requirements[0], severity, clause.note, "status", expected, _line(response))
+            note = clause.note or "the answer is not the one that the cookbook describes"
+            yield Finding(case.requirements[0], severity, note, "status", expected, self._seen(response))
+
+    def _seen(self, response: Response) -> str:
+        """Return an answer's status line with its error codes, where the catalogue has codes at all."""
+        codes = error_codes(parse(response.body).document) if self._contract.errors else []
+        return _line(response) + (f" with {', '.join(codes[:_MOST_ALIKE])}" if codes else "")
 
     def _answer(self, exchange: Exchange, response: Response, operation: str) -> Judgement:
         """Apply the checks that the contract has for an operation's answer."""
@@ -156,6 +175,23 @@ class Judge:
     def _finding(self, requirement: str, problem: Problem) -> Finding:
         severity = Severity.OBSERVATION if problem.odd else self._severity(requirement)
         return Finding(requirement, severity, problem.message, problem.location, problem.expected, problem.actual)
+
+
+def error_codes(document: object) -> list[str]:
+    """Return the codes of an error body: a list of objects with a `code`, or one such object."""
+    rows = document if isinstance(document, list) else [document]
+    codes = [row.get("code") for row in rows if isinstance(row, dict)]
+    return [code for code in codes if isinstance(code, str)]
+
+
+def _wants_code(case: Case, response: Response) -> bool:
+    """Tell whether a case would welcome an answer of this status, had it the right error code."""
+    return any(clause.codes and str(response.status) in clause.statuses for clause in case.expectation.clauses)
+
+
+def _wanted(clause: Clause) -> str:
+    codes = f" with {' or '.join(clause.codes)}" if clause.codes and clause.codes != (_ANY_CODE,) else ""
+    return "/".join(clause.statuses) + codes
 
 
 def _welcome(case: Case) -> list[Clause]:

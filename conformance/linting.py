@@ -100,14 +100,17 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for requirement in (*case.requirements, *case.only, *filter(None, [case.tls])):
         if requirement not in contract.requirements:
             yield f"case {case.id} names the requirement {requirement}, which does not exist"
-    operations = [case.request.operation]
-    operations += [other.operation for other in (case.twin, case.unchanged) if other is not None]
+    operations = [case.request.operation, *(step.request.operation for step in case.preamble)]
+    operations += [case.twin.request.operation] if case.twin is not None else []
+    operations += [case.unchanged.operation] if case.unchanged is not None else []
     for name in operations:
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
     if case.generate and case.generate not in GENERATORS:
         yield f"case {case.id} names the strategy {case.generate}, which does not exist"
     for clause in case.expectation.clauses:
+        for code in set(clause.codes) - {"*"} - contract.errors.keys():
+            yield f"expectation {case.expectation.name} names the code {code}, which errors.yaml does not have"
         if clause.matches and clause.matches not in contract.schemas:
             yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
 

@@ -3,9 +3,10 @@
 Must not judge messages nor send anything.
 """
 
+import copy
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from conformance import documents
-from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Template, Unchanged
+from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Step, Template, Unchanged
 from conformance.checks.tracing import TracingRules
 from conformance.contract import (
     Contract,
@@ -39,6 +40,9 @@ FORMATS = {
     "errata.yaml": "errata",
 }
 """Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
+
+SECRET_KEYS = frozenset({"tokens", "password"})
+"""Keys of a target file whose content is never repeated in a message."""
 
 _OPTIONAL = frozenset({"rules.yaml", "errors.yaml"})
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -154,6 +158,9 @@ def _readable(error: ValidationError) -> Iterator[tuple[Pointer, str]]:
             yield (*path, key), f"unknown key {key!r}{suggestion(str(key), known)}"
         return
     where = ".".join(str(part) for part in path)
+    if SECRET_KEYS & {*path}:
+        yield path, f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}"
+        return
     yield path, f"{where}: {error.message}" if where else error.message
 
 
@@ -208,6 +215,8 @@ def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
         source=Source(paper["title"], paper["version"], ""),
         protocol=service["protocol"],
         public=service["public"],
+        stateful=service.get("stateful", False),
+        wants_sender=service.get("wants_sender", False),
         environments=service["environments"],
         address_key=service["address_key"],
         operations={operation.id: operation for operation in _operations(openapi)},
@@ -234,7 +243,7 @@ def _operations(openapi: Data) -> Iterator[Operation]:
                     int(status): _schema_name(answer) for status, answer in responses.items() if status.isdigit()
                 }
                 named = {status: name for status, name in schemas.items() if name}
-                yield Operation(operation["operationId"], method.upper(), path, named)
+                yield Operation(operation["operationId"], method.upper(), path, tuple(sorted(schemas)), named)
 
 
 def _schema_name(response: Data) -> str:
@@ -273,6 +282,7 @@ def _cases(service: str, data: Data) -> Iterator[Case]:
         name: Expectation(name, tuple(_clause(clause) for clause in clauses))
         for name, clauses in data["expectations"].items()
     }
+    requests = data.get("requests", {})
     for row in data["cases"]:
         yield Case(
             id=row["id"],
@@ -281,9 +291,12 @@ def _cases(service: str, data: Data) -> Iterator[Case]:
             kind=Kind(row["kind"]),
             origin=row["origin"],
             requirements=tuple(row["requirements"]),
-            request=_template(row["request"]),
+            request=_template(row["request"], requests),
             expectation=expectations[row["expect"]],
-            twin=_template(row["twin"]) if "twin" in row else None,
+            twin=_step(row["twin"], requests) if "twin" in row else None,
+            twin_after=row.get("twin_after", False),
+            preamble=tuple(_step(step, requests) for step in row.get("preamble", ())),
+            procedure=row.get("procedure", ""),
             only=tuple(row.get("only", ())),
             generate=row.get("generate", ""),
             unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
@@ -299,13 +312,35 @@ def _clause(row: Data) -> Clause:
         tuple(str(status) for status in row["status"]),
         Effect(row.get("effect", "accept")),
         row.get("matches", ""),
+        tuple(row.get("codes", ())),
         row.get("unclaimed", False),
         row.get("judge", False),
         row.get("note", ""),
     )
 
 
-def _template(row: Data) -> Template:
+def _step(row: Data, requests: Mapping[str, Data]) -> Step:
+    if isinstance(row, dict) and "status" in row:
+        return Step(
+            _template({key: value for key, value in row.items() if key != "status"}, requests), tuple(row["status"])
+        )
+    return Step(_template(row, requests))
+
+
+def _template(row: Data, requests: Mapping[str, Data]) -> Template:
+    """Return a request: named, spelled out, or a named one with differences."""
+    if isinstance(row, str):
+        return _template(requests[row], requests)
+    if "use" in row:
+        base = {key: value for key, value in row.items() if key not in {"use", "set", "remove", "parameters"}}
+        named = requests[row["use"]]
+        parameters = {**named.get("parameters", {}), **row.get("parameters", {})}
+        row = {
+            **named,
+            **base,
+            "parameters": {name: value for name, value in parameters.items() if value is not None},
+            "json": _edited(base.get("json", named.get("json")), row.get("set", {}), row.get("remove", ())),
+        }
     return Template(
         row["operation"],
         row.get("method", ""),
@@ -313,7 +348,25 @@ def _template(row: Data) -> Template:
         row.get("query", ""),
         row.get("headers", {}),
         row.get("body", "").encode(),
+        row.get("parameters", {}),
+        row.get("token", ""),
+        row.get("json"),
     )
+
+
+def _edited(body: Data, changes: Mapping[str, Data], removals: Sequence[str]) -> Data:
+    """Return a copy of a JSON body with places such as `hcParty.identifier.0.value` set or removed."""
+    body = copy.deepcopy(body)
+    for place in (*changes, *removals):
+        *above, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+        parent = body
+        for part in above:
+            parent = parent[part]
+        if place in changes:
+            parent[last] = changes[place]
+        else:
+            del parent[last]
+    return body
 
 
 def _unchanged(row: Data) -> Unchanged:

@@ -4,30 +4,39 @@ The command `run` is a pytest session with this plugin; plain `pytest suites/ --
 the same verdicts. Parsing and printing only: all work is done by `conformance.campaign`.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from conformance.campaign import Campaign, Plan, Selection, make_folder, make_plan
+from conformance.campaign import Campaign, Plan, Selection, check_credentials, make_folder, make_plan
 from conformance.case import Case, Kind
 from conformance.errors import UsageError
 from conformance.known import load_known
+from conformance.reporting import allure
+from conformance.reporting.allure_exchange import ExchangeReader
 from conformance.results import EXIT_CONFORMANT, CaseResult, from_portable, portable
+from conformance.runner import Procedure
 from conformance.target import BUILT_IN, LOCAL, choose_services, load_target
 from conformance.verdict import Verdict
 
 MARKER = "service"
 DEFAULT_FOLDER = "reports"
 
-Verify = Callable[[Case], None]
-"""What a suite's test calls: runs a case and ends the test with its verdict."""
+
+class Verify(Protocol):
+    """What a suite's test calls: runs a case, played by a procedure where there is one, and ends with its verdict."""
+
+    def __call__(self, case: Case, procedure: Procedure | None = None) -> None:
+        """Run the case and end the test."""
+
 
 _CAMPAIGN = pytest.StashKey[Campaign]()
 _SHARED = "conformance"
 """The key under which a worker finds what it shares with the main process."""
+_READER = pytest.StashKey[ExchangeReader]()
 _RESULT = pytest.StashKey[CaseResult]()
 PLAN = pytest.StashKey[tuple[Plan, Path]]()
 """Set by the command line, which has parsed the options itself: the plan and the run folder."""
@@ -62,9 +71,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--known", default=None, help="file of known failures")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Have pytest-xdist, where it distributes suites, keep groups together."""
+    wanted = getattr(config.option, "numprocesses", None) and getattr(config.option, "dist", "no") in ("no", "load")
+    if wanted and _runs_suites(config):
+        config.option.dist = "loadgroup"
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker by which a suite names its service."""
+    """Register the markers of the suites."""
     config.addinivalue_line("markers", f"{MARKER}(id): the service that a suite module tests")
+    config.addinivalue_line("markers", "xdist_group(name): cases that one worker runs, one after the other")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -84,6 +102,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     selection = config.stash[_CAMPAIGN].plan.selection
     dropped = [item for item in items if item.get_closest_marker(MARKER) and not _selected(item, selection)]
+    for item in items:
+        _keep_together(item, config.stash[_CAMPAIGN])
     if dropped:
         items[:] = [item for item in items if item not in set(dropped)]
         config.hook.pytest_deselected(items=dropped)
@@ -94,15 +114,23 @@ def verify(request: pytest.FixtureRequest) -> Verify:
     """Return a function that runs a case and ends the test with its verdict."""
     item = request.node
 
-    def run(case: Case) -> None:
+    def run(case: Case, procedure: Procedure | None = None) -> None:
         __tracebackhide__ = True
-        result = _campaign(request.config).run(case)
+        campaign = _campaign(request.config)
+        result = campaign.run(case, procedure)
         item.stash[_RESULT] = result
+        allure.describe(case, result, campaign.contract(case.service), request.config.stash[_READER])
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
         _end(result)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def campaign(pytestconfig: pytest.Config) -> Campaign:
+    """Return the session's campaign, for what a suite has to prepare or to restore."""
+    return _campaign(pytestconfig)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -120,7 +148,7 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own clas
     if _runs_suites(node.config):
         campaign = _campaign(node.config)
         worker = node.workerinput["workerid"]
-        shared = {"folder": str(campaign.folder), "addresses": dict(campaign.addresses), "worker": worker}
+        shared = {"folder": str(campaign.folder), "embedded": dict(campaign.embedded), "worker": worker}
         node.workerinput[_SHARED] = shared
 
 
@@ -145,6 +173,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     campaign.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
     document = campaign.finish()
     config.stash[DOCUMENT] = document
+    allure.write_context(config, campaign.folder, document)
     if document["run"]["exit_code"] != EXIT_CONFORMANT and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -182,8 +211,10 @@ def _campaign(config: pytest.Config) -> Campaign:
         if shared is None:
             campaign.start_platform()
         else:
-            campaign.addresses, campaign.prefix = shared["addresses"], f"{shared['worker']}-"
+            campaign.embedded, campaign.prefix = shared["embedded"], f"{shared['worker']}-"
         config.stash[_CAMPAIGN] = campaign
+        config.stash[_READER] = ExchangeReader(folder)
+        allure.configure(config, folder)
         config.pluginmanager.register(_Collector(campaign))
     return config.stash[_CAMPAIGN]
 
@@ -211,9 +242,18 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
         known = load_known(Path(option.known)) if option.known else ()
         services = choose_services(target, tuple(option.service))
         plan = make_plan(target, services, selection, seed=option.seed, examples=option.examples, known=known)
+        if shared is None:
+            check_credentials(plan)
         return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
     except UsageError as error:
         raise pytest.UsageError("\n".join(error.problems)) from error
+
+
+def _keep_together(item: pytest.Item, campaign: Campaign) -> None:
+    """Have all cases of a service that remembers run in one worker, one after the other."""
+    case = _case_of(item)
+    if case is not None and campaign.contract(case.service).stateful:
+        item.add_marker(pytest.mark.xdist_group(case.service))
 
 
 def _selected(item: pytest.Item, selection: Selection) -> bool:

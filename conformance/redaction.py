@@ -14,6 +14,7 @@ UNKNOWN = {"secret": "unknown"}
 _CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "authentication-info"}
 )
+_SCHEMED = frozenset({"authorization", "proxy-authorization"})
 _LOOKS_LIKE_A_CREDENTIAL = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # RFC 7519: a compact JWT
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"  # RFC 7468
@@ -53,6 +54,6 @@ class Redactor:
         if name.lower() not in _CREDENTIAL_HEADERS:
             return self.text(value)
         scheme, _, secret = value.partition(" ")
-        if secret:
+        if secret and name.lower() in _SCHEMED:
             return {"scheme": self.text(scheme), **self._known.get(secret, UNKNOWN)}
         return dict(self._known.get(value, UNKNOWN))

@@ -69,6 +69,7 @@ class Run:
     finished: datetime
     interrupted: bool
     iut: str = "server"
+    notes: tuple[str, ...] = ()
 
 
 def exit_code(results: Iterable[CaseResult], services: Iterable[str], *, interrupted: bool) -> int:
@@ -123,6 +124,7 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "target": {"name": run.target, "environment": run.environment},
             "services": list(run.services),
             "specs": dict(run.versions),
+            "notes": list(run.notes),
             "exit_code": exit_code(results, run.services, interrupted=run.interrupted),
         },
         "summary": summary(results, exchanges),

@@ -9,13 +9,15 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
 from hypothesis.errors import HypothesisException
+from hypothesis.strategies import SearchStrategy
 
-from conformance.case import Case, Template
-from conformance.errors import BudgetError, ConformanceError
+from conformance.case import Case, Step, Template
+from conformance.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
 from conformance.exchange import Exchange, Purpose
 from conformance.judging import Judge
 from conformance.results import CaseResult
@@ -27,6 +29,14 @@ _MOST_DECIDING = 5
 _SILENT_CASES = 3
 """After so many cases in a row without any answer the service counts as unreachable."""
 _SHRINK_REQUESTS_LOCAL, _SHRINK_REQUESTS = 200, 25
+
+
+_SUCCESS = 2
+_REFUSED = frozenset({401, 403})
+
+Drawn = TypeVar("Drawn")
+Attempt = Callable[[Drawn], tuple[Exchange, Judgement]]
+"""Sends what an example asks for, and returns the exchange that decides with its judgement."""
 
 
 class _FalsifiedError(Exception):
@@ -44,18 +54,25 @@ class Runner:
     clock: Callable[[], float] = time.perf_counter
     _silent: int = 0
 
-    def run(self, case: Case) -> CaseResult:
-        """Return what became of a case; only interruptions pass through."""
+    def run(self, case: Case, procedure: "Procedure | None" = None) -> CaseResult:
+        """Return what became of a case; only interruptions pass through.
+
+        A `procedure` plays the case in the place of its one request.
+        """
         obstacle = self._obstacle(case)
         if obstacle is not None:
             return obstacle
-        log = _Recorder(self.session, case)
+        log = Conversation(self, case)
         began = self.clock()
         try:
-            judgement = self._judge(case, log)
+            judgement = self._judge(case, log, procedure)
             result = _conclude(case, judgement)
         except BudgetError as error:
             result = CaseResult(case, Verdict.NOT_RUN, str(error), limited=True)
+        except MissingDataError as error:
+            result = CaseResult(case, Verdict.NOT_APPLICABLE, str(error))
+        except CredentialRefusedError as error:
+            result = CaseResult(case, Verdict.INCONCLUSIVE, str(error))
         except ConformanceError as error:
             result = CaseResult(case, Verdict.ERROR, f"the harness erred: {error}")
         except Exception as error:  # noqa: BLE001 - whatever breaks in one case must not lose the others
@@ -68,6 +85,10 @@ class Runner:
             deciding=tuple(log.deciding or log.ids)[-_MOST_DECIDING:],
             duration=self.clock() - began,
         )
+
+    def conversation(self, case: Case) -> "Conversation":
+        """Return a conversation outside of any case's run, for what has to be prepared or restored."""
+        return Conversation(self, case)
 
     def _obstacle(self, case: Case) -> CaseResult | None:
         """Return a result for a case that is not to be sent at all."""
@@ -95,38 +116,74 @@ class Runner:
     def _unclaimed(self, case: Case) -> bool:
         return case.claim is not None and self._claimed(case) is None and not self.session.target.local
 
-    def _judge(self, case: Case, log: "_Recorder") -> Judgement:
-        if case.twin is not None:
-            exchange = log.send(case.twin, Purpose.TWIN)
-            blocked = _twin_problem(self.judge.judge_twin(exchange, case, case.twin))
+    def _judge(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
+        for step in case.preamble:
+            blocked = self._step_problem(case, step, log, "a request of the preamble")
             if blocked:
                 return Judgement(blocked=blocked)
+        if case.twin is not None and not case.twin_after:
+            blocked = self._step_problem(case, case.twin, log, "the plain request before it", baseline=True)
+            if blocked:
+                return Judgement(blocked=blocked)
+        judgement = self._main(case, log, procedure)
+        if case.twin is not None and case.twin_after and not log.accepted:
+            blocked = self._step_problem(case, case.twin, log, "the plain request after it")
+            if blocked:
+                return Judgement(blocked=blocked)
+        return judgement
+
+    def _main(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
+        if procedure is not None:
+            return procedure(log)
         if case.generate:
-            return self._property(case, log)
+            strategy = GENERATORS[case.generate](case.request)
+            return log.search(strategy, lambda template: self._probe(case, template, log))
         return self._probe(case, case.request, log)[1]
 
-    def _probe(self, case: Case, template: Template, log: "_Recorder") -> tuple[Exchange, Judgement]:
+    def _step_problem(self, case: Case, step: Step, log: "Conversation", what: str, *, baseline: bool = False) -> str:
+        """Send a request that must succeed; return why it did not, or "".
+
+        As a `baseline`, what is wrong with its answer's body is remembered: it is not the probe's doing.
+        """
+        exchange = log.send(step.request, Purpose.TWIN)
+        if baseline:
+            found = self.judge.judge_step(exchange, case, step, body=True).findings
+            log.baseline = {(finding.requirement, finding.message) for finding in found}
+        return _step_problem(self.judge.judge_step(exchange, case, step), what)
+
+    def _probe(self, case: Case, template: Template, log: "Conversation") -> tuple[Exchange, Judgement]:
         before = self._snapshots(case, log)
         exchange = log.send(template)
         judgement = self.judge.judge(exchange, case, unclaimed=self._unclaimed(case))
+        own = tuple(row for row in judgement.findings if (row.requirement, row.message) not in log.baseline)
+        judgement = replace(judgement, findings=own)
+        if judgement.violated and log.refused(template, exchange):
+            reason = (
+                f"the token {template.token!r} was refused with {exchange.response.status if exchange.response else ''}"
+            )
+            return exchange, Judgement(blocked=reason)
         if case.unchanged is not None and exchange.response is not None:
-            judgement = merge([judgement, self._changes(case, before, exchange, log)])
+            try:
+                judgement = merge([judgement, self._changes(case, before, exchange, log)])
+            except BudgetError:
+                if not judgement.violated:
+                    raise
         return exchange, judgement
 
-    def _snapshots(self, case: Case, log: "_Recorder") -> list[list[object]]:
+    def _snapshots(self, case: Case, log: "Conversation") -> list[list[object]]:
         """Return the guarded values of two answers, which differ where the service changes by itself."""
         if case.unchanged is None:
             return []
         return [self._snapshot(case, log), self._snapshot(case, log)]
 
-    def _snapshot(self, case: Case, log: "_Recorder") -> list[object]:
+    def _snapshot(self, case: Case, log: "Conversation") -> list[object]:
         guard = case.unchanged
         if guard is None:
             return []
         exchange = log.send(Template(guard.operation), Purpose.GUARD)
         return self.judge.values(exchange, guard.operation, guard.at)
 
-    def _changes(self, case: Case, before: list[list[object]], exchange: Exchange, log: "_Recorder") -> Judgement:
+    def _changes(self, case: Case, before: list[list[object]], exchange: Exchange, log: "Conversation") -> Judgement:
         """Return a violation where a request changed what the service answers.
 
         A change counts only between answers that stand still: two alike before, two alike after.
@@ -148,11 +205,7 @@ class Runner:
         )
         return Judgement((finding,))
 
-    def _property(self, case: Case, log: "_Recorder") -> Judgement:
-        trial = _Trial(self, case, log)
-        return trial.judge(self.seed, self.examples)
-
-    def _note_silence(self, log: "_Recorder") -> None:
+    def _note_silence(self, log: "Conversation") -> None:
         if log.answered:
             self._silent = 0
         elif log.ids:
@@ -160,41 +213,85 @@ class Runner:
 
 
 @dataclass(slots=True)
-class _Recorder:
-    """Sends for one case and remembers the ids of its exchanges."""
+class Conversation:
+    """One case's talk with the service: what a suite's procedure may do, and what is remembered of it."""
 
-    session: Session
+    runner: "Runner"
     case: Case
     ids: list[str] = field(default_factory=list)
     deciding: list[str] = field(default_factory=list)
     answered: bool = False
+    accepted: bool = False
+    served: set[str] = field(default_factory=set)
+    baseline: set[tuple[str, str]] = field(default_factory=set)
+
+    @property
+    def session(self) -> Session:
+        """Return the session with the service under test."""
+        return self.runner.session
 
     def send(self, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
+        """Send a request and return the exchange; errors as for `Session.exchange`."""
         exchange = self.session.exchange(self.case, template, purpose)
         self.ids.append(exchange.id)
-        self.answered = self.answered or exchange.response is not None
+        response = exchange.response
+        self.answered = self.answered or (response is not None and not response.cut)
+        if response is not None and response.status not in _REFUSED:
+            self.served.add(template.token)
+        self.accepted = purpose is Purpose.PROBE and response is not None and response.status // 100 == _SUCCESS
         return exchange
+
+    def refused(self, template: Template, exchange: Exchange) -> bool:
+        """Tell whether a credential was refused that has not served in this conversation, which is no one's fault."""
+        refused = exchange.response is not None and exchange.response.status in _REFUSED
+        return refused and bool(template.token) and "!" not in template.token and template.token not in self.served
+
+    def search(self, strategy: SearchStrategy[Drawn], attempt: "Attempt[Drawn]", examples: int = 0) -> Judgement:
+        """Try drawn examples until one is violated, and return the judgement of the smallest such one, or of all.
+
+        `attempt` sends what an example asks for and judges it; `examples` defaults to the run's number.
+        """
+        local = self.session.target.local
+        left = _SHRINK_REQUESTS_LOCAL if local else _SHRINK_REQUESTS
+        return _Search(attempt, self, left).run(strategy, self.runner.seed, examples or self.runner.examples)
+
+    def reduce(self, parts: tuple[Drawn, ...], attempt: "Attempt[tuple[Drawn, ...]]") -> Judgement:
+        """Try a sequence; where it is violated, leave out parts for as long as it stays violated."""
+        exchange, judgement = attempt(parts)
+        if not judgement.violated:
+            return judgement
+        self.deciding = [exchange.id]
+        for at in reversed(range(len(parts))):
+            shorter = (*parts[:at], *parts[at + 1 :])
+            try:
+                exchange, found = attempt(shorter) if shorter else (exchange, Judgement())
+            except ConformanceError:
+                break  # what was found stays found, also where it cannot be made smaller
+            if found.violated:
+                parts, judgement, self.deciding = shorter, found, [exchange.id]
+        return judgement
+
+
+Procedure = Callable[[Conversation], Judgement]
+"""A case that a suite plays itself."""
 
 
 @dataclass(slots=True)
-class _Trial:
-    """One property under trial: draws examples, shrinks a falsifying one, remembers what was judged."""
+class _Search(Generic[Drawn]):
+    """The search for an example that violates: draws, shrinks, remembers what was judged."""
 
-    runner: Runner
-    case: Case
-    log: _Recorder
+    attempt: "Attempt[Drawn]"
+    log: Conversation
+    left: int
     judgements: list[Judgement] = field(default_factory=list)
-    falsified: dict[Template, tuple[str, Judgement]] = field(default_factory=dict)
-    held: set[Template] = field(default_factory=set)
-    last: Template | None = None
+    falsified: dict[str, tuple[str, Judgement]] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    last: str = ""
     blocked: str = ""
-    error: BaseException | None = None
-    left: int = 0
+    error: ConformanceError | None = None
 
-    def judge(self, seed: int, examples: int) -> Judgement:
-        """Return the judgement of the smallest falsifying example, or of all examples together."""
-        local = self.runner.session.target.local
-        self.left = _SHRINK_REQUESTS_LOCAL if local else _SHRINK_REQUESTS
+    def run(self, strategy: SearchStrategy[Drawn], seed: int, examples: int) -> Judgement:
+        """Return the judgement of the smallest violated example, or of all examples together."""
         settings = hypothesis.settings(
             max_examples=examples,
             database=None,
@@ -204,45 +301,45 @@ class _Trial:
             report_multiple_bugs=False,
             print_blob=False,
         )
-        strategy = GENERATORS[self.case.generate](self.case.request)
         unstable = False
         try:
-            hypothesis.seed(_seed(seed, self.case.id))(settings(hypothesis.given(strategy)(self._example)))()
+            hypothesis.seed(_seed(seed, self.log.case.id))(settings(hypothesis.given(strategy)(self._example)))()
         except _FalsifiedError:
             pass
         except HypothesisException:
             unstable = bool(self.falsified)
             if not unstable:
                 raise
-        if self.error is not None:
+        if self.error is not None and not self.falsified:
             raise self.error
         return self._verdict(unstable=unstable or self.last in self.held)
 
-    def _example(self, template: Template) -> None:
-        if self.blocked or self.error is not None:
-            return
-        key = _frozen(template)
+    def _example(self, drawn: Drawn) -> None:
+        key = repr(drawn)
         if key not in self.falsified:
-            if self.falsified:
-                if self.left <= 0:
-                    return
-                self.left -= 1
+            if self.blocked or self.error is not None or (self.falsified and not self._may_shrink()):
+                return
             try:
-                exchange, judgement = self.runner._probe(self.case, template, self.log)  # noqa: SLF001 - one unit
+                exchange, judgement = self.attempt(drawn)
             except ConformanceError as error:
                 self.error = error
                 return
             self.judgements.append(judgement)
             if not judgement.violated:
                 self.blocked = judgement.blocked
-                self.held.add(key)
+                if not judgement.blocked:
+                    self.held.add(key)
                 return
             self.falsified[key] = (exchange.id, judgement)
         self.last = key
         raise _FalsifiedError
 
+    def _may_shrink(self) -> bool:
+        self.left -= 1
+        return self.left >= 0
+
     def _verdict(self, *, unstable: bool) -> Judgement:
-        if self.last is None:
+        if not self.last:
             return _distinct(replace(merge(self.judgements), blocked=self.blocked))
         number, judgement = self.falsified[self.last]
         self.log.deciding.append(number)
@@ -252,18 +349,6 @@ class _Trial:
             note = " (not on every request: the same request was also answered well)"
             findings = tuple(replace(finding, message=finding.message + note) for finding in findings)
         return Judgement(findings, counts)
-
-
-def _frozen(template: Template) -> Template:
-    """Return a hashable copy of a template."""
-    return replace(template, headers=_FrozenHeaders(template.headers))
-
-
-class _FrozenHeaders(dict[str, str | None]):
-    """Headers that can be a part of a dictionary's key."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(self.items()))
 
 
 def _seed(seed: int, name: str) -> int:
@@ -279,13 +364,14 @@ def _distinct(judgement: Judgement) -> Judgement:
     return replace(judgement, findings=tuple(first.values()))
 
 
-def _twin_problem(judgement: Judgement) -> str:
-    """Return why a twin does not count as accepted, or "" where it does."""
+def _step_problem(judgement: Judgement, what: str) -> str:
+    """Return why a request that must succeed did not, or "" where it did."""
     if judgement.blocked:
-        return f"the plain request before it was not answered: {judgement.blocked}"
+        return f"{what} was not answered: {judgement.blocked}"
     for finding in judgement.findings:
         if finding.severity is Severity.VIOLATION:
-            return f"the plain request before it breaks {finding.requirement} already: {finding.message}"
+            actual = f", actual {finding.actual}" if finding.location == "status" else ""
+            return f"{what} breaks {finding.requirement} already: {finding.message}{actual}"
     return ""
 
 

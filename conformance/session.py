@@ -4,20 +4,26 @@ Adds address, identity headers and limits, waits politely where a service is bus
 exchange on disk before it returns it. Must not judge answers.
 """
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import count
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode
 
 from conformance.case import Case, Template
 from conformance.contract import Operation
-from conformance.errors import ForbiddenTrafficError
+from conformance.credentials.alterations import MALFORMED, alter
+from conformance.errors import ForbiddenTrafficError, MissingDataError
 from conformance.evidence.store import Store
 from conformance.exchange import Exchange, Purpose, Request, Response
+from conformance.identifiers import Kind, check
 from conformance.judging import NEVER_CONCLUSIVE
 from conformance.ledger import Ledger
+from conformance.strategies.identifiers import Defect, breakages
 from conformance.target import PRODUCTION, ServiceTarget, Target
 from conformance.transport import Transport
 
@@ -25,6 +31,22 @@ ACCEPT = "application/json"
 _PATIENCE = 10.0
 """Seconds that a run waits in all for a service that says it is busy."""
 _FIRST_WAIT = 1.0
+_LEAST_WAIT = 0.1
+_MOST_REPETITIONS = 10
+
+
+class TokenSource(Protocol):
+    """Where access tokens come from, by role."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Return the roles that have a token."""
+
+    def get(self, role: str) -> str:
+        """Return a valid token of a role."""
+
+    def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
+        """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
 
 
 @dataclass(slots=True)
@@ -38,6 +60,7 @@ class Session:
     store: Store
     ledger: Ledger
     prefix: str = ""
+    tokens: TokenSource | None = None
     pause: Callable[[float], None] = time.sleep
     _patience: float = _PATIENCE
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -51,8 +74,10 @@ class Session:
         request = self.request(template)
         self._check_allowed(request)
         exchange = self._once(case, request, purpose)
-        while exchange.response is not None and exchange.response.status in NEVER_CONCLUSIVE:
-            wait = _asked_wait(exchange.response)
+        for _ in range(_MOST_REPETITIONS):
+            if exchange.response is None or exchange.response.status not in NEVER_CONCLUSIVE:
+                break
+            wait = max(_asked_wait(exchange.response), _LEAST_WAIT)
             if wait > self._patience:
                 break
             self._patience -= wait
@@ -61,17 +86,60 @@ class Session:
         return exchange
 
     def request(self, template: Template) -> Request:
-        """Return the request that a template stands for at this service."""
+        """Return the request that a template stands for at this service.
+
+        Raises MissingDataError where the target does not give what the template needs.
+        """
         operation = self.service.spec.contract.operations[template.operation]
-        url = (
-            self.address.rstrip("/") + operation.path + template.path + (f"?{template.query}" if template.query else "")
-        )
+        parameters = {name: self.value(text) for name, text in template.parameters.items()}
+        path = operation.path
+        for name in [name for name in parameters if f"{{{name}}}" in path]:
+            path = path.replace(f"{{{name}}}", quote(parameters.pop(name), safe=""))
+        query = "&".join(filter(None, [urlencode(parameters, quote_via=quote), template.query]))
+        url = self.address.rstrip("/") + path + template.path + (f"?{query}" if query else "")
+        body = template.body if template.json is None else json.dumps(self._filled(template.json)).encode()
         headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
         headers["From"] = self.target.identity.sender or None
         headers |= {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
+        if template.json is not None:
+            headers["Content-Type"] = "application/json"
+        if template.token:
+            headers["Authorization"] = f"Bearer {self.token(template.token)}"
         headers |= template.headers
         fields = tuple((name, value) for name, value in headers.items() if value is not None)
-        return Request(template.method or operation.method, url, fields, template.body)
+        return Request(template.method or operation.method, url, fields, body)
+
+    def value(self, text: str) -> str:
+        """Return a text, or the test data that it stands for: `$patient`, `$practitioners.0.ssin!CHECK_DIGITS`."""
+        if not text.startswith("$"):
+            return text
+        place, _, defect = text[1:].partition("!")
+        data: Any = self.service.settings.get("data", {})
+        for part in place.split("."):
+            index = int(part) if part.isdigit() else part
+            try:
+                data = data[index]
+            except (KeyError, IndexError, TypeError):
+                raise MissingDataError(f"the target gives no data.{place}") from None
+        return breakages(_kind_of(str(data)), str(data), Defect[defect])[0] if defect else str(data)
+
+    def token(self, role: str) -> str:
+        """Return the access token of a role, altered where the role says how: `citizen!forged`."""
+        role, _, alteration = role.partition("!")
+        if role == MALFORMED:
+            return MALFORMED
+        if self.tokens is None or role not in self.tokens.roles:
+            raise MissingDataError(f"the target gives no token for the role {role!r}")
+        token = self.tokens.get(role)
+        return alter(token, alteration) if alteration else token
+
+    def _filled(self, body: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return a JSON body with test data in the place of what stands for it."""
+        if isinstance(body, dict):
+            return {name: self._filled(value) for name, value in body.items()}
+        if isinstance(body, list):
+            return [self._filled(value) for value in body]
+        return self.value(body) if isinstance(body, str) else body
 
     def _once(self, case: Case, request: Request, purpose: Purpose) -> Exchange:
         self.ledger.take()
@@ -97,6 +165,13 @@ def allowed(target: Target, operation: Operation, template: Template) -> bool:
     return target.environment != PRODUCTION or (template.method or operation.method) == "GET"
 
 
+def _kind_of(number: str) -> Kind:
+    """Return what kind of identifier a test identity is, by its length and form."""
+    return {Kind.NIHII8.length: Kind.NIHII8, Kind.CBE.length: Kind.CBE}.get(len(number)) or (
+        Kind.SSIN if not check(Kind.SSIN, number) else Kind.BIS
+    )
+
+
 def _asked_wait(response: Response) -> float:
     """Return how many seconds an answer asks to wait (RFC 9110, 10.2.3), or a default."""
     value = (response.header("Retry-After") or "").strip()
@@ -104,7 +179,7 @@ def _asked_wait(response: Response) -> float:
         return float(value[:9])
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return max((moment - datetime.now(UTC)) / timedelta(seconds=1), 0.0)
+    except (ValueError, OverflowError):
         return _FIRST_WAIT
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)) / timedelta(seconds=1), 0.0)

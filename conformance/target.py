@@ -7,7 +7,7 @@ Must not send anything nor resolve a secret.
 import fnmatch
 import ipaddress
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +38,8 @@ BUILT_IN: Mapping[str, str] = {
     "production": PRODUCTION,
 }
 """The targets that need no file, and the environment of each."""
+
+_LITERAL = "a secret stands here in plain text; outside local write {env: NAME}, {file: PATH} or {command: [...]}"
 
 DEFAULT_TIMEOUT = 10.0
 _POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
@@ -85,6 +87,7 @@ class Target:
     ca_file: Path | None
     limits: Limits
     services: Mapping[str, ServiceTarget]
+    file: Path | None = None
 
     @property
     def local(self) -> bool:
@@ -92,9 +95,10 @@ class Target:
         return self.environment == LOCAL
 
 
-def own_identity() -> Identity:
-    """Return the harness's own identity, for targets that name none."""
-    return Identity(f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", "")
+def own_identity(environment: str) -> Identity:
+    """Return the harness's own identity, for targets that name none; a mail address only where nobody would use it."""
+    user_agent = f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}"
+    return Identity(user_agent, "nobody@example.org" if environment == LOCAL else "")
 
 
 def load_target(name_or_file: str) -> Target:
@@ -207,7 +211,9 @@ def _built_in(name: str) -> Target:
             f"the built-in target {name!r} has no service that works without credentials; "
             f"write a target file with `ehealth-conformance init {name} --out FILE` and fill it in"
         )
-    return Target(name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), services)
+    return Target(
+        name, environment, environment == LOCAL, own_identity(environment), None, _limits({}, environment), services
+    )
 
 
 def _limits(data: Mapping[str, Any], environment: str) -> Limits:
@@ -228,11 +234,12 @@ def _from_document(document: Document) -> Target:
     environment = data["environment"]
     services, found = _services(document, environment)
     found += _identity_problems(data.get("identity", {}))
+    found += _sender_problems(data.get("identity", {}), environment, services.values())
     ca_file, ca_problems = _ca_file(document)
     found += ca_problems
     if found:
         raise _target_error(document, found)
-    own = own_identity()
+    own = own_identity(environment)
     identity = data.get("identity", {})
     return Target(
         name=data["name"],
@@ -242,6 +249,7 @@ def _from_document(document: Document) -> Target:
         ca_file=ca_file,
         limits=_limits(data.get("limits", {}), environment),
         services=services,
+        file=document.path,
     )
 
 
@@ -278,12 +286,28 @@ def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTa
         section = Document(document.path, settings, {})
         found = [((*at, *where), text) for where, text in format_problems(section, spec.target_schema)]
         found = found or list(_address_problems(spec, settings, environment, at))
+        if environment != LOCAL:
+            found += [((*at, *where), _LITERAL) for where in _literal_secrets(settings)]
         problems += found
         if not found:
             services[service] = ServiceTarget(spec, settings.get(spec.contract.address_key), settings)
     if not names and not problems:
         problems.append((("services",), "the target names no service; add one below `services:`"))
     return services, problems
+
+
+def _literal_secrets(settings: Any, path: Pointer = ()) -> Iterator[Pointer]:  # noqa: ANN401 - a file's data
+    """Yield where a secret is written out: below `tokens`, or as a `password`."""
+    if isinstance(settings, dict):
+        for key, value in settings.items():
+            secret = key == "password" or path[-1:] == ("tokens",)
+            if secret and isinstance(value, str):
+                yield (*path, key)
+            else:
+                yield from _literal_secrets(value, (*path, key))
+    elif isinstance(settings, list):
+        for number, value in enumerate(settings):
+            yield from _literal_secrets(value, (*path, number))
 
 
 def _spec_version(settings: object) -> str | None:
@@ -316,6 +340,18 @@ def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]
                 for problem in check(identity[key], rules)
             ]
     return found
+
+
+def _sender_problems(
+    identity: Mapping[str, str], environment: str, services: Iterable[ServiceTarget]
+) -> list[tuple[Pointer, str]]:
+    demanding = [service.service for service in services if service.spec.contract.wants_sender]
+    if environment == LOCAL or "from" in identity or not demanding:
+        return []
+    names = ", ".join(demanding)
+    return [
+        (("identity",), f"identity.from is missing; every request to {names} carries a mail address for emergencies")
+    ]
 
 
 def _ca_file(document: Document) -> tuple[Path | None, list[tuple[Pointer, str]]]:

@@ -119,21 +119,34 @@ class Transport:
 
 def make_transport(timeout: float, ca_file: Path | None = None) -> Transport:
     """Return a transport that trusts the system's certificate authorities and those of `ca_file` (PEM)."""
-    context = ssl.create_default_context()
+    context = _system_trust()
     if ca_file is not None:
         context.load_verify_locations(cafile=ca_file)
     return Transport(timeout, context)
 
 
+def _system_trust() -> ssl.SSLContext:
+    """Return a context as ssl.create_default_context() does, but deaf to SSL_CERT_FILE, _DIR and SSLKEYLOGFILE."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    paths = ssl.get_default_verify_paths()
+    if Path(paths.openssl_cafile).is_file():
+        context.load_verify_locations(cafile=paths.openssl_cafile)
+    if Path(paths.openssl_capath).is_dir():
+        context.load_verify_locations(capath=paths.openssl_capath)
+    return context
+
+
 def _open(origin: tuple[str, str, int], tls: ssl.SSLContext, deadline: float) -> socket.socket:
     scheme, host, port = origin
     try:
-        sock = socket.create_connection((host, port), timeout=_left(deadline))
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock = _dial(host, port, deadline)
     except TimeoutError:
         raise _FailureError(ErrorKind.TIMEOUT, f"no connection to {host}:{port} in time") from None
-    except OSError as error:
-        raise _FailureError(ErrorKind.CONNECT, f"no connection to {host}:{port}: {error.strerror or error}") from None
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot hold
+        reason = getattr(error, "strerror", None) or error
+        raise _FailureError(ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}") from None
     if scheme == "http":
         return sock
     try:
@@ -145,6 +158,29 @@ def _open(origin: tuple[str, str, int], tls: ssl.SSLContext, deadline: float) ->
     except OSError as error:
         sock.close()
         raise _FailureError(ErrorKind.TLS, f"TLS with {host}:{port} failed: {error}") from None
+
+
+def _dial(host: str, port: int, deadline: float) -> socket.socket:
+    """Return a socket to the first address of a host that takes one; its addresses share the time that is left."""
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    problem = OSError(f"{host} has no address")
+    for number, (family, kind, protocol, _, address) in enumerate(addresses):
+        patience = _left(deadline) / (len(addresses) - number)
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:
+            problem = error
+            continue
+        try:
+            sock.settimeout(patience)
+            sock.connect(address)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            problem = error
+        else:
+            return sock
+    raise problem
 
 
 def _left(deadline: float) -> float:
@@ -282,17 +318,25 @@ class _Body:
     def add(self, data: bytes) -> None:
         self.length += len(data)
         self.digest.update(data)
-        room = LARGEST_BODY - len(self.kept) + 1
         if self._decoder is None:
-            self.kept += data[:room]
+            self.kept += data[: LARGEST_BODY - len(self.kept) + 1]
         else:
-            try:
-                self.kept += self._decoder.decompress(data, room)
-            except zlib.error as error:
-                self.cut = f"the content coding is broken: {error}"
-        if len(self.kept) > LARGEST_BODY:
+            self._decode(data)
+        if max(len(self.kept), self.length) > LARGEST_BODY:
             del self.kept[LARGEST_BODY:]
             self.cut = f"larger than {LARGEST_BODY} bytes; the rest was not read"
+
+    def _decode(self, data: bytes) -> None:
+        """Decode a chunk, never beyond the size limit; a new member may begin where one ends (RFC 1952, 2.2)."""
+        while data and self._decoder is not None and len(self.kept) <= LARGEST_BODY:
+            if self._decoder.eof:
+                self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
+            try:
+                self.kept += self._decoder.decompress(data, LARGEST_BODY - len(self.kept) + 1)
+            except zlib.error as error:
+                self.cut = f"the content coding is broken: {error}"
+                return
+            data = self._decoder.unused_data
 
     def finish(self) -> None:
         if self._decoder is not None and self.length and not self._decoder.eof and not self.cut:

@@ -28,6 +28,7 @@ RANKS = {
     "mock": 6,
     "ledger": 6,
     "results": 6,
+    "credentials": 6,
     "session": 7,
     "known": 7,
     "runner": 8,
@@ -43,14 +44,18 @@ RANKS = {
 """A room imports from rooms of a lower rank only, or from itself."""
 
 HOMES = {
+    "allure": {"reporting"},
+    "allure_commons": {"reporting"},
+    "allure_pytest": {"reporting"},
     "click": {"cli"},
-    "cryptography": {"mock"},
+    "cryptography": {"credentials", "mock"},
     "filelock": {"ledger"},
     "h11": {"transport"},
     "hypothesis": {"strategies", "runner"},
+    "joserfc": {"credentials", "mock"},
     "jsonschema": {"loading", "linting"},
     "jsonschema_rs": {"checks"},
-    "pytest": {"plugin", "cli"},
+    "pytest": {"plugin", "cli", "reporting"},
     "rich": {"cli"},
     "starlette": {"mock"},
     "uvicorn": {"mock"},

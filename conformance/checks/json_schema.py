@@ -3,6 +3,7 @@
 Places are written `groups[].items[].id`. The only home of jsonschema_rs. Must not know severities.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any
 import jsonschema_rs
 
 from conformance.checks.problem import Node, Problem, pointer, show
+
+_MOST_UNDOCUMENTED = 50
+_LONGEST_NAME = 60
 
 REQUIREMENT = "x-requirement"
 """The annotation that ties a place of a schema to the requirement that describes it."""
@@ -31,20 +35,29 @@ class UnreadableError(ValueError):
 
 
 class Index:
-    """The nodes of one document by place; built in one walk that follows described places only."""
+    """The nodes of one document by place; one walk finds the containers, leaves are looked up when asked for."""
 
     def __init__(self, document: object, below: Mapping[str, Mapping[str | None, str]]) -> None:
         """Walk `document` without recursion; `below` maps a place to its members' places, None to its items'."""
+        self._below = below
         self._nodes: defaultdict[str, list[Node]] = defaultdict(list)
         stack: list[tuple[str, Node]] = [("", Node((), document))]
         while stack:
             at, node = stack.pop()
             self._nodes[at].append(node)
-            stack.extend(_children(node, below[at]))
+            stack.extend(_containers(node, below[at], below))
 
     def __getitem__(self, at: str) -> list[Node]:
         """Return the nodes at a place, in document order."""
+        if at not in self._nodes and at and not self._below[at]:
+            above = self._nodes.get(_above(at), [])
+            name = None if at.endswith("[]") else at.rpartition(".")[2]
+            self._nodes[at] = [child for node in above for child in _leaves(node, name)]
         return self._nodes.get(at, [])
+
+    def count(self, at: str) -> int:
+        """Return how many nodes stand at a place."""
+        return len(self[at])
 
 
 class CompiledSchema:
@@ -92,25 +105,22 @@ class CompiledSchema:
         """
         for at, place in self.places.items():
             if place.requirement:
-                yield place.requirement, len(index[_above(at)] if place.required and at else index[at])
+                yield place.requirement, index.count(_above(at) if place.required and at else at)
 
     def undocumented(self, index: Index) -> Iterator[tuple[str, Problem]]:
-        """Yield the members that no row of the cookbook's table describes."""
+        """Yield the members that no row of the cookbook's table describes, up to a number that is enough to see."""
+        return itertools.islice(self._undocumented(index), _MOST_UNDOCUMENTED)
+
+    def _undocumented(self, index: Index) -> Iterator[tuple[str, Problem]]:
         for at, place in self.places.items():
             if place.members is None:
                 continue
             for node in index[at]:
-                for name in node.value.keys() - place.members if isinstance(node.value, dict) else ():
-                    yield (
-                        self.requirement_at(at),
-                        Problem(
-                            f"the member {name!r} is not documented",
-                            pointer((*node.path, name)),
-                            "documented members only",
-                            show(node.value[name]),
-                            odd=True,
-                        ),
-                    )
+                for name in sorted(node.value.keys() - place.members) if isinstance(node.value, dict) else ():
+                    where = pointer((*node.path, name))
+                    message = f"the member {name[:_LONGEST_NAME]!r} is not documented"
+                    found = Problem(message, where, "documented members only", show(node.value[name]), odd=True)
+                    yield self.requirement_at(at), found
 
     def _problem(self, error: jsonschema_rs.ValidationError) -> tuple[str, Problem]:
         path = tuple(error.instance_path)
@@ -148,16 +158,25 @@ def _places_below(at: str, places: Mapping[str, Place]) -> dict[str | None, str]
     return below | {name: f"{at}.{name}".lstrip(".") for name in members}
 
 
-def _children(node: Node, below: Mapping[str | None, str]) -> Iterator[tuple[str, Node]]:
-    """Yield the described children, those of a list in reverse, because a stack turns them round."""
-    if isinstance(node.value, list) and None in below:
-        at = below[None]
+def _containers(
+    node: Node, places: Mapping[str | None, str], below: Mapping[str, Mapping[str | None, str]]
+) -> Iterator[tuple[str, Node]]:
+    """Yield the described children that have children of their own, those of a list in reverse, as for a stack."""
+    if isinstance(node.value, list) and None in places and below[places[None]]:
         for number in range(len(node.value) - 1, -1, -1):
-            yield at, Node((*node.path, number), node.value[number])
+            yield places[None], Node((*node.path, number), node.value[number])
     elif isinstance(node.value, dict):
-        for name, at in below.items():
-            if name in node.value:
+        for name, at in places.items():
+            if below[at] and name in node.value:
                 yield at, Node((*node.path, str(name)), node.value[name])
+
+
+def _leaves(node: Node, name: str | None) -> Iterator[Node]:
+    """Yield the member of a name, or the items where the name is None."""
+    if name is None and isinstance(node.value, list):
+        yield from (Node((*node.path, number), value) for number, value in enumerate(node.value))
+    elif name is not None and isinstance(node.value, dict) and name in node.value:
+        yield Node((*node.path, name), node.value[name])
 
 
 def _places(schema: Mapping[str, Any]) -> Iterator[Place]:

@@ -37,7 +37,8 @@ class Node:
 
 def pointer(path: Iterable[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901) for a path of keys and indexes; "/" for the whole document."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path) or "/"
+    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path) or "/"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def show(value: object) -> str:

@@ -45,6 +45,6 @@ def from_problems(value: str | None, rules: TracingRules) -> list[Problem]:
     """Return what keeps From from being an e-mail address for emergencies."""
     if not value:
         return [Problem("From is missing", "From", rules.from_example, "absent")]
-    if not rules.from_address.fullmatch(value):
+    if not (value.isascii() and value.isprintable() and rules.from_address.fullmatch(value)):
         return [Problem("From is not an e-mail address", "From", rules.from_example, value)]
     return []

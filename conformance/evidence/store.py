@@ -67,7 +67,7 @@ class Store:
         if exchange.failure is not None:
             record["failure"] = {
                 "kind": exchange.failure.kind.value,
-                "message": exchange.failure.message,
+                "message": self._redactor.text(exchange.failure.message),
                 "received": self._body(exchange.failure.received),
             }
         return record
@@ -89,7 +89,7 @@ class Store:
             "body": self._body(response.body),
             "length": response.length,
             "sha256": response.sha256,
-            "cut": response.cut,
+            "cut": self._redactor.text(response.cut),
             "informational": response.informational,
             "surplus": response.surplus,
         }

@@ -54,6 +54,12 @@ def long_query(plain: Template) -> SearchStrategy[Template]:
     return st.integers(2000, 8000).map(lambda length: replace(plain, query="x=" + "a" * length))
 
 
+def large_body(plain: Template) -> SearchStrategy[Template]:
+    """Draw the JSON body with a member of one to two million characters beside its own."""
+    sizes = st.integers(1_000_000, 2_000_000)
+    return sizes.map(lambda size: replace(plain, json={**plain.json, "padding": "x" * size}))
+
+
 def unexpected_header(plain: Template) -> SearchStrategy[Template]:
     """Draw header fields that the cookbook does not name and that change no meaning in HTTP."""
     custom = _NAMES.map(lambda name: f"X-Conformance-{name}")
@@ -75,6 +81,7 @@ GENERATORS: Mapping[str, Generator] = {
     "unknown-path": unknown_path,
     "unexpected-query": unexpected_query,
     "long-query": long_query,
+    "large-body": large_body,
     "unexpected-header": unexpected_header,
 }
 

@@ -1,0 +1,1 @@
+"""Reports: what a run folder holds, in the forms that people and other tools read."""

@@ -1,0 +1,89 @@
+"""Tests of keeping within a target's limits: spacing, budget, and one ledger for all workers of a run."""
+
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from conformance.errors import BudgetError
+from conformance.ledger import close_ledger, open_ledger
+from conformance.target import Limits
+
+
+def _take_all(folder: Path, limits: Limits, tries: int) -> list[float]:
+    """Take turns until the budget is used up; return the times of those that were given."""
+    ledger = open_ledger(limits, folder)
+    turns = []
+    for _ in range(tries):
+        try:
+            ledger.take()
+        except BudgetError:
+            break
+        turns.append(time.time())
+    return turns
+
+
+def test_budget_gives_out_after_its_number_of_requests(tmp_path: Path) -> None:
+    """The request after the last one of the budget is refused, and so is every later one."""
+    ledger = open_ledger(Limits(None, 3, 10.0), tmp_path)
+    for _ in range(3):
+        ledger.take()
+    for _ in range(2):
+        with pytest.raises(BudgetError, match="budget of 3 requests is used up"):
+            ledger.take()
+
+
+def test_rate_spaces_requests_evenly(tmp_path: Path) -> None:
+    """At forty requests a second each comes a fortieth after the one before, and the first at once."""
+    began = time.time()
+    turns = _take_all(tmp_path, Limits(40, None, 10.0), 5)
+    assert len(turns) == 5
+    assert all(turn >= began + number / 40 - 0.001 for number, turn in enumerate(turns))
+
+
+def test_turns_that_nobody_took_are_not_saved_up(tmp_path: Path) -> None:
+    """After a pause longer than the spacing only one request goes out at once, not those of the pause."""
+    ledger = open_ledger(Limits(20, None, 10.0), tmp_path)
+    ledger.take()
+    time.sleep(0.15)
+    began = time.time()
+    for _ in range(3):
+        ledger.take()
+    assert time.time() - began >= 2 * 0.05 - 0.001
+
+
+def test_without_limits_nothing_is_written(tmp_path: Path) -> None:
+    """A target without rate and budget costs no file and no time."""
+    ledger = open_ledger(Limits(None, None, 10.0), tmp_path)
+    for _ in range(1000):
+        ledger.take()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_share_one_budget_and_one_rate(tmp_path: Path) -> None:
+    """Three processes together get the budget once, spaced as if they were one."""
+    limits = Limits(100, 30, 10.0)
+    with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as workers:
+        done = [workers.submit(_take_all, tmp_path, limits, 30) for _ in range(3)]
+        turns = sorted(turn for one in done for turn in one.result(timeout=60))
+    assert len(turns) == 30
+    assert turns[-1] - turns[0] >= 0.2  # 0.29 by one ledger, 0.09 by three
+
+
+def test_budget_alone_is_shared_through_the_folder(tmp_path: Path) -> None:
+    """A second ledger of the same run goes on where the first stopped."""
+    limits = Limits(None, 2, 10.0)
+    open_ledger(limits, tmp_path).take()
+    open_ledger(limits, tmp_path).take()
+    with pytest.raises(BudgetError):
+        open_ledger(limits, tmp_path).take()
+
+
+def test_ledger_leaves_nothing_behind(tmp_path: Path) -> None:
+    """At the end of a run its files are removed; where there are none, that is no mistake."""
+    open_ledger(Limits(1000, 5, 10.0), tmp_path).take()
+    close_ledger(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    close_ledger(tmp_path)

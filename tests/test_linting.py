@@ -1,0 +1,341 @@
+"""Tests of the linter: copies of the specs, each with one thing broken, and the one message that follows."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.linting import lint
+from conformance.loading import specs_root
+
+SERVICE = "status-dashboard"
+VERSION = "1.4"
+
+Break = Callable[[Path], None]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a copy of the specs, with one service in it."""
+    for name in ("formats", "common", f"{SERVICE}/{VERSION}"):
+        shutil.copytree(specs_root() / name, tmp_path / "specs" / name)
+    return tmp_path / "specs"
+
+
+def _change(name: str, old: str, new: str) -> Break:
+    """Replace a text, once, in a file of the spec folder, or in one of specs/common."""
+
+    def change(root: Path) -> None:
+        path = root / name if name.startswith("common/") else root / SERVICE / VERSION / name
+        text = path.read_text("utf-8")
+        assert old in text, f"{name} has changed: {old!r} is not in it any more"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return change
+
+
+def _write(name: str, text: str) -> Break:
+    def write(root: Path) -> None:
+        (root / SERVICE / VERSION / name).write_text(text, encoding="utf-8")
+
+    return write
+
+
+def _remove(name: str) -> Break:
+    return lambda root: (root / SERVICE / VERSION / name).unlink()
+
+
+def _append(name: str, text: str) -> Break:
+    def append(root: Path) -> None:
+        path = root / SERVICE / VERSION / name
+        path.write_text(path.read_text("utf-8") + text, encoding="utf-8")
+
+    return append
+
+
+UNTESTED = """\
+  - id: status-dashboard/8/nobody-looks
+    section: "8"
+    level: MUST
+    printed: must
+    iut: server
+    statement: Nobody has written a case for this statement.
+"""
+TESTED = """\
+  - id: status-dashboard/8/somebody-looks
+    section: "8"
+    level: MUST
+    printed: must
+    iut: server
+    statement: Somebody has written a case for this statement.
+    untested: And yet here stands a reason for having none.
+"""
+CASE = """\
+  - id: status-dashboard/8/somebody-looks
+    title: A case for the statement
+    kind: positive
+    origin: test
+    requirements: [status-dashboard/8/somebody-looks]
+    request: {operation: getDashboard}
+    expect: served
+"""
+
+
+def _both(*changes: Break) -> Break:
+    def change(root: Path) -> None:
+        for one in changes:
+            one(root)
+
+    return change
+
+
+# How to break one thing, and the words that stand in the one message about it.
+MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
+    "unknown key": (_append("service.yaml", "colour: red\n"), ("service.yaml:", "unknown key 'colour'")),
+    "value outside its list": (
+        _change("service.yaml", "protocol: rest", "protocol: pigeon"),
+        ("service.yaml:", "pigeon"),
+    ),
+    "not YAML": (_append("errata.yaml", "\t- x\n"), ("errata.yaml:", "not well-formed YAML")),
+    "key twice": (_append("errata.yaml", "errata: []\n"), ("errata.yaml:", "'errata' is given twice")),
+    "missing file": (_remove("cases.yaml"), ("cases.yaml", "no such file")),
+    "folder with another version": (
+        _change("service.yaml", 'version: "1.4"\n', 'version: "1.5"\n'),
+        ("service.yaml says status-dashboard 1.5",),
+    ),
+    "requirement twice": (
+        _change("requirements.yaml", "id: status-dashboard/5.1.1/accept\n", "id: status-dashboard/5.1.1/user-agent\n"),
+        ("requirements.yaml: the id status-dashboard/5.1.1/user-agent is given twice",),
+    ),
+    "case twice": (
+        _change("cases.yaml", "id: status-dashboard/8/method-put\n", "id: status-dashboard/8/method-post\n"),
+        ("cases.yaml: the id status-dashboard/8/method-post is given twice",),
+    ),
+    "erratum twice": (
+        _change(
+            "errata.yaml",
+            "id: status-dashboard/5.1.1/two-headers",
+            "id: status-dashboard/5.1.1/user-agent-expression",
+        ),
+        ("errata.yaml: the id status-dashboard/5.1.1/user-agent-expression is given twice",),
+    ),
+    "id of another service": (
+        _change("cases.yaml", "id: status-dashboard/8/method-put\n", "id: dashboard/8/method-put\n"),
+        ("the id dashboard/8/method-put does not begin with status-dashboard/",),
+    ),
+    "id with another section": (
+        _change("requirements.yaml", "id: status-dashboard/6.1.1/update", "id: status-dashboard/6.1.2/update"),
+        ("the id status-dashboard/6.1.2/update does not name its section 6.1.1",),
+    ),
+    "id that is no id": (
+        _change("cases.yaml", "id: status-dashboard/8/method-put\n", "id: status-dashboard/method-put\n"),
+        ("cases.yaml:", "'status-dashboard/method-put' does not match"),
+    ),
+    "case for no requirement": (
+        _change("cases.yaml", "only: [status-dashboard/5.3.1.2/items]", "only: [status-dashboard/5.3.1.2/item]"),
+        ("names the requirement status-dashboard/5.3.1.2/item, which does not exist",),
+    ),
+    "TLS for no requirement": (
+        _change("cases.yaml", "tls: status-dashboard/6.1.2/tls", "tls: status-dashboard/6.1.2/ssl"),
+        ("names the requirement status-dashboard/6.1.2/ssl, which does not exist",),
+    ),
+    "case for no operation": (
+        _change("cases.yaml", "request: {operation: getDashboardInt}", "request: {operation: getDashboardInteger}"),
+        ("names the operation getDashboardInteger, which openapi.yaml does not have",),
+    ),
+    "twin of no operation": (
+        _change("cases.yaml", "twin: {operation: getDashboard}", "twin: {operation: getBoard}"),
+        ("names the operation getBoard, which openapi.yaml does not have",),
+    ),
+    "guard of no operation": (
+        _change("cases.yaml", "unchanged: {operation: getDashboard,", "unchanged: {operation: getBoard,"),
+        ("names the operation getBoard, which openapi.yaml does not have",),
+    ),
+    "case with no such strategy": (
+        _change("cases.yaml", "generate: long-query", "generate: longer-query"),
+        ("names the strategy longer-query, which does not exist",),
+    ),
+    "expectation with no such schema": (
+        _change("cases.yaml", "matches: dashboard-data", "matches: dashboard-date"),
+        ("expectation unknown-path names the schema dashboard-date, which does not exist",),
+    ),
+    "unknown rule": (
+        _change("rules.yaml", "rule: ascending", "rule: upwards"),
+        ("rules.yaml names the rule upwards, which does not exist",),
+    ),
+    "rule for no requirement": (
+        _change(
+            "rules.yaml",
+            'at: "groups[].id", requirement: status-dashboard/5.3.1.2/group-id',
+            'at: "groups[].id", requirement: status-dashboard/5.3.1.2/group-ids',
+        ),
+        ("rules.yaml names the requirement status-dashboard/5.3.1.2/group-ids, which does not exist",),
+    ),
+    "rule for no place": (
+        _change("rules.yaml", 'at: "groups[].id"', 'at: "groups[].identifier"'),
+        ("rules.yaml: the schema dashboard has no place groups[].identifier",),
+    ),
+    "rule for no schema": (
+        _change("rules.yaml", 'schema: dashboard, at: "groups[].id"', 'schema: board, at: "groups[].id"'),
+        ("rules.yaml: the schema board has no place groups[].id",),
+    ),
+    "operation with no such schema": (
+        _change("openapi.yaml", "$ref: schemas/dashboard.schema.json", "$ref: schemas/board.schema.json"),
+        ("openapi.yaml: getDashboard names the schema board, which does not exist",),
+    ),
+    "schema that is no JSON": (
+        _write("schemas/dashboard-data.schema.json", "{"),
+        ("dashboard-data.schema.json:1: not well-formed JSON",),
+    ),
+    "schema that is no JSON Schema": (
+        _change("schemas/dashboard-data.schema.json", '"type": "array"', '"type": "arry"'),
+        ("schemas/dashboard-data.schema.json is not a JSON Schema", "arry"),
+    ),
+    "schema for no requirement": (
+        _change("schemas/dashboard.schema.json", '"status-dashboard/5.2/json"', '"status-dashboard/5.2/jason"'),
+        ("schemas/dashboard.schema.json names the requirement status-dashboard/5.2/jason, which does not exist",),
+    ),
+    "example that breaks its schema": (
+        _change("examples/dashboard-int.json", '"status_code": 1', '"status_code": 4'),
+        ("examples/dashboard-int.json: $.groups[0].items[0].status_code: 4 is not one of [1, 2, 3]",),
+    ),
+    "example of no schema": (
+        _write("examples/board.json", "{}"),
+        ("examples/board.json begins with the name of no schema",),
+    ),
+    "requirement that nobody looks at": (
+        _append("requirements.yaml", UNTESTED),
+        ("requirement status-dashboard/8/nobody-looks has neither a case nor a reason",),
+    ),
+    "requirement with a case and a reason for none": (
+        _both(_append("requirements.yaml", TESTED), _append("cases.yaml", CASE)),
+        ("requirement status-dashboard/8/somebody-looks has a case", "and yet a reason for having none"),
+    ),
+    "common file with an unknown key": (
+        _change("common/environments.yaml", "environments:\n", "colour: red\nenvironments:\n"),
+        ("environments.yaml:", "unknown key 'colour'"),
+    ),
+    "tracing without its rule": (
+        _change("common/tracing.yaml", "  subsets: 2\n", ""),
+        ("tracing.yaml:", "'subsets' is a required property"),
+    ),
+}
+
+# The same for what the linter does not withstand, or does not see, yet.
+BUGS: dict[str, tuple[Break, tuple[str, ...], str]] = {
+    "example that is no JSON": (
+        _change("examples/dashboard.json", "{", "{{"),
+        ("examples/dashboard.json",),
+        "json.loads raises JSONDecodeError",
+    ),
+    "case with no such expectation": (
+        _change("cases.yaml", "expect: open-input", "expect: open-output"),
+        ("open-output",),
+        "KeyError while loading",
+    ),
+    "operation without an id": (
+        _change("openapi.yaml", "      operationId: getDashboardInt\n", ""),
+        ("openapi.yaml",),
+        "KeyError while loading",
+    ),
+    "schema with an unknown type, and examples": (
+        _change("schemas/dashboard.schema.json", '"type": "array"', '"type": "arry"'),
+        ("schemas/dashboard.schema.json is not a JSON Schema",),
+        "examples are judged by the broken schema, which raises UnknownType",
+    ),
+    "schema that refers to nothing": (
+        _change("schemas/dashboard.schema.json", '"$ref": "#/$defs/group"', '"$ref": "#/$defs/grp"'),
+        ("schemas/dashboard.schema.json",),
+        "the unresolvable reference is raised",
+    ),
+    "expression that is none": (
+        _change("common/tracing.yaml", "reading: '[a-zA-Z0-9", "reading: '[z-a"),
+        ("tracing.yaml",),
+        "re.compile raises re.error",
+    ),
+    "guard of a place that is not there": (
+        _change("cases.yaml", 'at: ["groups[].id"', 'at: ["groups[].identifier"'),
+        ("groups[].identifier",),
+        "places of `unchanged` are not checked, so that the guard would compare nothing",
+    ),
+    "claim by a setting that is not there": (
+        _change("cases.yaml", "setting: dashboards", "setting: boards"),
+        ("boards",),
+        "settings of `claim` are not checked against the target's schema",
+    ),
+    "rule with an unknown option": (
+        _change("rules.yaml", "options: {past: true}", "options: {passed: true}"),
+        ("passed",),
+        "options of rules are not checked, so that a slip turns them off",
+    ),
+}
+
+
+REPEATED = {"expectation with no such schema": "the message comes once for each case that uses the expectation"}
+
+
+def _row(name: str, bug: str | None) -> Any:  # noqa: ANN401 - pytest's type for a parameter set is private
+    return pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=bug)] if bug else [])
+
+
+def test_specs_as_they_are_have_no_mistake(root: Path) -> None:
+    """The copy that the other tests break has no mistake before."""
+    assert lint(root) == []
+
+
+@pytest.mark.parametrize("name", [_row(name, REPEATED.get(name)) for name in MISTAKES])
+def test_one_broken_thing_gives_the_one_message_about_it(root: Path, name: str) -> None:
+    """Each mistake is reported once, where it stands, and nothing else with it."""
+    change, words = MISTAKES[name]
+    change(root)
+    problems = lint(root)
+    assert len(problems) == 1, problems
+    assert all(word in problems[0] for word in words), problems
+    assert problems[0].startswith(str(root))
+
+
+@pytest.mark.parametrize("name", [_row(name, bug) for name, (_, _, bug) in BUGS.items()])
+def test_broken_thing_is_reported_and_never_raised(root: Path, name: str) -> None:
+    """Whatever is wrong with a spec folder is a message of the linter, not a traceback."""
+    change, words, _ = BUGS[name]
+    change(root)
+    problems = lint(root)
+    assert any(all(word in problem for word in words) for problem in problems), problems
+
+
+def test_mistakes_of_several_files_are_reported_together(root: Path) -> None:
+    """One mistake hides no other, not even one in specs/common."""
+    for name in ("unknown key", "not YAML", "common file with an unknown key", "tracing without its rule"):
+        MISTAKES[name][0](root)
+    problems = lint(root)
+    assert len(problems) == 4
+    for name in ("service.yaml", "errata.yaml", "environments.yaml", "tracing.yaml"):
+        assert sum(f"{name}:" in problem for problem in problems) == 1
+
+
+def test_mistakes_of_one_version_do_not_touch_another(root: Path) -> None:
+    """Each spec folder is linted by itself, and its messages name it."""
+    shutil.copytree(root / SERVICE / VERSION, root / SERVICE / "1.5")
+    problems = lint(root)
+    assert problems == [f"{root / SERVICE / '1.5'}: service.yaml says status-dashboard 1.4, the folder says otherwise"]
+
+
+def test_folder_without_specs_is_no_folder_without_mistakes(tmp_path: Path) -> None:
+    """Where there is nothing to lint, that is said."""
+    assert lint(tmp_path) == [f"{tmp_path}: there is no spec folder here (SERVICE/VERSION/service.yaml)"]
+
+
+def test_all_mistakes_of_an_example_are_reported(root: Path) -> None:
+    """An example with two mistakes gives two messages with their places."""
+    path = root / SERVICE / VERSION / "examples" / "dashboard.json"
+    document = json.loads(path.read_bytes())
+    del document["groups"][0]["name"]
+    document["groups"][1]["id"] = 7
+    path.write_text(json.dumps(document), encoding="utf-8")
+    problems = lint(root)
+    assert len(problems) == 2
+    assert any("$.groups[0]: 'name' is a required property" in problem for problem in problems)
+    assert any("$.groups[1].id: 7 is not of type 'string'" in problem for problem in problems)
