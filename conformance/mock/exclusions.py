@@ -1,0 +1,172 @@
+"""The therapeutic exclusions of fictitious patients: who is excluded now, and how that came about.
+
+Source: Therapeutic Exclusion cookbook 1.2, sections 2.1 and 5.3 to 5.6. Must not know HTTP, nor judge
+whether an identifier is valid or who may act for a patient.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+HISTORY_LIMIT = 1500
+"""The most entries that a consultation of the history returns (section 5.6)."""
+
+ORGANISATION = "orgpharmacy"
+"""The only KMEHR code of an organisation that can be excluded."""
+
+PRACTITIONERS = frozenset(
+    {
+        "persaudician",
+        "persaudiologist",
+        "persbandagistorthosiologist",
+        "persbiologist",
+        "persclinicalorthopedagogue",
+        "persclinicalpsychologist",
+        "persdentist",
+        "persdietician",
+        "perslogopedist",
+        "persmidwife",
+        "persmobilityimprover",
+        "persnurse",
+        "persoccupationaltherapist",
+        "persoptometrist",
+        "persordentalhygienist",
+        "persorthoptist",
+        "persphysician",
+        "persphysiotherapist",
+        "perspodologist",
+        "perspracticalnurse",
+        "persprosthesiologist",
+        "persshoetechnologist",
+        "perstechnician",
+        "perstrussmaker",
+    }
+)
+"""The KMEHR codes (CD-HCPARTY) of the practitioners that can be excluded, as section 2.1 prints them."""
+
+_FAMILY_NAMES = ("Zilverberk", "Morgenwald", "Noirfontaine", "Kaasjager", "Belleroche", "Windhoven", "Lunévray")
+_FIRST_NAMES = ("Odilon", "Liesbrecht", "Fantine", "Joris", "Emmerence", "Wannes")
+_PHARMACIES = ("Apotheek De Gulden Vijzel", "Pharmacie du Lion Bleu", "Apotheke Zum Mondstein")
+
+
+class Scheme(Enum):
+    """What kind of number identifies a party: a practitioner has an SSIN, an organisation a NIHII."""
+
+    SSIN = "ssin"
+    NIHII = "nihii"
+
+
+class Operation(Enum):
+    """A change, in the history's own words."""
+
+    DECLARE = "DECLARE_EXCLUSION"
+    REVOKE = "REVOKE_EXCLUSION"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What tells one healthcare party from another; a practitioner's professions are no part of it."""
+
+    scheme: Scheme
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A party's name as the authentic source publishes it; an organisation has no first name."""
+
+    name: str
+    first_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A healthcare party in the profession it was excluded for."""
+
+    identity: Identity
+    qualification: str
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who made a change: a person, by the application used."""
+
+    application: str
+    ssin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of a patient's history."""
+
+    author: Author
+    party: Party
+    moment: datetime
+    operation: Operation
+
+
+class AlreadyExcludedError(Exception):
+    """The patient has excluded the party already, for whichever profession."""
+
+
+class NotExcludedError(Exception):
+    """The patient has no such exclusion to revoke."""
+
+
+@dataclass(slots=True)
+class Exclusions:
+    """The exclusions of all patients and their histories; `clock` gives the time of each change, in UTC.
+
+    No method waits for anything, so on one event loop each is atomic.
+    """
+
+    clock: Callable[[], datetime]
+    _active: dict[str, dict[Identity, Party]] = field(default_factory=dict)
+    _histories: dict[str, deque[Change]] = field(default_factory=dict)
+
+    def declare(self, patient: str, party: Party, author: Author) -> None:
+        """Exclude a party; raises AlreadyExcludedError."""
+        active = self._active.setdefault(patient, {})
+        if party.identity in active:
+            raise AlreadyExcludedError
+        active[party.identity] = party
+        self._record(patient, party, author, Operation.DECLARE)
+
+    def revoke(self, patient: str, identity: Identity, author: Author) -> None:
+        """End the exclusion of a party; raises NotExcludedError."""
+        party = self._active.get(patient, {}).pop(identity, None)
+        if party is None:
+            raise NotExcludedError
+        self._record(patient, party, author, Operation.REVOKE)
+
+    def active(self, patient: str, identity: Identity | None = None) -> tuple[Party, ...]:
+        """Return the parties that a patient excludes now, oldest first, or only the one of an identity."""
+        parties = self._active.get(patient, {})
+        if identity is None:
+            return tuple(parties.values())
+        return (parties[identity],) if identity in parties else ()
+
+    def history(self, patient: str, page_size: int = HISTORY_LIMIT) -> tuple[Change, ...]:
+        """Return a patient's latest changes, newest first, as many as `page_size` and the limit allow."""
+        return tuple(self._histories.get(patient, ()))[:page_size]
+
+    def _record(self, patient: str, party: Party, author: Author, operation: Operation) -> None:
+        changes = self._histories.setdefault(patient, deque(maxlen=HISTORY_LIMIT))
+        # A clock that is set back must not put the history out of its order.
+        moment = max(self.clock(), changes[0].moment) if changes else self.clock()
+        changes.appendleft(Change(author, party, moment, operation))
+
+
+def published_name(identity: Identity) -> Name:
+    """Return the name under which the fictitious authentic source knows a party: the same at each call."""
+    number = int(identity.value)
+    if identity.scheme is Scheme.NIHII:
+        return Name(_PHARMACIES[number % len(_PHARMACIES)], None)
+    return Name(_FAMILY_NAMES[number % len(_FAMILY_NAMES)], _FIRST_NAMES[number % len(_FIRST_NAMES)])
+
+
+def qualifies(qualification: str, scheme: Scheme) -> bool:
+    """Tell whether a KMEHR code is one of those that a party identified like that can be excluded for."""
+    return qualification in PRACTITIONERS if scheme is Scheme.SSIN else qualification == ORGANISATION

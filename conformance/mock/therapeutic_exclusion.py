@@ -1,0 +1,390 @@
+"""The Therapeutic Exclusion service of the local platform, over HTTP, with an I.AM Connect beside it.
+
+Source: Therapeutic Exclusion cookbook 1.2, chapters 5 and 8. Must not know the suites, nor open any way
+to its state but the four operations.
+"""
+
+import json
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from http import HTTPStatus
+from typing import Any, NoReturn
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from conformance.identifiers import Kind, check, person_kind
+from conformance.loading import Spec
+from conformance.mock import iam
+from conformance.mock.exclusions import (
+    HISTORY_LIMIT,
+    ORGANISATION,
+    AlreadyExcludedError,
+    Author,
+    Change,
+    Exclusions,
+    Identity,
+    NotExcludedError,
+    Party,
+    Scheme,
+    published_name,
+    qualifies,
+)
+from conformance.mock.iam import Claims, IamConnect, Mandate, Person, Profile, TokenError, Verifier
+from conformance.mock.service import Served
+
+BASE_PATH = "/therapeuticExclusion/v2"
+SERVICE = "ehealth-exclusion-backend"
+REST_ACCESS, MONITORING = "rest-access", "monitoring"
+MANDATE = "medicaldatamanagement"
+"""The only type of mandate with which a mandatary may use the service (section 5.1.1)."""
+
+_BODY_BYTES = 65_536
+_TOKEN_LIFETIME = timedelta(hours=1)
+
+_PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
+_OTHER = Person("85061599690", "Godelieve", "Wolkenberg", (REST_ACCESS,))
+_PARENT = Person("64031799653", "Theofiel", "Sterrenveld", (REST_ACCESS,), children=(_PATIENT.ssin,))
+_MANDATARY = Person(
+    "71110599535", "Hortense", "Vuurdoorn", (REST_ACCESS,), mandates=(Mandate(_PATIENT.ssin, (MANDATE,)),)
+)
+_WRONG_MANDATARY = Person(
+    "58091299721", "Isidoor", "Nevelrots", (REST_ACCESS,), mandates=(Mandate(_PATIENT.ssin, ("recipe",)),)
+)
+_PEOPLE = (_PATIENT, _OTHER, _PARENT, _MANDATARY, _WRONG_MANDATARY)
+_DATA: Mapping[str, Any] = {
+    "patient": _PATIENT.ssin,
+    "other_patient": _OTHER.ssin,
+    "practitioners": [
+        {"ssin": "70020299541", "qualification": "persphysician"},
+        {"ssin": "77082499654", "qualification": "persnurse"},
+    ],
+    "pharmacies": [{"nihii": "61234516"}],
+}
+
+
+class Code(Enum):
+    """What the service says of a request that it refuses (section 8.1.3); VAL006 is printed with two meanings."""
+
+    EXISTS = ("BIZ001", "Resource already exists")
+    ABSENT = ("BIZ002", "Resource not found")
+    OTHER_PATIENT = ("BIZ003", "Patient id is different than patient id in token")
+    NO_PATIENT = ("VAL001", "Missing patientId")
+    BAD_PATIENT = ("VAL002", "Invalid inss")
+    NO_PARTY = ("VAL005", "Missing hcparty id")
+    TWO_PARTIES = ("VAL006", "Cannot specify both the inss and the nihii")
+    BAD_PARTY = ("VAL006", "Invalid hcparty id")
+    BAD_QUALIFICATION = ("VAL008", "Invalid hcparty type (hcPartyQualificationCode)")
+
+
+class RefusalError(Exception):
+    """A request is refused with a status and a code of the catalogue."""
+
+    def __init__(self, code: Code, status: int = HTTPStatus.BAD_REQUEST) -> None:
+        """Keep the code and the status."""
+        super().__init__(code, status)
+        self.code, self.status = code, status
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the token tells; `unfit` are those who gave a mandate, but not one for this service."""
+
+    author: Author
+    patients: frozenset[str]
+    unfit: frozenset[str] = frozenset()
+
+    def require(self, patient: str) -> None:
+        """Raise RefusalError or HTTPException 403 unless the caller may act for the patient."""
+        if patient in self.unfit:
+            raise _forbidden(f"the mandate is not of the type {MANDATE}")
+        if patient not in self.patients:
+            raise RefusalError(Code.OTHER_PATIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class TherapeuticExclusion:
+    """The service: what it knows, and how it verifies who asks."""
+
+    exclusions: Exclusions
+    verifier: Verifier
+
+    def routes(self) -> list[Route]:
+        """Return the four operations and the monitoring's one with full paths."""
+        consult, history = _told(self._consult), _told(self._history)
+        return [
+            Route(f"{BASE_PATH}/therapeuticExclusions", _told(self._change), methods=["POST", "DELETE"]),
+            Route(f"{BASE_PATH}/therapeuticExclusions/", consult, methods=["GET"]),
+            Route(f"{BASE_PATH}/therapeuticExclusions/{{patientSsin}}", consult, methods=["GET"]),
+            Route(f"{BASE_PATH}/histories", history, methods=["GET"]),
+            Route(f"{BASE_PATH}/histories/", history, methods=["GET"]),
+            Route(f"{BASE_PATH}/histories/{{patientSsin}}", history, methods=["GET"]),
+            Route(f"{BASE_PATH}/health", self._health, methods=["GET"]),
+        ]
+
+    async def _change(self, request: Request) -> Response:
+        caller = _caller(self._claims(request, REST_ACCESS))
+        return await self._declare(request, caller) if request.method == "POST" else self._revoke(request, caller)
+
+    async def _declare(self, request: Request, caller: Caller) -> Response:
+        patient, party = read_declaration(await _json_body(request))
+        caller.require(patient)
+        try:
+            self.exclusions.declare(patient, party, caller.author)
+        except AlreadyExcludedError:
+            raise RefusalError(Code.EXISTS, HTTPStatus.CONFLICT) from None
+        return Response(status_code=HTTPStatus.CREATED)
+
+    def _revoke(self, request: Request, caller: Caller) -> Response:
+        patient = valid_patient(request.query_params.get("patientSsin"))
+        identity = _wanted_party(request)
+        if identity is None:
+            raise RefusalError(Code.NO_PARTY)
+        caller.require(patient)
+        try:
+            self.exclusions.revoke(patient, identity, caller.author)
+        except NotExcludedError:
+            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND) from None
+        return Response(status_code=HTTPStatus.NO_CONTENT)
+
+    async def _consult(self, request: Request) -> Response:
+        caller = _caller(self._claims(request, REST_ACCESS))
+        patient = valid_patient(request.path_params.get("patientSsin"))
+        identity = _wanted_party(request)
+        caller.require(patient)
+        parties = self.exclusions.active(patient, identity)
+        if not parties:
+            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+        of = {"identifier": [{"type": Scheme.SSIN.value, "value": patient}]}
+        return JSONResponse([{"patient": of, "hcParty": _party_json(party)} for party in parties])
+
+    async def _history(self, request: Request) -> Response:
+        caller = _caller(self._claims(request, REST_ACCESS))
+        patient = valid_patient(request.path_params.get("patientSsin"))
+        caller.require(patient)
+        changes = self.exclusions.history(patient, _page_size(request.query_params.get("pageSize", "")))
+        if not changes:
+            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+        return JSONResponse([_change_json(change) for change in changes])
+
+    async def _health(self, request: Request) -> Response:
+        self._claims(request, MONITORING)
+        return JSONResponse({"status": "UP"})
+
+    def _claims(self, request: Request, role: str) -> Claims:
+        """Return the claims of the request's token; raises HTTPException 401 or 403 (RFC 6750, section 3.1)."""
+        credentials = request.headers.getlist("authorization")
+        if not credentials:
+            _deny("an access token is needed", "")
+        scheme, _, token = credentials[0].partition(" ")
+        if len(credentials) > 1 or scheme.lower() != "bearer":
+            _deny("one Authorization header with a Bearer token is needed", ', error="invalid_request"')
+        try:
+            claims = self.verifier.verify(token.strip(" "))
+        except TokenError as error:
+            _deny(f"the access token is not accepted: {error}", ', error="invalid_token"')
+        if role not in iam.roles(claims, SERVICE):
+            raise _forbidden(f"the role {role} is missing")
+        return claims
+
+
+def serve(spec: Spec, address: str) -> Served:
+    """Return the service without any exclusion, and its I.AM Connect."""
+    del spec
+    connect = IamConnect.at(address, SERVICE, _PEOPLE, (MONITORING,), _now)
+    service = TherapeuticExclusion(Exclusions(_now), connect.verifier())
+    realm = connect.healthcare.discovery()
+    settings = {
+        "base_url": address + BASE_PATH,
+        "tokens": _tokens(connect.healthcare.issuer),
+        "data": dict(_DATA),
+        "trust": {"issuer": realm["issuer"], "jwks": realm["jwks_uri"]},
+    }
+    return Served([*service.routes(), *connect.routes()], settings)
+
+
+def read_declaration(body: object) -> tuple[str, Party]:
+    """Return whom a declaration is for and whom it excludes; raises RefusalError for the first mistake (5.3)."""
+    members = body if isinstance(body, dict) else {}
+    patients = _identifier_values(members.get("patient"), Scheme.SSIN)
+    patient = valid_patient(patients[0] if patients else None)
+    if len(patients) > 1:
+        raise RefusalError(Code.BAD_PATIENT)
+    return patient, _declared_party(members.get("hcParty"))
+
+
+def valid_patient(text: object) -> str:
+    """Return a patient's SSIN; raises RefusalError where it is missing or is none."""
+    if text is None or text == "":
+        raise RefusalError(Code.NO_PATIENT)
+    if not isinstance(text, str) or check(person_kind(text), text):
+        raise RefusalError(Code.BAD_PATIENT)
+    return text
+
+
+def valid_party(scheme: Scheme, text: object) -> Identity:
+    """Return a healthcare party's identity; raises RefusalError where it is missing or is none.
+
+    The check digits of a NIHII are not judged: numbers in use in acceptance fit no documented modulus.
+    """
+    if text is None or text == "":
+        raise RefusalError(Code.NO_PARTY)
+    if not isinstance(text, str) or check(Kind.NIHII8 if scheme is Scheme.NIHII else person_kind(text), text):
+        raise RefusalError(Code.BAD_PARTY)
+    return Identity(scheme, text)
+
+
+def _declared_party(party: object) -> Party:
+    """Return the party that a declaration excludes; a practitioner's NIHII beside the SSIN is tolerated (5.3)."""
+    given = {scheme: _identifier_values(party, scheme) for scheme in Scheme}
+    qualification = party.get("qualificationCode") if isinstance(party, dict) else None
+    if not any(given.values()):
+        raise RefusalError(Code.BAD_PARTY if _identifier_values(party) else Code.NO_PARTY)
+    if all(given.values()) and qualification == ORGANISATION:
+        raise RefusalError(Code.TWO_PARTIES)
+    scheme = Scheme.SSIN if given[Scheme.SSIN] else Scheme.NIHII
+    identity = valid_party(scheme, given[scheme][0])
+    if len(given[scheme]) > 1 or (scheme is Scheme.SSIN and not all(map(_is_nihii, given[Scheme.NIHII]))):
+        raise RefusalError(Code.BAD_PARTY)
+    if not isinstance(qualification, str) or not qualifies(qualification, scheme):
+        raise RefusalError(Code.BAD_QUALIFICATION)
+    return Party(identity, qualification)
+
+
+def _identifier_values(party: object, scheme: Scheme | None = None) -> list[object]:
+    """Return the values of a party's identifiers, of one scheme or of any; none where there is no such list."""
+    listed = party.get("identifier") if isinstance(party, dict) else None
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    return [entry.get("value") for entry in entries if scheme is None or entry.get("type") == scheme.value]
+
+
+def _is_nihii(text: object) -> bool:
+    return isinstance(text, str) and any(not check(kind, text) for kind in (Kind.NIHII8, Kind.NIHII11))
+
+
+def _wanted_party(request: Request) -> Identity | None:
+    """Return the party that the query names, if any; raises RefusalError (5.4, 5.5)."""
+    query = request.query_params
+    if "hcPartySsin" in query and "hcPartyNihii" in query:
+        raise RefusalError(Code.TWO_PARTIES)
+    if "hcPartySsin" in query:
+        return valid_party(Scheme.SSIN, query["hcPartySsin"])
+    return valid_party(Scheme.NIHII, query["hcPartyNihii"]) if "hcPartyNihii" in query else None
+
+
+def _page_size(text: str) -> int:
+    """Return the most entries to show; what is no positive number is ignored, since no code refuses it (5.6, 8.1.3)."""
+    size = re.fullmatch("0*([1-9][0-9]{0,3})", text)
+    return min(int(size[1]), HISTORY_LIMIT) if size else HISTORY_LIMIT
+
+
+def _caller(claims: Claims) -> Caller:
+    """Return who asks: a token whose `sub` is that of a may_act entry acts in that profile, any other as a citizen.
+
+    Raises HTTPException 403 for a token that is no person's.
+    """
+    if not isinstance(claims.get("ssin"), str):
+        raise _forbidden("the token is no citizen's")
+    author = Author(str(claims.get("azp")), claims["ssin"])
+    entries = [entry["userProfile"] for entry in claims.get("may_act", ()) if entry["sub"] == claims["sub"]]
+    if not entries:
+        return Caller(author, frozenset({author.ssin}))
+    children = frozenset(child["ssin"] for child in entries[0].get(Profile.PARENT.value, ()))
+    mandators = entries[0].get(Profile.MANDATARY.value, ())
+    fit = frozenset(mandator["ssin"] for mandator in mandators if MANDATE in mandator["serviceNames"])
+    return Caller(author, children | fit, frozenset(mandator["ssin"] for mandator in mandators) - fit)
+
+
+async def _json_body(request: Request) -> object:
+    """Return the request's JSON; raises HTTPException 415 or 413, or RefusalError where it is no JSON.
+
+    A body that cannot be read names no patient: the catalogue has no nearer code for it.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "the body must be application/json")
+    try:
+        data: object = json.loads((await iam.read_body(request, _BODY_BYTES)).decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise RefusalError(Code.NO_PATIENT) from None
+    return data
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _party_json(party: Party) -> dict[str, Any]:
+    name = published_name(party.identity)
+    identifier = {"type": party.identity.scheme.value, "value": party.identity.value}
+    return _actor_json(identifier, name.name, name.first_name, party.qualification)
+
+
+def _actor_json(identifier: Mapping[str, str], name: str | None, first: str | None, code: str) -> dict[str, Any]:
+    return {"identifier": [identifier], "name": name, "firstName": first, "qualificationCode": code}
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    application, person = change.author.application, change.author.ssin
+    return {
+        "author": [
+            _actor_json({"type": "local", "value": application}, application, None, "application"),
+            _actor_json({"type": Scheme.SSIN.value, "value": person}, None, None, "patient"),
+        ],
+        "target": _party_json(change.party),
+        "timestamp": change.moment.isoformat(timespec="seconds"),
+        "operation": change.operation.value,
+    }
+
+
+def _told(
+    endpoint: Callable[[Request], Coroutine[Any, Any, Response]],
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    """Return an endpoint that tells its refusals as an array of codes (section 8.1.3)."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except RefusalError as refusal:
+            code, message = refusal.code.value
+            return JSONResponse([{"code": code, "message": message}], refusal.status)
+
+    return answer
+
+
+def _deny(reason: str, error: str) -> NoReturn:
+    raise HTTPException(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": f'Bearer realm="{SERVICE}"{error}'})
+
+
+def _forbidden(reason: str) -> HTTPException:
+    challenge = f'Bearer realm="{SERVICE}", error="insufficient_scope"'
+    return HTTPException(HTTPStatus.FORBIDDEN, reason, {"WWW-Authenticate": challenge})
+
+
+def _tokens(issuer: iam.Issuer) -> dict[str, str]:
+    """Return a token for each role that a target file knows."""
+    past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
+
+    def token(person: Person, profile: Profile = Profile.CITIZEN, by: iam.Issuer = issuer) -> str:
+        return by.issue(iam.person_claims(person, iam.LOCAL_CLIENT, SERVICE, profile), _TOKEN_LIFETIME)
+
+    machine = iam.machine_claims("local-monitoring", SERVICE, (MONITORING,))
+    return {
+        "citizen": token(_PATIENT),
+        "parent": token(_PARENT, Profile.PARENT),
+        "mandatary": token(_MANDATARY, Profile.MANDATARY),
+        "mandatary_wrong_type": token(_WRONG_MANDATARY, Profile.MANDATARY),
+        "without_role": token(replace(_PATIENT, roles=())),
+        "expired": token(_PATIENT, by=past),
+        "other_citizen": token(_OTHER),
+        "monitoring": issuer.issue(machine, _TOKEN_LIFETIME),
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

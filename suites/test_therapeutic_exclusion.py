@@ -1,0 +1,177 @@
+"""Therapeutic Exclusion: the four cases of section 7.2, every error code for its own reason, and sequences.
+
+Whatever the cases do, the patient's active exclusions are restored at the end, after Ctrl-C too.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+from hypothesis import strategies as st
+
+from conformance.campaign import Campaign
+from conformance.case import Case
+from conformance.errors import ConformanceError, MissingDataError
+from conformance.exchange import Exchange, Purpose
+from conformance.plugin import Verify
+from conformance.runner import Conversation, Procedure
+from conformance.verdict import Judgement, merge
+
+from .therapeutic_exclusion_model import (
+    SERVICE,
+    Blocked,
+    Keeper,
+    Player,
+    Step,
+    Verb,
+    declaration,
+    own_case,
+    parties,
+    person,
+    revocation,
+)
+
+pytestmark = pytest.mark.service(SERVICE)
+
+LONGEST_SEQUENCE = 8
+DECLARE, REVOKE, CONSULT, HISTORY = Verb.DECLARE, Verb.REVOKE, Verb.CONSULT, Verb.HISTORY
+
+FIXED_SEQUENCES = (
+    (Step(DECLARE, 0), Step(DECLARE, 0), Step(CONSULT, 0), Step(REVOKE, 0), Step(REVOKE, 0), Step(CONSULT, 0)),
+    (Step(REVOKE, 0), Step(DECLARE, 0), Step(REVOKE, 0), Step(DECLARE, 0)),
+    (Step(DECLARE, 0), Step(DECLARE, 1), Step(DECLARE, 2), Step(CONSULT, 0), Step(CONSULT, 1), Step(CONSULT, 2)),
+    (Step(DECLARE, 2), Step(DECLARE, 0), Step(REVOKE, 2), Step(CONSULT, 2), Step(CONSULT, 0)),
+    (Step(DECLARE, 0), Step(DECLARE, 1), Step(REVOKE, 0), Step(CONSULT, 0), Step(CONSULT, 1)),
+    (
+        Step(REVOKE, 0),
+        Step(Verb.DECLARE_NAMED, 0),
+        Step(CONSULT, 0),
+        Step(REVOKE, 2),
+        Step(Verb.DECLARE_NAMED, 2),
+        Step(CONSULT, 2),
+    ),
+)
+"""Every kind of step after every kind of state, tried before any sequence is drawn."""
+
+STEPS = st.one_of(
+    st.builds(Step, st.sampled_from([DECLARE, REVOKE, CONSULT]), st.integers(0, 2)),
+    st.builds(Step, st.just(HISTORY), st.just(0), st.integers(0, 12)),
+)
+
+
+def play_sequences(conversation: Conversation) -> Judgement:
+    """Play the fixed sequences and drawn ones, each from the state that the one before has left."""
+    who, known = person(conversation, "patient", "citizen"), parties(conversation)
+
+    def attempt(steps: tuple[Step, ...]) -> tuple[Exchange, Judgement]:
+        player = Player(conversation, who, known)
+        player.begin()
+        judgement = player.play((*steps, *_page_sizes(player)))
+        if player.last is None:
+            raise ConformanceError("a sequence sent nothing")
+        return player.last, judgement
+
+    judgements = []
+    for steps in FIXED_SEQUENCES:
+        judgements.append(conversation.reduce(steps, attempt))
+        if judgements[-1].violated or judgements[-1].blocked:
+            return merge(judgements)
+    drawn = st.lists(STEPS, min_size=1, max_size=LONGEST_SEQUENCE).map(tuple)
+    return merge([*judgements, conversation.search(drawn, attempt)])
+
+
+def _page_sizes(player: Player) -> tuple[Step, ...]:
+    """Return a history of one entry, of all but one, of all, and of one more than there are."""
+    length = len(player.model.past)
+    sizes = dict.fromkeys(size for size in (1, 2, length - 1, length, length + 1) if size > 0)
+    return tuple(Step(HISTORY, page_size=size) for size in sizes)
+
+
+def play_two_patients(conversation: Conversation) -> Judgement:
+    """Let two patients exclude the same party, and see that neither's changes touch the other."""
+    first = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
+    second = Player(conversation, person(conversation, "other_patient", "other_citizen"), parties(conversation))
+    keeper = Keeper(conversation, second.who)
+    keeper.remember()
+    try:
+        first.begin()
+        second.begin()
+        steps: list[Step] = []
+        judgements = []
+        for player, step in _turns(first, second):
+            steps.append(step)
+            judgements.append(player.play([step]))
+            judgements.append((second if player is first else first).compare(steps))
+            if merge(judgements[-2:]).violated:
+                break
+        return merge(judgements)
+    finally:
+        keeper.restore()
+
+
+def _turns(first: Player, second: Player) -> Iterator[tuple[Player, Step]]:
+    for verb in (REVOKE, DECLARE, REVOKE, DECLARE):
+        for number in range(len(first.parties)):
+            yield first, Step(verb, number)
+            yield second, Step(Verb.REVOKE if verb is DECLARE else DECLARE, number)
+
+
+def play_professions(conversation: Conversation) -> Judgement:
+    """Declare the first practitioner under each listed code; outside local under the target's own one only."""
+    who, known = person(conversation, "patient", "citizen"), parties(conversation)
+    practitioner = next((party for party in known if party.kind == "ssin"), None)
+    if practitioner is None:
+        raise MissingDataError("the target gives no data.practitioners")
+    local = conversation.session.target.local
+    judgements = []
+    for code in conversation.case.options["codes"] if local else [practitioner.qualification]:
+        conversation.send(revocation(who, practitioner), Purpose.TWIN)
+        request = declaration(who, replace(practitioner, qualification=code))
+        exchange = conversation.send(request)
+        if conversation.refused(request, exchange):
+            raise Blocked(f"the token {who.token!r} was refused")
+        judgements.append(conversation.runner.judge.judge(exchange, conversation.case))
+        if judgements[-1].violated or judgements[-1].blocked:
+            break
+    return merge(judgements)
+
+
+def unless_blocked(procedure: Procedure) -> Procedure:
+    """Return a procedure that is inconclusive where the service's state cannot be learnt."""
+
+    def guarded(conversation: Conversation) -> Judgement:
+        try:
+            return procedure(conversation)
+        except Blocked as obstacle:
+            return Judgement(blocked=str(obstacle))
+
+    return guarded
+
+
+PROCEDURES: Mapping[str, Procedure] = {
+    "sequences": unless_blocked(play_sequences),
+    "two-patients": unless_blocked(play_two_patients),
+    "professions": unless_blocked(play_professions),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _restored(campaign: Campaign) -> Iterator[None]:
+    """Restore the patient's active exclusions when the module's cases are done, failed or interrupted."""
+    conversation = campaign.runner(SERVICE).conversation(own_case(f"{SERVICE}/7.2/restoring"))
+    try:
+        keeper = Keeper(conversation, person(conversation, "patient", "citizen"))
+        keeper.remember()
+    except (Blocked, ConformanceError):
+        yield
+        return
+    yield
+    try:
+        campaign.note(keeper.restore())
+    except (Blocked, ConformanceError) as obstacle:
+        campaign.note(f"{SERVICE}: the active exclusions could NOT be restored: {obstacle}")
+
+
+def test_case(case: Case, verify: Verify) -> None:
+    """One case of specs/therapeutic-exclusion/*/cases.yaml; its verdict is the test's outcome."""
+    verify(case, PROCEDURES.get(case.procedure))

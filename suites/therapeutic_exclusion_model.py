@@ -1,0 +1,472 @@
+"""A model of the Therapeutic Exclusion service, and the sequences that compare the service with it.
+
+The model starts from a consultation, never from an empty state, and is compared with the service
+after each step. Must not know any implementation: it says what the cookbook says (chapters 2.1, 5, 8).
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from conformance.case import Case, Clause, Effect, Expectation, Kind, Template
+from conformance.checks.date_time import read_moment
+from conformance.checks.json_body import parse
+from conformance.checks.problem import show
+from conformance.errors import MissingDataError
+from conformance.exchange import Exchange, Purpose
+from conformance.runner import Conversation
+from conformance.verdict import Finding, Judgement, Severity, merge
+
+SERVICE = "therapeutic-exclusion"
+MOST_ENTRIES = 1500
+INVENTED_NAME, INVENTED_FIRST_NAME = "Inventedname", "Inventedfirst"
+_OK, _ABSENT = 200, 404
+
+Key = tuple[str, str]
+"""A health care party as an identifier's type and value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A health care party of the target's test data."""
+
+    kind: str
+    number: str
+    qualification: str
+
+    @property
+    def key(self) -> Key:
+        """Return the identifier by which exclusions name the party."""
+        return self.kind, self.number
+
+    @property
+    def filter(self) -> Mapping[str, str]:
+        """Return the query parameter that selects the party."""
+        return {"hcPartySsin" if self.kind == "ssin" else "hcPartyNihii": self.number}
+
+
+class Verb(StrEnum):
+    """What a step does."""
+
+    DECLARE = "declare"
+    DECLARE_NAMED = "declare with names"
+    REVOKE = "revoke"
+    CONSULT = "consult"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a sequence: what it does, to which party, or with which page size."""
+
+    verb: Verb
+    party: int = 0
+    page_size: int = 0
+
+    def __repr__(self) -> str:
+        """Return the step as a reader should see it."""
+        if self.verb is Verb.HISTORY:
+            return f"history(pageSize={self.page_size})" if self.page_size else "history()"
+        return f"{self.verb}({self.party})"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Whose exclusions they are, and the token that may manage them."""
+
+    ssin: str
+    token: str
+
+
+def parties(conversation: Conversation) -> list[Party]:
+    """Return the target's practitioners and pharmacies; raises MissingDataError where there is none."""
+    data = conversation.session.service.settings.get("data", {})
+    found = [Party("ssin", row["ssin"], row["qualification"]) for row in data.get("practitioners", ())]
+    found += [Party("nihii", row["nihii"], "orgpharmacy") for row in data.get("pharmacies", ())]
+    if not found:
+        raise MissingDataError("the target gives neither data.practitioners nor data.pharmacies")
+    return found
+
+
+def person(conversation: Conversation, data: str, token: str) -> Person:
+    """Return a patient of the target's test data; raises MissingDataError where the target gives none."""
+    conversation.session.token(token)
+    return Person(conversation.session.value(f"${data}"), token)
+
+
+def declaration(who: Person, party: Party, *, named: bool = False) -> Template:
+    """Return the request that declares an exclusion."""
+    names = {"name": INVENTED_NAME, "firstName": INVENTED_FIRST_NAME} if named else {}
+    if named and party.kind == "nihii":
+        names.pop("firstName")
+    body = {
+        "patient": {"identifier": [{"type": "ssin", "value": who.ssin}]},
+        "hcParty": {
+            "identifier": [{"type": party.kind, "value": party.number}],
+            "qualificationCode": party.qualification,
+            **names,
+        },
+    }
+    return Template("declareExclusion", token=who.token, json=body)
+
+
+def revocation(who: Person, party: Party) -> Template:
+    """Return the request that revokes an exclusion."""
+    return Template("revokeExclusion", token=who.token, parameters={"patientSsin": who.ssin, **party.filter})
+
+
+def consultation(who: Person, party: Party | None = None) -> Template:
+    """Return the request that consults exclusions, all or one party's."""
+    narrowed = party.filter if party else {}
+    return Template("getExclusions", token=who.token, parameters={"patientSsin": who.ssin, **narrowed})
+
+
+def history(who: Person, page_size: int = 0) -> Template:
+    """Return the request that reads the history, whole or a page."""
+    page = {"pageSize": str(page_size)} if page_size else {}
+    return Template("getHistory", token=who.token, parameters={"patientSsin": who.ssin, **page})
+
+
+@dataclass(slots=True)
+class Model:
+    """What the service should hold of one patient: active parties, and the changes made since it began."""
+
+    active: dict[Key, Mapping[str, Any]]
+    past: list[Mapping[str, Any]]
+    changes: list[tuple[str, Key]] = field(default_factory=list)
+
+    def declare(self, key: Key) -> bool:
+        """Note a declaration and tell whether it succeeds."""
+        if key in self.active:
+            return False
+        self.active[key] = {}
+        self.changes.append(("DECLARE_EXCLUSION", key))
+        return True
+
+    def revoke(self, key: Key) -> bool:
+        """Note a revocation and tell whether it succeeds."""
+        if key not in self.active:
+            return False
+        del self.active[key]
+        self.changes.append(("REVOKE_EXCLUSION", key))
+        return True
+
+
+class Blocked(Exception):  # noqa: N818 - not an error: the comparison cannot go on
+    """What the model needs to know cannot be learnt from the service."""
+
+
+@dataclass(slots=True)
+class Player:
+    """Plays steps for one patient and compares the service with the model after each."""
+
+    conversation: Conversation
+    who: Person
+    parties: Sequence[Party]
+    model: Model = field(default_factory=lambda: Model({}, []))
+    last: Exchange | None = None
+    _judgements: list[Judgement] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Learn the state from a consultation and a history; raises Blocked where they cannot be read."""
+        active = self._rows(self._send(consultation(self.who)), "the consultation at the start")
+        past = self._rows(self._send(history(self.who)), "the history at the start")
+        self.model = Model({key: row for row in active for key in self._known_or_first(row)}, past)
+
+    def play(self, steps: Sequence[Step]) -> Judgement:
+        """Play steps until one shows a violation; return the judgement of all that was seen."""
+        self._judgements = []
+        for number, step in enumerate(steps, 1):
+            self._judgements.append(self._step(step, steps[:number]))
+            if not self._judgements[-1].violated and step.verb not in (Verb.CONSULT, Verb.HISTORY):
+                self._judgements.append(self.compare(steps[:number]))
+            if self._judgements[-1].violated or self._judgements[-1].blocked:
+                break
+        return merge(self._judgements)
+
+    def compare(self, steps: Sequence[Step]) -> Judgement:
+        """Compare a full consultation and the full history with the model."""
+        return merge([self._consult(None, steps), self._history(0, steps)])
+
+    def _step(self, step: Step, steps: Sequence[Step]) -> Judgement:
+        party = self.parties[step.party % len(self.parties)]
+        match step.verb:
+            case Verb.DECLARE | Verb.DECLARE_NAMED:
+                exchange = self._send(declaration(self.who, party, named=step.verb is Verb.DECLARE_NAMED))
+                return self._declared(exchange, party, steps)
+            case Verb.REVOKE:
+                return self._revoked(self._send(revocation(self.who, party)), party, steps)
+            case Verb.CONSULT:
+                return self._consult(party, steps)
+            case _:
+                return self._history(step.page_size, steps)
+
+    def _declared(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
+        if self.model.declare(party.key):
+            return self._expect(exchange, "5.3/declares", [_clause("201")], steps)
+        return self._expect(exchange, "5.3/conflict", [_clause("409"), _clause("400", "BIZ001")], steps)
+
+    def _revoked(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
+        if self.model.revoke(party.key):
+            return self._expect(exchange, "5.4/revokes", [_clause("204")], steps)
+        return self._expect(exchange, "5.4/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+
+    def _consult(self, party: Party | None, steps: Sequence[Step]) -> Judgement:
+        exchange = self._send(consultation(self.who, party))
+        wanted = [key for key in self.model.active if party is None or key == party.key]
+        rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
+        if not wanted:
+            return self._expect(exchange, "5.5/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+        empty = exchange.response is not None and exchange.response.status == _ABSENT
+        told = self._blame(wanted[0], rule, steps) if empty else rule
+        judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
+        if judgement.violated or judgement.blocked:
+            return judgement
+        rows = list(parse(exchange.response.body if exchange.response else b"").document or [])
+        return merge([judgement, self._listed(rows, wanted, rule, steps)])
+
+    def _listed(self, rows: list[Any], wanted: list[Key], rule: str, steps: Sequence[Step]) -> Judgement:
+        """Compare the exclusions of an answer with the parties that are active."""
+        seen = Counter(key for row in rows for key in self._known_or_first(row))
+        findings = []
+        for key in wanted:
+            if seen[key] == 0:
+                message = f"the active exclusion of {_name(key)} is not listed"
+                findings.append(self._finding(self._blame(key, rule, steps), message, steps, "listed"))
+            elif seen[key] > 1:
+                findings.append(self._finding("5.3/conflict", f"{_name(key)} is listed twice", steps, "listed once"))
+        surplus = [key for key in seen if key not in wanted]
+        if surplus:
+            broken = "5.5/active-only" if rule == "5.5/all" or surplus[0] not in self.model.active else rule
+            message = f"{_name(surplus[0])} is listed, which is not what was asked for"
+            findings.append(self._finding(self._blame(surplus[0], broken, steps), message, steps, "not listed"))
+        for row in rows:
+            patients = _identifiers(row.get("patient"))
+            if ("ssin", self.who.ssin) not in patients:
+                message = "an exclusion of another patient is listed"
+                findings.append(
+                    self._finding("5.5/active-only", message, steps, self.who.ssin, show(row.get("patient")))
+                )
+            findings += self._invented_names(row.get("hcParty"), steps)
+            findings += self._kinds(row.get("hcParty"), steps)
+        counts = Counter({f"{SERVICE}/{name}": 1 for name in (rule, "5.5/active-only")})
+        return Judgement(tuple(findings), counts)
+
+    def _blame(self, key: Key, rule: str, steps: Sequence[Step]) -> str:
+        """Return the rule that the last change broke, where a list is wrong because of it; else the given one."""
+        if not steps or steps[-1].verb in (Verb.CONSULT, Verb.HISTORY):
+            return rule
+        own = self.parties[steps[-1].party % len(self.parties)].key == key
+        revoking = steps[-1].verb is Verb.REVOKE
+        if key in self.model.active:
+            return "5.4/matching-only" if revoking and not own else ("5.3/declares" if own and not revoking else rule)
+        return "5.4/revokes" if revoking and own else rule
+
+    def _invented_names(self, party: Any, steps: Sequence[Step]) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part
+        if not isinstance(party, dict) or not {INVENTED_NAME, INVENTED_FIRST_NAME} & {
+            party.get("name"),
+            party.get("firstName"),
+        }:
+            return
+        slug = "organisation-name" if party.get("qualificationCode") == "orgpharmacy" else "practitioner-names"
+        message = "a name given in a declaration is published"
+        yield self._finding(f"5.3/{slug}", message, steps, "the name of the authentic source", show(party))
+
+    def _kinds(self, party: Any, steps: Sequence[Step]) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part
+        """Check that one of our parties carries a qualification of its own kind: a person's or an organisation's."""
+        code = party.get("qualificationCode") if isinstance(party, dict) else None
+        own = next((one for one in self.parties if one.key in _identifiers(party)), None)
+        if own is not None and isinstance(code, str) and code.startswith("org") is not (own.kind == "nihii"):
+            message = f"{_name(own.key)} carries a qualification of another kind of party"
+            yield self._finding("5.5/qualification-code", message, steps, f"like {own.qualification}", show(code))
+
+    def _history(self, page_size: int, steps: Sequence[Step]) -> Judgement:
+        length = min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES)
+        exchange = self._send(history(self.who, page_size))
+        if not length:
+            return self._expect(exchange, "5.6/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+        rule = "5.6/page-size" if page_size else "5.6/all"
+        judgement = self._expect(exchange, rule, [replace(_clause("200"), judge=True)], steps)
+        if judgement.violated or judgement.blocked:
+            return judgement
+        rows = list(parse(exchange.response.body if exchange.response else b"").document or [])
+        findings = [*self._ordered(rows, steps), *self._counted(rows, length, page_size, steps)]
+        if not findings and (not page_size or page_size >= length):
+            findings += self._recorded(rows, steps)
+        elif not findings:
+            findings += self._newest(rows, steps)
+        slugs = [rule, "5.6/newest-first", "5.6/maximum", *(["5.6/every-change"] if self.model.changes else [])]
+        return merge([judgement, Judgement(tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs}))])
+
+    def _ordered(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
+        moments = [read_moment(str(row.get("timestamp"))).instant for row in rows]
+        for number, (above, below) in enumerate(pairwise(moments)):
+            if above is not None and below is not None and below > above:
+                actual = f"{rows[number]['timestamp']} above {rows[number + 1]['timestamp']}"
+                yield self._finding("5.6/newest-first", "the history is not newest first", steps, "descending", actual)
+                return
+
+    def _counted(self, rows: list[Any], length: int, page_size: int, steps: Sequence[Step]) -> Iterator[Finding]:
+        wanted = min(page_size, length) if page_size else length
+        if len(rows) > MOST_ENTRIES and not page_size:
+            yield self._finding(
+                "5.6/maximum", "the history has too many entries", steps, "1500 at most", str(len(rows))
+            )
+        elif len(rows) != wanted:
+            rule = "5.6/page-size" if page_size and page_size < length else "5.6/every-change"
+            rule = rule if self.model.changes or page_size else "5.6/all"
+            message = f"the history has {len(rows)} entries"
+            yield self._finding(rule, message, steps, f"{wanted} entries", f"{len(rows)} entries")
+
+    def _recorded(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
+        """Compare the new entries with the changes made, and the old ones with what was there before."""
+        new = len(self.model.changes)
+        recorded = Counter(
+            (str(row.get("operation")), key) for row in rows[:new] for key in self._known_or_first(row, "target")
+        )
+        for change, count in (Counter(self.model.changes) - recorded).items():
+            message = f"{count} x {change[0]} of {_name(change[1])} is not among the newest {new} entries"
+            yield self._finding("5.6/every-change", message, steps, "each change recorded", show(rows[:new]))
+            return
+        old, kept = rows[new:], self.model.past[: max(MOST_ENTRIES - new, 0)]
+        if _comparable(old) != _comparable(kept):
+            yield self._finding(
+                "5.6/every-change", "entries from before have changed or gone", steps, "the same entries"
+            )
+
+    def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
+        """Check that a page holds the newest entries; which of equal moments comes first is left open."""
+        new = len(self.model.changes)
+        if len(rows) > new or not new:
+            return
+        left = Counter((str(row.get("operation")), key) for row in rows for key in self._known_or_first(row, "target"))
+        left.subtract(Counter(self.model.changes))
+        if any(count > 0 for count in left.values()):
+            yield self._finding(
+                "5.6/page-size", "a page holds other entries than the newest", steps, "the newest entries", show(rows)
+            )
+
+    def _send(self, template: Template) -> Exchange:
+        self.last = self.conversation.send(template)
+        if self.conversation.refused(template, self.last):
+            raise Blocked(f"the token {template.token!r} was refused")
+        return self.last
+
+    def _expect(self, exchange: Exchange, rule: str, clauses: list[Clause], steps: Sequence[Step]) -> Judgement:
+        requirement = f"{SERVICE}/{rule}"
+        operation = _operation(exchange)
+        expectation = Expectation(rule, tuple(clauses))
+        case = replace(
+            self.conversation.case, requirements=(requirement,), request=Template(operation), expectation=expectation
+        )
+        judgement = self.conversation.runner.judge.judge(exchange, case)
+        told = tuple(replace(row, message=f"{row.message}; after {_told(steps)}") for row in judgement.findings)
+        return replace(judgement, findings=told)
+
+    def _finding(
+        self, rule: str, message: str, steps: Sequence[Step], expected: str, actual: str = "otherwise"
+    ) -> Finding:
+        return Finding(
+            f"{SERVICE}/{rule}", Severity.VIOLATION, f"{message}; after {_told(steps)}", "body", expected, actual
+        )
+
+    def _rows(self, exchange: Exchange, what: str) -> list[Any]:
+        response = exchange.response
+        if response is not None and response.status == _ABSENT:
+            return []
+        if response is None or response.status != _OK or response.cut:
+            raise Blocked(f"{what} cannot be read: {response.status if response else 'no answer'}")
+        document = parse(response.body).document
+        if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
+            raise Blocked(f"{what} cannot be read: it is no list of objects")
+        return document
+
+    def _known_or_first(self, row: Any, member: str = "hcParty") -> list[Key]:  # noqa: ANN401 - an answer's part
+        """Return the key of an entry's party: one of ours where it names one, else the first identifier."""
+        keys = _identifiers(row.get(member) if isinstance(row, dict) else None)
+        own = [party.key for party in self.parties if party.key in keys]
+        return own[:1] or keys[:1]
+
+
+def _clause(status: str, *codes: str) -> Clause:
+    return Clause((status,), Effect.ACCEPT, codes=codes)
+
+
+def _identifiers(party: Any) -> list[Key]:  # noqa: ANN401 - an answer's part
+    rows = party.get("identifier") if isinstance(party, dict) else None
+    return [(str(row.get("type")), str(row.get("value"))) for row in rows or () if isinstance(row, dict)]
+
+
+def _comparable(rows: Sequence[Any]) -> Counter[str]:
+    """Return entries as a bag: which of equal moments stands first is left open."""
+    return Counter(repr((row.get("operation"), row.get("timestamp"), _identifiers(row.get("target")))) for row in rows)
+
+
+def _operation(exchange: Exchange) -> str:
+    path = exchange.request.url.partition("?")[0]
+    by_method = {"POST": "declareExclusion", "DELETE": "revokeExclusion"}
+    return by_method.get(exchange.request.method) or ("getHistory" if "/histories/" in path else "getExclusions")
+
+
+def _name(key: Key) -> str:
+    return f"{key[0]} {key[1]}"
+
+
+def _told(steps: Sequence[Step]) -> str:
+    return ", ".join(map(repr, steps)) or "the start"
+
+
+def own_case(name: str) -> Case:
+    """Return a case for exchanges that prepare or restore, which no verdict rests on."""
+    nothing = Template("getExclusions")
+    return Case(name, SERVICE, name, Kind.STATEFUL, "", (), nothing, Expectation("none", ()))
+
+
+@dataclass(slots=True)
+class Keeper:
+    """Remembers a patient's active exclusions and the length of the history, and restores the former."""
+
+    conversation: Conversation
+    who: Person
+    active: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
+    entries: int = 0
+
+    def remember(self) -> None:
+        """Learn what is active; raises Blocked where it cannot be read."""
+        player = self._player()
+        self.active, self.entries = dict(player.model.active), len(player.model.past)
+
+    def restore(self) -> str:
+        """Bring the active exclusions back to what they were, and say what was done and how the history grew."""
+        now = self._player()
+        known = {party.key: party for party in now.parties}
+        surplus = [known[key] for key in now.model.active if key not in self.active and key in known]
+        missing = [
+            replace(known[key], qualification=_qualification(row) or known[key].qualification)
+            for key, row in self.active.items()
+            if key not in now.model.active and key in known
+        ]
+        undoing = [revocation(self.who, party) for party in surplus]
+        undoing += [declaration(self.who, party) for party in missing]
+        for template in undoing:
+            self.conversation.send(template, Purpose.RESTORE)
+        after = self._player()
+        grown = len(after.model.past) - self.entries
+        failed = set(after.model.active) ^ set(self.active)
+        state = (
+            "the active exclusions are as before" if not failed else f"NOT restored: {', '.join(map(_name, failed))}"
+        )
+        return f"{SERVICE}: {state} ({len(undoing)} changes undone); the history grew by {grown} entries"
+
+    def _player(self) -> Player:
+        player = Player(self.conversation, self.who, parties(self.conversation))
+        player.begin()
+        return player
+
+
+def _qualification(row: Mapping[str, Any]) -> str:
+    party = row.get("hcParty")
+    return str(party.get("qualificationCode") or "") if isinstance(party, dict) else ""

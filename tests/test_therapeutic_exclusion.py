@@ -1,0 +1,180 @@
+"""Therapeutic Exclusion: independent implementations, conforming and lying, and what a run leaves behind.
+
+All variants take minutes; a part of them runs by default, all with EHEALTH_ALL_PEERS=1.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.documents import dump
+from conformance.evidence.store import read_exchanges
+from conformance.loading import load_spec
+from tests.peers import therapeutic_exclusion as peers
+
+SERVICE = "therapeutic-exclusion"
+PART = 1 if os.environ.get("EHEALTH_ALL_PEERS") else 4
+
+REQUIREMENTS = {
+    "declare.status": "5.3/created 5.3/declares 8.1.2/internal-error",
+    "declare.exists": "5.3/conflict 5.3/declares 8.1.3/biz001",
+    "declare.effect": "5.3/declares 5.5/all 5.5/active-only 5.3/conflict",
+    "declare.patient": "8.1.3/val001 8.1.3/val002 5.3/identifier-types",
+    "declare.party": "8.1.3/val002 8.1.3/val005 8.1.3/val006-invalid 5.3/identifier-types",
+    "declare.qualification": "8.1.3/val008 2.1/listed-parties-only 5.3/qualification-needed",
+    "declare.message": "8.1.3/validation",
+    "revoke.status": "5.4/no-content 5.4/revokes",
+    "revoke.absent": "5.4/not-found 8.1.3/biz002",
+    "revoke.effect": "5.4/revokes 5.4/matching-only 5.5/active-only",
+    "revoke.patient": "8.1.3/val001 8.1.3/val002",
+    "revoke.party": "8.1.3/val005 8.1.3/val006-both 8.1.3/val006-invalid",
+    "consult.status": "5.5/success 5.5/all",
+    "consult.absent": "5.5/not-found",
+    "consult.json": "5.5/list",
+    "consult.content_type": "5.5/list",
+    "consult.patient": "5.5/patient 5.5/active-only",
+    "consult.hcParty": "5.5/hc-party 5.5/hc-party-identifier 5.5/qualification-code 5.5/name 5.5/first-name",
+    "consult.names": "5.3/practitioner-names 5.3/organisation-name",
+    "consult.complete": "5.5/all 5.3/declares 5.4/matching-only",
+    "consult.others": "5.5/active-only 5.5/all 5.3/conflict",
+    "consult.party": "8.1.3/val006-both 8.1.3/val006-invalid",
+    "consult.filter.ssin": "5.5/by-ssin 5.5/not-found",
+    "consult.filter.nihii": "5.5/by-nihii 5.5/not-found",
+    "history.status": "5.6/success 5.6/all",
+    "history.absent": "5.6/not-found",
+    "history.json": "5.6/list",
+    "history.author": "5.6/author 5.6/author-responsible",
+    "history.target": "5.6/hc-party 5.6/every-change",
+    "history.timestamp": "5.6/timestamp",
+    "history.operation": "5.6/operation 5.6/every-change",
+    "history.order": "5.6/newest-first",
+    "history.pageSize": "5.6/page-size 5.6/every-change",
+    "history.limit": "5.6/maximum",
+    "history.complete": "5.6/every-change 5.6/all",
+    "history.others": "5.6/all 5.6/every-change",
+    "error.body": "8.1.3/error-body",
+    "error.code": "8.1.3/error-code",
+    "error.message": "8.1.3/error-message",
+    "health.status": "5.1.1/health",
+    "practitioner.professions": "2.1/all-professions 2.1/practitioner",
+    "auth.missing": "5.1.1/token-required",
+    "auth.malformed": "5.1.1/token-required",
+    "auth.signature": "5.1.1/token-authentic",
+    "auth.expired": "5.1.1/token-expired",
+    "auth.role": "5.1.1/rest-access",
+    "auth.monitoring": "5.1.1/monitoring 5.1.1/health",
+    "auth.mandate": "5.1.1/mandate-type",
+    "auth.patient": "8.1.3/biz003",
+}
+"""For each documented rule that a variant may break, the requirements of which one has to be named."""
+
+
+def run_suite(folder: Path, section: Mapping[str, Any], *arguments: str) -> tuple[int, Mapping[str, Any]]:
+    """Run the suite against a peer in a process of its own; return its exit code and results."""
+    target = folder / "target.yaml"
+    services = {SERVICE: dict(section)}
+    target.write_text(dump({"name": "peer", "environment": "local", "limits": {"timeout": 5}, "services": services}))
+    command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--out", str(folder / "out")]
+    done = subprocess.run(
+        [*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "Traceback" not in done.stderr
+    (run,) = (folder / "out").iterdir()
+    return done.returncode, json.loads((run / "results.json").read_text("utf-8"))
+
+
+def violated(document: Mapping[str, Any]) -> set[str]:
+    """Return the requirements that violations name."""
+    findings = [finding for case in document["cases"] for finding in case["findings"]]
+    return {row["requirement"].partition("/")[2] for row in findings if row["severity"] == "violation"}
+
+
+CONFORMING = [name for name, variant in peers.VARIANTS.items() if variant.conforming]
+DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming]
+
+
+@pytest.mark.parametrize("name", CONFORMING[::PART])
+def test_conforming_implementation_raises_no_alarm(tmp_path: Path, name: str) -> None:
+    """What the cookbook leaves open, each implementation may do as it likes."""
+    with peers.serve(name) as section:
+        code, document = run_suite(tmp_path, section, "--examples", "3")
+    assert violated(document) == set()
+    assert code == 0
+
+
+@pytest.mark.parametrize("name", DEFECTIVE[::PART])
+def test_defect_is_found_and_named(tmp_path: Path, name: str) -> None:
+    """Each single defect gives a failing case whose finding names the requirement broken."""
+    with peers.serve(name) as section:
+        code, document = run_suite(tmp_path, section, "--examples", "4")
+    assert code == 1
+    assert violated(document) & set(REQUIREMENTS[peers.VARIANTS[name].field].split())
+
+
+def test_every_error_code_has_a_case() -> None:
+    """Each code of the catalogue is wanted by some expectation that a case uses."""
+    spec = load_spec(SERVICE)
+    wanted = {code for case in spec.cases.values() for clause in case.expectation.clauses for code in clause.codes}
+    assert spec.contract.errors.keys() <= wanted
+
+
+def test_no_token_is_ever_written(tmp_path: Path) -> None:
+    """No file of a run folder holds a token or a part of one; each is replaced by its role."""
+    with peers.serve(CONFORMING[0]) as section:
+        run_suite(tmp_path, section, "--examples", "2")
+        tokens = [str(token) for token in section["tokens"].values()]
+    (run,) = (tmp_path / "out").iterdir()
+    text = "".join(path.read_text("utf-8", "replace") for path in run.rglob("*") if path.is_file())
+    assert '"token":"citizen"' in text or '"token": "citizen"' in text
+    assert not [token for token in tokens if token in text or token.rpartition(".")[2] in text]
+
+
+def test_active_exclusions_are_restored(tmp_path: Path) -> None:
+    """After a run the patient's active exclusions are what they were, and the summary tells how the history grew."""
+    with peers.serve(CONFORMING[0]) as section:
+        before = active(tmp_path / "before", section)
+        code, document = run_suite(tmp_path, section, "--examples", "2")
+        after = active(tmp_path / "after", section)
+    assert code == 0
+    assert before == after
+    assert re.search(r"the active exclusions are as before .*history grew by \d+ entries", document["run"]["notes"][0])
+
+
+def test_active_exclusions_are_restored_after_an_interruption(tmp_path: Path) -> None:
+    """Ctrl-C in the middle restores them too, with everything exchanged on disk."""
+    with peers.serve(CONFORMING[0]) as section:
+        before = active(tmp_path / "before", section)
+        target = tmp_path / "target.yaml"
+        data = {"name": "peer", "environment": "local", "limits": {"rate": 100}, "services": {SERVICE: dict(section)}}
+        target.write_text(dump(data))
+        command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--out", str(tmp_path / "out")]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + 30
+        while not any(len(list(read_exchanges(run))) > 40 for run in (tmp_path / "out").glob("*")):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "the active exclusions are as before" in output
+        assert active(tmp_path / "after", section) == before
+
+
+def active(folder: Path, section: Mapping[str, Any]) -> list[str]:
+    """Return what a consultation of the patient gives, asked by one case of the suite."""
+    folder.mkdir()
+    run_suite(folder, section, "--case", f"{SERVICE}/5.1.2/user-agent-with-letters")
+    (run,) = (folder / "out").iterdir()
+    row = next(row for row in read_exchanges(run) if row["purpose"] == "twin")
+    if row["response"]["status"] == 404:
+        return []
+    return sorted(json.dumps(entry["hcParty"]["identifier"]) for entry in json.loads(row["response"]["body"]["text"]))
