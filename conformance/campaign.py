@@ -256,7 +256,7 @@ def _tokens(target: Target, service: ServiceTarget, transport: Transport, redact
     return AccessTokens(
         references=references,
         folder=file.parent,
-        where=f"{file}: services.{service.service}",
+        where=f"{file}: services.{service.service}.tokens",
         environment=target.environment,
         send=transport.send,
         headers=headers,

@@ -36,7 +36,7 @@ from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
 from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
 from conformance.reporting import allure
-from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE
+from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, NOT_SELECTED
 from conformance.target import BUILT_IN, choose_services, load_target
 
 _MEANINGS = {
@@ -405,30 +405,52 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     for note in document["run"]["notes"]:
         _out.print(f"note: {_escaped(note)}")
     _out.print(f"report: {_escaped(str(folder / 'report.html'))}")
+    for service in document["run"]["services"]:
+        if not any(
+            case["verdict"] == "pass" or "known" in case for case in document["cases"] if case["service"] == service
+        ):
+            _out.print(f"no case of {service} passed")
     style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
     _out.print(f"[{style}]exit {code}: {_MEANINGS[code]}[/]")
     return code
 
 
 def _print_cases(cases: Sequence[Mapping[str, Any]]) -> None:
-    """Print what a person has to act on: each case that did not pass, with its findings."""
+    """Print what a person has to act on: each case that failed or erred, and why others were not decided."""
     for case in cases:
-        if case["verdict"] not in ("fail", "inconclusive", "error"):
+        if case["verdict"] in ("fail", "error"):
+            _print_case(case)
+    for verdict in ("inconclusive", "not_applicable", "not_run"):
+        _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
+
+
+def _print_case(case: Mapping[str, Any]) -> None:
+    known = f" (known: {_escaped(case['known'])})" if "known" in case else ""
+    _out.print()
+    _out.print(f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}")
+    violations = [finding for finding in case["findings"] if finding["severity"] == "violation"]
+    if not violations:
+        _out.print(f"  {_escaped(case['reason'])}")
+    for finding in violations[:_SHOWN_FINDINGS]:
+        _out.print(f"  {finding['requirement']}: {_escaped(finding['message'])}")
+        _out.print(f"    at {_escaped(finding['location'])}", f"expected {_escaped(finding['expected'])}", sep="; ")
+        _out.print(f"    actual {_escaped(finding['actual'])}")
+    if len(violations) > _SHOWN_FINDINGS:
+        _out.print(f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report")
+    _out.print(f"  exchanges {', '.join(case['deciding'])}; again: --case {case['id']}")
+
+
+def _print_reasons(verdict: str, cases: Sequence[Mapping[str, Any]]) -> None:
+    """Print why cases ended in a status that is neither pass nor fail, one line a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for case in cases:
+        by_reason.setdefault(case["reason"], []).append(case["id"])
+    for reason, names in by_reason.items():
+        if reason == NOT_SELECTED:
             continue
-        known = f" (known: {_escaped(case['known'])})" if "known" in case else ""
-        _out.print()
-        _out.print(f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}")
-        violations = [finding for finding in case["findings"] if finding["severity"] == "violation"]
-        if not violations:
-            _out.print(f"  {_escaped(case['reason'])}")
-        for finding in violations[:_SHOWN_FINDINGS]:
-            _out.print(f"  {finding['requirement']}: {_escaped(finding['message'])}")
-            _out.print(f"    at {_escaped(finding['location'])}", f"expected {_escaped(finding['expected'])}", sep="; ")
-            _out.print(f"    actual {_escaped(finding['actual'])}")
-        if len(violations) > _SHOWN_FINDINGS:
-            _out.print(f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report")
-        if case["exchanges"]:
-            _out.print(f"  exchanges {', '.join(case['deciding'])}; again: --case {case['id']}")
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        style = _STYLES.get(verdict, "dim")
+        _out.print(f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {_escaped(reason)}")
 
 
 def _write_mock_target(platform: LocalPlatform, services: dict[str, dict[str, Any]], path: Path) -> None:
