@@ -30,6 +30,7 @@ from conformance.redaction import Redactor
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
 from conformance.results import NOT_SELECTED, CaseResult, Run, results_document
+from conformance.review import review_offline
 from conformance.runner import Procedure, Runner
 from conformance.session import Session
 from conformance.target import ServiceTarget, Target
@@ -285,6 +286,23 @@ def roles_needed(cases: Iterable[Case]) -> set[str]:
     """Return the roles of the access tokens that some cases send."""
     requests = [request for case in cases for request in case.requests]
     return {request.token.partition("!")[0] for request in requests} - {"", MALFORMED}
+
+
+def check_before_run(plan: Plan) -> tuple[str, ...]:
+    """Do the offline part of the review, and return what is worth a warning.
+
+    Raises UsageError with every mistake. On a local target, whose tokens may have any shape, only credentials
+    that cannot be had or have run out are mistakes.
+    """
+    if plan.target.local:
+        check_credentials(plan)
+    remarks = review_offline(
+        plan.target, plan.services, datetime.now(UTC), selected=plan.selection.takes, examples=plan.examples
+    )
+    errors = [f"{remark.message}; {remark.remedy}" for remark in remarks if remark.severity == "error"]
+    if errors and not plan.target.local:
+        raise UsageError(errors)
+    return tuple(errors)
 
 
 def make_folder(parent: Path, now: datetime) -> Path:

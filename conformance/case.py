@@ -27,6 +27,7 @@ class Effect(StrEnum):
     WARNING = "warning"
     VIOLATION = "violation"
     INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "not_applicable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from conformance import __version__
-from conformance.campaign import Plan, Selection, check_credentials, make_folder, make_plan
+from conformance.campaign import Plan, Selection, check_before_run, make_folder, make_plan
 from conformance.case import Kind
 from conformance.catalogue import TOPICS, all_specs, explain, rows
 from conformance.errors import ConformanceError, UsageError
@@ -36,7 +36,8 @@ from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
 from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
 from conformance.reporting import allure
-from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, NOT_SELECTED
+from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_USAGE, NOT_SELECTED
+from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
 from conformance.target import BUILT_IN, choose_services, load_target
 
 _MEANINGS = {
@@ -47,6 +48,8 @@ _MEANINGS = {
     130: "interrupted; what was done is on disk",
 }
 _STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "inconclusive": "yellow"}
+_SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_STATE_STYLES = {"open": "cyan", "late": "yellow", "kept": "green", "broken": "bold red"}
 _SHOWN_FINDINGS = 3
 
 _WIDE = 140
@@ -147,9 +150,43 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
     listed = load_known(known) if known else ()
     plan = make_plan(chosen, choose_services(chosen, services), selection, seed=seed, examples=examples, known=listed)
-    check_credentials(plan)
+    for warning in check_before_run(plan):
+        _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
     folder = make_folder(out, datetime.now(UTC))
     ctx.exit(_run_suites(plan, folder))
+
+
+@main.command(
+    epilog=_examples(
+        "ehealth-conformance review --target my-target.yaml",
+        "ehealth-conformance review therapeutic-exclusion --target my-target.yaml --release 2027-03-01",
+    )
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE ...]")
+@click.option("--target", default="local", show_default=True, help=f"Target file, or one of {', '.join(BUILT_IN)}.")
+@click.option(
+    "--release",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Day of a release: adds what it needs, with the days on which it is due.",
+)
+@click.pass_context
+def review(ctx: click.Context, services: tuple[str, ...], target: str, release: datetime | None) -> None:
+    """Review a target before any test traffic, and its readiness for a release.
+
+    Reports everything at once. Exit code: 0 no error, 2 an error that shows offline, 3 one that only the network shows.
+    """
+    chosen = load_target(target)
+    wanted = choose_services(chosen, services)
+    now = datetime.now(UTC)
+    offline = review_offline(chosen, wanted, now)
+    network = review_network(chosen, wanted)
+    _print_remarks([*offline, *network])
+    if release is not None:
+        _print_release(release_steps(chosen, wanted, release.date(), now))
+    if any(remark.severity == "error" for remark in offline):
+        ctx.exit(EXIT_USAGE)
+    ctx.exit(EXIT_INCONCLUSIVE if any(remark.severity == "error" for remark in network) else 0)
 
 
 @main.command(epilog=_examples("ehealth-conformance init acceptance --out acceptance.yaml", "ehealth-conformance init"))
@@ -253,6 +290,28 @@ def lint(ctx: click.Context, folder: Path | None) -> None:
     if problems:
         ctx.exit(EXIT_USAGE)
     _out.print(f"{folder or 'specs'}: no mistakes found")
+
+
+def _print_remarks(remarks: Sequence[Remark]) -> None:
+    """Print remarks by severity, each with its remedy."""
+    for severity in SEVERITIES:
+        for remark in (one for one in remarks if one.severity == severity):
+            where = " (network)" if remark.network else ""
+            _out.print(
+                f"[{_SEVERITY_STYLES[severity]}]{severity:8}[/] {remark.topic}{where}: {_escaped(remark.message)}"
+            )
+            _out.print(f"         remedy: {_escaped(remark.remedy)}")
+    numbers = {severity: sum(one.severity == severity for one in remarks) for severity in SEVERITIES}
+    counts = [f"{number} {severity}{'' if number == 1 else 's'}" for severity, number in numbers.items()]
+    _out.print(", ".join(counts))
+
+
+def _print_release(steps: Sequence[ReleaseStep]) -> None:
+    """Print what a release needs, by the days on which it is due."""
+    _out.print()
+    for step in steps:
+        _out.print(f"{step.due}  [{_STATE_STYLES[step.state]}]{step.state:6}[/]  {_escaped(step.what)}")
+        _out.print(f"                    remedy: {_escaped(step.remedy)}")
 
 
 def _run_suites(plan: Plan, folder: Path) -> int:

@@ -87,6 +87,8 @@ class Judge:
         return not clause.codes or bool(wanted & set(error_codes(parsed.document)))
 
     def _by_clause(self, exchange: Exchange, response: Response, case: Case, clause: Clause | None) -> Judgement:
+        if clause is not None and clause.effect is Effect.NOT_APPLICABLE:
+            return Judgement(inapplicable=f"answered {_line(response)}: {clause.note}")
         if clause is not None and clause.effect is Effect.INCONCLUSIVE:
             return Judgement(blocked=f"answered {_line(response)}: {clause.note}")
         findings = list(self._status_finding(response, case, clause))
@@ -143,7 +145,7 @@ class Judge:
         try:
             found, counts = self._document(exchange, operation, response.status, parsed)
         except UnreadableError as error:
-            return Judgement(tuple(findings), evaluated, f"the answer is nested too deeply: {error}")
+            return Judgement(tuple(findings), evaluated, f"the answer cannot be held against its schema: {error}")
         return Judgement((*findings, *found), evaluated + counts)
 
     def _document(

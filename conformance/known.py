@@ -53,18 +53,23 @@ def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) 
     violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
     valid = [row for row in known if row.expires >= today]
     if result.verdict is Verdict.FAIL:
-        if known and violated <= {row.requirement for row in valid}:
-            return replace(result, known="; ".join(row.reason for row in valid if row.requirement in violated))
-        return result
-    gone = [row for row in known if row.requirement not in violated]
-    if result.verdict is Verdict.PASS and gone:
-        finding = Finding(
-            gone[0].requirement,
-            Severity.VIOLATION,
-            f"this failure was known ({gone[0].reason}) and no longer happens: remove it from the list",
-            "known failures",
-            "a failure",
-            "a pass",
-        )
-        return replace(result, verdict=Verdict.FAIL, reason=finding.message, findings=(*result.findings, finding))
+        if not known or violated - {row.requirement for row in valid}:
+            return result
+        if violated != {row.requirement for row in valid}:
+            return _over(result, next(row for row in valid if row.requirement not in violated))
+        return replace(result, known="; ".join(row.reason for row in valid))
+    if result.verdict is Verdict.PASS and known:
+        return _over(result, known[0])
     return result
+
+
+def _over(result: CaseResult, gone: KnownFailure) -> CaseResult:
+    finding = Finding(
+        gone.requirement,
+        Severity.VIOLATION,
+        f"this failure was known ({gone.reason}) and no longer happens: remove it from the list",
+        "known failures",
+        "a failure",
+        "a pass",
+    )
+    return replace(result, verdict=Verdict.FAIL, reason=finding.message, findings=(*result.findings, finding))

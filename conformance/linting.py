@@ -3,8 +3,7 @@
 Must not send anything nor change a file.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from conformance import documents
 from conformance.case import Case
 from conformance.catalogue import verifying
 from conformance.checks.json_schema import CompiledSchema
-from conformance.checks.rules import RULES
-from conformance.contract import Contract
+from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
+from conformance.contract import Contract, Rule
 from conformance.errors import UsageError
 from conformance.loading import Spec, load_environments, load_tracing, read_spec
 from conformance.strategies.http import GENERATORS
@@ -39,7 +38,7 @@ def lint(root: Path) -> list[str]:
         except UsageError as error:
             problems += error.problems
         else:
-            problems += [f"{folder}: {problem}" for problem in _spec_problems(spec)]
+            problems += [f"{folder}: {problem}" for problem in dict.fromkeys(_spec_problems(spec))]
     return problems
 
 
@@ -49,8 +48,10 @@ def _spec_problems(spec: Spec) -> Iterator[str]:
         yield f"service.yaml says {contract.service} {contract.version}, the folder says otherwise"
     yield from _duplicates(spec.folder)
     yield from _foreign_ids(spec)
-    yield from _schema_problems(spec)
-    references = list(_reference_problems(spec))
+    schemas: dict[str, CompiledSchema] = {}
+    yield from _schema_problems(contract, schemas)
+    yield from _examples_problems(spec, schemas)
+    references = list(_reference_problems(spec, schemas))
     yield from references
     if not references:
         for requirement, cases in verifying(spec).items():
@@ -78,18 +79,16 @@ def _foreign_ids(spec: Spec) -> Iterator[str]:
             yield f"the id {requirement.id} does not name its section {requirement.source.section}"
 
 
-def _reference_problems(spec: Spec) -> Iterator[str]:
+def _reference_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+    """Yield what refers to nothing; `schemas` are those that could be compiled, the others have no place to name."""
     contract = spec.contract
     for case in spec.cases.values():
         yield from _case_problems(case, contract)
+        yield from _guard_problems(case, contract, schemas)
+        if case.claim is not None and case.claim.setting not in spec.target_schema.get("properties", {}):
+            yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
     for rule in contract.rules:
-        if rule.name not in RULES:
-            yield f"rules.yaml names the rule {rule.name}, which does not exist"
-        if rule.requirement not in contract.requirements:
-            yield f"rules.yaml names the requirement {rule.requirement}, which does not exist"
-        places = CompiledSchema(contract.schemas[rule.schema]).places if rule.schema in contract.schemas else {}
-        if rule.at not in places:
-            yield f"rules.yaml: the schema {rule.schema} has no place {rule.at}"
+        yield from _rule_problems(rule, contract, schemas)
     for operation in contract.operations.values():
         for name in operation.schemas.values():
             if name not in contract.schemas:
@@ -115,28 +114,67 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
             yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
 
 
-def _schema_problems(spec: Spec) -> Iterator[str]:
-    for name, schema in spec.contract.schemas.items():
+def _guard_problems(case: Case, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+    guard = case.unchanged
+    if guard is None or guard.operation not in contract.operations:
+        return
+    names = {*contract.operations[guard.operation].schemas.values()}
+    if not names <= schemas.keys():
+        return
+    for at in guard.at:
+        if not any(at in schemas[name].places for name in names):
+            yield f"case {case.id} guards the place {at}, which no answer of {guard.operation} has"
+
+
+def _rule_problems(rule: Rule, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+    if rule.name not in RULES:
+        yield f"rules.yaml names the rule {rule.name}, which does not exist"
+    else:
+        given, needed = {*(rule.options or {})}, NEEDED_OPTIONS.get(rule.name, frozenset())
+        for option in sorted(given - needed - FURTHER_OPTIONS.get(rule.name, frozenset())):
+            yield f"rules.yaml: the rule {rule.name} at {rule.at} has the option {option}, which it does not know"
+        for option in sorted(needed - given):
+            yield f"rules.yaml: the rule {rule.name} at {rule.at} lacks the option {option}"
+    if rule.requirement not in contract.requirements:
+        yield f"rules.yaml names the requirement {rule.requirement}, which does not exist"
+    broken = rule.schema in contract.schemas and rule.schema not in schemas
+    if not broken and (rule.schema not in schemas or rule.at not in schemas[rule.schema].places):
+        yield f"rules.yaml: the schema {rule.schema} has no place {rule.at}"
+
+
+def _schema_problems(contract: Contract, schemas: dict[str, CompiledSchema]) -> Iterator[str]:
+    """Yield what is wrong with the schemas, and put those that can be compiled into `schemas`."""
+    for name, schema in contract.schemas.items():
         try:
             jsonschema.Draft202012Validator.check_schema(schema)
+            schemas[name] = CompiledSchema(schema)
         except SchemaError as error:
             yield f"schemas/{name}.schema.json is not a JSON Schema: {error.message}"
+        except ValueError as error:
+            yield f"schemas/{name}.schema.json cannot be used: {error}"
         for requirement in _annotations(schema):
-            if requirement not in spec.contract.requirements:
+            if requirement not in contract.requirements:
                 yield f"schemas/{name}.schema.json names the requirement {requirement}, which does not exist"
+
+
+def _examples_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
     for path in sorted((spec.folder / "examples").glob("*.json")):
-        yield from _example_problems(spec, path)
+        try:
+            yield from _example_problems(spec, schemas, path)
+        except UsageError as error:
+            yield from (problem.removeprefix(f"{spec.folder}/") for problem in error.problems)
 
 
-def _example_problems(spec: Spec, path: Path) -> Iterator[str]:
+def _example_problems(spec: Spec, schemas: Mapping[str, CompiledSchema], path: Path) -> Iterator[str]:
     """Yield what is wrong with an example; its name begins with that of its schema."""
     names = [name for name in spec.contract.schemas if path.stem == name or path.stem.startswith(f"{name}-")]
     if not names:
         yield f"examples/{path.name} begins with the name of no schema"
         return
-    schema = spec.contract.schemas[max(names, key=len)]
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(json.loads(path.read_bytes())):
-        yield f"examples/{path.name}: {error.json_path}: {error.message}"
+    example, name = documents.read(path).data, max(names, key=len)
+    if name in schemas:
+        for error in jsonschema.Draft202012Validator(spec.contract.schemas[name]).iter_errors(example):
+            yield f"examples/{path.name}: {error.json_path}: {error.message}"
 
 
 def _annotations(schema: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a JSON document

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
@@ -38,13 +38,14 @@ FORMATS = {
     "rules.yaml": "rules",
     "errors.yaml": "errors",
     "errata.yaml": "errata",
+    "openapi.yaml": "openapi",
 }
 """Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
 
 SECRET_KEYS = frozenset({"tokens", "password"})
 """Keys of a target file whose content is never repeated in a message."""
 
-_OPTIONAL = frozenset({"rules.yaml", "errors.yaml"})
+_OPTIONAL = frozenset({"rules.yaml", "errors.yaml", "openapi.yaml"})
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 
@@ -105,7 +106,7 @@ def read_spec(folder: Path, root: Path) -> Spec:
     """Return the spec that `folder` holds; errors as for `load_spec`."""
     files = _read_files(folder, root)
     contract = _contract(folder, files)
-    cases = {case.id: case for case in _cases(contract.service, files["cases.yaml"].data)}
+    cases = {case.id: case for case in _cases(contract.service, files["cases.yaml"])}
     service = files["service.yaml"].data
     return Spec(folder, contract, cases, service["target"], service["template"])
 
@@ -114,14 +115,23 @@ def read_spec(folder: Path, root: Path) -> Spec:
 def load_tracing(root: Path | None = None) -> TracingRules:
     """Return the rules for User-Agent and From that all cookbooks share."""
     root = root or specs_root()
-    data = _read_valid(root / "common" / "tracing.yaml", "tracing", root).data
+    document = _read_valid(root / "common" / "tracing.yaml", "tracing", root)
+    data = document.data
     return TracingRules(
-        re.compile(data["user_agent"]["reading"], re.ASCII),
+        _expression(document, "user_agent"),
         data["user_agent"]["subsets"],
-        re.compile(data["from"]["reading"], re.ASCII),
+        _expression(document, "from"),
         data["user_agent"]["examples"][0],
         data["from"]["examples"][0],
     )
+
+
+def _expression(document: Document, header: str) -> re.Pattern[str]:
+    try:
+        return re.compile(document.data[header]["reading"], re.ASCII)
+    except re.error as error:
+        line = document.line((header, "reading"))
+        raise SpecError(f"{document.path}:{line}: {header}.reading: not a regular expression: {error}") from error
 
 
 @functools.cache
@@ -203,7 +213,6 @@ def _read_valid(path: Path, form: str, root: Path) -> Document:
 def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
     service = files["service.yaml"].data
     paper = service["document"]
-    openapi = documents.read(folder / "openapi.yaml").data if (folder / "openapi.yaml").exists() else {}
     schemas = {
         path.name.removesuffix(".schema.json"): documents.read(path).data
         for path in sorted((folder / "schemas").glob("*.schema.json"))
@@ -219,7 +228,7 @@ def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
         wants_sender=service.get("wants_sender", False),
         environments=service["environments"],
         address_key=service["address_key"],
-        operations={operation.id: operation for operation in _operations(openapi)},
+        operations={operation.id: operation for operation in _operations(files["openapi.yaml"].data)},
         requirements={
             row["id"]: _requirement(row, service["id"], paper)
             for row in files["requirements.yaml"].data["requirements"]
@@ -238,7 +247,7 @@ def _operations(openapi: Data) -> Iterator[Operation]:
     for path, item in openapi.get("paths", {}).items():
         for method, operation in item.items():
             if method in _METHODS:
-                responses = operation["responses"]
+                responses = {str(status): answer for status, answer in operation["responses"].items()}
                 schemas = {
                     int(status): _schema_name(answer) for status, answer in responses.items() if status.isdigit()
                 }
@@ -277,34 +286,56 @@ def _rule(row: Data) -> Rule:
     )
 
 
-def _cases(service: str, data: Data) -> Iterator[Case]:
+def _cases(service: str, document: Document) -> Iterator[Case]:
+    """Yield the cases of a file; raises SpecError with each reference in it that leads nowhere."""
+    data = document.data
+    problems = []
     expectations = {
         name: Expectation(name, tuple(_clause(clause) for clause in clauses))
         for name, clauses in data["expectations"].items()
     }
     requests = data.get("requests", {})
-    for row in data["cases"]:
-        yield Case(
-            id=row["id"],
-            service=service,
-            title=row["title"],
-            kind=Kind(row["kind"]),
-            origin=row["origin"],
-            requirements=tuple(row["requirements"]),
-            request=_template(row["request"], requests),
-            expectation=expectations[row["expect"]],
-            twin=_step(row["twin"], requests) if "twin" in row else None,
-            twin_after=row.get("twin_after", False),
-            preamble=tuple(_step(step, requests) for step in row.get("preamble", ())),
-            procedure=row.get("procedure", ""),
-            only=tuple(row.get("only", ())),
-            generate=row.get("generate", ""),
-            unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
-            claim=Claim(**row["claim"]) if "claim" in row else None,
-            tls=row.get("tls", ""),
-            intrusive=row.get("intrusive", False),
-            options=row.get("options", {}),
-        )
+    for number, row in enumerate(data["cases"]):
+        try:
+            yield _case(service, row, expectations, requests)
+        except LookupError as error:
+            problems.append(f"{document.path}:{document.line(('cases', number))}: case {row['id']}: {error.args[0]}")
+    if problems:
+        raise SpecError(problems)
+
+
+def _case(service: str, row: Data, expectations: Mapping[str, Expectation], requests: Mapping[str, Data]) -> Case:
+    return Case(
+        id=row["id"],
+        service=service,
+        title=row["title"],
+        kind=Kind(row["kind"]),
+        origin=row["origin"],
+        requirements=tuple(row["requirements"]),
+        request=_template(row["request"], requests),
+        expectation=_named(expectations, row["expect"], "expectation"),
+        twin=_step(row["twin"], requests) if "twin" in row else None,
+        twin_after=row.get("twin_after", False),
+        preamble=tuple(_step(step, requests) for step in row.get("preamble", ())),
+        procedure=row.get("procedure", ""),
+        only=tuple(row.get("only", ())),
+        generate=row.get("generate", ""),
+        unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
+        claim=Claim(**row["claim"]) if "claim" in row else None,
+        tls=row.get("tls", ""),
+        intrusive=row.get("intrusive", False),
+        options=row.get("options", {}),
+    )
+
+
+Named = TypeVar("Named")
+
+
+def _named(rows: Mapping[str, Named], name: str, what: str) -> Named:
+    """Return what a name stands for; raises LookupError where it stands for nothing."""
+    if name not in rows:
+        raise LookupError(f"there is no {what} {name!r}{suggestion(name, rows)}")
+    return rows[name]
 
 
 def _clause(row: Data) -> Clause:
@@ -330,10 +361,10 @@ def _step(row: Data, requests: Mapping[str, Data]) -> Step:
 def _template(row: Data, requests: Mapping[str, Data]) -> Template:
     """Return a request: named, spelled out, or a named one with differences."""
     if isinstance(row, str):
-        return _template(requests[row], requests)
+        return _template(_named(requests, row, "request"), requests)
     if "use" in row:
         base = {key: value for key, value in row.items() if key not in {"use", "set", "remove", "parameters"}}
-        named = requests[row["use"]]
+        named = _named(requests, row["use"], "request")
         parameters = {**named.get("parameters", {}), **row.get("parameters", {})}
         row = {
             **named,
@@ -341,6 +372,8 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
             "parameters": {name: value for name, value in parameters.items() if value is not None},
             "json": _edited(base.get("json", named.get("json")), row.get("set", {}), row.get("remove", ())),
         }
+    if "operation" not in row:
+        raise LookupError(f"the request {row} names no operation")
     return Template(
         row["operation"],
         row.get("method", ""),
@@ -360,12 +393,15 @@ def _edited(body: Data, changes: Mapping[str, Data], removals: Sequence[str]) ->
     for place in (*changes, *removals):
         *above, last = [int(part) if part.isdigit() else part for part in place.split(".")]
         parent = body
-        for part in above:
-            parent = parent[part]
-        if place in changes:
-            parent[last] = changes[place]
-        else:
-            del parent[last]
+        try:
+            for part in above:
+                parent = parent[part]
+            if place in changes:
+                parent[last] = changes[place]
+            else:
+                del parent[last]
+        except (LookupError, TypeError):
+            raise LookupError(f"the request's body has no place {place!r}") from None
     return body
 
 

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from conformance.campaign import Campaign, Plan, Selection, check_credentials, make_folder, make_plan
+from conformance.campaign import Campaign, Plan, Selection, check_before_run, make_folder, make_plan
 from conformance.case import Case, Kind
 from conformance.errors import UsageError
 from conformance.known import load_known
@@ -243,7 +243,7 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
         services = choose_services(target, tuple(option.service))
         plan = make_plan(target, services, selection, seed=option.seed, examples=option.examples, known=known)
         if shared is None:
-            check_credentials(plan)
+            check_before_run(plan)
         return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
     except UsageError as error:
         raise pytest.UsageError("\n".join(error.problems)) from error

@@ -385,6 +385,6 @@ def _conclude(case: Case, judgement: Judgement) -> CaseResult:
     if judgement.blocked:
         return CaseResult(case, Verdict.INCONCLUSIVE, judgement.blocked, evaluated, judgement.findings)
     if not judgement.evaluated:
-        reason = "nothing was published that its checks apply to"
+        reason = judgement.inapplicable or "nothing was published that its checks apply to"
         return CaseResult(case, Verdict.NOT_APPLICABLE, reason, evaluated, judgement.findings)
     return CaseResult(case, Verdict.PASS, "", evaluated, judgement.findings)

@@ -121,7 +121,7 @@ class Session:
                 data = data[index]
             except (KeyError, IndexError, TypeError):
                 raise MissingDataError(f"the target gives no data.{place}") from None
-        return breakages(_kind_of(str(data)), str(data), Defect[defect])[0] if defect else str(data)
+        return _broken(str(data), defect, place) if defect else str(data)
 
     def token(self, role: str) -> str:
         """Return the access token of a role, altered where the role says how: `citizen!forged`."""
@@ -163,6 +163,15 @@ class Session:
 def allowed(target: Target, operation: Operation, template: Template) -> bool:
     """Tell whether a target's environment allows a request: in production nothing but GET."""
     return target.environment != PRODUCTION or (template.method or operation.method) == "GET"
+
+
+def _broken(number: str, defect: str, place: str) -> str:
+    """Return an identifier broken in one way; raises MissingDataError where it is not valid to begin with."""
+    kind = _kind_of(number)
+    ways = () if check(kind, number) else breakages(kind, number, Defect[defect])
+    if not ways:
+        raise MissingDataError(f"the target's data.{place} is no valid identifier that could be broken")
+    return ways[0]
 
 
 def _kind_of(number: str) -> Kind:

@@ -6,13 +6,14 @@ Must not send anything nor resolve a secret.
 
 import fnmatch
 import ipaddress
+import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from conformance import __version__, documents
 from conformance.checks.tracing import from_problems, user_agent_problems
@@ -40,6 +41,9 @@ BUILT_IN: Mapping[str, str] = {
 """The targets that need no file, and the environment of each."""
 
 _LITERAL = "a secret stands here in plain text; outside local write {env: NAME}, {file: PATH} or {command: [...]}"
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+"""A host name, or an IP address."""
 
 DEFAULT_TIMEOUT = 10.0
 _POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
@@ -137,15 +141,14 @@ def choose_services(target: Target, wanted: tuple[str, ...]) -> tuple[ServiceTar
 
 
 def address_problem(address: str, environment: str) -> str | None:
-    """Return what keeps an address from being used in an environment, or None."""
-    try:
-        url = urlsplit(address)
-        port = url.port
-    except ValueError as error:
-        return f"{address!r} is not a URL: {error}"
-    form = _form_problem(address, url, port)
+    """Return what keeps an address from being used in an environment, or None.
+
+    What may be a secret, before an @ or in a query, is never repeated.
+    """
+    form = _text_problem(address) or _form_problem(address)
     if form:
         return form
+    url = urlsplit(address)
     host = str(url.hostname).rstrip(".").lower()
     if url.scheme == "http" and not is_loopback(host):
         return f"{address!r}: plain http is accepted for loopback addresses only; use https"
@@ -182,17 +185,29 @@ def environment_of(host: str) -> str | None:
     return None
 
 
-def _form_problem(address: str, url: SplitResult, port: int | None) -> str | None:
+def _text_problem(address: str) -> str | None:
+    if "@" in address:
+        return "the address holds a user name or password (an @); secrets never stand in an address"
+    shown = re.split("[?#]", address)[0]
+    if shown != address:
+        return f"{shown!r}: an address has neither query nor fragment"
+    if any(not (character.isascii() and character.isprintable()) or character == " " for character in address):
+        return f"{address!r}: an address has neither spaces nor letters outside ASCII nor control characters"
+    return None
+
+
+def _form_problem(address: str) -> str | None:
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError as error:
+        return f"{address!r} is not a URL: {error}"
     if url.scheme not in {"http", "https"} or not url.hostname:
         return f"{address!r} is not an http or https URL"
     if port == 0:
         return f"{address!r}: port 0 is no address"
-    if url.username is not None or url.password is not None:
-        return "the address holds a user name or password; secrets never stand in an address"
-    if url.query or url.fragment:
-        return f"{address!r}: an address has neither query nor fragment"
-    if any(character.isspace() or not character.isascii() for character in address):
-        return f"{address!r}: an address has neither spaces nor letters outside ASCII"
+    if not _HOST.fullmatch(url.hostname):
+        return f"{address!r}: {url.hostname!r} is no host name; it has letters, digits, dots and hyphens only"
     return None
 
 
@@ -226,21 +241,23 @@ def _limits(data: Mapping[str, Any], environment: str) -> Limits:
 
 
 def _from_document(document: Document) -> Target:
-    problems = list(format_problems(document, load_format("target")))
-    if problems:
-        problems += _service_format_problems(document)
-        raise _target_error(document, problems)
-    data = document.data
-    environment = data["environment"]
-    services, found = _services(document, environment)
-    found += _identity_problems(data.get("identity", {}))
-    found += _sender_problems(data.get("identity", {}), environment, services.values())
-    ca_file, ca_problems = _ca_file(document)
-    found += ca_problems
+    found = list(format_problems(document, load_format("target")))
+    well_formed = not found
+    data = document.data if isinstance(document.data, dict) else {}
+    environment = str(data.get("environment"))
+    identity = _texts(data, "identity")
+    services: dict[str, ServiceTarget] = {}
+    if well_formed or isinstance(data.get("services"), dict):
+        services, problems = _services(document, environment)
+        found += problems
+    found += _identity_problems(identity)
+    if well_formed:
+        found += _sender_problems(identity, environment, services.values())
+    ca_file, problems = _ca_file(document.path.parent, _texts(data, "tls").get("ca_file"))
+    found += problems
     if found:
         raise _target_error(document, found)
     own = own_identity(environment)
-    identity = data.get("identity", {})
     return Target(
         name=data["name"],
         environment=environment,
@@ -258,12 +275,10 @@ def _target_error(document: Document, problems: list[tuple[Pointer, str]]) -> Ta
     return TargetError([f"{document.path}:{line}: {text}" for line, text in sorted(set(lines))])
 
 
-def _service_format_problems(document: Document) -> list[tuple[Pointer, str]]:
-    """Return the mistakes in the services' sections, for a file whose other parts are wrong already."""
-    data = document.data if isinstance(document.data, dict) else {}
-    if not isinstance(data.get("services"), dict):
-        return []
-    return _services(document, str(data.get("environment")))[1]
+def _texts(data: Mapping[str, Any], section: str) -> dict[str, str]:
+    """Return the texts of a section, which may be of any form."""
+    given = data.get(section)
+    return {key: value for key, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
 
 
 def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTarget], list[tuple[Pointer, str]]]:
@@ -275,7 +290,7 @@ def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTa
         at = ("services", service)
         settings = (given or {}).get(service)
         if service not in service_ids():
-            problems.append((at, f"there is no service {service!r}{suggestion(service, service_ids())}"))
+            problems.append((at, f"there is no service {service!r}{suggestion(str(service), service_ids())}"))
             continue
         settings = {} if settings is None else settings
         try:
@@ -285,7 +300,8 @@ def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTa
             continue
         section = Document(document.path, settings, {})
         found = [((*at, *where), text) for where, text in format_problems(section, spec.target_schema)]
-        found = found or list(_address_problems(spec, settings, environment, at))
+        if isinstance(settings, dict) and (not found or isinstance(settings.get(spec.contract.address_key), str)):
+            found += _address_problems(spec, settings, environment, at)
         if environment != LOCAL:
             found += [((*at, *where), _LITERAL) for where in _literal_secrets(settings)]
         problems += found
@@ -354,15 +370,16 @@ def _sender_problems(
     ]
 
 
-def _ca_file(document: Document) -> tuple[Path | None, list[tuple[Pointer, str]]]:
-    name = document.data.get("tls", {}).get("ca_file")
+def _ca_file(folder: Path, name: str | None) -> tuple[Path | None, list[tuple[Pointer, str]]]:
     if name is None:
         return None, []
-    path = document.path.parent / name
+    path = folder / name
     try:
-        ssl.create_default_context(cafile=path)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
     except FileNotFoundError:
         return None, [(("tls", "ca_file"), f"{path}: there is no such file")]
     except OSError as error:
         return None, [(("tls", "ca_file"), f"{path}: not a PEM file of certificates: {error.strerror or error}")]
+    except ValueError as error:
+        return None, [(("tls", "ca_file"), f"{str(path)!r}: not the name of a file: {error}")]
     return path, []

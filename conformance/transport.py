@@ -129,7 +129,6 @@ def _system_trust() -> ssl.SSLContext:
     """Return a context as ssl.create_default_context() does, but deaf to SSL_CERT_FILE, _DIR and SSLKEYLOGFILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     paths = ssl.get_default_verify_paths()
     if Path(paths.openssl_cafile).is_file():
         context.load_verify_locations(cafile=paths.openssl_cafile)

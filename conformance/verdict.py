@@ -50,12 +50,14 @@ class Judgement:
     """What checks found in one exchange.
 
     `evaluated` counts, by requirement, how often a predicate was really applied. `blocked` is the
-    reason why the exchange could not be judged at all, "" where it could.
+    reason why the exchange could not be judged at all, "" where it could; `inapplicable` the reason
+    why nothing applied to it.
     """
 
     findings: tuple[Finding, ...] = ()
     evaluated: Counter[str] = field(default_factory=Counter)
     blocked: str = ""
+    inapplicable: str = ""
 
     @property
     def violated(self) -> bool:
@@ -67,12 +69,13 @@ def merge(judgements: Iterable[Judgement]) -> Judgement:
     """Return one judgement with all findings, the summed counts and the first reason for a block."""
     findings: list[Finding] = []
     evaluated: Counter[str] = Counter()
-    blocked = ""
+    blocked = inapplicable = ""
     for judgement in judgements:
         findings += judgement.findings
         evaluated += judgement.evaluated
         blocked = blocked or judgement.blocked
-    return Judgement(tuple(findings), evaluated, blocked)
+        inapplicable = inapplicable or judgement.inapplicable
+    return Judgement(tuple(findings), evaluated, blocked, inapplicable)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:

@@ -31,6 +31,7 @@ RANKS = {
     "credentials": 6,
     "session": 7,
     "known": 7,
+    "review": 8,
     "runner": 8,
     "reporting": 8,
     "campaign": 9,
@@ -69,7 +70,9 @@ PURE = {name for name, rank in RANKS.items() if rank <= 4} | {"judging"}
 
 def modules() -> list[Path]:
     """Return all modules of the package."""
-    return sorted(path for path in PACKAGE.rglob("*.py") if not {"specs", "suites"} & set(path.relative_to(PACKAGE).parts))
+    return sorted(
+        path for path in PACKAGE.rglob("*.py") if not {"specs", "suites"} & set(path.relative_to(PACKAGE).parts)
+    )
 
 
 def room(path: Path) -> str:

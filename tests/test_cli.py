@@ -311,7 +311,7 @@ def test_lint_finds_a_mistake_by_file(tmp_path: Path) -> None:
     assert conformance("lint", cwd=tmp_path).stdout == "specs: no mistakes found\n"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["init"], ["mock"], ["list"], ["explain"], ["lint"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["review"], ["init"], ["mock"], ["list"], ["explain"], ["lint"]])
 def test_help_has_an_example(tmp_path: Path, command: list[str]) -> None:
     """Every command explains itself with an example."""
     done = conformance(*command, "--help", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""A whole run against hostile peers: a clear verdict in time, no traceback, bounded memory, and evidence of what came."""
+"""A whole run against hostile peers: a clear verdict in time, no traceback, bounded memory, evidence of what came."""
 
 import json
 import time

@@ -133,9 +133,6 @@ def test_result_that_is_neither_pass_nor_fail_is_left_alone(verdict: Verdict) ->
     assert apply_known(_result(verdict), [_known()], TODAY) == _result(verdict)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="of two known failures of one case, the one that is gone is noticed only on a pass"
-)
 def test_one_of_two_known_failures_that_is_gone_is_noticed() -> None:
     """A known failure that no longer happens counts as failed, also beside one that does."""
     marked = apply_known(_result(Verdict.FAIL, "r"), [_known(), _known("s")], TODAY)

@@ -261,7 +261,6 @@ def test_format_problems_come_with_their_places() -> None:
         pytest.param("openapi.yaml", "      responses:\n", "      answers:\n", id="operation without answers"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="a KeyError is raised instead")
 def test_reference_that_leads_nowhere_is_a_mistake_of_the_spec(root: Path, file: str, old: str, new: str) -> None:
     """A spec that refers to what is not there raises an error of ours, not a KeyError."""
     folder = root / SERVICE / VERSION

@@ -317,7 +317,6 @@ def test_budget_that_ends_within_a_property_leaves_it_not_run(bench: Opener) -> 
     assert len(result.exchanges) == 10
 
 
-@pytest.mark.xfail(strict=True, reason="the violation found before is lost when the budget ends while it is shrunk")
 def test_budget_that_ends_while_shrinking_keeps_the_violation(bench: Opener) -> None:
     """What an example has shown stays shown, also where there is no budget left to make it smaller."""
     run = bench(_refusing(lambda request: len(request.query or "") >= 3000), limits={"budget": 8})
@@ -641,7 +640,6 @@ def test_failure_that_stays_is_not_called_one_that_comes_and_goes(bench: Opener)
     assert not any("not on every request" in finding.message for finding in result.findings)
 
 
-@pytest.mark.xfail(strict=True, reason="an interrupted search for a smaller example is taken for an unstable one")
 def test_failure_after_which_the_service_is_busy_is_not_called_one_that_comes_and_goes(bench: Opener) -> None:
     """A service that breaks, and answers 503 from then on, never answered the same request well."""
     broken = count(1)

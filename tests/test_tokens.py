@@ -26,12 +26,11 @@ from conformance.credentials.tokens import (
     MARGIN,
     PATIENCE,
     AccessTokens,
-    CredentialRefusedError,
     Send,
     claims,
     expiry,
 )
-from conformance.errors import SecretError
+from conformance.errors import CredentialRefusedError, SecretError
 from conformance.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.loading import load_spec
 from conformance.mock.platform import LocalPlatform

@@ -568,7 +568,6 @@ def test_peer_that_resets_while_the_request_is_sent_is_a_failure() -> None:
         assert failure.kind is ErrorKind.CLOSED
 
 
-@pytest.mark.xfail(strict=True, reason="each address that a host name has gets the whole time limit for itself")
 def test_host_with_several_addresses_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time limit is one for all addresses of a host, not one for each."""
     resolve = socket.getaddrinfo
@@ -716,12 +715,7 @@ def test_verification_cannot_be_switched_off(ca_file: Path) -> None:
         ("CURL_CA_BUNDLE", "{ca}"),
         ("PYTHONHTTPSVERIFY", "0"),
         ("NODE_TLS_REJECT_UNAUTHORIZED", "0"),
-        pytest.param(
-            *("SSL_CERT_FILE", "{ca}"),
-            marks=pytest.mark.xfail(
-                strict=True, reason="ssl.create_default_context() trusts what SSL_CERT_FILE (and SSL_CERT_DIR) names"
-            ),
-        ),
+        ("SSL_CERT_FILE", "{ca}"),
     ],
 )
 def test_environment_adds_no_trust(
@@ -733,9 +727,6 @@ def test_environment_adds_no_trust(
         assert _failed(transport.send(_dashboard(platform))).kind is ErrorKind.TLS
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ssl.create_default_context() writes the keys of a session where SSLKEYLOGFILE says"
-)
 def test_environment_makes_no_record_of_keys(
     monkeypatch: pytest.MonkeyPatch, platform: LocalPlatform, ca_file: Path, tmp_path: Path
 ) -> None:

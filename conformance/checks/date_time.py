@@ -15,7 +15,11 @@ _FORM = re.compile(
     r"(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)",
     re.ASCII,
 )
-_OTHER_FORM = re.compile(r"[0-9W-]+T[0-9:.,]+(?:Z|[+-][0-9:]+)", re.ASCII)
+_OTHER_FORM = re.compile(
+    r"(?P<whole>[0-9W-]+T\d\d(?P<minute>:?\d\d(?P<second>:?\d\d)?)?)(?:[.,](?P<fraction>\d+))?"
+    r"(?P<offset>Z|[+-]\d\d(?::?\d\d)?)",
+    re.ASCII,
+)
 _ORDINAL = re.compile(r"\d{4}-\d{3}T\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)", re.ASCII)
 _WIDEST_OFFSET = timedelta(hours=14)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -55,15 +59,27 @@ def date_oddities(instant: datetime, now: datetime) -> tuple[str, ...]:
 
 def _unprinted(text: str) -> Moment:
     """Return the moment of a text in another of ISO 8601's forms: basic format, week date, ordinal date."""
-    if _OTHER_FORM.fullmatch(text):
-        try:
-            ordinal = _ORDINAL.fullmatch(text)
-            instant = datetime.strptime(text, "%Y-%jT%H:%M:%S%z") if ordinal else datetime.fromisoformat(text)
-        except ValueError:
-            return Moment(None, _why_not(text))
-        if instant.tzinfo is not None:
-            return Moment(instant.astimezone(UTC), "", ("uses a form of ISO 8601 that the cookbooks do not print",))
-    return Moment(None, _why_not(text))
+    form = _OTHER_FORM.fullmatch(text)
+    if form is None:
+        return Moment(None, _why_not(text))
+    unit = timedelta(seconds=1) if form["second"] else timedelta(minutes=1) if form["minute"] else timedelta(hours=1)
+    try:
+        # ISO 8601:2004, 4.2.2.4: a fraction is one of the last unit that is written.
+        instant = _whole(form["whole"] + form["offset"]) + unit * float(f"0.{form['fraction'] or 0}")
+        instant = instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return Moment(None, _why_not(text))
+    return Moment(instant, "", ("uses a form of ISO 8601 that the cookbooks do not print",))
+
+
+def _whole(text: str) -> datetime:
+    """Return the moment of a text without a fraction."""
+    if not _ORDINAL.fullmatch(text):
+        return datetime.fromisoformat(text)
+    instant = datetime.strptime(text, "%Y-%jT%H:%M:%S%z")
+    if instant.year != int(text[:4]):
+        raise ValueError("the year has no such day")
+    return instant
 
 
 def _why_not(text: str) -> str:
@@ -80,17 +96,22 @@ def _instant(form: re.Match[str]) -> tuple[datetime, list[str]]:
     hour, minute = int(form["hour"]), int(form["minute"])
     second = int(form["second"] or 0)
     oddities = []
-    extra = timedelta()
-    if (hour, minute, second) == (24, 0, 0):  # ISO 8601:2004, 4.2.3: midnight at the end of a day
+    extra = leap = timedelta()
+    if (hour, minute, second) == (24, 0, 0) and not (form["fraction"] or "").strip(
+        ".,0"
+    ):  # ISO 8601:2004, 4.2.3: midnight at the end of a day
         hour, extra = 0, timedelta(days=1)
         oddities.append("writes midnight as 24:00:00")
     if second == 60:  # noqa: PLR2004 - ISO 8601:2004, 4.2.1: a leap second
-        second, extra = 59, timedelta(seconds=1)
+        second, leap = 59, timedelta(seconds=1)
         oddities.append("names a leap second")
     moment = datetime(
         int(form["year"]), int(form["month"]), int(form["day"]), hour, minute, second, tzinfo=_zone(form["offset"])
     )
-    return moment.astimezone(UTC) + extra, oddities
+    instant = moment.astimezone(UTC)
+    if leap and (instant.hour, instant.minute) != (23, 59):
+        raise ValueError("a leap second is the last one of a day in UTC")
+    return instant + extra + leap, oddities
 
 
 def _zone(offset: str) -> timezone:

@@ -31,7 +31,7 @@ class Place:
 
 
 class UnreadableError(ValueError):
-    """The document is nested more deeply than the validator can follow."""
+    """The document is more than the validator can follow: nested too deeply, or with half a character."""
 
 
 class Index:
@@ -64,9 +64,15 @@ class CompiledSchema:
     """One schema, ready to judge documents."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        """Compile `schema` and note the places it describes."""
-        self._validator = jsonschema_rs.validator_for(dict(schema))
-        self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
+        """Compile `schema` and note the places it describes.
+
+        Raises ValueError where it is no JSON Schema, or refers to what it does not have.
+        """
+        try:
+            self._validator = jsonschema_rs.validator_for(dict(schema))
+            self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
+        except (jsonschema_rs.ReferencingError, LookupError) as error:
+            raise ValueError(f"a reference leads nowhere: {error}") from error
         self._below = {at: _places_below(at, self.places) for at in self.places}
 
     def fits(self, document: object) -> bool:
@@ -89,12 +95,14 @@ class CompiledSchema:
     def problems(self, document: object) -> Iterator[tuple[str, Problem]]:
         """Yield each schema error with the requirement it breaks.
 
-        Raises UnreadableError where the document is nested too deeply.
+        Raises UnreadableError where the document is nested too deeply or a name in it is half a character.
         """
         try:
             errors = list(self._validator.iter_errors(document))
+        except UnicodeEncodeError as error:
+            raise UnreadableError("a text in it is half of a surrogate pair, which stands for no character") from error
         except ValueError as error:
-            raise UnreadableError(str(error)) from error
+            raise UnreadableError(f"it is nested too deeply: {error}") from error
         for found in errors:
             yield self._problem(found)
 

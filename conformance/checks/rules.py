@@ -51,7 +51,8 @@ def not_empty(nodes: Sequence[Node], options: Options, now: datetime) -> list[Pr
 def date_time(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each text that is no date-time, or an odd one.
 
-    Option `past: true` says that the moment has happened, so that a future one is odd.
+    Option `past: true` says that the moment has happened, so that a future one is odd; `optional: true`
+    that the text may be empty.
     """
     problems = []
     expected = "an ISO 8601 date-time such as 2025-03-05T09:25:00+01:00"
@@ -186,6 +187,18 @@ def _is_filled(value: object) -> bool:
 def _instant(value: object) -> datetime | None:
     return read_moment(value).instant if isinstance(value, str) else None
 
+
+NEEDED_OPTIONS: Mapping[str, frozenset[str]] = {
+    "word": frozenset({"words"}),
+    "any-member": frozenset({"members"}),
+    "other-spelling": frozenset({"of"}),
+    "implies": frozenset({"when", "members", "filled"}),
+    "not-before": frozenset({"earlier", "later"}),
+}
+"""The options that a rule cannot do without."""
+
+FURTHER_OPTIONS: Mapping[str, frozenset[str]] = {"date-time": frozenset({"optional", "past"})}
+"""The options that a rule may have besides."""
 
 RULES: Mapping[str, RuleFunction] = {
     "unique": unique,
