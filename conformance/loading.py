@@ -39,13 +39,15 @@ FORMATS = {
     "errors.yaml": "errors",
     "errata.yaml": "errata",
     "openapi.yaml": "openapi",
+    "qualifications.yaml": "qualifications",
+    "review.yaml": "review",
 }
 """Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
 
 SECRET_KEYS = frozenset({"tokens", "password"})
 """Keys of a target file whose content is never repeated in a message."""
 
-_OPTIONAL = frozenset({"rules.yaml", "errors.yaml", "openapi.yaml"})
+_OPTIONAL = frozenset({"rules.yaml", "errors.yaml", "openapi.yaml", "qualifications.yaml", "review.yaml"})
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 

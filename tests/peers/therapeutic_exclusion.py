@@ -755,19 +755,19 @@ class _Catalogue:
         self.certain: dict[str, Variant] = {}
         self.borderline: dict[str, Variant] = {}
 
-    def good(self, name: str, summary: str, *layers: Layer, **rules: Any) -> None:  # noqa: ANN401
+    def good(self, name: str, summary: str, *layers: Layer, **rules: Any) -> None:
         """Add a variant that conforms."""
         self._put(self.certain, Variant(name, conforming=True, summary=summary), layers, rules)
 
-    def bad(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:  # noqa: ANN401
+    def bad(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:
         """Add a variant with one defect."""
         self._put(self.certain, Variant(name, conforming=False, summary=summary, field=rule), layers, rules)
 
-    def perhaps_good(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:  # noqa: ANN401
+    def perhaps_good(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:
         """Add a variant that rather conforms."""
         self._put(self.borderline, Variant(name, conforming=True, summary=summary, field=rule), layers, rules)
 
-    def perhaps_bad(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:  # noqa: ANN401
+    def perhaps_bad(self, name: str, rule: str, summary: str, *layers: Layer, **rules: Any) -> None:
         """Add a variant that rather does not conform."""
         self._put(self.borderline, Variant(name, conforming=False, summary=summary, field=rule), layers, rules)
 
@@ -972,7 +972,7 @@ def _more_identifiers(party: Document) -> None:
 
 
 def _shuffled(document: list[Document]) -> None:
-    random.Random(len(document)).shuffle(document)  # noqa: S311
+    random.Random(len(document)).shuffle(document)
 
 
 # -------------------------------------------------------------------------------------------- variants that conform
