@@ -6,7 +6,7 @@ from conformance.mock import exclusions
 
 
 def test_schemas_mock_and_list_name_the_same_codes() -> None:
-    """The list, the schema of requests and the local platform know the same codes; answers may have the variants too."""
+    """The list, the schema of requests and the platform know the same codes; answers may have variants too."""
     spec = load_spec("therapeutic-exclusion")
     data = documents.read(spec.folder / "qualifications.yaml").data
     codes = {row["code"] for row in data["qualifications"]}
