@@ -92,17 +92,28 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     seed: int | None = None,
     examples: int | None = None,
     known: tuple[KnownFailure, ...] = (),
+    named: bool = True,
 ) -> Plan:
     """Return a plan with defaults filled in.
 
+    Where the services are not `named` by the user, those without a selected case are left out.
+
     Raises UsageError where the selection names what does not exist, or selects nothing.
     """
+    if any((selection.kinds, selection.requirements, selection.cases)) and not named:
+        chosen = tuple(row for row in services if any(selection.takes(case) for case in row.spec.cases.values()))
+        services = chosen or services
     default = LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
     seed = DEFAULT_SEED if seed is None else seed
     plan = Plan(target, services, selection, seed, default if examples is None else examples, known)
     cases = {case.id: case for case in plan.cases}
     requirements = {requirement.id: requirement for requirement in plan.requirements}
     problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
+    problems += [
+        f"the list of known failures names the case {row.case!r}, which does not exist{suggestion(row.case, cases)}"
+        for row in known
+        if row.case not in cases and row.case.partition("/")[0] in {service.service for service in services}
+    ]
     problems += [
         f"there is no requirement {name!r}{suggestion(name, requirements)}"
         for name in selection.requirements

@@ -64,11 +64,13 @@ def explain(name: str) -> str:
 
 def _judged(spec: Spec, case: Case) -> Iterator[str]:
     """Yield the requirements of an answer's members that a case without restriction judges."""
-    judges = any(clause.judge for clause in case.expectation.clauses)
-    if not judges or case.only:
+    if case.only:
         return
     operation = spec.contract.operations[case.request.operation]
-    for name in operation.schemas.values():
+    judged = {status for clause in case.expectation.clauses if clause.judge for status in clause.statuses}
+    for status, name in operation.schemas.items():
+        if not {str(status), f"{status // 100}xx"} & judged:
+            continue
         text = json.dumps(spec.contract.schemas[name])
         yield from (requirement for requirement in spec.contract.requirements if f'"{requirement}"' in text)
         yield from (rule.requirement for rule in spec.contract.rules if rule.schema == name)

@@ -149,7 +149,8 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     chosen = load_target(target)
     selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
     listed = load_known(known) if known else ()
-    plan = make_plan(chosen, choose_services(chosen, services), selection, seed=seed, examples=examples, known=listed)
+    wanted = choose_services(chosen, services)
+    plan = make_plan(chosen, wanted, selection, seed=seed, examples=examples, known=listed, named=bool(services))
     for warning in check_before_run(plan):
         _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
     folder = make_folder(out, datetime.now(UTC))
@@ -479,6 +480,8 @@ def _print_cases(cases: Sequence[Mapping[str, Any]]) -> None:
     for case in cases:
         if case["verdict"] in ("fail", "error"):
             _print_case(case)
+        if "stale" in case:
+            _out.print(f"[{_STYLES['fail']}]stale[/] {case['id']}: {_escaped(case['stale'])}")
     for verdict in ("inconclusive", "not_applicable", "not_run"):
         _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
 

@@ -6,6 +6,7 @@ Must not read a target file.
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.campaign import write_atomically
 from conformance.documents import dump
@@ -76,6 +77,8 @@ def _stands(spec: Spec, environment: str) -> bool:
 
 
 def _section(spec: Spec, environment: str) -> str:
-    address = spec.contract.environments.get(environment, "http://127.0.0.1:8080")
+    known = spec.contract.environments
+    path = urlsplit(next(iter(known.values()), "")).path
+    address = known.get(environment, f"http://127.0.0.1:8080{path}")
     lines = spec.template.replace("{address}", address).rstrip("\n").split("\n")
     return "\n".join([f"  {spec.contract.service}:", *(f"    {line}" for line in lines)]) + "\n"

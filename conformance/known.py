@@ -1,7 +1,7 @@
 """Known failures: cases that are expected to fail, with a reason and a date until which that holds.
 
 A known failure that has expired, or that no longer happens, counts as failed. Must not change the
-verdict that results.json keeps of a case that fails as expected.
+verdict that results.json keeps.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from conformance import documents
 from conformance.errors import TargetError
 from conformance.loading import format_problems, load_format
 from conformance.results import CaseResult
-from conformance.verdict import Finding, Severity, Verdict
+from conformance.verdict import Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def load_known(path: Path) -> tuple[KnownFailure, ...]:
 
 
 def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
-    """Return a result marked as known where it fails as expected, and failed where a known failure is over."""
+    """Return a result marked as known where it fails as expected, and as stale where a known failure is over."""
     known = [row for row in known if row.case == result.case.id]
     violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
     valid = [row for row in known if row.expires >= today]
@@ -64,12 +64,6 @@ def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) 
 
 
 def _over(result: CaseResult, gone: KnownFailure) -> CaseResult:
-    finding = Finding(
-        gone.requirement,
-        Severity.VIOLATION,
-        f"this failure was known ({gone.reason}) and no longer happens: remove it from the list",
-        "known failures",
-        "a failure",
-        "a pass",
-    )
-    return replace(result, verdict=Verdict.FAIL, reason=finding.message, findings=(*result.findings, finding))
+    """Return a result that counts as failed because of its entry in the list, whatever its verdict."""
+    message = f"this failure was known ({gone.reason}) and no longer happens: remove it from the list"
+    return replace(result, stale=message, reason=message)

@@ -241,7 +241,15 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
         selection = Selection(tuple(Kind(kind) for kind in option.kind), tuple(option.requirement), tuple(option.case))
         known = load_known(Path(option.known)) if option.known else ()
         services = choose_services(target, tuple(option.service))
-        plan = make_plan(target, services, selection, seed=option.seed, examples=option.examples, known=known)
+        plan = make_plan(
+            target,
+            services,
+            selection,
+            seed=option.seed,
+            examples=option.examples,
+            known=known,
+            named=bool(option.service),
+        )
         if shared is None:
             check_before_run(plan)
         return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
@@ -269,6 +277,8 @@ def _case_of(item: pytest.Item) -> Case | None:
 
 def _end(result: CaseResult) -> None:
     __tracebackhide__ = True
+    if result.stale:
+        raise CaseFailed(result.stale)
     if result.known:
         pytest.xfail(f"known failure: {result.known}")
     match result.verdict:

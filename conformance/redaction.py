@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 UNKNOWN = {"secret": "unknown"}
 
@@ -33,7 +34,7 @@ class Redactor:
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember that `secret` is to be written as `reference`, such as `{"token": "citizen"}`."""
         if len(secret) >= _SHORTEST_SECRET:
-            self._known[secret] = dict(reference)
+            self._known |= {form: dict(reference) for form in (secret, quote(secret), quote(secret, safe=""))}
             longest_first = sorted(self._known, key=len, reverse=True)
             self._pattern = re.compile("|".join(re.escape(known) for known in longest_first))
 

@@ -29,7 +29,8 @@ class CaseResult:
 
     `evaluated` counts applied predicates by requirement; `exchanges` are ids in order, `deciding`
     those (five at most) that the verdict rests on; `duration` is in seconds; `limited` tells that
-    the case was not run because of budget or rate.
+    the case was not run because of budget or rate. `known` is why a failure is accepted, `stale` why an
+    entry of the list of known failures has to go.
     """
 
     case: Case
@@ -42,6 +43,7 @@ class CaseResult:
     duration: float = 0.0
     limited: bool = False
     known: str = ""
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ def case_record(result: CaseResult) -> dict[str, Any]:
         "deciding": list(result.deciding),
         "findings": [finding_record(finding) for finding in result.findings],
     }
-    return record | ({"known": result.known} if result.known else {})
+    marks = {"known": result.known, "stale": result.stale}
+    return record | {name: text for name, text in marks.items() if text}
 
 
 def portable(result: CaseResult) -> dict[str, Any]:
@@ -173,6 +176,7 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
         record["duration_s"],
         record["limited"],
         record.get("known", ""),
+        record.get("stale", ""),
     )
 
 
@@ -189,6 +193,9 @@ def finding_record(finding: Finding) -> dict[str, str]:
 
 
 def _counted(result: CaseResult) -> Verdict:
+    """Return the verdict that the exit code counts: a known failure passes, one that is over fails."""
+    if result.stale:
+        return Verdict.FAIL
     return Verdict.PASS if result.known and result.verdict is Verdict.FAIL else result.verdict
 
 

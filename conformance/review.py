@@ -303,7 +303,7 @@ def _identity_remarks(target: Target) -> Iterator[Remark]:
     """Yield doubts about who asks; what breaks the cookbooks' form was refused when the file was read."""
     if target.local:
         return
-    rules, own, given = load_tracing(), own_identity(target.environment), target.identity
+    rules, own, given = load_tracing(), own_identity(), target.identity
     if given.user_agent == own.user_agent:
         message = "identity.user_agent is not given: the platform sees the harness instead of your product"
         remedy = f"give your software and connector, like {rules.user_agent_example!r}"

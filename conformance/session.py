@@ -31,6 +31,7 @@ ACCEPT = "application/json"
 _PATIENCE = 10.0
 """Seconds that a run waits in all for a service that says it is busy."""
 _FIRST_WAIT = 1.0
+_NOBODY = "nobody@example.org"
 _LEAST_WAIT = 0.1
 _MOST_REPETITIONS = 10
 
@@ -99,7 +100,7 @@ class Session:
         url = self.address.rstrip("/") + path + template.path + (f"?{query}" if query else "")
         body = template.body if template.json is None else json.dumps(self._filled(template.json)).encode()
         headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
-        headers["From"] = self.target.identity.sender or None
+        headers["From"] = self._sender() or None
         headers |= {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
         if template.json is not None:
             headers["Content-Type"] = "application/json"
@@ -108,6 +109,11 @@ class Session:
         headers |= template.headers
         fields = tuple((name, value) for name, value in headers.items() if value is not None)
         return Request(template.method or operation.method, url, fields, body)
+
+    def _sender(self) -> str:
+        """Return the From header: the target's; on a local target a made-up one for services that want one."""
+        own = _NOBODY if self.target.local and self.service.spec.contract.wants_sender else ""
+        return self.target.identity.sender or own
 
     def value(self, text: str) -> str:
         """Return a text, or the test data that it stands for: `$patient`, `$practitioners.0.ssin!CHECK_DIGITS`."""
@@ -131,7 +137,11 @@ class Session:
         if self.tokens is None or role not in self.tokens.roles:
             raise MissingDataError(f"the target gives no token for the role {role!r}")
         token = self.tokens.get(role)
-        return alter(token, alteration) if alteration else token
+        if not alteration:
+            return token
+        altered = alter(token, alteration)
+        self.store.learn(altered, {"token": role, "altered": alteration})
+        return altered
 
     def _filled(self, body: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return a JSON body with test data in the place of what stands for it."""

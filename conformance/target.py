@@ -99,10 +99,9 @@ class Target:
         return self.environment == LOCAL
 
 
-def own_identity(environment: str) -> Identity:
-    """Return the harness's own identity, for targets that name none; a mail address only where nobody would use it."""
-    user_agent = f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}"
-    return Identity(user_agent, "nobody@example.org" if environment == LOCAL else "")
+def own_identity() -> Identity:
+    """Return the harness's own identity, for targets that name none."""
+    return Identity(f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", "")
 
 
 def load_target(name_or_file: str) -> Target:
@@ -226,9 +225,7 @@ def _built_in(name: str) -> Target:
             f"the built-in target {name!r} has no service that works without credentials; "
             f"write a target file with `ehealth-conformance init {name} --out FILE` and fill it in"
         )
-    return Target(
-        name, environment, environment == LOCAL, own_identity(environment), None, _limits({}, environment), services
-    )
+    return Target(name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), services)
 
 
 def _limits(data: Mapping[str, Any], environment: str) -> Limits:
@@ -257,7 +254,7 @@ def _from_document(document: Document) -> Target:
     found += problems
     if found:
         raise _target_error(document, found)
-    own = own_identity(environment)
+    own = own_identity()
     return Target(
         name=data["name"],
         environment=environment,

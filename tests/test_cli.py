@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -330,6 +331,53 @@ def test_environment_of_a_surrounding_project_does_not_matter(tmp_path: Path) ->
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_selected_case_decides_alone(tmp_path: Path) -> None:
+    """A run of one case names no service, and the services without a selected case do not count."""
+    done = conformance("run", "--case", "status-dashboard/7.2/dashboard", "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    results = json.loads((only_run(tmp_path / "out") / "results.json").read_text("utf-8"))
+    assert results["run"]["services"] == ["status-dashboard"]
+
+
+def test_review_of_the_local_platform_finds_nothing_wrong(tmp_path: Path) -> None:
+    """The built-in target is right, and there is nothing to reach."""
+    done = conformance("review", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "0 errors, 0 warnings" in done.stdout
+
+
+def test_review_tells_network_errors_apart(tmp_path: Path) -> None:
+    """A service that cannot be reached is a network finding, with its remedy, and ends with 3."""
+    with hostile.serve("refused") as address:
+        done = conformance("review", "--target", target_file(tmp_path, address), cwd=tmp_path)
+    assert done.returncode == 3
+    assert "reachability (network)" in done.stdout
+    assert "remedy: check host and port" in done.stdout
+
+
+def test_review_finds_offline_errors_and_run_refuses_them(tmp_path: Path) -> None:
+    """A token of somebody else is found before any request, by `review` with 2 and by `run` too; no secret is shown."""
+    parts = ({"alg": "RS256"}, {"ssin": "85061599690"}, "no signature")
+    token = ".".join(urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
+    (tmp_path / "citizen.jwt").write_text(token, encoding="ascii")
+    section = {
+        "base_url": "https://127.0.0.1:1/therapeuticExclusion/v2",
+        "tokens": {"citizen": {"file": "citizen.jwt"}},
+        "data": {"patient": "90010199794"},
+    }
+    identity = {"user_agent": "own/1.0 own/1.0", "from": "emergency@mycompany.be"}
+    services = {"therapeutic-exclusion": section}
+    target = target_file(tmp_path, "", environment="acceptance", identity=identity, services=services)
+    done = conformance("review", "--target", target, "--release", "2099-03-01", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "data.patient" in done.stdout
+    assert "2099-02-01" in done.stdout
+    refused = conformance("run", "--target", target, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert not (tmp_path / "reports").exists()
+    assert token not in done.stdout + done.stderr + refused.stdout + refused.stderr
 
 
 def test_known_failure_counts_as_a_pass_until_it_expires(tmp_path: Path) -> None:

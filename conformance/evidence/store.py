@@ -6,7 +6,7 @@ Everything passes the redactor on its way. Must not judge, nor keep exchanges in
 import base64
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -44,6 +44,10 @@ class Store:
     def close(self) -> None:
         """Close the file; what was written stays."""
         os.close(self._file)
+
+    def learn(self, secret: str, reference: Mapping[str, str]) -> None:
+        """Remember a secret, so that it is written as its reference from now on."""
+        self._redactor.learn(secret, reference)
 
     def write(self, exchange: Exchange) -> None:
         """Write one exchange as a line."""
