@@ -18,6 +18,7 @@ from conformance.runner import Conversation, Procedure
 from conformance.verdict import Judgement, merge
 
 from .therapeutic_exclusion_model import (
+    MOST_ENTRIES,
     SERVICE,
     Blocked,
     Keeper,
@@ -83,7 +84,7 @@ def play_sequences(conversation: Conversation) -> Judgement:
 def _page_sizes(player: Player) -> tuple[Step, ...]:
     """Return a history of one entry, of all but one, of all, and of one more than there are."""
     length = len(player.model.past)
-    sizes = dict.fromkeys(size for size in (1, 2, length - 1, length, length + 1) if size > 0)
+    sizes = dict.fromkeys(size for size in (1, 2, length - 1, length, length + 1) if 0 < size <= MOST_ENTRIES)
     return tuple(Step(HISTORY, page_size=size) for size in sizes)
 
 

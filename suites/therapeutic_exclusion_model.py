@@ -168,12 +168,14 @@ class Player:
     parties: Sequence[Party]
     model: Model = field(default_factory=lambda: Model({}, []))
     last: Exchange | None = None
+    full: list[Any] = field(default_factory=list)
     _judgements: list[Judgement] = field(default_factory=list)
 
     def begin(self) -> None:
         """Learn the state from a consultation and a history; raises Blocked where they cannot be read."""
         active = self._rows(self._send(consultation(self.who)), "the consultation at the start")
         past = self._rows(self._send(history(self.who)), "the history at the start")
+        self.full = past
         self.model = Model({key: row for row in active for key in self._known_or_first(row)}, past)
 
     def play(self, steps: Sequence[Step]) -> Judgement:
@@ -294,6 +296,7 @@ class Player:
             return judgement
         rows = list(parse(exchange.response.body if exchange.response else b"").document or [])
         findings = [*self._ordered(rows, steps), *self._counted(rows, length, page_size, steps)]
+        self.full = self.full if page_size else rows
         if not findings and (not page_size or page_size >= length):
             findings += self._recorded(rows, steps)
         elif not findings:
@@ -322,32 +325,32 @@ class Player:
             yield self._finding(rule, message, steps, f"{wanted} entries", f"{len(rows)} entries")
 
     def _recorded(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
-        """Compare the new entries with the changes made, and the old ones with what was there before."""
-        new = len(self.model.changes)
-        recorded = Counter(
-            (str(row.get("operation")), key) for row in rows[:new] for key in self._known_or_first(row, "target")
-        )
-        for change, count in (Counter(self.model.changes) - recorded).items():
-            message = f"{count} x {change[0]} of {_name(change[1])} is not among the newest {new} entries"
-            yield self._finding("5.6/every-change", message, steps, "each change recorded", show(rows[:new]))
+        """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
+        changes = Counter(self.model.changes)
+        kept = self.model.past[: max(MOST_ENTRIES - changes.total(), 0)]
+        surplus, gone = _bag(rows) - _bag(kept), _bag(kept) - _bag(rows)
+        if gone:
+            message = "entries from before have changed or gone"
+            yield self._finding("5.6/every-change", message, steps, "the same entries", show([*gone][:3]))
             return
-        old, kept = rows[new:], self.model.past[: max(MOST_ENTRIES - new, 0)]
-        if _comparable(old) != _comparable(kept):
-            yield self._finding(
-                "5.6/every-change", "entries from before have changed or gone", steps, "the same entries"
-            )
+        recorded: Counter[tuple[str, Key]] = Counter()
+        for (operation, _, keys), count in surplus.items():
+            recorded.update({(operation, key): count for key in self._own_first(keys)})
+        for change, count in (changes - recorded).items():
+            message = f"{count} x {change[0]} of {_name(change[1])} is not in the history"
+            yield self._finding("5.6/every-change", message, steps, "each change recorded", show([*surplus][:3]))
+            return
 
     def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
-        """Check that a page holds the newest entries; which of equal moments comes first is left open."""
-        new = len(self.model.changes)
-        if len(rows) > new or not new:
+        """Check that a page holds the newest entries of the full history; ties are left open."""
+        if len(self.full) != min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES):
             return
-        left = Counter((str(row.get("operation")), key) for row in rows for key in self._known_or_first(row, "target"))
-        left.subtract(Counter(self.model.changes))
-        if any(count > 0 for count in left.values()):
-            yield self._finding(
-                "5.6/page-size", "a page holds other entries than the newest", steps, "the newest entries", show(rows)
-            )
+        page, full = _bag(rows), _bag(self.full)
+        left = [moment for entry in full - page if (moment := read_moment(entry[1]).instant) is not None]
+        shown = [moment for entry in page if (moment := read_moment(entry[1]).instant) is not None]
+        if page - full or (left and shown and min(shown) < max(left)):
+            message = "a page holds other entries than the newest"
+            yield self._finding("5.6/page-size", message, steps, "the newest entries", show(rows[:3]))
 
     def _send(self, template: Template) -> Exchange:
         self.last = self.conversation.send(template)
@@ -386,9 +389,11 @@ class Player:
 
     def _known_or_first(self, row: Any, member: str = "hcParty") -> list[Key]:  # noqa: ANN401 - an answer's part
         """Return the key of an entry's party: one of ours where it names one, else the first identifier."""
-        keys = _identifiers(row.get(member) if isinstance(row, dict) else None)
+        return self._own_first(_identifiers(row.get(member) if isinstance(row, dict) else None))
+
+    def _own_first(self, keys: Sequence[Key]) -> list[Key]:
         own = [party.key for party in self.parties if party.key in keys]
-        return own[:1] or keys[:1]
+        return own[:1] or list(keys[:1])
 
 
 def _clause(status: str, *codes: str) -> Clause:
@@ -396,13 +401,15 @@ def _clause(status: str, *codes: str) -> Clause:
 
 
 def _identifiers(party: Any) -> list[Key]:  # noqa: ANN401 - an answer's part
-    rows = party.get("identifier") if isinstance(party, dict) else None
+    rows = (party.get("identifier") or party.get("identifiers")) if isinstance(party, dict) else None
     return [(str(row.get("type")), str(row.get("value"))) for row in rows or () if isinstance(row, dict)]
 
 
-def _comparable(rows: Sequence[Any]) -> Counter[str]:
-    """Return entries as a bag: which of equal moments stands first is left open."""
-    return Counter(repr((row.get("operation"), row.get("timestamp"), _identifiers(row.get("target")))) for row in rows)
+def _bag(rows: Sequence[Any]) -> Counter[tuple[str, str, tuple[Key, ...]]]:
+    """Return entries as a bag of operation, moment and party: which of equal moments stands first is left open."""
+    return Counter(
+        (str(row.get("operation")), str(row.get("timestamp")), tuple(_identifiers(row.get("target")))) for row in rows
+    )
 
 
 def _operation(exchange: Exchange) -> str:

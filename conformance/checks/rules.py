@@ -115,7 +115,7 @@ def word(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem
 def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each object that has none of the option `members`, and an oddity for the one it has.
 
-    The members are spellings of one thing; which of them is used is worth noting.
+    The members are spellings of one thing; which of them is used is worth noting, unless it is the `plain` one.
     """
     del now
     names = tuple(options["members"])
@@ -126,7 +126,9 @@ def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[P
         if not used:
             problems.append(Problem(f"{wanted} is missing", node.location, wanted, "absent"))
         problems.extend(
-            Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True) for name in used
+            Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True)
+            for name in used
+            if name != options.get("plain")
         )
     return problems
 
@@ -197,7 +199,10 @@ NEEDED_OPTIONS: Mapping[str, frozenset[str]] = {
 }
 """The options that a rule cannot do without."""
 
-FURTHER_OPTIONS: Mapping[str, frozenset[str]] = {"date-time": frozenset({"optional", "past"})}
+FURTHER_OPTIONS: Mapping[str, frozenset[str]] = {
+    "date-time": frozenset({"optional", "past"}),
+    "any-member": frozenset({"plain"}),
+}
 """The options that a rule may have besides."""
 
 RULES: Mapping[str, RuleFunction] = {
