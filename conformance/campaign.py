@@ -7,12 +7,14 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from conformance import __version__
 from conformance.case import Case, Kind
@@ -41,6 +43,8 @@ DEFAULT_SEED = 1
 LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
 RESULTS, JUNIT = "results.json", "junit.xml"
 _NOTES = "notes.jsonl"
+_SHARED = "shared-"
+"""How the names of files begin that workers share while a run lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +182,22 @@ class Campaign:
 
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
         """Run a case and return what became of it, without secrets, marked where it is a known failure."""
-        result = self._redacted(self.runner(case.service).run(case, procedure))
+        with self.alone(case.service):
+            result = self._redacted(self.runner(case.service).run(case, procedure))
         return apply_known(result, self.plan.known, datetime.now(UTC).date())
+
+    def alone(self, service: str) -> AbstractContextManager[object]:
+        """Return a context in which no other worker uses a service that remembers what is done to it."""
+        if not self.prefix or not self.contract(service).stateful:
+            return nullcontext()
+        return FileLock(self.folder / f"{_SHARED}{service}.lock")
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return what `make` (JSON data) gave the first worker that asked for this name; call it `alone`."""
+        path = self.folder / f"{_SHARED}{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(make()), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
 
     def note(self, text: str) -> None:
         """Remember something that the summary should say; it may come from any worker."""
@@ -225,6 +243,8 @@ class Campaign:
         write_atomically(self.folder / JUNIT, junit_text(document))
         write_report(self.folder)
         close_ledger(self.folder)
+        for path in self.folder.glob(f"{_SHARED}*"):
+            path.unlink()
         return document
 
     def in_order(self) -> list[CaseResult]:

@@ -71,18 +71,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--known", default=None, help="file of known failures")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Have pytest-xdist, where it distributes suites, keep groups together."""
-    wanted = getattr(config.option, "numprocesses", None) and getattr(config.option, "dist", "no") in ("no", "load")
-    if wanted and _runs_suites(config):
-        config.option.dist = "loadgroup"
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers of the suites."""
+    """Register the marker by which a suite names its service."""
     config.addinivalue_line("markers", f"{MARKER}(id): the service that a suite module tests")
-    config.addinivalue_line("markers", "xdist_group(name): cases that one worker runs, one after the other")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -102,8 +93,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     selection = config.stash[_CAMPAIGN].plan.selection
     dropped = [item for item in items if item.get_closest_marker(MARKER) and not _selected(item, selection)]
-    for item in items:
-        _keep_together(item, config.stash[_CAMPAIGN])
     if dropped:
         items[:] = [item for item in items if item not in set(dropped)]
         config.hook.pytest_deselected(items=dropped)
@@ -255,13 +244,6 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
         return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
     except UsageError as error:
         raise pytest.UsageError("\n".join(error.problems)) from error
-
-
-def _keep_together(item: pytest.Item, campaign: Campaign) -> None:
-    """Have all cases of a service that remembers run in one worker, one after the other."""
-    case = _case_of(item)
-    if case is not None and campaign.contract(case.service).stateful:
-        item.add_marker(pytest.mark.xdist_group(case.service))
 
 
 def _selected(item: pytest.Item, selection: Selection) -> bool:

@@ -162,13 +162,15 @@ def _restored(campaign: Campaign) -> Iterator[None]:
     conversation = campaign.runner(SERVICE).conversation(own_case(f"{SERVICE}/7.2/restoring"))
     try:
         keeper = Keeper(conversation, person(conversation, "patient", "citizen"))
-        keeper.remember()
+        with campaign.alone(SERVICE):
+            keeper.recall(campaign.shared(SERVICE, keeper.remembered))
     except (Blocked, ConformanceError):
         yield
         return
     yield
     try:
-        campaign.note(keeper.restore())
+        with campaign.alone(SERVICE):
+            campaign.note(keeper.restore())
     except (Blocked, ConformanceError) as obstacle:
         campaign.note(f"{SERVICE}: the active exclusions could NOT be restored: {obstacle}")
 

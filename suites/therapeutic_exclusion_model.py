@@ -446,6 +446,16 @@ class Keeper:
         player = self._player()
         self.active, self.entries = dict(player.model.active), len(player.model.past)
 
+    def remembered(self) -> dict[str, Any]:
+        """Return what was learnt as JSON data."""
+        self.remember()
+        return {"active": [[*key, row] for key, row in self.active.items()], "entries": self.entries}
+
+    def recall(self, data: Mapping[str, Any]) -> None:
+        """Take over what another keeper has learnt."""
+        self.active = {(kind, number): row for kind, number, row in data["active"]}
+        self.entries = data["entries"]
+
     def restore(self) -> str:
         """Bring the active exclusions back to what they were, and say what was done and how the history grew."""
         now = self._player()

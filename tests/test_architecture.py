@@ -50,7 +50,7 @@ HOMES = {
     "allure_pytest": {"reporting"},
     "click": {"cli"},
     "cryptography": {"credentials", "mock"},
-    "filelock": {"ledger"},
+    "filelock": {"campaign", "ledger"},
     "h11": {"transport"},
     "hypothesis": {"strategies", "runner"},
     "joserfc": {"credentials", "mock"},

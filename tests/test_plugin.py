@@ -97,6 +97,14 @@ def test_workers_share_one_run_folder(tmp_path: Path) -> None:
     assert document["summary"]["not_run"] == 0
 
 
+def test_cases_of_a_service_that_remembers_never_run_side_by_side(tmp_path: Path) -> None:
+    """With -n the cases of a service with state take turns: all pass, and it is left as it was found."""
+    done, (folder,) = run_pytest(tmp_path, suites_root(), "--examples", 2, "-n", 2)
+    assert done.returncode == 0, done.stdout
+    assert all("the active exclusions are as before" in note for note in results_of(folder)["run"]["notes"])
+    assert not list(folder.glob("shared-*"))
+
+
 def test_workers_share_one_budget(tmp_path: Path) -> None:
     """A budget holds for all workers together; cases beyond it are not run, and say why."""
     with status_dashboard.serve("as-printed" if "as-printed" in status_dashboard.VARIANTS else "offset-z") as address:
