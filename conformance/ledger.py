@@ -27,16 +27,16 @@ class Ledger:
     limits: Limits
     _path: Path
 
-    def take(self) -> None:
+    def take(self, kept: int = 0) -> None:
         """Account for one request, after waiting for its turn.
 
-        Raises BudgetError where the budget is used up.
+        Raises BudgetError where the budget is used up but for the `kept` requests.
         """
         if self.limits.rate is None and self.limits.budget is None:
             return
         with self._lock():
             used, next_turn = self._read()
-            if self.limits.budget is not None and used >= self.limits.budget:
+            if self.limits.budget is not None and used >= self.limits.budget - kept:
                 raise BudgetError(f"the target's budget of {self.limits.budget} requests is used up")
             now = time.time()
             turn = max(now, next_turn)

@@ -33,6 +33,8 @@ _PATIENCE = 10.0
 _FIRST_WAIT = 1.0
 _NOBODY = "nobody@example.org"
 _LEAST_WAIT = 0.1
+_RESERVE = 24
+"""Requests that restoring may take, with several workers."""
 _MOST_REPETITIONS = 10
 
 
@@ -152,7 +154,7 @@ class Session:
         return self.value(body) if isinstance(body, str) else body
 
     def _once(self, case: Case, request: Request, purpose: Purpose) -> Exchange:
-        self.ledger.take()
+        self.ledger.take(0 if purpose is Purpose.RESTORE else self._kept())
         started = datetime.now(UTC)
         clock = time.perf_counter()
         outcome = self.transport.send(request)
@@ -161,6 +163,11 @@ class Session:
         exchange = Exchange(number, case.id, purpose, started, elapsed, request, outcome)
         self.store.write(exchange)
         return exchange
+
+    def _kept(self) -> int:
+        """Return how many requests of the budget are kept for restoring a service that remembers."""
+        budget = self.ledger.limits.budget
+        return min(_RESERVE, budget // 4) if budget and self.service.spec.contract.stateful else 0
 
     def _check_allowed(self, request: Request) -> None:
         """Refuse what must never reach production, whatever led here."""

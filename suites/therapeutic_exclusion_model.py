@@ -169,6 +169,7 @@ class Player:
     model: Model = field(default_factory=lambda: Model({}, []))
     last: Exchange | None = None
     full: list[Any] = field(default_factory=list)
+    purpose: Purpose = Purpose.PROBE
     _judgements: list[Judgement] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -353,7 +354,7 @@ class Player:
             yield self._finding("5.6/page-size", message, steps, "the newest entries", show(rows[:3]))
 
     def _send(self, template: Template) -> Exchange:
-        self.last = self.conversation.send(template)
+        self.last = self.conversation.send(template, self.purpose)
         if self.conversation.refused(template, self.last):
             raise Blocked(f"the token {template.token!r} was refused")
         return self.last
@@ -479,7 +480,7 @@ class Keeper:
         return f"{SERVICE}: {state} ({len(undoing)} changes undone); the history grew by {grown} entries"
 
     def _player(self) -> Player:
-        player = Player(self.conversation, self.who, parties(self.conversation))
+        player = Player(self.conversation, self.who, parties(self.conversation), purpose=Purpose.RESTORE)
         player.begin()
         return player
 

@@ -147,6 +147,22 @@ def test_active_exclusions_are_restored(tmp_path: Path) -> None:
     assert re.search(r"the active exclusions are as before .*history grew by \d+ entries", document["run"]["notes"][0])
 
 
+def test_active_exclusions_are_restored_when_the_budget_is_used_up(tmp_path: Path) -> None:
+    """A part of the budget is kept for restoring, and no more than the budget is sent."""
+    with peers.serve(CONFORMING[0]) as section:
+        before = active(tmp_path / "before", section)
+        target = tmp_path / "target.yaml"
+        data = {"name": "peer", "environment": "local", "limits": {"budget": 60}, "services": {SERVICE: dict(section)}}
+        target.write_text(dump(data))
+        command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--out", str(tmp_path / "out")]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 3
+        assert "the active exclusions are as before" in done.stdout
+        (run,) = (tmp_path / "out").iterdir()
+        assert len(list(read_exchanges(run))) <= 60
+        assert active(tmp_path / "after", section) == before
+
+
 def test_active_exclusions_are_restored_after_an_interruption(tmp_path: Path) -> None:
     """Ctrl-C in the middle restores them too, with everything exchanged on disk."""
     with peers.serve(CONFORMING[0]) as section:
