@@ -17,32 +17,40 @@ from typing import Any
 from filelock import FileLock
 
 from conformance import __version__
+from conformance.binding import Binding, bind
 from conformance.case import Case, Kind
 from conformance.contract import Contract, Requirement
 from conformance.credentials.alterations import MALFORMED
-from conformance.credentials.tokens import AccessTokens
-from conformance.errors import SecretError, UsageError
+from conformance.credentials.callers import Callers
+from conformance.credentials.tokens import AccessTokens, Send
+from conformance.errors import SecretError, SpecError, UsageError
 from conformance.evidence.store import Store
+from conformance.exchange import Headers, Request, Response, TransportFailure
 from conformance.judging import Judge
 from conformance.known import KnownFailure, apply_known
 from conformance.ledger import close_ledger, open_ledger
-from conformance.loading import suggestion
+from conformance.loading import Spec, bundled_schemas, suggestion
+from conformance.messages import SoapMessages
 from conformance.mock.platform import LocalPlatform
 from conformance.redaction import Redactor
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
 from conformance.results import NOT_SELECTED, CaseResult, Run, results_document
-from conformance.review import review_offline
-from conformance.runner import Procedure, Runner
+from conformance.review import caller_problems, review_offline
+from conformance.runner import Judging, Procedure, Runner
 from conformance.session import Session
+from conformance.soap.schemas import read_schema
+from conformance.soap_judging import SoapJudge
 from conformance.target import ServiceTarget, Target
-from conformance.transport import Transport, make_transport
+from conformance.transport import make_transport
 from conformance.verdict import Verdict
 
 DEFAULT_SEED = 1
 LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
 RESULTS, JUNIT = "results.json", "junit.xml"
 _NOTES = "notes.jsonl"
+_ERRORS = "errors-soa-v1.xsd"
+"""The schema of the platform's faults (specs/common/xsd)."""
 _SHARED = "shared-"
 """How the names of files begin that workers share while a run lasts."""
 
@@ -272,29 +280,88 @@ class Campaign:
         store = self._resources.enter_context(Store(self.folder, self._redactor))
         self._resources.callback(transport.close)
         ledger = open_ledger(target.limits, self.folder)
-        tokens = _tokens(target, service, transport, self._redactor)
+
+        def counted(request: Request) -> Response | TransportFailure:
+            """Send a request for a credential, which counts within the target's limits as any other."""
+            ledger.take()
+            return transport.send(request)
+
+        tokens = _tokens(target, service, counted, self._redactor)
         session = Session(target, service, str(service.address), transport, store, ledger, self.prefix, tokens)
-        return Runner(session, Judge(service.spec.contract), self.plan.seed, self.plan.examples)
+        judge: Judging = Judge(service.spec.contract)
+        if service.spec.contract.soap is not None:
+            binding = bind(service.spec, service.settings, folder_of(target))
+            session.messages = _messages(target, service, binding, counted, self._redactor)
+            judge = _soap_judge(service.spec, binding)
+        return Runner(session, judge, self.plan.seed, self.plan.examples)
 
 
-def _tokens(target: Target, service: ServiceTarget, transport: Transport, redactor: Redactor) -> AccessTokens | None:
+def folder_of(target: Target) -> Path:
+    """Return the folder that a target's paths are relative to."""
+    return target.file.parent if target.file is not None else Path()
+
+
+def _tokens(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> AccessTokens | None:
     """Return the access tokens that a target file gives for a service, or None where it gives none."""
     references = service.settings.get("tokens")
     if not references:
         return None
-    file = target.file or Path(target.name)
-    sender = target.identity.sender
-    headers = (("User-Agent", target.identity.user_agent), *((("From", sender),) if sender else ()))
     return AccessTokens(
         references=references,
-        folder=file.parent,
-        where=f"{file}: services.{service.service}.tokens",
+        folder=folder_of(target),
+        where=f"{target.file or target.name}: services.{service.service}.tokens",
         environment=target.environment,
-        send=transport.send,
-        headers=headers,
+        send=send,
+        headers=_identity_headers(target),
         clock=time.time,
         redactor=redactor,
     )
+
+
+def _identity_headers(target: Target) -> Headers:
+    sender = target.identity.sender
+    return (("User-Agent", target.identity.user_agent), *((("From", sender),) if sender else ()))
+
+
+def _callers(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> Callers:
+    """Return the SOAP callers that a target file gives for a service."""
+    rules = service.spec.contract.soap
+    return Callers(
+        settings=service.settings.get("callers") or {},
+        rules=rules.callers if rules is not None else {},
+        folder=folder_of(target),
+        where=f"{target.file or target.name}: services.{service.service}.callers",
+        environment=target.environment,
+        send=send,
+        headers=_identity_headers(target),
+        clock=lambda: datetime.now(UTC),
+        redactor=redactor,
+    )
+
+
+def _messages(
+    target: Target, service: ServiceTarget, binding: Binding, send: Send, redactor: Redactor
+) -> SoapMessages | None:
+    rules = service.spec.contract.soap
+    if rules is None:
+        return None
+    return SoapMessages(
+        rules=rules,
+        binding=binding,
+        callers=_callers(target, service, send, redactor),
+        settings=service.settings,
+        local=target.local,
+        clock=lambda: datetime.now(UTC),
+    )
+
+
+def _soap_judge(spec: Spec, binding: Binding) -> SoapJudge:
+    rules = spec.contract.soap
+    if rules is None:
+        raise SpecError(f"{spec.folder}: {spec.contract.service} is no SOAP service")
+    root = spec.folder.parent.parent
+    errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
+    return SoapJudge(spec.contract, rules, binding, errors)
 
 
 def check_credentials(plan: Plan) -> None:
@@ -304,13 +371,29 @@ def check_credentials(plan: Plan) -> None:
     """
     problems: list[str] = []
     for service in plan.services:
-        transport = make_transport(plan.target.limits.timeout, plan.target.ca_file)
-        tokens = _tokens(plan.target, service, transport, Redactor())
+        send = make_transport(plan.target.limits.timeout, plan.target.ca_file).send
+        cases = [case for case in service.spec.cases.values() if plan.selection.takes(case)]
+        tokens = _tokens(plan.target, service, send, Redactor())
         if tokens is not None:
-            cases = [case for case in service.spec.cases.values() if plan.selection.takes(case)]
             problems += tokens.check_before_run(roles_needed(cases) & tokens.roles)
+        problems += _soap_problems(plan.target, service, cases)
     if problems:
         raise SecretError(problems)
+
+
+def _soap_problems(target: Target, service: ServiceTarget, cases: Iterable[Case]) -> list[str]:
+    """Return what is wrong with a SOAP service's callers and WSDL, as far as it shows before any request."""
+    kinds = {case.caller for case in cases}
+    if service.spec.contract.soap is None or not kinds:
+        return []
+    problems: list[str] = []
+    try:
+        bind(service.spec, service.settings, folder_of(target))
+    except UsageError as error:
+        problems += error.problems
+    callers = service.settings.get("callers") or {}
+    names = [name for name, row in callers.items() if "" in kinds or row["kind"] in kinds]
+    return [*problems, *caller_problems(target, service, datetime.now(UTC), names)]
 
 
 def roles_needed(cases: Iterable[Case]) -> set[str]:

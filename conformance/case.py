@@ -32,8 +32,10 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One reading of an answer: it matches by status (`200`, `4xx`) and, where given, by more.
+    """One reading of an answer: it matches by status (`200`, `4xx`; any where empty) and, where given, by more.
 
+    `answer` is what a SOAP answer has to be, `response` or `fault`, `outcomes` the names of status codes of which a
+    response must have one; codes of faults may end with `*`.
     `matches` names a schema that the JSON body must fulfil; `codes` are error codes of which the body
     must carry one (`*` for any of the catalogue); `unclaimed` restricts the clause to
     resources that the target does not claim to have; `judge` applies the operation's response checks.
@@ -46,6 +48,15 @@ class Clause:
     unclaimed: bool = False
     judge: bool = False
     note: str = ""
+    answer: str = ""
+    outcomes: tuple[str, ...] = ()
+
+    @property
+    def welcome(self) -> str:
+        """Say in words which answers match, such as `fault SOA-03006 or SOA-03007`, `200, 404`."""
+        outcomes = f"with status {' or '.join(self.outcomes)}" if self.outcomes else ""
+        codes = " or ".join(code or "without code" for code in self.codes) if self.answer else ""
+        return " ".join(filter(None, [self.answer, codes, outcomes, ", ".join(self.statuses)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,61 @@ class Expectation:
 
     name: str
     clauses: tuple[Clause, ...]
+
+
+class Deed(StrEnum):
+    """What an edit does to a valid message."""
+
+    REMOVE = "remove"
+    DOUBLE = "double"
+    SWAP = "swap"
+    ADD = "add"
+    WRITE = "write"
+    MOVE = "move"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to a valid message before it is signed: at an element or attribute, by its path below the request.
+
+    `text` is what is written (for an attribute that is not there, added), the name of what is added (`{uri}local`; ""
+    for an element that nobody declared), or the namespace that an element is moved to ("" for none).
+    """
+
+    deed: Deed
+    path: tuple[str, ...]
+    text: str = ""
+
+    def __str__(self) -> str:
+        """Say what the edit does, as a report shows it."""
+        place = "/".join(self.path) or "the request"
+        words = {
+            Deed.REMOVE: f"{place} left out",
+            Deed.DOUBLE: f"{place} twice",
+            Deed.SWAP: f"{place} before its predecessor",
+            Deed.ADD: f"{self.text.rpartition('}')[2] or 'an unknown element'} added in {place}",
+            Deed.MOVE: f"{place} in {f'the namespace {self.text}' if self.text else 'no namespace'}",
+            Deed.WRITE: f"{place} = {self.text[:40]!r}",
+        }
+        return words[self.deed]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A SOAP message in the making: values by role, and what differs from a valid message.
+
+    `caller` is the name of the caller in the target file, "" for the first of the case's kind. A value of None
+    leaves out what is sent otherwise; texts that begin with `$` stand for test data. `remove` names roles to be left
+    out, and `replace` gives values to write, although the schema wants it otherwise; `edits` are further changes.
+    `breach` names what is wrong with the message's security, "" for nothing.
+    """
+
+    caller: str = ""
+    values: Mapping[str, str | None] = field(default_factory=dict)
+    remove: tuple[str, ...] = ()
+    replace: Mapping[str, str] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
+    breach: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +141,7 @@ class Template:
     parameters: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
     json: Any = None
+    message: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +176,10 @@ class Case:
     property; `twin` is the unbroken request that must be accepted for a refusal to mean anything, sent before the
     probe or `twin_after` it; the `preamble` brings the service into the state that the probe needs.
     `procedure` names a function of the suite that plays the case instead of the one request.
-    `tls` names the requirement that an answer over TLS shows to be kept.
+    `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of SOAP caller that
+    plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
+    that a refusal has. The `witness` is a request that shows, where the probe's answer tells of an outage, whether the
+    service is there at all.
     """
 
     id: str
@@ -131,6 +201,9 @@ class Case:
     tls: str = ""
     intrusive: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    caller: str = ""
+    words: str = ""
+    witness: Step | None = None
 
     @property
     def requests(self) -> tuple[Template, ...]:

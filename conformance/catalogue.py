@@ -9,7 +9,7 @@ from pathlib import Path
 
 from conformance.campaign import RESULTS, run_folders
 from conformance.case import Case
-from conformance.contract import Erratum, Requirement
+from conformance.contract import Erratum, Operation, Requirement
 from conformance.errors import UsageError
 from conformance.loading import Spec, load_spec, service_ids, suggestion
 
@@ -65,6 +65,11 @@ def explain(name: str) -> str:
 def _judged(spec: Spec, case: Case) -> Iterator[str]:
     """Yield the requirements of an answer's members that a case without restriction judges."""
     if case.only:
+        return
+    rules = spec.contract.soap
+    if rules is not None:
+        yield from rules.requirements
+        yield from (rules.messages[case.words].requirement for _ in [case] if case.words in rules.messages)
         return
     operation = spec.contract.operations[case.request.operation]
     judged = {status for clause in case.expectation.clauses if clause.judge for status in clause.statuses}
@@ -180,8 +185,7 @@ def _explain_case(spec: Spec, case: Case) -> str:
     lines = [
         f"case {case.id}",
         f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
-        f"  sends {case.request.method or operation.method} {operation.path}{case.request.path}"
-        + (f", drawn by {case.generate}" if case.generate else ""),
+        f"  sends {_sent(case, operation)}" + (f", drawn by {case.generate}" if case.generate else ""),
     ]
     if case.request.headers:
         lines.append(f"  with {dict(case.request.headers)}")
@@ -193,5 +197,20 @@ def _explain_case(spec: Spec, case: Case) -> str:
         )
         judged = ", the body is judged" if clause.judge else ""
         note = f": {clause.note}" if clause.note else ""
-        lines.append(f"    {', '.join(clause.statuses)}{condition} -> {clause.effect}{judged}{note}")
+        lines.append(f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}")
     return "\n".join(lines)
+
+
+def _sent(case: Case, operation: Operation) -> str:
+    """Say what a case sends: method and path, or a SOAP message's values and what is wrong with it."""
+    message = case.request.message
+    if message is None:
+        return f"{case.request.method or operation.method} {operation.path}{case.request.path}"
+    values = [f"{role}={text}" for role, text in message.values.items() if text is not None]
+    values += [f"{role}={text!r} (whatever the schema says)" for role, text in message.replace.items()]
+    parts = [f"the message {operation.id} with {', '.join(values)}"]
+    missing = [*message.remove, *(role for role, text in message.values.items() if text is None)]
+    parts += [f"without {', '.join(missing)}"] if missing else []
+    parts += [f"its security broken by {message.breach}"] if message.breach else []
+    caller = f"as each {case.caller.replace('_', ' ')}" if case.caller else "as the first caller"
+    return ", ".join([*parts, caller])

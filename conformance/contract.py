@@ -6,6 +6,7 @@ Must not read files, send anything or judge anything.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 
@@ -107,12 +108,90 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerRule:
+    """What a kind of SOAP caller is: which number it has, which role of a request that plays, what names it elsewhere.
+
+    `attributes` are ends of the names by which an assertion names the caller; `asserted` and `certified` what an
+    STS is asked for.
+    """
+
+    identity: str
+    role: str
+    attributes: tuple[str, ...]
+    asserted: tuple[str, ...]
+    certified: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRule:
+    """An element of a status detail: the outcomes it must not stand with, and the values its members may have."""
+
+    element: str
+    refused_outcomes: tuple[str, ...]
+    requirement: str
+    members: Mapping[str, tuple[tuple[str, ...], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SamePersonRule:
+    """When an identifier given to two persons breaks a requirement: only where they cannot be one and the same.
+
+    Different values of a `decisive` role, or values of a `disjoint` one without a word in common, tell persons apart.
+    """
+
+    requirement: str
+    identifier: str
+    decisive: tuple[str, ...]
+    disjoint: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRule:
+    """The words that a cookbook prints for a refusal, as an expression, and the requirement that they fulfil."""
+
+    pattern: str
+    requirement: str
+
+
+@dataclass(frozen=True, slots=True)
+class SoapRules:
+    """What a cookbook says of a SOAP service beyond its WSDL.
+
+    `names` maps a section (operations, request, parts, answer) to the spellings of each role; `outcomes` names status
+    codes; `checks` and `elements` map checks of an answer and elements of the schema to requirements; `gates` are codes
+    of a gateway that does not know the caller, `unavailable` codes that tell of an outage.
+    """
+
+    wsdl: Path
+    names: Mapping[str, Mapping[str, tuple[str, ...]]]
+    outcomes: Mapping[str, str]
+    callers: Mapping[str, CallerRule]
+    defaults: Mapping[str, str]
+    same_person: SamePersonRule | None
+    checks: Mapping[str, str]
+    elements: Mapping[str, str]
+    details: tuple[DetailRule, ...]
+    messages: Mapping[str, MessageRule]
+    gates: frozenset[str]
+    unavailable: frozenset[str]
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """Return the requirements that answers are held against, whatever the case."""
+        found = [*self.checks.values(), *self.elements.values()]
+        for row in self.details:
+            found += [row.requirement, *(requirement for _, requirement in row.members.values())]
+        found += [self.same_person.requirement] if self.same_person is not None else []
+        return tuple(dict.fromkeys(found))
+
+
+@dataclass(frozen=True, slots=True)
 class Contract:
     """Everything one version of one cookbook says about one service.
 
     `schemas` maps a schema's name to the JSON Schema document (2020-12) itself; `environments` maps
     an environment to the service's address there. A `stateful` service
-    remembers what cases do to it; one that `wants_sender` wants From with every request.
+    remembers what cases do to it; one that `wants_sender` wants From with every request. `soap` is None for REST.
     """
 
     service: str
@@ -131,3 +210,4 @@ class Contract:
     rules: tuple[Rule, ...]
     errors: Mapping[str, ErrorCode]
     errata: Mapping[str, Erratum]
+    soap: SoapRules | None = None

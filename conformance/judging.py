@@ -21,6 +21,7 @@ NEVER_CONCLUSIVE = frozenset({429, 502, 503, 504})
 """Statuses that tell of load or of a gateway, not of the service, unless a clause names them."""
 
 _BY_LEVEL = {Level.MUST: Severity.VIOLATION, Level.SHOULD: Severity.WARNING, Level.MAY: Severity.OBSERVATION}
+_REFUSED = frozenset({401, 403})
 _MOST_ALIKE = 3
 _ANY_CODE = "*"
 _FIRST_ERROR_STATUS = 400
@@ -54,6 +55,15 @@ class Judge:
         statuses = step.statuses or self._contract.operations[step.request.operation].successes
         served = Expectation("step", (Clause(tuple(map(str, statuses)), judge=body),))
         return self.judge(exchange, replace(case, request=step.request, expectation=served, only=(), tls=""))
+
+    def refuses_credential(self, exchange: Exchange) -> bool:
+        """Tell whether an answer refuses who asks, and not what is asked."""
+        return exchange.response is not None and exchange.response.status in _REFUSED
+
+    def tells_of_outage(self, exchange: Exchange) -> bool:
+        """Tell whether an answer says in the service's own words that it is not available: REST services have none."""
+        del exchange
+        return False
 
     def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
         """Return the values at places of an answer, for comparing two answers."""
@@ -111,7 +121,7 @@ class Judge:
         if clause is None:
             yield Finding(
                 case.requirements[0],
-                self._severity(case.requirements[0]),
+                severity_of(self._contract, case.requirements[0]),
                 "the answer is not one that the cookbook allows here",
                 "status",
                 expected,
@@ -171,12 +181,14 @@ class Judge:
     def _schema(self, operation: str, status: int) -> CompiledSchema | None:
         return self._schemas.get(self._contract.operations[operation].schemas.get(status, ""))
 
-    def _severity(self, requirement: str) -> Severity:
-        return _BY_LEVEL[self._contract.requirements[requirement].level]
-
     def _finding(self, requirement: str, problem: Problem) -> Finding:
-        severity = Severity.OBSERVATION if problem.odd else self._severity(requirement)
+        severity = Severity.OBSERVATION if problem.odd else severity_of(self._contract, requirement)
         return Finding(requirement, severity, problem.message, problem.location, problem.expected, problem.actual)
+
+
+def severity_of(contract: Contract, requirement: str) -> Severity:
+    """Return what a broken requirement weighs, by its level."""
+    return _BY_LEVEL[contract.requirements[requirement].level]
 
 
 def error_codes(document: object) -> list[str]:

@@ -3,6 +3,7 @@
 Must not send anything nor change a file.
 """
 
+import fnmatch
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ import jsonschema
 from jsonschema.exceptions import SchemaError
 
 from conformance import documents
+from conformance.binding import bind
 from conformance.case import Case
 from conformance.catalogue import verifying
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
-from conformance.contract import Contract, Rule
+from conformance.contract import Contract, Rule, SoapRules
 from conformance.errors import UsageError
 from conformance.loading import Spec, load_environments, load_tracing, read_spec
-from conformance.strategies.http import GENERATORS
+from conformance.messages import LISTED, OTHER_NUMBERS
+from conformance.soap.breaches import BREACHES
+from conformance.soap.editing import SWEEPS
+from conformance.strategies.generators import GENERATORS
 
 
 def lint(root: Path) -> list[str]:
@@ -87,6 +92,7 @@ def _reference_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> It
         yield from _guard_problems(case, contract, schemas)
         if case.claim is not None and case.claim.setting not in spec.target_schema.get("properties", {}):
             yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
+    yield from _soap_problems(spec)
     for rule in contract.rules:
         yield from _rule_problems(rule, contract, schemas)
     for operation in contract.operations.values():
@@ -105,13 +111,44 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for name in operations:
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
-    if case.generate and case.generate not in GENERATORS:
+    if case.generate and case.generate not in {*GENERATORS, *SWEEPS, LISTED, OTHER_NUMBERS}:
         yield f"case {case.id} names the strategy {case.generate}, which does not exist"
     for clause in case.expectation.clauses:
-        for code in set(clause.codes) - {"*"} - contract.errors.keys():
+        for code in sorted(code for code in clause.codes if code and not fnmatch.filter(contract.errors, code)):
             yield f"expectation {case.expectation.name} names the code {code}, which errors.yaml does not have"
         if clause.matches and clause.matches not in contract.schemas:
             yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
+
+
+def _soap_problems(spec: Spec) -> Iterator[str]:
+    """Yield what refers to nothing in soap.yaml and names.yaml, and what the SOAP side of a case names in vain."""
+    rules = spec.contract.soap
+    if rules is None:
+        return
+    for requirement in (*rules.requirements, *(one.requirement for one in rules.messages.values())):
+        if requirement not in spec.contract.requirements:
+            yield f"soap.yaml names the requirement {requirement}, which does not exist"
+    for case in spec.cases.values():
+        yield from _message_problems(case, rules)
+    try:
+        unresolved = bind(spec, {}, spec.folder).unresolved
+    except UsageError as error:
+        yield from error.problems
+    else:
+        yield from (f"names.yaml: nothing in the WSDL plays {role}" for role in unresolved)
+
+
+def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:
+    if case.caller and case.caller not in rules.callers:
+        yield f"case {case.id} names the kind of caller {case.caller}, which soap.yaml does not have"
+    breach = case.request.message.breach if case.request.message is not None else ""
+    if breach and breach not in BREACHES:
+        yield f"case {case.id} names the breach {breach}, which does not exist"
+    if case.words and case.words not in rules.messages:
+        yield f"case {case.id} names the message {case.words}, which soap.yaml does not have"
+    for clause in case.expectation.clauses:
+        for outcome in sorted(set(clause.outcomes) - rules.outcomes.keys()):
+            yield f"expectation {case.expectation.name} names the outcome {outcome}, which soap.yaml does not have"
 
 
 def _guard_problems(case: Case, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:

@@ -15,17 +15,22 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 
 from conformance import documents
-from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Step, Template, Unchanged
+from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Message, Step, Template, Unchanged
 from conformance.checks.tracing import TracingRules
 from conformance.contract import (
+    CallerRule,
     Contract,
+    DetailRule,
     Erratum,
     ErrorCode,
     Level,
+    MessageRule,
     Operation,
     Requirement,
     Role,
     Rule,
+    SamePersonRule,
+    SoapRules,
     Source,
 )
 from conformance.documents import Data, Document, Pointer
@@ -41,13 +46,17 @@ FORMATS = {
     "openapi.yaml": "openapi",
     "qualifications.yaml": "qualifications",
     "review.yaml": "review",
+    "soap.yaml": "soap",
+    "names.yaml": "names",
 }
 """Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
 
 SECRET_KEYS = frozenset({"tokens", "password"})
 """Keys of a target file whose content is never repeated in a message."""
 
-_OPTIONAL = frozenset({"rules.yaml", "errors.yaml", "openapi.yaml", "qualifications.yaml", "review.yaml"})
+_OPTIONAL = frozenset(FORMATS) - {"service.yaml", "requirements.yaml", "cases.yaml", "errata.yaml"}
+_XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
+_MERGED = frozenset({"use", "set", "remove", "parameters", "message"})
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 
 
@@ -144,6 +153,11 @@ def load_environments(root: Path | None = None) -> Mapping[str, Any]:
     return data
 
 
+def bundled_schemas(root: Path | None = None) -> Mapping[str, Path]:
+    """Return the schema files of namespaces that a WSDL refers to on the network, by namespace."""
+    return {_XML_NAMESPACE: (root or specs_root()) / "common" / "xsd" / "xml.xsd"}
+
+
 @functools.cache
 def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
     """Return the JSON Schema specs/formats/NAME.schema.json."""
@@ -230,7 +244,7 @@ def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
         wants_sender=service.get("wants_sender", False),
         environments=service["environments"],
         address_key=service["address_key"],
-        operations={operation.id: operation for operation in _operations(files["openapi.yaml"].data)},
+        operations={operation.id: operation for operation in _all_operations(files)},
         requirements={
             row["id"]: _requirement(row, service["id"], paper)
             for row in files["requirements.yaml"].data["requirements"]
@@ -242,7 +256,63 @@ def _contract(folder: Path, files: Mapping[str, Document]) -> Contract:
             row["id"]: Erratum(**row | {"accepted": tuple(row["accepted"])})
             for row in files["errata.yaml"].data["errata"]
         },
+        soap=_soap(folder, files) if files["soap.yaml"].data else None,
     )
+
+
+def _all_operations(files: Mapping[str, Document]) -> Iterator[Operation]:
+    """Yield the operations of an OpenAPI description, or those that names.yaml names of a WSDL (always POST)."""
+    yield from _operations(files["openapi.yaml"].data)
+    for name in files["names.yaml"].data.get("operations", {}):
+        yield Operation(name, "POST", "", (200, 500), {})
+
+
+def _soap(folder: Path, files: Mapping[str, Document]) -> SoapRules:
+    data = files["soap.yaml"].data
+    same = data.get("same_person")
+    return SoapRules(
+        wsdl=folder / data["wsdl"],
+        names=spellings(files["names.yaml"].data),
+        outcomes=data["outcomes"],
+        callers={kind: _caller_rule(row) for kind, row in data["callers"].items()},
+        defaults=data.get("defaults", {}),
+        same_person=SamePersonRule(
+            same["requirement"], same["identifier"], tuple(same["decisive"]), tuple(same["disjoint"])
+        )
+        if same
+        else None,
+        checks=data["checks"],
+        elements=data.get("elements", {}),
+        details=tuple(_detail_rule(row) for row in data.get("details", ())),
+        messages={name: MessageRule(**row) for name, row in data.get("messages", {}).items()},
+        gates=frozenset(data["gates"]),
+        unavailable=frozenset(data["unavailable"]),
+    )
+
+
+def spellings(names: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return the content of a names file as tuples of spellings by section and role."""
+    return {
+        section: {role: (found,) if isinstance(found, str) else tuple(found) for role, found in roles.items()}
+        for section, roles in names.items()
+    }
+
+
+def _caller_rule(row: Data) -> CallerRule:
+    return CallerRule(
+        row["identity"],
+        row["role"],
+        tuple(row.get("attributes", ())),
+        tuple(row["asserted"]),
+        tuple(row["certified"]),
+    )
+
+
+def _detail_rule(row: Data) -> DetailRule:
+    members = {
+        name: (tuple(member["values"]), member["requirement"]) for name, member in row.get("members", {}).items()
+    }
+    return DetailRule(row["element"], tuple(row["never_with"]["outcomes"]), row["never_with"]["requirement"], members)
 
 
 def _operations(openapi: Data) -> Iterator[Operation]:
@@ -299,11 +369,26 @@ def _cases(service: str, document: Document) -> Iterator[Case]:
     requests = data.get("requests", {})
     for number, row in enumerate(data["cases"]):
         try:
-            yield _case(service, row, expectations, requests)
+            for one in _by_caller(row):
+                yield _case(service, one, expectations, requests)
         except LookupError as error:
             problems.append(f"{document.path}:{document.line(('cases', number))}: case {row['id']}: {error.args[0]}")
     if problems:
         raise SpecError(problems)
+
+
+def _by_caller(row: Data) -> Iterator[Data]:
+    """Yield a case once for each kind of caller that plays it, with the kind at the end of its id and title."""
+    if "callers" not in row:
+        yield row
+    for kind in row.get("callers", ()):
+        name = kind.replace("_", "-")
+        yield {
+            **row,
+            "id": f"{row['id']}-{name}",
+            "title": f"{row['title']} ({kind.replace('_', ' ')})",
+            "caller": kind,
+        }
 
 
 def _case(service: str, row: Data, expectations: Mapping[str, Expectation], requests: Mapping[str, Data]) -> Case:
@@ -327,6 +412,9 @@ def _case(service: str, row: Data, expectations: Mapping[str, Expectation], requ
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
         options=row.get("options", {}),
+        caller=row.get("caller", ""),
+        words=row.get("words", ""),
+        witness=_step(row["witness"], requests) if "witness" in row else None,
     )
 
 
@@ -342,13 +430,15 @@ def _named(rows: Mapping[str, Named], name: str, what: str) -> Named:
 
 def _clause(row: Data) -> Clause:
     return Clause(
-        tuple(str(status) for status in row["status"]),
+        tuple(str(status) for status in row.get("status", ())),
         Effect(row.get("effect", "accept")),
         row.get("matches", ""),
         tuple(row.get("codes", ())),
         row.get("unclaimed", False),
         row.get("judge", False),
         row.get("note", ""),
+        row.get("answer", ""),
+        tuple(row.get("outcome", ())),
     )
 
 
@@ -365,7 +455,7 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
     if isinstance(row, str):
         return _template(_named(requests, row, "request"), requests)
     if "use" in row:
-        base = {key: value for key, value in row.items() if key not in {"use", "set", "remove", "parameters"}}
+        base = {key: value for key, value in row.items() if key not in _MERGED}
         named = _named(requests, row["use"], "request")
         parameters = {**named.get("parameters", {}), **row.get("parameters", {})}
         row = {
@@ -373,6 +463,7 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
             **base,
             "parameters": {name: value for name, value in parameters.items() if value is not None},
             "json": _edited(base.get("json", named.get("json")), row.get("set", {}), row.get("remove", ())),
+            **_merged_message(named.get("message"), row.get("message")),
         }
     if "operation" not in row:
         raise LookupError(f"the request {row} names no operation")
@@ -386,6 +477,24 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         row.get("parameters", {}),
         row.get("token", ""),
         row.get("json"),
+        _message(row["message"]) if "message" in row else None,
+    )
+
+
+def _merged_message(named: Data, own: Data) -> dict[str, Data]:
+    """Return the message of a request that differs from a named one: its values replace single values of that."""
+    if named is None and own is None:
+        return {}
+    named, own = named or {}, own or {}
+    return {"message": {**named, **own, "values": {**named.get("values", {}), **own.get("values", {})}}}
+
+
+def _message(row: Data) -> Message:
+    return Message(
+        values=row.get("values", {}),
+        remove=tuple(row.get("remove", ())),
+        replace=row.get("replace", {}),
+        breach=row.get("breach", ""),
     )
 
 

@@ -17,9 +17,16 @@ _CREDENTIAL_HEADERS = frozenset(
 )
 _SCHEMED = frozenset({"authorization", "proxy-authorization"})
 _LOOKS_LIKE_A_CREDENTIAL = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"  # RFC 7519: a compact JWT
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"  # RFC 7468
+    r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+(?P<jwt>\.)[A-Za-z0-9_-]*+)?"  # RFC 7519: a compact JWT
+    r"|(?P<key>-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"  # RFC 7468
 )
+"""A match without `jwt` or `key` is but the beginning of a token; it is taken whole so that no text takes long."""
+_LESS, _GREATER = r"(?:<|&(?:amp;)*+(?:lt|#60|#x3[Cc]);)", r"(?:>|&(?:amp;)*+(?:gt|#62|#x3[Ee]);)"
+_ASSERTION_BEGINS = re.compile(
+    rf"{_LESS}(?:[\w.-]++:)?Assertion(?:\s|\\[nrt])(?:(?!{_LESS})[\s\S])*?\b(?:Assertion)?ID\s*="
+)
+"""A SAML assertion, whoever wrote it down again in other words than it was issued in, or as text inside of XML."""
+_ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
 _SHORTEST_SECRET = 4
 """Shorter values would be replaced in the middle of ordinary text."""
 
@@ -43,8 +50,8 @@ class Redactor:
         if self._pattern is not None:
             text = self._pattern.sub(lambda match: json.dumps(self._known[match.group()]), text)
         if "eyJ" in text or "PRIVATE KEY" in text:
-            text = _LOOKS_LIKE_A_CREDENTIAL.sub(json.dumps(UNKNOWN), text)
-        return text
+            text = _LOOKS_LIKE_A_CREDENTIAL.sub(_unknown, text)
+        return _without_assertions(text) if "Assertion" in text else text
 
     def header(self, name: str, value: str) -> str | dict[str, object]:
         """Return a header's value fit for the record.
@@ -58,3 +65,20 @@ class Redactor:
         if secret and name.lower() in _SCHEMED:
             return {"scheme": self.text(scheme), **self._known.get(secret, UNKNOWN)}
         return dict(self._known.get(value, UNKNOWN))
+
+
+def _unknown(match: re.Match[str]) -> str:
+    return json.dumps(UNKNOWN) if match["jwt"] or match["key"] else match.group()
+
+
+def _without_assertions(text: str) -> str:
+    """Return a text without what stands between the first beginning of an assertion and the last end of one.
+
+    An assertion may hold another one, or its end tag in a comment; one without end goes to the end of the text.
+    """
+    clean = ""
+    while (begins := _ASSERTION_BEGINS.search(text)) is not None:
+        ends = [one.end() for one in _ASSERTION_ENDS.finditer(text, begins.end())]
+        clean += text[: begins.start()] + json.dumps(UNKNOWN)
+        text = text[ends[-1] :] if ends else ""
+    return clean + text

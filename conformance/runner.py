@@ -7,9 +7,9 @@ import hashlib
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import hypothesis
 from hypothesis import HealthCheck, Phase
@@ -19,20 +19,18 @@ from hypothesis.strategies import SearchStrategy
 from conformance.case import Case, Step, Template
 from conformance.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
 from conformance.exchange import Exchange, Purpose
-from conformance.judging import Judge
 from conformance.results import CaseResult
 from conformance.session import Session, allowed
-from conformance.strategies.http import GENERATORS
+from conformance.strategies.generators import GENERATORS
 from conformance.verdict import Finding, Judgement, Severity, Verdict, merge
 
 _MOST_DECIDING = 5
 _SILENT_CASES = 3
 """After so many cases in a row without any answer the service counts as unreachable."""
 _SHRINK_REQUESTS_LOCAL, _SHRINK_REQUESTS = 200, 25
-
-
 _SUCCESS = 2
-_REFUSED = frozenset({401, 403})
+_TELLING = frozenset({"status", "answer"})
+"""Locations of findings of which the reason of an undecided case repeats what was found."""
 
 Drawn = TypeVar("Drawn")
 Attempt = Callable[[Drawn], tuple[Exchange, Judgement]]
@@ -43,12 +41,31 @@ class _FalsifiedError(Exception):
     """A property does not hold for the example just tried."""
 
 
+class Judging(Protocol):
+    """What judges the exchanges of one service: by JSON and OpenAPI, or by SOAP and a WSDL."""
+
+    def judge(self, exchange: Exchange, case: Case, *, unclaimed: bool = False) -> Judgement:
+        """Return what an exchange says about the case."""
+
+    def judge_step(self, exchange: Exchange, case: Case, step: Step, *, body: bool = False) -> Judgement:
+        """Return what an exchange says about a request that a case needs to succeed."""
+
+    def refuses_credential(self, exchange: Exchange) -> bool:
+        """Tell whether an answer refuses who asks, and not what is asked."""
+
+    def tells_of_outage(self, exchange: Exchange) -> bool:
+        """Tell whether an answer says in the service's own words that it is not available."""
+
+    def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
+        """Return the values at places of an answer, for comparing two answers."""
+
+
 @dataclass(slots=True)
 class Runner:
     """Runs the cases of one service, one after the other; `examples` is the number a property draws."""
 
     session: Session
-    judge: Judge
+    judge: Judging
     seed: int
     examples: int
     clock: Callable[[], float] = time.perf_counter
@@ -117,6 +134,25 @@ class Runner:
         return case.claim is not None and self._claimed(case) is None and not self.session.target.local
 
     def _judge(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
+        """Judge a case by each of its voices: the callers that play it, or itself alone."""
+        voices = self.session.voices(case)
+        if len(voices) == 1:
+            return self._spoken(voices[0], log, procedure)
+        judgements = []
+        for voice in voices:
+            try:
+                judgements.append(self._spoken(voice, log, procedure))
+            except CredentialRefusedError as error:
+                judgements.append(Judgement(blocked=str(error)))
+            except MissingDataError as error:
+                judgements.append(Judgement(inapplicable=str(error)))
+            except BudgetError:
+                if not any(one.violated for one in judgements):
+                    raise
+                break  # what was found stays found
+        return _distinct(merge(judgements))
+
+    def _spoken(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
         for step in case.preamble:
             blocked = self._step_problem(case, step, log, "a request of the preamble")
             if blocked:
@@ -135,10 +171,28 @@ class Runner:
     def _main(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
         if procedure is not None:
             return procedure(log)
-        if case.generate:
+        if case.generate in GENERATORS:
             strategy = GENERATORS[case.generate](case.request)
             return log.search(strategy, lambda template: self._probe(case, template, log))
+        if case.generate:
+            return self._sweep(case, log)
         return self._probe(case, case.request, log)[1]
+
+    def _sweep(self, case: Case, log: "Conversation") -> Judgement:
+        """Send a request once for each way to break it, and return all that was found."""
+        judgements: list[Judgement] = []
+        try:
+            for template in self.session.sweep(case):
+                exchange, judgement = self._probe(case, template, log)
+                judgements.append(judgement)
+                if judgement.violated:
+                    log.deciding.append(exchange.id)
+                if judgement.blocked:
+                    break
+        except ConformanceError:
+            if not any(one.violated for one in judgements):
+                raise  # else what was found stays found
+        return merge(judgements)
 
     def _step_problem(self, case: Case, step: Step, log: "Conversation", what: str, *, baseline: bool = False) -> str:
         """Send a request that must succeed; return why it did not, or "".
@@ -154,14 +208,17 @@ class Runner:
     def _probe(self, case: Case, template: Template, log: "Conversation") -> tuple[Exchange, Judgement]:
         before = self._snapshots(case, log)
         exchange = log.send(template)
-        judgement = self.judge.judge(exchange, case, unclaimed=self._unclaimed(case))
+        judgement = self.judge.judge(exchange, replace(case, request=template), unclaimed=self._unclaimed(case))
         own = tuple(row for row in judgement.findings if (row.requirement, row.message) not in log.baseline)
         judgement = replace(judgement, findings=own)
         if judgement.violated and log.refused(template, exchange):
-            reason = (
-                f"the token {template.token!r} was refused with {exchange.response.status if exchange.response else ''}"
-            )
-            return exchange, Judgement(blocked=reason)
+            status = exchange.response.status if exchange.response else ""
+            what = f"the caller {template.message.caller!r}" if template.message else f"the token {template.token!r}"
+            return exchange, Judgement(blocked=f"{what} was refused with {_refusal(judgement, status)}")
+        if judgement.violated and self.judge.tells_of_outage(exchange):
+            blocked = self._outage(case, log)
+            if blocked:
+                return exchange, Judgement(blocked=blocked)
         if case.unchanged is not None and exchange.response is not None:
             try:
                 judgement = merge([judgement, self._changes(case, before, exchange, log)])
@@ -169,6 +226,20 @@ class Runner:
                 if not judgement.violated:
                     raise
         return exchange, judgement
+
+    def _outage(self, case: Case, log: "Conversation") -> str:
+        """Return why an answer that tells of an outage is not the message's doing, "" where another one is served.
+
+        Asked for are the plain request, the case's witness, and what other callers send.
+        """
+        others = [Step(template) for template in self.session.witnesses(case)]
+        for step in filter(None, (case.twin, case.witness, *others)):
+            try:
+                if not self._step_problem(case, step, log, "a request to see whether the service is there"):
+                    return ""
+            except (CredentialRefusedError, MissingDataError):
+                continue  # nothing can be asked in this way
+        return "the service says that it is not available"
 
     def _snapshots(self, case: Case, log: "Conversation") -> list[list[object]]:
         """Return the guarded values of two answers, which differ where the service changes by itself."""
@@ -236,15 +307,16 @@ class Conversation:
         self.ids.append(exchange.id)
         response = exchange.response
         self.answered = self.answered or (response is not None and not response.cut)
-        if response is not None and response.status not in _REFUSED:
-            self.served.add(template.token)
+        if response is not None and not self.runner.judge.refuses_credential(exchange):
+            self.served.add(_credential(template))
         self.accepted = purpose is Purpose.PROBE and response is not None and response.status // 100 == _SUCCESS
         return exchange
 
     def refused(self, template: Template, exchange: Exchange) -> bool:
         """Tell whether a credential was refused that has not served in this conversation, which is no one's fault."""
-        refused = exchange.response is not None and exchange.response.status in _REFUSED
-        return refused and bool(template.token) and "!" not in template.token and template.token not in self.served
+        credential = _credential(template)
+        unknown = bool(credential) and "!" not in credential and credential not in self.served
+        return unknown and self.runner.judge.refuses_credential(exchange)
 
     def search(self, strategy: SearchStrategy[Drawn], attempt: "Attempt[Drawn]", examples: int = 0) -> Judgement:
         """Try drawn examples until one is violated, and return the judgement of the smallest such one, or of all.
@@ -351,6 +423,15 @@ class _Search(Generic[Drawn]):
         return Judgement(findings, counts)
 
 
+def _credential(template: Template) -> str:
+    """Return the name of what a request proves its sender with, "" for nothing."""
+    return template.message.caller if template.message is not None else template.token
+
+
+def _refusal(judgement: Judgement, status: object) -> str:
+    return next((finding.actual for finding in judgement.findings if finding.location == "answer"), str(status))
+
+
 def _seed(seed: int, name: str) -> int:
     """Return a case's own seed, so that adding a case changes no other's requests."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
@@ -370,7 +451,7 @@ def _step_problem(judgement: Judgement, what: str) -> str:
         return f"{what} was not answered: {judgement.blocked}"
     for finding in judgement.findings:
         if finding.severity is Severity.VIOLATION:
-            actual = f", actual {finding.actual}" if finding.location == "status" else ""
+            actual = f", actual {finding.actual}" if finding.location in _TELLING else ""
             return f"{what} breaks {finding.requirement} already: {finding.message}{actual}"
     return ""
 

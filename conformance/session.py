@@ -6,7 +6,7 @@ exchange on disk before it returns it. Must not judge answers.
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -52,6 +52,25 @@ class TokenSource(Protocol):
         """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
 
 
+class MessageSource(Protocol):
+    """Where the messages of a SOAP service come from."""
+
+    def voices(self, case: Case) -> list[Case]:
+        """Return a case once for each caller that plays it."""
+
+    def request(self, template: Template) -> tuple[bytes, str]:
+        """Return the bytes of a signed message and its SOAPAction."""
+
+    def headers(self, action: str) -> dict[str, str]:
+        """Return the header fields that go with a message."""
+
+    def sweep(self, case: Case) -> Iterator[Template]:
+        """Yield a case's request once for each way that the case names to change it."""
+
+    def witnesses(self, case: Case) -> list[Template]:
+        """Return requests like a case's, by other callers."""
+
+
 @dataclass(slots=True)
 class Session:
     """A conversation with one service; `prefix` keeps the exchange ids of several workers apart."""
@@ -64,6 +83,7 @@ class Session:
     ledger: Ledger
     prefix: str = ""
     tokens: TokenSource | None = None
+    messages: MessageSource | None = None
     pause: Callable[[float], None] = time.sleep
     _patience: float = _PATIENCE
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -88,11 +108,27 @@ class Session:
             exchange = self._once(case, request, purpose)
         return exchange
 
+    def voices(self, case: Case) -> list[Case]:
+        """Return a case once for each caller that plays it: itself alone where there are no callers."""
+        return self.messages.voices(case) if self.messages is not None else [case]
+
+    def sweep(self, case: Case) -> Iterator[Template]:
+        """Yield a case's request once for each way to change it; raises MissingDataError where there is none."""
+        if self.messages is None:
+            raise MissingDataError(f"only SOAP messages are changed by {case.generate}")
+        return self.messages.sweep(case)
+
+    def witnesses(self, case: Case) -> list[Template]:
+        """Return requests that show whether the service is there at all, by other callers than the case's."""
+        return self.messages.witnesses(case) if self.messages is not None else []
+
     def request(self, template: Template) -> Request:
         """Return the request that a template stands for at this service.
 
         Raises MissingDataError where the target does not give what the template needs.
         """
+        if self.messages is not None and template.message is not None:
+            return self._message(self.messages, template)
         operation = self.service.spec.contract.operations[template.operation]
         parameters = {name: self.value(text) for name, text in template.parameters.items()}
         path = operation.path
@@ -111,6 +147,14 @@ class Session:
         headers |= template.headers
         fields = tuple((name, value) for name, value in headers.items() if value is not None)
         return Request(template.method or operation.method, url, fields, body)
+
+    def _message(self, messages: MessageSource, template: Template) -> Request:
+        body, action = messages.request(template)
+        headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
+        headers["From"] = self._sender() or None
+        headers |= {"Accept-Encoding": "gzip", **messages.headers(action), **template.headers}
+        fields = tuple((name, value) for name, value in headers.items() if value is not None)
+        return Request(template.method or "POST", self.address, fields, body)
 
     def _sender(self) -> str:
         """Return the From header: the target's; on a local target a made-up one for services that want one."""

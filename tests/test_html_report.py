@@ -939,8 +939,15 @@ def test_failed_and_missing_exchanges_are_told_apart(browser: _Browser, tmp_path
         '{"open": "',
         "NaN",
         "é" * 70_000,
+        "<?xml version='1.0'?><!-- a > b --><a x='1'><b>t &lt; u</b><c/><![CDATA[<d>]]></a>",
+        "<a>" * 20_000,
+        "<a " * 20_000,
+        "</a></a>",
     ],
-    ids=["unclosed", "nested", "duplicates", "truncated", "no JSON", "long"],
+    ids=[
+        *("unclosed", "nested", "duplicates", "truncated", "no JSON", "long"),
+        *("XML", "nested XML", "unfinished XML", "end tags only"),
+    ],
 )
 def test_odd_bodies_are_shown_as_they_are(browser: _Browser, tmp_path: Path, body: str) -> None:
     """Bodies that break parsers are shown without stalling, and indenting changes no digit."""

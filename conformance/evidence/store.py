@@ -4,6 +4,7 @@ Everything passes the redactor on its way. Must not judge, nor keep exchanges in
 """
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from conformance.exchange import Exchange, Headers, Request, Response
 from conformance.redaction import Redactor
 
 FILE = "exchanges.jsonl"
+_WIDE = ("utf-16-le", "utf-16-be")
 
 Record = dict[str, Any]
 """An exchange as JSON: id, case, purpose, started, elapsed_s, request, and response or failure."""
@@ -77,12 +79,16 @@ class Store:
         return record
 
     def _request(self, request: Request) -> Record:
-        return {
+        record: Record = {
             "method": request.method,
             "url": self._redactor.text(request.url),
             "headers": self._headers(request.headers),
             "body": self._body(request.body),
         }
+        if request.body:
+            # Of the very bytes sent: proves a record whose references to credentials are filled in again.
+            record |= {"length": len(request.body), "sha256": hashlib.sha256(request.body).hexdigest()}
+        return record
 
     def _response(self, response: Response) -> Record:
         return {
@@ -102,11 +108,21 @@ class Store:
         return [[name, self._redactor.header(name, value)] for name, value in headers]
 
     def _body(self, body: bytes) -> Record:
+        body = self._without_wide_secrets(body)
         try:
             return {"text": self._redactor.text(body.decode("utf-8"))}
         except UnicodeDecodeError:
             clean = self._redactor.text(body.decode("latin-1")).encode("latin-1")
             return {"base64": base64.b64encode(clean).decode("ascii")}
+
+    def _without_wide_secrets(self, body: bytes) -> bytes:
+        """Return a body without the secrets that stand in it as UTF-16, which XML may be written in."""
+        for encoding in _WIDE if b"\0" in body else ():
+            text = body.decode(encoding, "replace")
+            clean = self._redactor.text(text)
+            if clean != text:
+                return clean.encode(encoding, "replace")
+        return body
 
 
 def read_exchanges(folder: Path) -> Iterator[Record]:

@@ -9,6 +9,7 @@ import socket
 import ssl
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -50,27 +51,23 @@ class LocalPlatform:
         """
         modules = [(spec, service_module(spec.contract.service)) for spec in self.specs]
         listener = self._listen()
-        scheme = "https" if self.tls else "http"
-        self.address = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
-        self._served = {spec.contract.service: module.serve(spec, self.address) for spec, module in modules}
-        config = uvicorn.Config(self._application(), log_level="error", lifespan="off", server_header=False)
-        config.load()
-        if self.tls:
-            self.certificate = make_server_certificate()
-            config.ssl = _tls_context(self.certificate)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="local-platform", daemon=True)
-        self._thread.start()
+        try:
+            self._start(listener, modules)
+        except BaseException:
+            listener.close()
+            self._close()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop serving; connections that are open are closed."""
+        """Stop serving; connections that are open are closed, and what the services left on disk disappears."""
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._server.force_exit = True
             self._thread.join(_STOP_SECONDS)
+        self._close()
 
     def settings(self, service: str) -> dict[str, Any]:
         """Return what a target file says of a service on this platform."""
@@ -80,6 +77,25 @@ class LocalPlatform:
         """Block until the platform stops, or for some seconds."""
         if self._thread is not None:
             self._thread.join(seconds)
+
+    def _start(self, listener: socket.socket, modules: Sequence[tuple[Spec, ServiceModule]]) -> None:
+        scheme = "https" if self.tls else "http"
+        self.address = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
+        for spec, module in modules:
+            self._served[spec.contract.service] = module.serve(spec, self.address)
+        config = uvicorn.Config(self._application(), log_level="error", lifespan="off", server_header=False)
+        config.load()
+        if self.tls:
+            self.certificate = make_server_certificate()
+            config.ssl = _tls_context(self.certificate)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="local-platform", daemon=True)
+        self._thread.start()
+
+    def _close(self) -> None:
+        """Let each service take away what it has left on this machine."""
+        for served in self._served.values():
+            served.close()
 
     def _listen(self) -> socket.socket:
         # The protocol is named, because asyncio turns Nagle off only for sockets that name it.

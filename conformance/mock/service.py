@@ -4,7 +4,7 @@ Each module of this package that plays a service has a function `serve(spec, add
 a `Served`. Must not know any service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,12 +13,20 @@ from starlette.routing import BaseRoute
 from conformance.loading import Spec
 
 
+def _nothing() -> None:
+    """Leave everything as it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A service being played: its routes with full paths, and what a target file says of it."""
+    """A service being played: its routes with full paths, and what a target file says of it.
+
+    `close` takes away what the service has left on this machine; the platform calls it when it stops.
+    """
 
     routes: Sequence[BaseRoute]
     settings: Mapping[str, Any]
+    close: Callable[[], None] = _nothing
 
 
 class ServiceModule(Protocol):

@@ -449,8 +449,9 @@
     return lines.join('\n');
   }
 
-  /** A JSON body, indented token by token so that digits, duplicates and order stay; null where it is none. */
+  /** A JSON or XML body, indented token by token so that digits, duplicates and order stay; null where it is neither. */
   function prettyBody(content, findings) {
+    if (/^\ufeff?\s*<(?!(!doctype\s+)?html)[?!\w]/i.test(content.text)) return prettyXml(content.text, findings);
     if (!/^\s*[[{"]/.test(content.text)) return null;
     if (!content.cut) {
       try { JSON.parse(content.text); } catch { return null; }
@@ -471,6 +472,48 @@
     const indent = '  '.repeat(Math.min(line.depth, DEEPEST_INDENT));
     if (!found.length) return [indent, ...spans, '\n'];
     return [indent, make('mark', { class: found[0].severity }, ...spans), ...notes(found), '\n'];
+  }
+
+  /** An XML body with an element a line; a line is marked by a finding whose place its path of local names ends with. */
+  function prettyXml(text, findings) {
+    const places = findings.filter((one) => one.location.startsWith('/'))
+      .map((one) => [one.location.replace(/\/@[^/]*$/, ''), one]).filter(([place]) => place);
+    const shaped = make('code');
+    for (const line of xmlLines(text)) {
+      const found = line.opens ? places.filter(([place]) => line.pointer.endsWith(place)).map(([, one]) => one) : [];
+      shaped.append(...lineNodes(line, found));
+    }
+    return shaped;
+  }
+
+  /** Lines of XML text as {depth, pointer, opens, parts}: a start tag begins one, with the text and end tag behind it. */
+  function xmlLines(text) {
+    const lines = [];
+    const names = [];
+    let inline = false;
+    const begin = (opens) => {
+      const pointer = opens && names.length <= DEEPEST_INDENT ? names.map((one) => `/${one}`).join('') : '';
+      lines.push({ depth: names.length, pointer, opens, parts: [] });
+    };
+    for (const [word] of text.matchAll(/<!--[\s\S]*?(?:-->|$)|<!\[CDATA\[[\s\S]*?(?:\]\]>|$)|<[^>]*>?|[^<]+/g)) {
+      if (word.startsWith('</')) {
+        names.pop();
+        if (!inline) begin(false);
+        lines.at(-1).parts.push(['key', word]);
+        inline = false;
+      } else if (/^<[^!?]/.test(word)) {
+        begin(true);
+        const name = word.match(/^<(?:[^\s/>:]*:)?([^\s/>]*)/)[1];
+        lines.at(-1).pointer += `/${name}`;
+        lines.at(-1).parts.push(['key', word]);
+        inline = !word.endsWith('/>');
+        if (inline) names.push(name);
+      } else if (word.trim()) {
+        if (!inline) begin(false);
+        lines.at(-1).parts.push([word.startsWith('<') ? '' : 'string', word]);
+      }
+    }
+    return lines;
   }
 
   /** Lines of JSON text as {depth, pointer, parts}; a text that was cut ends where it was cut. */

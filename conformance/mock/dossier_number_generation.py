@@ -1,0 +1,239 @@
+"""The DossierNumberGeneration service of the local platform, over HTTP, with an STS and callers beside it.
+
+Source: CBSS DossierNumberGeneration cookbook 1.2, chapters 5 and 8. Must not know the suites, nor verify
+what the gateway is there for.
+"""
+
+import atexit
+import functools
+import secrets
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final
+
+from lxml import etree
+from starlette.routing import Route
+
+from conformance.errors import SpecError
+from conformance.loading import Spec, bundled_schemas
+from conformance.mock import gateway, sts
+from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_authority, write_private
+from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError
+from conformance.mock.service import Served
+from conformance.mock.sts import TokenService
+from conformance.soap.contract import read_contract, read_value
+from conformance.soap.markup import Element
+from conformance.soap.message import Claim
+from conformance.soap.saml import Assertion
+from conformance.soap.wss import instant
+
+PATH: Final = "/DossierNumberGeneration/v1"
+CORE: Final = "urn:be:fgov:ehealth:commons:core:v2"
+SUCCESS: Final = "urn:be:fgov:ehealth:2.0:status:Success"
+REQUESTER: Final = "urn:be:fgov:ehealth:2.0:status:Requester"
+
+_STORED_FOR: Final = timedelta(days=7)
+_PLATFORM: Final = Owner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
+_LAST_NAME = ("Criteria", "Person", "LastName")
+_PERSON = ("Criteria", "Requester", "PersonIdentifier")
+_NIHII = ("Criteria", "Requester", "InstitutionIdentifier", "Nihii")
+_CBE = ("Criteria", "Requester", "InstitutionIdentifier", "Cbe")
+_OTHER = "does not correspond to the security information provided in the Envelope header"
+_CENTER: Final = "urn:be:fgov:ehealth:1.0:sortingcenter:nihii-number"
+_HOLDER: Final = "urn:be:fgov:ehealth:1.0:certificateholder:"
+
+
+class CallerKind(Enum):
+    """Kinds of caller (Table 2); the value is how the attributes end that name one in an assertion."""
+
+    PERSON = ":person:ssin"
+    NIHII = ":nihii-number"
+    CBE = ":cbe-number"
+    EHP = ":ehp-number"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, by the assertion."""
+
+    kind: CallerKind
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A caller that the local platform lends: who it is, which key it has, and which attributes are stored for it.
+
+    `identity` is its member of a target file's `requester`; without stored `claims` it asks the STS itself.
+    """
+
+    kind: str
+    identity: str
+    owner: Owner
+    key: KeyKind
+    claims: tuple[Claim, ...] = ()
+
+
+ACTORS: Final[Mapping[str, Actor]] = {
+    "physician": Actor("person", "ssin", Owner("SSIN", "70020299541", "CORNELIA NEVELSTREEK"), KeyKind.P384),
+    "center": Actor(
+        "nihii_institution",
+        "nihii",
+        Owner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD"),
+        KeyKind.P256,
+        (
+            Claim(_CENTER, "99551296"),
+            Claim(f"{_HOLDER}sortingcenter:nihii-number", "99551296"),
+            Claim(f"{_CENTER}:recognisedsortingcenter:nihii11"),
+            Claim(f"{_CENTER}:recognisedsortingcenter:boolean"),
+        ),
+    ),
+    "company": Actor("cbe_institution", "cbe", Owner("CBE", "1800471240", "DENKBEELD SOFTWARE"), KeyKind.P384),
+    "hub": Actor(
+        "ehp_institution",
+        "ehp",
+        Owner("EHP", "1990904709", "HUB LUCHTKASTEEL"),
+        KeyKind.RSA,
+        (
+            Claim("urn:be:fgov:ehealth:1.0:organization:ehp-number", "1990904709"),
+            Claim(f"{_HOLDER}organization:ehp-number", "1990904709"),
+            Claim("urn:be:fgov:ehealth:1.0:organization:ehp-number:recognisedehp:boolean"),
+        ),
+    ),
+}
+"""Nobody's names and numbers."""
+
+
+def serve(spec: Spec, address: str) -> Served:
+    """Return the service with an STS, and callers whose keys lie in a private folder until it is closed."""
+    rules = spec.contract.soap
+    if rules is None:
+        raise SpecError(f"{spec.folder}: has no soap.yaml")
+    contract = read_contract(rules.wsdl, bundled_schemas(spec.folder.parent.parent))
+    authority = make_authority()
+    tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
+    trusted = (tokens.credential.certificate,)
+    door = Gateway(tuple(contract.operations.values()), contract.problems, trusted, sts.ISSUER, gateway.utc_now, CHECKS)
+    tell = functools.partial(gateway.error_fault, spec.contract.errors)
+    endpoint = Endpoint(gateway.answering(door, generate_covid_id, tell))
+    folder, close = _private_folder()
+    try:
+        settings = {"endpoint": address + PATH, **_lent(folder, authority, tokens, address)}
+    except BaseException:
+        close()
+        raise
+    return Served([Route(PATH, endpoint), tokens.route()], settings, close)
+
+
+def generate_covid_id(accepted: Accepted) -> bytes:
+    """Return the answer to a request: a new identifier, or why there is none (sections 5.2.1.2 and 8)."""
+    caller = caller_of(accepted.assertion)
+    request = accepted.request
+    if not (read_value(request, _LAST_NAME) or "").strip():
+        return _response(accepted, REQUESTER, message="The last name of the person is missing.")
+    if problem := requester_problem(caller, request):
+        return _response(accepted, REQUESTER, message=problem)
+    return _response(accepted, SUCCESS, identifier=str(uuid.uuid4()))
+
+
+def caller_of(assertion: Assertion | None) -> Caller:
+    """Return who asks; raises RefusalError where the assertion identifies none of those who may."""
+    for kind in CallerKind:
+        number = assertion.identity(kind.value) if assertion is not None else ""
+        if number:
+            return Caller(kind, number)
+    raise RefusalError(UNAUTHORISED, "the assertion identifies neither a person nor an institution")
+
+
+def requester_problem(caller: Caller, request: Element) -> str:
+    """Return what Table 2 says of the requester that a request names, "" where it may be named so.
+
+    What has no row there is allowed: a person's CBE number, an institution's person, a NIHII number of a CBE one.
+    """
+    person, nihii, cbe = (read_value(request, place) for place in (_PERSON, _NIHII, _CBE))
+    own = caller.number
+    match caller.kind:
+        case CallerKind.PERSON if person is not None and person != own:
+            return _different("person", "PersonIdentifier", person, own)
+        case CallerKind.PERSON if nihii is not None:
+            return _unexpected("NIHII", nihii, "person", own)
+        case CallerKind.NIHII if nihii is not None and nihii != own:
+            return _different("institution", "InstitutionIdentifier.Nihii", nihii, own)
+        case CallerKind.NIHII if cbe is not None:
+            return _unexpected("CBE", cbe, "NIHII institution", own)
+        case CallerKind.CBE | CallerKind.EHP if cbe is not None and cbe != own:
+            return _different("institution", "InstitutionIdentifier.Cbe", cbe, own)
+        case _:
+            return ""
+
+
+def _different(what: str, element: str, given: str, own: str) -> str:
+    return f"The {what} identifier defined in your request (Criteria.Requester.{element} : {given}) {_OTHER} ({own})"
+
+
+def _unexpected(what: str, given: str, caller: str, own: str) -> str:
+    return (
+        f"No institution {what} identifier ({given}) may be defined in your request, "
+        f"as the WS-security is connecting as a {caller} ({own})."
+    )
+
+
+def _response(accepted: Accepted, status: str, *, message: str = "", identifier: str = "") -> bytes:
+    """Return a GenerateCovidIdResponse in an envelope."""
+    tag = etree.QName(accepted.operation.response)
+    root = etree.Element(tag, {"Id": f"_{uuid.uuid4()}"}, nsmap={"dng": tag.namespace or "", "core": CORE})
+    answered = accepted.request.get("Id")
+    if answered is not None:
+        root.set("InResponseTo", answered)
+    root.set("IssueInstant", instant(gateway.utc_now()))
+    told = etree.SubElement(root, f"{{{CORE}}}Status")
+    etree.SubElement(told, f"{{{CORE}}}StatusCode", Value=status)
+    if message:
+        etree.SubElement(told, f"{{{CORE}}}StatusMessage").text = message
+    if identifier:
+        etree.SubElement(root, "CovidDossierIdentifier").text = identifier
+    return gateway.envelope(root)
+
+
+def _private_folder() -> tuple[Path, Callable[[], None]]:
+    """Return a new folder for this user alone, and what removes it, which the end of the process does too."""
+    folder = Path(tempfile.mkdtemp(prefix="ehealth-conformance-"))
+
+    def close() -> None:
+        atexit.unregister(close)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(close)
+    return folder, close
+
+
+def _lent(folder: Path, authority: Authority, tokens: TokenService, address: str) -> dict[str, Any]:
+    """Write what callers need into a folder, and return what a target file says of it."""
+    trust = folder / "sts-ca.pem"
+    trust.write_bytes(authority.pem)
+    callers = {name: _caller(folder / name, actor, authority, tokens, address) for name, actor in ACTORS.items()}
+    return {"callers": callers, "trust": {"sts_ca": str(trust)}}
+
+
+def _caller(place: Path, actor: Actor, authority: Authority, tokens: TokenService, address: str) -> dict[str, Any]:
+    credential = authority.issue(actor.owner, actor.key)
+    password = secrets.token_urlsafe()
+    store, assertion = place.with_suffix(".p12"), place.with_suffix(".saml.xml")
+    credential.write(store, password)
+    settings: dict[str, Any] = {
+        "kind": actor.kind,
+        "keystore": str(store),
+        "alias": ALIAS,
+        "password": password,
+        "requester": {actor.identity: actor.owner.number},
+    }
+    if not actor.claims:
+        return settings | {"sts": address + sts.PATH}
+    write_private(assertion, tokens.issue(credential.certificate, actor.claims, _STORED_FOR))
+    return settings | {"assertion": str(assertion)}

@@ -1,0 +1,146 @@
+"""Reviews the certificate and the key of a SOAP caller's key store: form, owner, issuer, validity.
+
+What the platform's certificates look like is known from those in circulation and from its clients' parsers; the periods
+are from the eHealth Welcome Pack, section 2. Must not check a certificate's signature nor ask whether it was revoked.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.x509 import Certificate, Name, load_pem_x509_certificates
+
+from conformance.credentials.keystore import KeyStore
+from conformance.credentials.secrets import read_file
+from conformance.errors import SecretError
+from conformance.review.keystores import validity_remarks
+from conformance.review.remarks import Remark
+from conformance.review.subject import Subject
+from conformance.target import PRODUCTION
+
+RENEWAL: Final = timedelta(days=90)
+"""A certificate can be renewed from this time before its end."""
+_PERIOD: Final = timedelta(days=3 * 365 + 1)
+_MONTH: Final = timedelta(days=31)
+_FIXED: Final = (("C", "BE"), ("O", "Federal Government"))
+_PLATFORM: Final = "eHealth-platform Belgium"
+_OWNER: Final = re.compile(r"([A-Z][A-Z_-]*)=([0-9]+)")
+_SMALLEST_RSA: Final = 2048
+_CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
+_TEST_ISSUER: Final = re.compile(r"\b(test|uat|acceptance)\b", re.IGNORECASE)
+_ISSUER: Final = re.compile(r"ehealth issuing ca\b", re.IGNORECASE)
+_BEFORE_PRODUCTION: Final = frozenset({"integration", "acceptance"})
+_LARGEST_FILE: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom a subject names: type (SSIN, NIHII-HOSPITAL, ...) and number, "" for none; what is odd about its form."""
+
+    kind: str
+    number: str
+    oddities: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        """Return the kind of number as a target file writes it: ssin, nihii, cbe, ehp, or another."""
+        return self.kind.partition("-")[0].lower()
+
+
+def owner_of(certificate: Certificate) -> Owner:
+    """Return whom a certificate of the platform names: OU and CN hold TYPE=number."""
+    units, common = _values(certificate.subject, "OU"), _values(certificate.subject, "CN")
+    oddities = [
+        f"{name} is {', '.join(map(repr, given)) or 'missing'} instead of {wanted!r}"
+        for name, wanted in _FIXED
+        if (given := _values(certificate.subject, name)) != [wanted]
+    ]
+    if _PLATFORM not in units:
+        oddities.append(f"no OU is {_PLATFORM!r}")
+    named = next((found for unit in units if (found := _OWNER.fullmatch(unit))), None)
+    called = next((found for text in common if (found := _OWNER.match(text))), None)
+    if named is None:
+        oddities.append("no OU names the owner as TYPE=number")
+    if called is None:
+        oddities.append("the CN does not begin with the owner as TYPE=number")
+    elif named is not None and called[0] != named[0]:
+        oddities.append("OU and CN name different owners")
+    owner = named or called
+    return Owner(owner[1] if owner else "", owner[2] if owner else "", tuple(oddities))
+
+
+def certificate_remarks(subject: Subject, place: str, store: KeyStore) -> Iterator[Remark]:
+    """Yield what is wrong with a caller's key and certificate, whoever its owner is."""
+    problem = _key_problem(store)
+    if problem:
+        remedy = (
+            f"ask for a certificate on an RSA key of {_SMALLEST_RSA} bits or an EC key ({', '.join(_CURVES.values())})"
+        )
+        yield subject.remark("error", "certificate", f"{place}.keystore: {problem}", remedy)
+    remedy = "renew it in the eHealth Certificate Manager (from 90 days before its end), and put its key store here"
+    yield from validity_remarks(subject, place, store.certificate, RENEWAL, remedy)
+    if subject.target.local:
+        return
+    yield from _form_remarks(subject, place, store.certificate)
+    yield from _issuer_remarks(subject, place, store.certificate)
+    yield from _period_remarks(subject, place, store.certificate)
+
+
+def read_authorities(path: Path) -> list[Certificate]:
+    """Return the certificates of a PEM file; raises SecretError with the file and a remedy."""
+    try:
+        return load_pem_x509_certificates(read_file(path, _LARGEST_FILE))
+    except ValueError:
+        raise SecretError(f"{path}: not a PEM file of certificates; export the certificate as PEM") from None
+
+
+def _key_problem(store: KeyStore) -> str:
+    if isinstance(store.key, RSAPrivateKey):
+        short = store.key.key_size < _SMALLEST_RSA
+        return f"its RSA key has {store.key.key_size} bits, fewer than {_SMALLEST_RSA}" if short else ""
+    curve = store.key.curve.name
+    return "" if curve in _CURVES else f"its EC key is on the curve {curve}, which the platform does not know"
+
+
+def _form_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+    oddities = owner_of(certificate).oddities
+    if oddities:
+        message = f"{place}.keystore: the certificate's subject is not that of a platform certificate: "
+        remedy = "make sure that this is the eHealth certificate with which the caller is known to the platform"
+        yield subject.remark("warning", "certificate", message + "; ".join(oddities), remedy)
+
+
+def _issuer_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+    """Yield where an issuer is that of another environment, or none of the platform's."""
+    environment = subject.target.environment
+    names = [*_values(certificate.issuer, "CN"), *_values(certificate.issuer, "O")]
+    shown = repr(names[0][:80]) if names else "nobody"
+    if any(map(_TEST_ISSUER.search, names)):
+        if environment == PRODUCTION:
+            message = f"{place}.keystore: the certificate is one for tests, issued by {shown}"
+            yield subject.remark("warning", "certificate", message, "take the certificate for production")
+    elif any(map(_ISSUER.search, names)):
+        if environment in _BEFORE_PRODUCTION:
+            message = f"{place}.keystore: the certificate is one for production, issued by {shown}"
+            yield subject.remark("warning", "certificate", message, f"take the certificate for {environment}")
+    else:
+        message = f"{place}.keystore: the certificate was issued by {shown}, which is not known as the platform's"
+        yield subject.remark("note", "certificate", message, "make sure that the platform's STS accepts it")
+
+
+def _period_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if ends - starts > _PERIOD + _MONTH:
+        message = f"{place}.keystore: the certificate is valid for {(ends - starts).days} days, more than 36 months"
+        yield subject.remark("note", "certificate", message, "make sure that it is a certificate of the platform's")
+    if ends - subject.now >= RENEWAL:
+        message = f"{place}.keystore: the certificate ends on {ends:%Y-%m-%d}, in {(ends - subject.now).days} days"
+        yield subject.remark("note", "certificate", message, "nothing to do")
+
+
+def _values(name: Name, attribute: str) -> list[str]:
+    return [str(one.value) for one in name if one.rfc4514_attribute_name == attribute]

@@ -1,0 +1,78 @@
+"""Reviews the key stores that a target names: whether they open, and how long their certificates hold.
+
+Must not use a key.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from cryptography.x509 import Certificate
+
+from conformance.credentials.keystore import KeyStore, open_keystore
+from conformance.credentials.secrets import resolve
+from conformance.errors import SecretError
+from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, split
+from conformance.review.subject import CALLERS, Subject
+
+_RENEW = "ask for a new certificate and put its key store here"
+
+
+def keystores(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield where the settings name key stores, as far as they are under review."""
+    for place, settings in _keystore_settings(subject.service.settings):
+        if place[0] == "tokens":
+            wanted = place[1] in subject.roles
+        elif place[0] == CALLERS:
+            wanted = place[1] in subject.callers
+        else:
+            wanted = subject.everything
+        if wanted:
+            yield ".".join(place), settings
+
+
+def _keystore_settings(
+    settings: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    if "keystore" in settings and "password" in settings:
+        yield path, settings
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _keystore_settings(value, (*path, name))
+
+
+def keystore_remarks(subject: Subject) -> Iterator[Remark]:
+    """Yield what is wrong with the key stores, but for those of SOAP callers."""
+    for place, settings in keystores(subject):
+        if place.startswith(f"{CALLERS}."):
+            continue
+        try:
+            certificate = opened(subject, place, settings).certificate
+        except SecretError as error:
+            if not place.startswith("tokens."):  # those are told by the check of all credentials
+                yield from (subject.remark("error", "certificate", *split(problem)) for problem in error.problems)
+        else:
+            yield from validity_remarks(subject, place, certificate)
+
+
+def validity_remarks(
+    subject: Subject, place: str, certificate: Certificate, soon: timedelta = SOON, remedy: str = _RENEW
+) -> Iterator[Remark]:
+    """Yield whether a key store's certificate holds now, and that it ends within some time."""
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if ends <= subject.now:
+        message = f"{place}.keystore: the certificate expired on {ends:%Y-%m-%d}"
+        yield subject.remark(subject.firm, "certificate", message, remedy)
+    elif ends - subject.now < soon and not subject.target.local:
+        message = f"{place}.keystore: the certificate ends on {ends:%Y-%m-%d}, in {(ends - subject.now).days} days"
+        yield subject.remark("warning", "certificate", message, remedy)
+    if starts > subject.now + CLOCK_TOLERANCE:
+        message = f"{place}.keystore: the certificate is valid only from {starts:%Y-%m-%d}"
+        yield subject.remark(subject.firm, "certificate", message, "wait until then, or set this machine's clock")
+
+
+def opened(subject: Subject, place: str, settings: Mapping[str, Any]) -> KeyStore:
+    """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
+    password = resolve(settings["password"], subject.folder, f"{place}.password")
+    subject.redactor.learn(password, {"password": place})
+    return open_keystore(subject.folder / settings["keystore"], password, settings.get("alias"))

@@ -1,0 +1,220 @@
+"""Reviews what only the network shows of a target: reachability, TLS, clock, refused credentials.
+
+Sends a few GET requests, which change nothing. Must not judge a service's answers.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from conformance.errors import ConformanceError, SecretError
+from conformance.exchange import Request, Response, TransportFailure
+from conformance.redaction import Redactor
+from conformance.review.connection import clock_remarks, connection_remarks
+from conformance.review.remarks import Remark, split, tidy
+from conformance.review.subject import CALLERS, Subject, identity_headers, load_rules
+from conformance.review.tokens import token_remarks
+from conformance.target import PRODUCTION, ServiceTarget, Target, address_problem
+from conformance.transport import Transport, make_transport
+
+_BUSY = frozenset({429, 502, 503, 504})
+
+
+@dataclass(slots=True)
+class _Network:
+    """How questions are sent, and what is known of each origin: remarks on its connection, and whose clock was seen."""
+
+    line: Transport
+    clock: Callable[[], datetime]
+    pause: Callable[[float], None]
+    handshakes: dict[str, tuple[Remark, ...]] = field(default_factory=dict)
+    clocks: set[str] = field(default_factory=set)
+
+    def usable(self, address: str) -> bool:
+        """Tell whether an address whose connection was tried can be asked."""
+        return all(remark.severity != "error" for remark in self.handshakes[_origin(address)])
+
+
+def review_network(
+    target: Target,
+    services: tuple[ServiceTarget, ...],
+    *,
+    transport: Callable[[], Transport] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    pause: Callable[[float], None] = time.sleep,
+) -> tuple[Remark, ...]:
+    """Return what only the network shows of a target's services: reachability, TLS, clock, refused credentials.
+
+    Sends a few GET requests with the target's own tokens, within its rate, and requests to the token
+    endpoints it names; no message to a SOAP service or an STS. Raises SpecError as `review_offline` does.
+    """
+    redactor = Redactor()
+    line = transport() if transport is not None else make_transport(target.limits.timeout, target.ca_file)
+    found: list[Remark] = []
+    network = _Network(line, clock, pause)
+    try:
+        for service in services:
+            subject = Subject(target, service, load_rules(service.spec), clock(), redactor, (), line.send)
+            subject.network = True
+            found += _network_remarks(subject, network)
+    finally:
+        line.close()
+    return tidy(found, redactor)
+
+
+def _network_remarks(subject: Subject, network: _Network) -> Iterator[Remark]:
+    address = subject.service.address
+    if address is None:
+        message = "the embedded local platform plays the service: there is nothing to reach"
+        yield subject.remark("note", "reachability", message, "nothing to do")
+        return
+    if subject.target.environment == PRODUCTION and not subject.spec.contract.public:
+        return
+    yield from _reached_remarks(subject, network, address)
+    if network.usable(address):
+        yield from _issued_token_remarks(subject)
+        soap = subject.spec.contract.soap is not None
+        yield from _greeting_remarks(subject, network, address) if soap else _probe_remarks(subject, network, address)
+    yield from _sts_remarks(subject, network, address)
+
+
+def _reached_remarks(subject: Subject, network: _Network, address: str, where: str = "") -> Iterator[Remark]:
+    """Yield what the first connection to an address shows; `where` says whose address it is, if not the service's."""
+    origin = _origin(address)
+    if origin not in network.handshakes:
+        network.handshakes[origin] = tuple(connection_remarks(subject, address, network.line.tls, where))
+        yield from network.handshakes[origin]
+    elif not network.usable(address):
+        message = f"{where}nor can {origin} be used here, as said above of another service"
+        yield subject.remark("error", "reachability", message, "do what is said there")
+
+
+def _probe_remarks(subject: Subject, network: _Network, address: str) -> Iterator[Remark]:
+    """Yield what the answers to a service's first questions show."""
+    wait = 1 / subject.target.limits.rate if subject.target.limits.rate else 0.0
+    for number, (probe, request) in enumerate(_probes(subject, address)):
+        network.pause(wait)
+        before = network.clock()
+        outcome = network.line.send(request)
+        yield from _answer_remarks(subject, probe, request, outcome)
+        if number == 0 and isinstance(outcome, Response):
+            network.clocks.add(_origin(address))
+            yield from clock_remarks(subject, outcome, before, network.clock())
+
+
+def _greeting_remarks(subject: Subject, network: _Network, address: str, where: str = "") -> Iterator[Remark]:
+    """Yield what a bare GET shows of a place that takes messages only: its clock; any answer means that it is there."""
+    if _origin(address) in network.clocks:
+        return
+    network.pause(1 / subject.target.limits.rate if subject.target.limits.rate else 0.0)
+    before = network.clock()
+    outcome = network.line.send(Request("GET", address, (*identity_headers(subject.target), ("Accept", "*/*"))))
+    if isinstance(outcome, TransportFailure):
+        message = f"{where}no answer to GET {urlsplit(address).path or '/'}: {outcome.message}"
+        yield subject.remark("error", "reachability", message, "check the address and that the service is up")
+        return
+    network.clocks.add(_origin(address))
+    yield from clock_remarks(subject, outcome, before, network.clock(), where)
+
+
+def _sts_remarks(subject: Subject, network: _Network, address: str) -> Iterator[Remark]:
+    """Yield whether the STS of each caller can be reached; none is asked for anything."""
+    named: dict[str, list[str]] = {}
+    for name, row in subject.callers.items():
+        if "sts" in row and "assertion" not in row:
+            named.setdefault(row["sts"], []).append(f"{CALLERS}.{name}.sts")
+    for sts, places in named.items():
+        if address_problem(sts, subject.target.environment) or _origin(sts) == _origin(address):
+            continue  # told offline, or of the service itself
+        where = f"{', '.join(places)}: "
+        yield from _reached_remarks(subject, network, sts, where)
+        if network.usable(sts):
+            yield from _greeting_remarks(subject, network, sts, where)
+
+
+def _origin(address: str) -> str:
+    url = urlsplit(address)
+    return f"{url.scheme}://{url.netloc}"
+
+
+def _issued_token_remarks(subject: Subject) -> Iterator[Remark]:
+    """Yield what is wrong with the tokens that a token endpoint issues, or that it issues none."""
+    for role, reference in subject.service.settings.get("tokens", {}).items():
+        if subject.tokens is None or not isinstance(reference, Mapping) or "client_credentials" not in reference:
+            continue
+        try:
+            token = subject.tokens.get(role)
+        except SecretError:
+            continue  # told offline
+        except ConformanceError as error:
+            yield subject.remark("error", "credential", *split(str(error)))
+        else:
+            yield from token_remarks(subject, role, token)
+
+
+def _probes(subject: Subject, address: str) -> Iterator[tuple[Mapping[str, Any], Request]]:
+    """Yield each first question with its GET request; at least one, be it without a token."""
+    asked = False
+    for probe in subject.rules.get("probes", ()):
+        request = _probe(subject, address, probe)
+        if request is not None:
+            asked = True
+            yield probe, request
+    if asked:
+        return
+    operations = subject.spec.contract.operations.values() if subject.spec.contract.public else ()
+    paths = (one.path for one in operations if one.method == "GET" and "{" not in one.path)
+    url = address.rstrip("/") + next(paths, "")
+    yield {}, Request("GET", url, (*identity_headers(subject.target), ("Accept", "application/json")))
+
+
+def _probe(subject: Subject, address: str, row: Mapping[str, Any]) -> Request | None:
+    """Return a first question with a token, or None where the file lacks what it needs."""
+    role, path = row.get("token", ""), subject.spec.contract.operations[row["operation"]].path
+    for name, place in row.get("parameters", {}).items():
+        if not subject.identity(place):
+            return None
+        path = path.replace(f"{{{name}}}", quote(subject.identity(place), safe=""))
+    headers = (*identity_headers(subject.target), ("Accept", "application/json"))
+    if role:
+        try:
+            token = subject.tokens.get(role) if subject.tokens is not None else ""
+        except ConformanceError:
+            token = ""
+        if not token:
+            return None
+        headers += (("Authorization", f"Bearer {token}"),)
+    return Request("GET", address.rstrip("/") + path, headers)
+
+
+def _answer_remarks(
+    subject: Subject, probe: Mapping[str, Any], request: Request, outcome: Response | TransportFailure
+) -> Iterator[Remark]:
+    role = probe.get("token", "")
+    asked = f"GET {urlsplit(request.url).path}" + (f" with tokens.{role}" if role else "")
+    if isinstance(outcome, TransportFailure):
+        remedy = "check the address and that the service is up"
+        yield subject.remark("error", "reachability", f"no answer to {asked}: {outcome.message}", remedy)
+    elif outcome.status in _BUSY:
+        message = f"the answer to {asked} is {outcome.status}: the service is not available now"
+        yield subject.remark("error", "reachability", message, "try again later, or ask the contact centre")
+    elif not role and not subject.spec.contract.public:
+        return  # whatever is said to somebody without a token, the service is there
+    elif outcome.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        who = f"tokens.{role}" if role else "the request"
+        remedy = "get a new token, and ask the platform whether client and role are admitted to this service"
+        message = f"{who} is refused: the answer to {asked} is {outcome.status}"
+        yield subject.remark("error", "credential", message, remedy)
+    elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _tells_of_nothing(probe, outcome):
+        remedy = "compare the address with the cookbook's, and token and test data with each other"
+        yield subject.remark("warning", "reachability", f"the answer to {asked} is {outcome.status}", remedy)
+
+
+def _tells_of_nothing(probe: Mapping[str, Any], answer: Response) -> bool:
+    """Tell whether a 404 says that there is nothing yet, in the service's own words: none, or a list of errors."""
+    absent = probe.get("may_be_absent", False) and answer.status == HTTPStatus.NOT_FOUND
+    return absent and answer.body.strip()[:1] in (b"", b"[")

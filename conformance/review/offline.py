@@ -1,0 +1,87 @@
+"""Reviews all that can be said of a target without sending anything.
+
+Must not name a whole identifier or a secret.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from conformance.case import Case
+from conformance.redaction import Redactor
+from conformance.review.callers import caller_remarks
+from conformance.review.contracts import contract_remarks
+from conformance.review.data import data_remarks, missing_remarks
+from conformance.review.keystores import keystore_remarks
+from conformance.review.remarks import Remark, tidy
+from conformance.review.subject import Subject, load_rules, send_nothing, voices
+from conformance.review.target_file import (
+    address_remarks,
+    authority_remarks,
+    identity_remarks,
+    limit_remarks,
+    requests_of,
+)
+from conformance.review.tokens import credential_remarks, held, same_token_remarks, token_remarks, trust_remarks
+from conformance.target import ServiceTarget, Target
+
+_EXAMPLES = 8
+_LOCAL_SECONDS = 0.05
+
+
+def review_offline(
+    target: Target,
+    services: tuple[ServiceTarget, ...],
+    now: datetime,
+    *,
+    selected: Callable[[Case], bool] | None = None,
+    examples: int = _EXAMPLES,
+) -> tuple[Remark, ...]:
+    """Return what can be said of a target without sending anything; secrets are resolved, and shown nowhere.
+
+    With `selected`, only the tokens and callers that the selected cases need are looked at. Raises SpecError where a
+    spec folder's review.yaml breaks its format.
+    """
+    redactor = Redactor()
+    subjects = [
+        Subject(
+            target,
+            service,
+            load_rules(service.spec),
+            now,
+            redactor,
+            tuple(case for case in service.spec.cases.values() if selected is None or selected(case)),
+            send_nothing,
+            everything=selected is None,
+        )
+        for service in services
+    ]
+    requests = sum(
+        requests_of(case, examples) * max(1, len(voices(subject, case)))
+        for subject in subjects
+        for case in subject.cases
+    )
+    seconds = requests / target.limits.rate if target.limits.rate else requests * _LOCAL_SECONDS
+    found = [*identity_remarks(target), *authority_remarks(target, now), *limit_remarks(target, requests, seconds)]
+    for subject in subjects:
+        subject.seconds = seconds
+        found += _service_remarks(subject)
+    return tidy(found, redactor)
+
+
+def _service_remarks(subject: Subject) -> Iterator[Remark]:
+    yield from address_remarks(subject)
+    yield from contract_remarks(subject)
+    yield from data_remarks(subject)  # first, since tokens are held against the data
+    yield from trust_remarks(subject)
+    yield from _secret_remarks(subject)
+    if subject.service.address is not None:
+        yield from missing_remarks(subject)
+
+
+def _secret_remarks(subject: Subject) -> Iterator[Remark]:
+    yield from credential_remarks(subject)
+    for role, token in held(subject):
+        yield from token_remarks(subject, role, token)
+    yield from same_token_remarks(subject)
+    yield from keystore_remarks(subject)
+    yield from caller_remarks(subject)

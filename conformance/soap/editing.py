@@ -1,0 +1,179 @@
+"""Changes a valid message in one way, and finds all such changes that its schema refuses.
+
+Works on whatever contract is plugged in: the schema itself says what is refused. Must not sign or send.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lxml import etree
+
+from conformance.case import Deed, Edit
+from conformance.soap.contract import SoapContract, SoapOperation, Steps
+from conformance.soap.markup import Element, children, local, namespace
+
+_UNKNOWN: Final = "NotDeclaredAnywhere"
+_WRONG: Final = (
+    "",
+    "?",
+    "not a value",
+    "X",
+    "0",
+    "-1",
+    "9" * 40,
+    "x" * 2000,
+    "2026-13-45T99:99:99Z",
+    "1 space",
+    "\N{SNOWMAN}",
+)
+"""Values that some types refuse; which of them a place refuses is asked of the schema."""
+_FOREIGN: Final = "urn:example:not-the-contracts-namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A valid message to break: its contract, its operation, and the element in its Body."""
+
+    contract: SoapContract
+    operation: SoapOperation
+    root: Element
+
+
+def apply(root: Element, edit: Edit) -> None:
+    """Change a message; raises LookupError where there is no such place."""
+    *above, last = edit.path or ("",)
+    if last.startswith("@"):
+        _change_attribute(_at(root, tuple(above)), last[1:], edit)
+        return
+    element = _at(root, edit.path)
+    parent = element.getparent()
+    match edit.deed:
+        case Deed.ADD:
+            etree.SubElement(element, edit.text or _UNKNOWN).text = "1"
+        case Deed.MOVE:
+            element.tag = f"{{{edit.text}}}{local(element)}" if edit.text else local(element)
+        case Deed.WRITE:
+            element.text = edit.text
+        case Deed.REMOVE if parent is not None:
+            parent.remove(element)
+        case Deed.DOUBLE if parent is not None:
+            element.addnext(copy.deepcopy(element))
+        case Deed.SWAP if parent is not None:
+            before = element.getprevious()
+            if before is None:
+                raise LookupError("nothing stands before it")
+            before.addprevious(element)
+
+
+def _change_attribute(element: Element, name: str, edit: Edit) -> None:
+    found = next((key for key in element.attrib if etree.QName(str(key)).localname == name), name)
+    if edit.deed is Deed.REMOVE:
+        del element.attrib[found]
+    else:
+        element.set(found, edit.text)
+
+
+def refused(contract: SoapContract, operation: SoapOperation, root: Element, sweep: str) -> Iterator[Edit]:
+    """Yield the edits of a kind (a name of SWEEPS) that make a valid message invalid by its schema."""
+    for edit in SWEEPS[sweep](Subject(contract, operation, root)):
+        altered = copy.deepcopy(root)
+        apply(altered, edit)
+        if not contract.schemas.fits(altered):
+            yield edit
+
+
+def _missing(subject: Subject) -> Iterator[Edit]:
+    yield from (Edit(Deed.REMOVE, path) for path, _ in _walk(subject.root))
+
+
+def _doubled(subject: Subject) -> Iterator[Edit]:
+    yield from (Edit(Deed.DOUBLE, path) for path, _ in _walk(subject.root))
+
+
+def _unknown(subject: Subject) -> Iterator[Edit]:
+    """Yield an unknown element, and text that stands beside elements, in each element that has members."""
+    for path, element in [((), subject.root), *_walk(subject.root)]:
+        if len(element):
+            yield Edit(Deed.ADD, path)
+            yield Edit(Deed.WRITE, path, "text beside elements")
+
+
+def _surplus(subject: Subject) -> Iterator[Edit]:
+    """Yield declared elements that have no place beside those that are there, such as the other branch of a choice."""
+    there = {path for path, _ in _walk(subject.root)}
+    for place in subject.operation.places:
+        *above, name = place.path
+        if place.simple and not name.startswith("@") and place.path not in there and tuple(above) in there:
+            sibling = children(_at(subject.root, tuple(above)))[-1]
+            space = namespace(sibling)
+            yield Edit(Deed.ADD, tuple(above), f"{{{space}}}{name}" if space else name)
+
+
+def _swapped(subject: Subject) -> Iterator[Edit]:
+    yield from (Edit(Deed.SWAP, path) for path, one in _walk(subject.root) if one.getprevious() is not None)
+
+
+def _moved(subject: Subject) -> Iterator[Edit]:
+    """Yield each element in another namespace: qualified where it is not, in none where it is, in a foreign one."""
+    own = namespace(subject.root)
+    for path, element in [((), subject.root), *_walk(subject.root)]:
+        yield Edit(Deed.MOVE, path, "" if namespace(element) else own)
+        yield Edit(Deed.MOVE, path, _FOREIGN)
+
+
+def _attributes(subject: Subject) -> Iterator[Edit]:
+    for path, element in [((), subject.root), *_walk(subject.root)]:
+        for name in element.attrib:
+            place = (*path, f"@{etree.QName(str(name)).localname}")
+            yield Edit(Deed.REMOVE, place)
+            yield Edit(Deed.WRITE, place, "not a value")
+            yield Edit(Deed.WRITE, place, "1 2")
+            yield Edit(Deed.WRITE, place, "")
+    yield Edit(Deed.WRITE, (f"@{_UNKNOWN}",), "1")
+
+
+def _values(subject: Subject) -> Iterator[Edit]:
+    """Yield wrong values of each element that holds text: near misses of its own, then others that its type refuses."""
+    for path, element in _walk(subject.root):
+        if not len(element):
+            texts = dict.fromkeys((*_near(element.text or ""), *_WRONG))
+            yield from (Edit(Deed.WRITE, path, text) for text in texts if text != element.text)
+
+
+def _near(text: str) -> Iterator[str]:
+    """Yield texts that differ a little from a valid one."""
+    half = len(text) // 2
+    yield from (text[:-1], f"{text}0", f"{text[:half]}.{text[half:]}", f"{text[:half]}-{text[half:]}")
+    yield from (f"X{text[1:]}", text.lower(), text.upper(), f"{text[:half]} {text[half:]}")
+
+
+SWEEPS: Final[Mapping[str, Callable[[Subject], Iterator[Edit]]]] = {
+    "elements-missing": _missing,
+    "elements-doubled": _doubled,
+    "elements-unknown": _unknown,
+    "elements-surplus": _surplus,
+    "elements-swapped": _swapped,
+    "namespaces-wrong": _moved,
+    "attributes-broken": _attributes,
+    "values-broken": _values,
+}
+"""Ways to break a message element by element; the schema says which of them it refuses."""
+
+
+def _walk(root: Element, path: Steps = ()) -> Iterator[tuple[Steps, Element]]:
+    """Yield path and element of all that is below a root, in document order."""
+    for child in children(root):
+        here = (*path, local(child))
+        yield here, child
+        yield from _walk(child, here)
+
+
+def _at(root: Element, path: Steps) -> Element:
+    for name in path:
+        found = next((child for child in children(root) if local(child) == name), None)
+        if found is None:
+            raise LookupError(f"the message has no {'/'.join(path)}")
+        root = found
+    return root

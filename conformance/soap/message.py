@@ -1,0 +1,166 @@
+"""Makes the bytes of a SOAP request with SAML Holder-of-Key security, and of a token request to an STS.
+
+What is signed is what is sent: the assertion goes in as the very bytes that were issued, after signing. Must not know
+which service is asked, nor read a clock.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from lxml import etree
+
+from conformance.soap.contract import body_of
+from conformance.soap.markup import Element, XmlError, children, local, parse, serialise, slice_element, text
+from conformance.soap.names import AUTH, DS, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
+from conformance.soap.saml import Assertion, SamlError, read_assertion
+from conformance.soap.wss import (
+    WSU_ID,
+    Signer,
+    assertion_reference,
+    binary_token,
+    certificate_text,
+    instant,
+    sign,
+    timestamp,
+    token_reference,
+)
+
+LIFETIME: Final = timedelta(seconds=60)
+"""Between Created and Expires (cookbooks, section 6.2: one minute)."""
+CONTENT_TYPE: Final = "text/xml; charset=UTF-8"
+"""SOAP 1.1, section 6."""
+TOKEN_ACTION: Final = "urn:be:fgov:ehealth:sts:protocol:v1:RequestSecurityToken"  # noqa: S105 - a name
+_PUBLIC_KEY: Final = "http://docs.oasis-open.org/ws-sx/wstrust/200512/PublicKey"
+"""As the platform's clients write it: without the hyphen of the namespace."""
+_PLACE = "assertion"
+_PLACE_BYTES = b"<?assertion here?>"
+_TOKEN_HOURS: Final = 24
+_QUOTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An attribute to ask an STS for: its name, and its value where the caller asserts it."""
+
+    name: str
+    value: str = ""
+
+
+def secure(
+    envelope: Element,
+    assertion: Assertion,
+    signer: Signer,
+    created: datetime,
+    breach: Callable[[Element], None] | None = None,
+) -> bytes:
+    """Return a message: Timestamp, the assertion, and a Signature over Body and Timestamp, in this order.
+
+    The envelope given is changed. A `breach` changes it further once it is signed; a processing instruction stands in
+    for the assertion then.
+    """
+    security = _security(envelope)
+    body = body_of(envelope)
+    body.set(WSU_ID, _name("body"))
+    stamp = timestamp(created, LIFETIME, _name("timestamp"))
+    security.append(stamp)
+    security.append(etree.ProcessingInstruction(_PLACE, "here"))
+    sign(security, (stamp, body), signer, assertion_reference(assertion.id))
+    if breach is not None:
+        breach(envelope)
+    before, place, after = serialise(envelope).partition(_PLACE_BYTES)
+    return before + assertion.data + after if place else before
+
+
+def token_request(signer: Signer, claims: Sequence[Claim], created: datetime) -> bytes:
+    """Return a WS-Trust 1.3 request to issue a SAML 1.1 Holder-of-Key assertion for the signer's own key.
+
+    Body, Timestamp and BinarySecurityToken are signed.
+    """
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soapenv": SOAP})
+    body = etree.SubElement(envelope, f"{{{SOAP}}}Body", {WSU_ID: _name("body")}, nsmap={"wsu": WSU})
+    body.append(_issue(signer, claims, created))
+    security = _security(envelope)
+    token = binary_token(signer.certificate, _name("token"))
+    stamp = timestamp(created, LIFETIME, _name("timestamp"))
+    security.extend((stamp, token))
+    sign(security, (stamp, body, token), signer, token_reference(str(token.get(WSU_ID))))
+    return serialise(envelope)
+
+
+def issued_assertion(answer: bytes) -> Assertion:
+    """Return the assertion in an STS's answer, exactly as it stands there.
+
+    Raises SamlError with what the STS says instead.
+    """
+    try:
+        root = parse(answer)
+    except XmlError as error:
+        raise SamlError(f"it is not XML: {error}") from None
+    if next(root.iter(f"{{{SAML}}}Assertion"), None) is None:
+        raise SamlError(_refusal(root))
+    exact = slice_element(answer, "Assertion", SAML)
+    try:
+        if exact is not None:
+            return read_assertion(exact)
+    except SamlError:
+        pass  # it uses namespaces that are declared above it
+    return read_assertion(serialise(next(root.iter(f"{{{SAML}}}Assertion"))))
+
+
+def _refusal(root: Element) -> str:
+    for name, words in (
+        ("faultstring", "it refuses"),
+        ("Challenge", "it asks for a challenge, which is not supported"),
+    ):
+        found = next((one for one in root.iter(etree.Element) if local(one) == name), None)
+        if found is not None:
+            return f"{words}: {text(found)[:_QUOTED]}" if name == "faultstring" else words
+    return "there is no assertion in it"
+
+
+def _issue(signer: Signer, claims: Sequence[Claim], created: datetime) -> Element:
+    """Return a RequestSecurityToken (WS-Trust 1.3, section 4.1) as the platform's clients write it."""
+    request = etree.Element(
+        f"{{{WST}}}RequestSecurityToken", {"Context": f"urn:uuid:{uuid.uuid4()}"}, nsmap={"wst": WST}
+    )
+    etree.SubElement(request, f"{{{WST}}}TokenType").text = SAML_TOKEN
+    etree.SubElement(request, f"{{{WST}}}RequestType").text = f"{WST}/Issue"
+    dialect = f"{AUTH}/authclaims"
+    listed = etree.SubElement(request, f"{{{WST}}}Claims", {"Dialect": dialect}, nsmap={"auth": AUTH})
+    for claim in claims:
+        one = etree.SubElement(listed, f"{{{AUTH}}}ClaimType", Uri=claim.name)
+        if claim.value:
+            etree.SubElement(one, f"{{{AUTH}}}Value").text = claim.value
+    lifetime = etree.SubElement(request, f"{{{WST}}}Lifetime")
+    for tag, moment in (("Created", created), ("Expires", created + timedelta(hours=_TOKEN_HOURS))):
+        etree.SubElement(lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}).text = instant(moment)
+    etree.SubElement(request, f"{{{WST}}}KeyType").text = _PUBLIC_KEY
+    use = etree.SubElement(request, f"{{{WST}}}UseKey")
+    reference = etree.SubElement(use, f"{{{WSSE}}}SecurityTokenReference", nsmap={"wsse": WSSE})
+    data = etree.SubElement(reference, f"{{{DS}}}X509Data", nsmap={"ds": DS})
+    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(signer.certificate)
+    return request
+
+
+def _security(envelope: Element) -> Element:
+    """Return a new Security header of an envelope."""
+    header = envelope.find(f"{{{SOAP}}}Header")
+    if header is None:
+        header = etree.Element(f"{{{SOAP}}}Header")
+        envelope.insert(0, header)
+    return etree.SubElement(
+        header, f"{{{WSSE}}}Security", {f"{{{SOAP}}}mustUnderstand": "1"}, nsmap={"wsse": WSSE, "wsu": WSU}
+    )
+
+
+def _name(part: str) -> str:
+    """Return an id that occurs once (an xs:ID may not begin with a digit)."""
+    return f"_{part}-{uuid.uuid4()}"
+
+
+def body_child(envelope: Element) -> Element:
+    """Return the one element in an envelope's Body."""
+    return children(body_of(envelope))[0]

@@ -1,0 +1,50 @@
+"""Strategies for SOAP messages that differ from a plain one in values that a cookbook leaves open.
+
+Each takes the plain request and draws another. Must not know any service: the roles are arguments of its data.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from conformance.case import Message, Template
+from conformance.strategies.http import Generator
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LONGEST_NAME = 24
+
+
+def _name() -> SearchStrategy[str]:
+    """Draw a name as Belgium has them: letters with and without accents, a hyphen, an apostrophe or a space inside."""
+    start = st.sampled_from(_LETTERS)
+    rest = st.text("abcdefghijklmnopqrstuvwxyzéèêëïüçñ", min_size=1, max_size=_LONGEST_NAME // 2 - 1)
+    part = st.builds("{}{}".format, start, rest)
+    return st.one_of(part, st.builds("{}{}{}".format, part, st.sampled_from(["-", "'", " "]), part))
+
+
+def person(plain: Template) -> SearchStrategy[Template]:
+    """Draw a person: a last name, and first names, gender and phone number or not."""
+    values: Mapping[str, SearchStrategy[str | None]] = {
+        "last_name": _name(),
+        "first_names": st.none() | st.lists(_name(), min_size=1, max_size=3).map(" ".join),
+        "gender": st.sampled_from([None, "F", "M"]),
+        "phone_number": st.none() | st.integers(0, 9_999_999).map(lambda number: f"+3247{number:07d}"),
+    }
+    return st.fixed_dictionaries(dict(values)).map(lambda drawn: _with_values(plain, drawn))
+
+
+def request_id(plain: Template) -> SearchStrategy[Template]:
+    """Draw ids of every form that xs:ID allows (XML 1.0, production 5, without colon)."""
+    first = st.sampled_from(list("_abcxyzABCXYZ\N{LATIN SMALL LETTER E WITH ACUTE}"))
+    rest = st.text("abcXYZ0123456789._-", max_size=40)
+    return st.builds("{}{}".format, first, rest).map(lambda name: _with_values(plain, {"request_id": name}))
+
+
+def _with_values(plain: Template, values: Mapping[str, str | None]) -> Template:
+    message = plain.message or Message()
+    return replace(plain, message=replace(message, values={**message.values, **values}))
+
+
+GENERATORS: Mapping[str, Generator] = {"person": person, "request-id": request_id}

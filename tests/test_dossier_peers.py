@@ -1,0 +1,131 @@
+"""DossierNumberGeneration: independent implementations with their own WSDL and assertions, conforming and lying.
+
+All variants take minutes; a part of them runs by default, all with EHEALTH_ALL_PEERS=1.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.loading import load_spec
+from tests.campaigns import run_campaign
+from tests.peers import dossier_number_generation as peers
+
+SERVICE = "dossier-number-generation"
+PART = 1 if os.environ.get("EHEALTH_ALL_PEERS") else 6
+
+SERVED = (
+    "4/response 5.2.1.1/id-optional 5.1.4/user-agent-accepted 8/own-identifier 8/no-identifier 5.2.1.2/in-response-to"
+)
+FIELDS = "5.2.2.2/first-names 5.2.2.2/gender 5.2.2.2/phone-number 5.2.1.2/identifier"
+REFUSED = "8/person-identifier 8/person-no-institution 8/nihii-identifier 8/nihii-no-cbe 8/cbe-identifier"
+REQUIREMENTS = {
+    "response.http_status": "5.1.3/http-status",
+    "response.media_type": "5.1.3/media-type",
+    "response.envelope": "5.1.3/envelope 8/fault",
+    "response.schema": "5.2/contract 5.2.1.2/status",
+    "response.id": "5.2.1.2/id",
+    "response.id_unique": "5.2.1.2/id-unique",
+    "response.in_response_to": "5.2.1.2/in-response-to",
+    "response.issue_instant": "5.2.1.2/issue-instant",
+    "response.status": "5.2.2.3/status-code 5.2.1.2/status 4/response 5.2.1.2/no-identifier-on-failure 5.2/contract",
+    "response.identifier": "5.2.1.2/identifier",
+    "response.identifier_shared": "5.2.1.2/identifier-of-one-person",
+    "success.status": f"{SERVED} {FIELDS}",
+    "cbss.value": "5.2.2.4/value",
+    "cbss.code": "5.2.2.4/code",
+    "failure.identifier": "5.2.1.2/no-identifier-on-failure",
+    "failure.status": f"5.2.2.3/requester 5.2.2.2/last-name 8/xsd {REFUSED}",
+    "last_name": "5.2.2.2/last-name 8/xsd",
+    "gender": "5.2.2.2/gender-values 8/xsd",
+    "xsd": "8/xsd",
+    "fault.http_status": "5.1.3/http-status",
+    "fault.media_type": "5.1.3/media-type",
+    "fault.structure": "8/fault-structure 8/fault-code 5.1.3/envelope 5.2/contract 8/fault",
+    "fault.code": "8/fault-code",
+    "fault.origin": "8/fault-component 8/fault-structure",
+    "not_fault": "8/fault",
+    "requester.person": "8/person-identifier",
+    "requester.person_nihii": "8/person-no-institution",
+    "requester.nihii": "8/nihii-identifier",
+    "requester.nihii_cbe": "8/nihii-no-cbe",
+    "requester.cbe": "8/cbe-identifier",
+    "requester.own": "8/own-identifier 4/response",
+    "requester.none": "8/no-identifier",
+    "requester.message": "8/requester-message",
+    "security": "4/security-verified 8/not-authenticated 6.2/clock-skew",
+}
+"""For each documented rule that a variant may break, the requirements of which one has to be named."""
+
+UNDECIDED = {
+    "unserved-all": "it answers everything by SOA-02001, as a service that is down does",
+    "fault-origin-client": "no section says what else Origin may hold than the components of Table 1 (an observation)",
+    "fault-origin-ehealth": "as fault-origin-client",
+    "refusal-identifier-empty": "an empty identifier is none",
+    "last-name-soa-03003": "the document names no code for it; the family is accepted (an observation)",
+    "mismatch-soa-03002": "as last-name-soa-03003",
+}
+"""Variants that their author takes for defects, and that are not held against a service, with the reason."""
+
+CONFORMING = [name for name, variant in peers.VARIANTS.items() if variant.conforming]
+DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming and name not in UNDECIDED]
+
+
+def _run(folder: Path, name: str) -> Mapping[str, Any]:
+    with peers.serve(name) as section:
+        return run_campaign(folder, SERVICE, None, settings=section, examples=6, limits={"timeout": 5})
+
+
+def _findings(document: Mapping[str, Any], severity: str) -> list[Mapping[str, str]]:
+    return [finding for case in document["cases"] for finding in case["findings"] if finding["severity"] == severity]
+
+
+def test_every_field_of_a_defect_has_its_requirements() -> None:
+    """The table above knows each field that a variant may break, and its requirements exist."""
+    assert {variant.field for variant in peers.VARIANTS.values() if not variant.conforming} <= set(REQUIREMENTS)
+    known = load_spec(SERVICE).contract.requirements
+    assert {f"{SERVICE}/{name}" for names in REQUIREMENTS.values() for name in names.split()} <= set(known)
+    assert set(UNDECIDED) <= set(peers.VARIANTS)
+
+
+@pytest.mark.parametrize("name", CONFORMING[::PART])
+def test_conforming_implementation_raises_no_alarm(tmp_path: Path, name: str) -> None:
+    """What the cookbook leaves open is neither a violation nor a warning, and leaves no case undecided."""
+    document = _run(tmp_path, name)
+    assert _findings(document, "violation") + _findings(document, "warning") == []
+    assert {case["verdict"] for case in document["cases"]} <= {"pass", "not_applicable"}
+    assert document["run"]["exit_code"] == 0
+
+
+@pytest.mark.parametrize("name", DEFECTIVE[::PART])
+def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, name: str) -> None:
+    """A single defect fails the run, and a violation names a requirement that it breaks, with what was found."""
+    document = _run(tmp_path, name)
+    violations = _findings(document, "violation")
+    assert document["run"]["exit_code"] == 1
+    accused = {finding["requirement"].partition("/")[2] for finding in violations}
+    assert accused & set(REQUIREMENTS[peers.VARIANTS[name].field].split()), accused
+    for finding in violations:
+        assert finding["message"]
+        assert finding["location"]
+        assert finding["expected"]
+        assert finding["actual"]
+
+
+@pytest.mark.parametrize("name", UNDECIDED)
+def test_undecided_implementation_is_not_accused(tmp_path: Path, name: str) -> None:
+    """What can be read in favour of a service is not held against it."""
+    document = _run(tmp_path, name)
+    assert _findings(document, "violation") == []
+    assert document["run"]["exit_code"] in (0, 3)
+
+
+@pytest.mark.parametrize("name", list(peers.BORDERLINE)[::PART])
+def test_borderline_implementation_is_judged_without_an_error(tmp_path: Path, name: str) -> None:
+    """Where the cookbook lets one quarrel, either verdict will do, as long as the harness reaches one."""
+    document = _run(tmp_path, name)
+    assert document["run"]["exit_code"] in (0, 1)
+    assert "error" not in {case["verdict"] for case in document["cases"]}
