@@ -78,10 +78,11 @@ def _names(
     ]
     given = {} if problems else spellings(document.data or {})
     problems += [
-        f"{document.path}:{document.line((section, role))}: there is no role {role!r}{suggestion(role, own[section])}"
+        f"{document.path}:{document.line((section, role))}: there is no role {role!r}"
+        f"{suggestion(role, own.get(section, {}))}"
         for section, roles in given.items()
         for role in roles
-        if role not in own[section]
+        if role not in own.get(section, {})
     ]
     if problems:
         raise TargetError(problems)

@@ -35,7 +35,7 @@ from conformance.mock.platform import LocalPlatform
 from conformance.redaction import Redactor
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
-from conformance.results import NOT_SELECTED, CaseResult, Run, results_document
+from conformance.results import DUTY, NOT_SELECTED, CaseResult, Run, results_document
 from conformance.review import caller_problems, review_offline
 from conformance.runner import Judging, Procedure, Runner
 from conformance.session import Session
@@ -74,7 +74,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be run: against which target, which services and cases, how thoroughly."""
+    """What is to be run: against which target, which services and cases, how thoroughly.
+
+    `disclose` tells security findings of a service that is not one's own outside the private run folder too.
+    """
 
     target: Target
     services: tuple[ServiceTarget, ...]
@@ -82,6 +85,7 @@ class Plan:
     seed: int
     examples: int
     known: tuple[KnownFailure, ...] = ()
+    disclose: bool = False
 
     @property
     def cases(self) -> Iterator[Case]:
@@ -105,6 +109,7 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     examples: int | None = None,
     known: tuple[KnownFailure, ...] = (),
     named: bool = True,
+    disclose: bool = False,
 ) -> Plan:
     """Return a plan with defaults filled in.
 
@@ -117,7 +122,7 @@ def make_plan(  # noqa: PLR0913 - the options of a run
         services = chosen or services
     default = LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
     seed = DEFAULT_SEED if seed is None else seed
-    plan = Plan(target, services, selection, seed, default if examples is None else examples, known)
+    plan = Plan(target, services, selection, seed, default if examples is None else examples, known, disclose)
     cases = {case.id: case for case in plan.cases}
     requirements = {requirement.id: requirement for requirement in plan.requirements}
     problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
@@ -244,7 +249,8 @@ class Campaign:
             started=self.started,
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
-            notes=self._notes(),
+            notes=(*self._notes(), *self._duties()),
+            disclosed=self.plan.disclose,
         )
         document = results_document(run, self.in_order(), self.plan.requirements)
         write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
@@ -272,6 +278,13 @@ class Campaign:
         notes = tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
         path.unlink()
         return notes
+
+    def _duties(self) -> tuple[str, ...]:
+        """Return what a security finding on a service that is not one's own obliges to."""
+        found = any(
+            result.case.kind is Kind.SECURITY and result.verdict is Verdict.FAIL for result in self.results.values()
+        )
+        return (DUTY,) if found and not self.plan.target.local else ()
 
     def _make_runner(self, name: str) -> Runner:
         target = self.plan.target

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+_SHOWN = 40
+"""Characters of a value that a report shows of an edit."""
+
 
 class Kind(StrEnum):
     """What sort of case it is."""
@@ -99,7 +102,8 @@ class Edit:
             Deed.SWAP: f"{place} before its predecessor",
             Deed.ADD: f"{self.text.rpartition('}')[2] or 'an unknown element'} added in {place}",
             Deed.MOVE: f"{place} in {f'the namespace {self.text}' if self.text else 'no namespace'}",
-            Deed.WRITE: f"{place} = {self.text[:40]!r}",
+            Deed.WRITE: f"{place} = {self.text[:_SHOWN]!r}"
+            + (f"... ({len(self.text)} characters)" if len(self.text) > _SHOWN else ""),
         }
         return words[self.deed]
 
@@ -111,7 +115,8 @@ class Message:
     `caller` is the name of the caller in the target file, "" for the first of the case's kind. A value of None
     leaves out what is sent otherwise; texts that begin with `$` stand for test data. `remove` names roles to be left
     out, and `replace` gives values to write, although the schema wants it otherwise; `edits` are further changes.
-    `breach` names what is wrong with the message's security, "" for nothing.
+    `breach` names what is wrong with the message's security, "" for nothing. `body` is the request element as XML text
+    where it is not to be built from the values by the WSDL; its id and time are written anew at each sending.
     """
 
     caller: str = ""
@@ -120,6 +125,7 @@ class Message:
     replace: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
     breach: str = ""
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,16 @@ from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
 from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
 from conformance.reporting import allure
-from conformance.results import EXIT_ERROR, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_USAGE, NOT_SELECTED
+from conformance.results import (
+    EXIT_ERROR,
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    NOT_SELECTED,
+    WITHHELD,
+    is_confidential,
+)
 from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
 from conformance.target import BUILT_IN, choose_services, load_target
 
@@ -128,6 +137,11 @@ def main() -> None:
 @click.option(
     "--known", type=click.Path(path_type=Path), help="File of known failures: case, requirement, reason, expires."
 )
+@click.option(
+    "--disclose-security",
+    is_flag=True,
+    help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
+)
 @click.pass_context
 def run(  # noqa: PLR0913, PLR0917 - the interface's options
     ctx: click.Context,
@@ -140,6 +154,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     requirements: tuple[str, ...],
     cases: tuple[str, ...],
     known: Path | None,
+    disclose_security: bool,  # noqa: FBT001 - a flag
 ) -> None:
     """Run the suites against a target and write a run folder with results, evidence and a report.
 
@@ -150,7 +165,16 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
     listed = load_known(known) if known else ()
     wanted = choose_services(chosen, services)
-    plan = make_plan(chosen, wanted, selection, seed=seed, examples=examples, known=listed, named=bool(services))
+    plan = make_plan(
+        chosen,
+        wanted,
+        selection,
+        seed=seed,
+        examples=examples,
+        known=listed,
+        named=bool(services),
+        disclose=disclose_security,
+    )
     for warning in check_before_run(plan):
         _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
     folder = make_folder(out, datetime.now(UTC))
@@ -448,7 +472,7 @@ def _print_head(plan: Plan, folder: Path) -> None:
 
 
 def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
-    _print_cases(document["cases"])
+    _print_cases(document)
     table = Table(box=None, pad_edge=False)
     columns = ("pass", "inconclusive", "fail", "error", "not_applicable", "not_run")
     table.add_column("service", no_wrap=True)
@@ -475,10 +499,13 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     return code
 
 
-def _print_cases(cases: Sequence[Mapping[str, Any]]) -> None:
+def _print_cases(document: Mapping[str, Any]) -> None:
     """Print what a person has to act on: each case that failed or erred, and why others were not decided."""
+    cases = document["cases"]
     for case in cases:
-        if case["verdict"] in ("fail", "error"):
+        if is_confidential(case, document["run"]):
+            _out.print(f"\n[{_STYLES['fail']}]fail[/] {case['id']}: {WITHHELD}")
+        elif case["verdict"] in ("fail", "error"):
             _print_case(case)
         if "stale" in case:
             _out.print(f"[{_STYLES['fail']}]stale[/] {case['id']}: {_escaped(case['stale'])}")

@@ -66,12 +66,13 @@ class Erratum:
 
 @dataclass(frozen=True, slots=True)
 class ErrorCode:
-    """An entry of a cookbook's error catalogue."""
+    """An entry of a cookbook's error catalogue; `meaning` says in our own words what it tells the reader."""
 
     code: str
     message: str
     section: str
     component: str = ""
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

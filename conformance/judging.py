@@ -54,7 +54,12 @@ class Judge:
         """Return what an exchange says about a request that a case needs to succeed, with or without its body."""
         statuses = step.statuses or self._contract.operations[step.request.operation].successes
         served = Expectation("step", (Clause(tuple(map(str, statuses)), judge=body),))
-        return self.judge(exchange, replace(case, request=step.request, expectation=served, only=(), tls=""))
+        judgement = self.judge(exchange, replace(case, request=step.request, expectation=served, only=(), tls=""))
+        # A step that is not served stands in the way, however binding the requirement is that the case is about.
+        findings = (
+            replace(one, severity=Severity.VIOLATION) if one.location == "status" else one for one in judgement.findings
+        )
+        return replace(judgement, findings=tuple(findings))
 
     def refuses_credential(self, exchange: Exchange) -> bool:
         """Tell whether an answer refuses who asks, and not what is asked."""
@@ -176,7 +181,7 @@ class Judge:
                     finding = self._finding(rule.requirement, problem)
                     found.append(replace(finding, severity=Severity(rule.severity)) if rule.severity else finding)
         found += [self._finding(requirement, problem) for requirement, problem in schema.undocumented(index)]
-        return _condense(found), +evaluated
+        return condense(found), +evaluated
 
     def _schema(self, operation: str, status: int) -> CompiledSchema | None:
         return self._schemas.get(self._contract.operations[operation].schemas.get(status, ""))
@@ -232,7 +237,7 @@ def _only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
     return Judgement(findings, evaluated, blocked)
 
 
-def _condense(findings: list[Finding]) -> list[Finding]:
+def condense(findings: list[Finding]) -> list[Finding]:
     """Keep the first few of findings that differ in place only, and say how many more there are."""
     alike: dict[tuple[str, str, Severity], list[Finding]] = {}
     for finding in findings:

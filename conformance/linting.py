@@ -4,6 +4,7 @@ Must not send anything nor change a file.
 """
 
 import fnmatch
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
 from conformance.contract import Contract, Rule, SoapRules
 from conformance.errors import UsageError
 from conformance.loading import Spec, load_environments, load_tracing, read_spec
-from conformance.messages import LISTED, OTHER_NUMBERS
+from conformance.messages import DRAWN, LISTED, OTHER_NUMBERS
 from conformance.soap.breaches import BREACHES
 from conformance.soap.editing import SWEEPS
+from conformance.soap_judging import CHECKS
 from conformance.strategies.generators import GENERATORS
 
 
@@ -111,7 +113,7 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for name in operations:
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
-    if case.generate and case.generate not in {*GENERATORS, *SWEEPS, LISTED, OTHER_NUMBERS}:
+    if case.generate and case.generate not in {*GENERATORS, *SWEEPS, *DRAWN, LISTED, OTHER_NUMBERS}:
         yield f"case {case.id} names the strategy {case.generate}, which does not exist"
     for clause in case.expectation.clauses:
         for code in sorted(code for code in clause.codes if code and not fnmatch.filter(contract.errors, code)):
@@ -128,6 +130,7 @@ def _soap_problems(spec: Spec) -> Iterator[str]:
     for requirement in (*rules.requirements, *(one.requirement for one in rules.messages.values())):
         if requirement not in spec.contract.requirements:
             yield f"soap.yaml names the requirement {requirement}, which does not exist"
+    yield from _soap_word_problems(rules, spec.contract)
     for case in spec.cases.values():
         yield from _message_problems(case, rules)
     try:
@@ -136,6 +139,26 @@ def _soap_problems(spec: Spec) -> Iterator[str]:
         yield from error.problems
     else:
         yield from (f"names.yaml: nothing in the WSDL plays {role}" for role in unresolved)
+
+
+def _soap_word_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
+    """Yield words of soap.yaml that mean nothing: checks, codes, outcomes, roles, and what is no expression."""
+    for name in sorted(rules.checks.keys() - CHECKS):
+        yield f"soap.yaml names the check {name}, which does not exist"
+    for code in sorted((rules.gates | rules.unavailable) - contract.errors.keys()):
+        yield f"soap.yaml names the code {code}, which errors.yaml does not have"
+    for row in rules.details:
+        for outcome in sorted(set(row.refused_outcomes) - rules.outcomes.keys()):
+            yield f"soap.yaml names the outcome {outcome}, which it does not have"
+    same = rules.same_person
+    roles = {rule.role for rule in rules.callers.values()} | ({*same.decisive, *same.disjoint} if same else set())
+    for role in sorted(roles - rules.names.get("request", {}).keys()):
+        yield f"soap.yaml names the role {role}, which names.yaml does not have"
+    for name, rule in rules.messages.items():
+        try:
+            re.compile(rule.pattern)
+        except re.error as error:
+            yield f"soap.yaml: messages.{name}.pattern: not a regular expression: {error}"
 
 
 def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:

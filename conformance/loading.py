@@ -117,7 +117,8 @@ def read_spec(folder: Path, root: Path) -> Spec:
     """Return the spec that `folder` holds; errors as for `load_spec`."""
     files = _read_files(folder, root)
     contract = _contract(folder, files)
-    cases = {case.id: case for case in _cases(contract.service, files["cases.yaml"])}
+    own = [*_cases(contract.service, files["cases.yaml"]), *_matrix_cases(contract, files, root)]
+    cases = {case.id: case for case in own}
     service = files["service.yaml"].data
     return Spec(folder, contract, cases, service["target"], service["template"])
 
@@ -416,6 +417,40 @@ def _case(service: str, row: Data, expectations: Mapping[str, Expectation], requ
         words=row.get("words", ""),
         witness=_step(row["witness"], requests) if "witness" in row else None,
     )
+
+
+def _matrix_cases(contract: Contract, files: Mapping[str, Document], root: Path) -> Iterator[Case]:
+    """Yield a case for each row of the common matrix of broken messages, where a service takes part in it."""
+    matrix = files["soap.yaml"].data.get("matrix")
+    if matrix is None:
+        return
+    document = _read_valid(root / "common" / "matrix.yaml", "matrix", root)
+    where = files["soap.yaml"].path
+    requests = files["cases.yaml"].data.get("requests", {})
+    for row in document.data["rows"]:
+        requirements = matrix["rules"].get(row["rule"])
+        if requirements is None:
+            continue
+        section = requirements[0].split("/")[1]
+        case = {
+            "id": f"{contract.service}/{section}/{row['id']}",
+            "title": row["title"],
+            "kind": Kind.SECURITY.value,
+            "origin": "beyond the cookbook",
+            "requirements": requirements,
+            "request": {"use": matrix["request"], "message": {"breach": row["breach"]}},
+            "twin": matrix["request"],
+            "intrusive": True,
+            "expect": row["expect"],
+        }
+        expectations = {
+            name: Expectation(name, tuple(_clause(clause) for clause in clauses))
+            for name, clauses in document.data["expectations"].items()
+        }
+        try:
+            yield _case(contract.service, case, expectations, requests)
+        except LookupError as error:
+            raise SpecError(f"{where}: matrix: {error.args[0]}") from None
 
 
 Named = TypeVar("Named")

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from conformance.binding import Binding, BoundOperation
 from conformance.case import Case, Deed, Edit, Message, Step, Template
@@ -17,17 +17,29 @@ from conformance.contract import SoapRules
 from conformance.credentials.callers import Callers
 from conformance.errors import MissingDataError
 from conformance.near_misses import MAKERS, near_misses
-from conformance.soap.breaches import BREACHES, Breach, prepared
+from conformance.session import Post
+from conformance.soap.breaches import BREACHES, Breach, foreign
+from conformance.soap.composing import Grammar, Wish, read_grammar
 from conformance.soap.contract import Steps, read_value
+from conformance.soap.difference import difference
 from conformance.soap.editing import apply, refused
-from conformance.soap.markup import Element
-from conformance.soap.message import CONTENT_TYPE, body_child, secure
+from conformance.soap.markup import Element, parse, serialise
+from conformance.soap.message import CONTENT_TYPE, body_child, signed, written
+from conformance.soap.names import SOAP
+from conformance.soap.saml import Assertion, public_key
+from conformance.soap.schemas import WsdlError
 from conformance.soap.wss import instant
+from conformance.strategies.xsd import Broken, Drawing, Start, broken, edges, valid
 
 REQUEST_ID, ISSUE_INSTANT = "request_id", "issue_instant"
 OWN_NUMBER = "own_number"
 """A role that stands for the one by which the caller's kind names itself."""
 LISTED, OTHER_NUMBERS = "listed", "other-numbers"
+VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
+DRAWN: Final = frozenset({VALID_MESSAGES, BROKEN_MESSAGES})
+"""Strategies that draw whole messages from the types of the WSDL at hand."""
+_STANDING: Final = {REQUEST_ID: "_drawn", ISSUE_INSTANT: "2026-01-15T12:00:00Z"}
+"""What stands in a drawn message until it is sent."""
 
 
 @dataclass(slots=True)
@@ -40,6 +52,7 @@ class SoapMessages:
     settings: Mapping[str, Any]
     local: bool
     clock: Callable[[], datetime]
+    _last: bytes = b""
 
     def voices(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it, its messages naming the caller.
@@ -52,8 +65,8 @@ class SoapMessages:
             raise MissingDataError(f"the target gives no caller{f' of the kind {kind}' if kind else 's'}")
         return [_spoken(case, name) for name in (names if case.caller else names[:1])]
 
-    def request(self, template: Template) -> tuple[bytes, str]:
-        """Return the bytes of a request and its SOAPAction; raises MissingDataError where the target lacks data."""
+    def request(self, template: Template) -> Post:
+        """Return what to send for a template; raises MissingDataError where the target lacks data for it."""
         message, bound = template.message or Message(), self._bound(template)
         envelope = self._envelope(bound, message)
         root = body_child(envelope)
@@ -62,14 +75,50 @@ class SoapMessages:
             changes.append(Edit(Deed.WRITE, _place(bound, self._role(role, message)), text))
         for edit in (*changes, *message.edits):
             apply(root, edit)
-        caller = self._caller(message)
-        assertion, breach = self.callers.assertion(caller), BREACHES.get(message.breach, Breach())
-        signer, created = prepared(breach, self.callers.signer(caller), self.clock())
-        return secure(envelope, assertion, signer, created, breach.change), bound.operation.action
+        breach = BREACHES.get(message.breach, Breach())
+        body = (
+            self._last
+            if breach.replay and self._last
+            else self._secured(envelope, self._caller(message), message.breach)
+        )
+        self._last = body
+        # SOAP 1.1, section 6: the media type, and SOAPAction in quotes.
+        headers = {"Accept": "text/xml", "Content-Type": CONTENT_TYPE, "SOAPAction": f'"{bound.operation.action}"'}
+        return Post(body, {**headers, **breach.headers}, breach.method or "POST")
 
-    def headers(self, action: str) -> dict[str, str]:
-        """Return the header fields that make an HTTP request a SOAP 1.1 request (SOAP 1.1, section 6)."""
-        return {"Accept": "text/xml", "Content-Type": CONTENT_TYPE, "SOAPAction": f'"{action}"'}
+    def _secured(self, envelope: Element, caller: str, name: str) -> bytes:
+        """Return a message with a caller's assertion and signature, but for what the breach of a name has otherwise."""
+        breach = BREACHES.get(name, Breach())
+        signer, assertion = self.callers.signer(caller), self._assertion(caller, breach)
+        scene = signed(
+            envelope,
+            assertion,
+            foreign(signer) if breach.foreign_key else signer,
+            self.clock() + breach.shift,
+            breach.lifetime,
+        )
+        if breach.borrow:
+            scene.borrowed = self._borrowed(caller)
+        if breach.change is not None:
+            breach.change(scene)
+        altered = breach.assertion(assertion) if breach.assertion is not None else None
+        if altered is not None:
+            self.callers.learn_altered(caller, altered, name)
+        data = written(scene, altered)
+        return breach.raw(data) if breach.raw is not None else data
+
+    def _assertion(self, caller: str, breach: Breach) -> Assertion:
+        if breach.expired:
+            return self.callers.expired(caller)
+        return self._borrowed(caller) if breach.other else self.callers.assertion(caller)
+
+    def _borrowed(self, caller: str) -> Assertion:
+        """Return an assertion of another caller with another key."""
+        keys = {name: public_key(self.callers.signer(name).certificate) for name in self.callers.names()}
+        others = [name for name, key in keys.items() if key != keys[caller]]
+        if not others:
+            raise MissingDataError("the target gives no second caller whose assertion could be borrowed")
+        return self.callers.assertion(others[0])
 
     def sweep(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each way that the case names to change it.
@@ -98,6 +147,44 @@ class SoapMessages:
                 raise MissingDataError("the WSDL's schema refuses no message of this sort")
             yield from (replace(message, edits=(edit,)) for edit in edits)
 
+    def drawing(self, case: Case) -> Drawing | None:
+        """Return the messages of a case whose strategy draws them from the WSDL's types, None for any other case.
+
+        The caller's own number stands at its place if at all, numbers of other kinds do not stand. Raises
+        MissingDataError where no message can be made of the WSDL.
+        """
+        if case.generate not in DRAWN:
+            return None
+        bound, message = self._bound(case.request), case.request.message or Message()
+        grammar = self._grammar(bound, self._caller(message))
+        explain = _Explanation(self, case, grammar)
+        if case.generate == VALID_MESSAGES:
+            drawn = valid(grammar).map(lambda body: _with_body(case.request, body))
+            starts = tuple(Start(wishes, explain.build) for wishes in grammar.boundaries())
+            return Drawing(starts, drawn, explain.of)
+        contract, operation = self.binding.contract, bound.operation
+        wrong = broken(grammar, contract, operation).map(lambda one: _with_body(case.request, *one))
+        starts = tuple(Start((), _Just(case.request, one)) for one in edges(grammar, contract, operation))
+        return Drawing(starts, wrong, explain.of)
+
+    def _grammar(self, bound: BoundOperation, caller: str) -> Grammar:
+        """Return the valid requests by a caller."""
+        places = bound.request
+        roles = {rule.role for rule in self.rules.callers.values()}
+        own = self.callers.rule(caller).role
+        fixed = {places[own]: self._value("$own", caller)} if own in places else {}
+        usual = {places[role]: text for role, text in _STANDING.items() if role in places}
+        others = {places[role] for role in roles - {own} if role in places} - set(fixed)
+        try:
+            return read_grammar(self.binding.contract, bound.operation, fixed, usual, others)
+        except WsdlError as error:
+            raise MissingDataError(str(error)) from None
+
+    def plain(self, template: Template) -> str:
+        """Return the request element of a template as XML text, built by the WSDL."""
+        message = replace(template.message or Message(), body="")
+        return serialise(body_child(self._envelope(self._bound(template), message))).decode()
+
     def witnesses(self, case: Case) -> list[Template]:
         """Return a case's request by each other caller."""
         message = case.request.message
@@ -110,8 +197,10 @@ class SoapMessages:
         return self.binding.bound[template.operation]
 
     def _envelope(self, bound: BoundOperation, message: Message) -> Element:
-        """Return a valid envelope with a message's values."""
+        """Return a valid envelope with a message's values, or with its own body."""
         values = dict(self._values(bound, message))
+        if message.body:
+            return self._given(bound, message)
         try:
             envelope = self.binding.contract.build(bound.operation.name, values)
         except ValueError:
@@ -126,11 +215,29 @@ class SoapMessages:
             raise MissingDataError(f"the WSDL's schema has no room for {'/'.join(lost[0])} beside the other values")
         return envelope
 
+    def _given(self, bound: BoundOperation, message: Message) -> Element:
+        """Return an envelope with a message's own body, in which id and time are new where its types take such ones."""
+        text = (
+            f'<soapenv:Envelope xmlns:soapenv="{SOAP}"><soapenv:Body>{message.body}</soapenv:Body></soapenv:Envelope>'
+        )
+        envelope = parse(text.encode())
+        root = body_child(envelope)
+        for role, text in self._standing().items():
+            before = read_value(root, bound.request[role]) if role in bound.request else None
+            if before is not None:
+                apply(root, Edit(Deed.WRITE, bound.request[role], text))
+                if not self.binding.contract.schemas.fits(root):
+                    apply(root, Edit(Deed.WRITE, bound.request[role], before))
+        return envelope
+
+    def _standing(self) -> dict[str, str]:
+        """Return what each request says of itself, by role."""
+        return {REQUEST_ID: f"_{uuid.uuid4()}", ISSUE_INSTANT: instant(self.clock())}
+
     def _values(self, bound: BoundOperation, message: Message) -> Iterator[tuple[Steps, str]]:
         """Yield place and text of each value: what the message says, id and time where it says nothing of them."""
         caller = self._caller(message)
-        standing = {REQUEST_ID: f"_{uuid.uuid4()}", ISSUE_INSTANT: instant(self.clock())}
-        usual: dict[str, str | None] = {role: text for role, text in standing.items() if role in bound.request}
+        usual: dict[str, str | None] = {role: text for role, text in self._standing().items() if role in bound.request}
         for role, text in (usual | dict(message.values)).items():
             if text is None:
                 continue
@@ -180,6 +287,50 @@ class SoapMessages:
         if not message.caller and not names:
             raise MissingDataError("the target gives no callers")
         return message.caller or names[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Explanation:
+    """Makes the messages of a case from their wishes, and says how one differs from what is known to be served."""
+
+    messages: SoapMessages
+    case: Case
+    grammar: Grammar
+
+    def build(self, wishes: tuple[Wish, ...]) -> Template:
+        return _with_body(self.case.request, self.grammar.message(wishes))
+
+    def of(self, template: Template) -> str:
+        """Return how a message, before its one change, differs from the smallest one; that one, from the plain one."""
+        message = template.message or Message()
+        smallest = self.grammar.message()
+        before, name = smallest, "the smallest valid message"
+        if message.body == smallest and not message.edits:
+            plain = self.case.twin.request if self.case.twin is not None else self.case.request
+            before, name = self.messages.plain(plain), "the plain request"
+        bound = self.messages.binding.bound[template.operation]
+        ignored = {bound.request[role] for role in _STANDING if role in bound.request}
+        lines = difference(before, message.body, () if before == smallest else ignored)
+        if not lines:
+            return ""
+        what = ", which differs besides" if message.edits else " on a valid message that differs"
+        return "\n".join((f"{what} from {name} by:", *lines))
+
+
+@dataclass(frozen=True, slots=True)
+class _Just:
+    """Makes a broken message, always the same."""
+
+    plain: Template
+    broken: Broken
+
+    def __call__(self, wishes: tuple[Wish, ...]) -> Template:
+        del wishes
+        return _with_body(self.plain, *self.broken)
+
+
+def _with_body(plain: Template, body: str, *edits: Edit) -> Template:
+    return replace(plain, message=replace(plain.message or Message(), body=body, edits=edits))
 
 
 def _place(bound: BoundOperation, role: str) -> Steps:

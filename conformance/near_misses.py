@@ -26,7 +26,7 @@ def near_misses(identity: str, own: str) -> tuple[str, ...]:
     """Return numbers that share something with a caller's own number, none of them that number itself.
 
     Its last digits of the stem changed, with check digits that fit; the same check digits; the same digits in
-    another order; its beginning only.
+    another order.
     """
     if not (own.isascii() and own.isdecimal()) or len(own) <= _STEMS[identity]:
         return ()

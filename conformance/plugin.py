@@ -17,7 +17,15 @@ from conformance.errors import UsageError
 from conformance.known import load_known
 from conformance.reporting import allure
 from conformance.reporting.allure_exchange import ExchangeReader
-from conformance.results import EXIT_CONFORMANT, CaseResult, from_portable, portable
+from conformance.results import (
+    EXIT_CONFORMANT,
+    WITHHELD,
+    CaseResult,
+    case_record,
+    from_portable,
+    is_confidential,
+    portable,
+)
 from conformance.runner import Procedure
 from conformance.target import BUILT_IN, LOCAL, choose_services, load_target
 from conformance.verdict import Verdict
@@ -69,6 +77,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--requirement", action="append", default=[], help="run the cases of this requirement (repeatable)")
     group.addoption("--case", action="append", default=[], help="run this case (repeatable)")
     group.addoption("--known", default=None, help="file of known failures")
+    group.addoption(
+        "--disclose-security",
+        action="store_true",
+        help="tell security findings of services elsewhere on the terminal and in junit.xml too",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -111,7 +124,9 @@ def verify(request: pytest.FixtureRequest) -> Verify:
         allure.describe(case, result, campaign.contract(case.service), request.config.stash[_READER])
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
-        _end(result)
+        target = campaign.plan.target
+        run_record = {"target": {"environment": target.environment}, "security_disclosed": campaign.plan.disclose}
+        _end(result, confidential=is_confidential(case_record(result), run_record))
 
     return run
 
@@ -238,6 +253,7 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
             examples=option.examples,
             known=known,
             named=bool(option.service),
+            disclose=option.disclose_security,
         )
         if shared is None:
             check_before_run(plan)
@@ -257,8 +273,10 @@ def _case_of(item: pytest.Item) -> Case | None:
     return case if isinstance(case, Case) else None
 
 
-def _end(result: CaseResult) -> None:
+def _end(result: CaseResult, *, confidential: bool) -> None:
     __tracebackhide__ = True
+    if confidential and not (result.stale or result.known):
+        raise CaseFailed(WITHHELD)
     if result.stale:
         raise CaseFailed(result.stale)
     if result.known:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from conformance.case import Case
+from conformance.case import Case, Kind
 from conformance.contract import Requirement
 from conformance.verdict import ORDER, Finding, Severity, Verdict
 
@@ -17,7 +17,15 @@ SCHEMA = "ehealth-conformance/results/1"
 
 EXIT_CONFORMANT, EXIT_FAILED, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 NOT_SELECTED = "not selected"
+_OWN = "local"
 BUDGET = "budget"
+
+DUTY = (
+    "security findings: report them to the eHealth platform at once, and publish them in no case "
+    "(cookbooks, section Business security)"
+)
+"""What a finding of kind security on a service that is not one's own obliges to."""
+WITHHELD = "a security finding, told in the private run folder only; --disclose-security tells it here too"
 
 _BY_VERDICT = {Verdict.FAIL: EXIT_FAILED, Verdict.INCONCLUSIVE: EXIT_INCONCLUSIVE, Verdict.ERROR: EXIT_ERROR}
 _BY_URGENCY = (EXIT_ERROR, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_CONFORMANT)
@@ -72,6 +80,7 @@ class Run:
     interrupted: bool
     iut: str = "server"
     notes: tuple[str, ...] = ()
+    disclosed: bool = False
 
 
 def exit_code(results: Iterable[CaseResult], services: Iterable[str], *, interrupted: bool) -> int:
@@ -127,6 +136,7 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "services": list(run.services),
             "specs": dict(run.versions),
             "notes": list(run.notes),
+            "security_disclosed": run.disclosed,
             "exit_code": exit_code(results, run.services, interrupted=run.interrupted),
         },
         "summary": summary(results, exchanges),
@@ -156,6 +166,15 @@ def case_record(result: CaseResult) -> dict[str, Any]:
     }
     marks = {"known": result.known, "stale": result.stale}
     return record | {name: text for name, text in marks.items() if text}
+
+
+def is_confidential(case: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of results.json is a security finding that only the private run folder may tell.
+
+    Those of local targets are not: nobody else runs what was found there.
+    """
+    found = case["kind"] == Kind.SECURITY.value and case["verdict"] == Verdict.FAIL.value
+    return found and run["target"]["environment"] != _OWN and not run.get("security_disclosed", False)
 
 
 def portable(result: CaseResult) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 import hypothesis
@@ -21,7 +22,9 @@ from conformance.errors import BudgetError, ConformanceError, CredentialRefusedE
 from conformance.exchange import Exchange, Purpose
 from conformance.results import CaseResult
 from conformance.session import Session, allowed
+from conformance.soap.composing import Wish
 from conformance.strategies.generators import GENERATORS
+from conformance.strategies.xsd import Drawing, Start
 from conformance.verdict import Finding, Judgement, Severity, Verdict, merge
 
 _MOST_DECIDING = 5
@@ -29,7 +32,8 @@ _SILENT_CASES = 3
 """After so many cases in a row without any answer the service counts as unreachable."""
 _SHRINK_REQUESTS_LOCAL, _SHRINK_REQUESTS = 200, 25
 _SUCCESS = 2
-_TELLING = frozenset({"status", "answer"})
+_ANSWER = "answer"
+_TELLING = frozenset({"status", _ANSWER})
 """Locations of findings of which the reason of an undecided case repeats what was found."""
 
 Drawn = TypeVar("Drawn")
@@ -174,9 +178,34 @@ class Runner:
         if case.generate in GENERATORS:
             strategy = GENERATORS[case.generate](case.request)
             return log.search(strategy, lambda template: self._probe(case, template, log))
+        drawing = self.session.drawing(case)
+        if drawing is not None:
+            return self._drawn(case, drawing, log)
         if case.generate:
             return self._sweep(case, log)
         return self._probe(case, case.request, log)[1]
+
+    def _drawn(self, case: Case, drawing: Drawing, log: "Conversation") -> Judgement:
+        """Send a property's own messages one by one, then those that are drawn; stop at one that is violated.
+
+        What is found says how its message differs from one that was served.
+        """
+
+        def attempt(template: Template) -> tuple[Exchange, Judgement]:
+            exchange, judgement = self._probe(case, template, log)
+            return exchange, _explained(judgement, drawing.explain(template)) if judgement.findings else judgement
+
+        def built(start: Start, parts: tuple[Wish, ...]) -> tuple[Exchange, Judgement]:
+            return attempt(start.build(parts))
+
+        judgements: list[Judgement] = []
+        for start in drawing.starts:
+            found = log.reduce(start.parts, partial(built, start))
+            judgements.append(_steady(found, partial(built, start, start.parts)) if found.violated else found)
+            if found.violated or found.blocked:
+                return _distinct(merge(judgements))
+        judgements.append(log.search(drawing.strategy, attempt))
+        return _distinct(merge(judgements))
 
     def _sweep(self, case: Case, log: "Conversation") -> Judgement:
         """Send a request once for each way to break it, and return all that was found."""
@@ -417,10 +446,7 @@ class _Search(Generic[Drawn]):
         self.log.deciding.append(number)
         counts: Counter[str] = merge(self.judgements).evaluated
         findings = judgement.findings
-        if unstable:
-            note = " (not on every request: the same request was also answered well)"
-            findings = tuple(replace(finding, message=finding.message + note) for finding in findings)
-        return Judgement(findings, counts)
+        return Judgement(_unsteady(findings) if unstable else findings, counts)
 
 
 def _credential(template: Template) -> str:
@@ -443,6 +469,30 @@ def _distinct(judgement: Judgement) -> Judgement:
     for finding in judgement.findings:
         first.setdefault((finding.requirement, finding.severity, finding.message), finding)
     return replace(judgement, findings=tuple(first.values()))
+
+
+def _steady(judgement: Judgement, again: Callable[[], tuple[Exchange, Judgement]]) -> Judgement:
+    """Return a violated judgement, which says so where the same request is answered well when it is sent again."""
+    try:
+        _, second = again()
+    except ConformanceError:
+        return judgement
+    held = not second.violated and not second.blocked
+    return replace(judgement, findings=_unsteady(judgement.findings)) if held else judgement
+
+
+def _unsteady(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    note = " (not on every request: the same request was also answered well)"
+    return tuple(replace(finding, message=finding.message + note) for finding in findings)
+
+
+def _explained(judgement: Judgement, words: str) -> Judgement:
+    """Return a judgement whose findings on the answer say what was asked."""
+    findings = (
+        replace(finding, actual=f"{finding.actual}{words}") if finding.location == _ANSWER else finding
+        for finding in judgement.findings
+    )
+    return replace(judgement, findings=tuple(findings))
 
 
 def _step_problem(judgement: Judgement, what: str) -> str:

@@ -6,7 +6,7 @@ exchange on disk before it returns it. Must not judge answers.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -24,6 +24,7 @@ from conformance.identifiers import Kind, check
 from conformance.judging import NEVER_CONCLUSIVE
 from conformance.ledger import Ledger
 from conformance.strategies.identifiers import Defect, breakages
+from conformance.strategies.xsd import Drawing
 from conformance.target import PRODUCTION, ServiceTarget, Target
 from conformance.transport import Transport
 
@@ -52,20 +53,29 @@ class TokenSource(Protocol):
         """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A SOAP message as it goes over HTTP; a header set to None is left out."""
+
+    body: bytes
+    headers: Mapping[str, str | None]
+    method: str = "POST"
+
+
 class MessageSource(Protocol):
     """Where the messages of a SOAP service come from."""
 
     def voices(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it."""
 
-    def request(self, template: Template) -> tuple[bytes, str]:
-        """Return the bytes of a signed message and its SOAPAction."""
-
-    def headers(self, action: str) -> dict[str, str]:
-        """Return the header fields that go with a message."""
+    def request(self, template: Template) -> Post:
+        """Return the signed message that a template stands for."""
 
     def sweep(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each way that the case names to change it."""
+
+    def drawing(self, case: Case) -> Drawing | None:
+        """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
 
     def witnesses(self, case: Case) -> list[Template]:
         """Return requests like a case's, by other callers."""
@@ -118,6 +128,10 @@ class Session:
             raise MissingDataError(f"only SOAP messages are changed by {case.generate}")
         return self.messages.sweep(case)
 
+    def drawing(self, case: Case) -> Drawing | None:
+        """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
+        return self.messages.drawing(case) if self.messages is not None else None
+
     def witnesses(self, case: Case) -> list[Template]:
         """Return requests that show whether the service is there at all, by other callers than the case's."""
         return self.messages.witnesses(case) if self.messages is not None else []
@@ -149,12 +163,12 @@ class Session:
         return Request(template.method or operation.method, url, fields, body)
 
     def _message(self, messages: MessageSource, template: Template) -> Request:
-        body, action = messages.request(template)
+        post = messages.request(template)
         headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
         headers["From"] = self._sender() or None
-        headers |= {"Accept-Encoding": "gzip", **messages.headers(action), **template.headers}
+        headers |= {"Accept-Encoding": "gzip", **post.headers, **template.headers}
         fields = tuple((name, value) for name, value in headers.items() if value is not None)
-        return Request(template.method or "POST", self.address, fields, body)
+        return Request(template.method or post.method, self.address, fields, post.body)
 
     def _sender(self) -> str:
         """Return the From header: the target's; on a local target a made-up one for services that want one."""

@@ -30,7 +30,7 @@ from conformance.checks.soap import (
 )
 from conformance.contract import Contract, SoapRules
 from conformance.exchange import Exchange, Response
-from conformance.judging import NEVER_CONCLUSIVE, severity_of
+from conformance.judging import NEVER_CONCLUSIVE, condense, severity_of
 from conformance.soap.markup import Element, XmlError, below, children, local, parse, path, text
 from conformance.soap.schemas import SchemaProblem, SchemaSet
 from conformance.verdict import Finding, Judgement, Severity
@@ -38,6 +38,14 @@ from conformance.verdict import Finding, Judgement, Severity
 _REFUSED = frozenset({401, 403})
 _LONGEST = 160
 _SUCCESS = "success"
+CHECKS = frozenset(
+    {
+        *("http-status", "media-type", "envelope", "schema", "response-id-unique", "in-response-to"),
+        *("response-instant", "status-code", "identifier", "no-identifier", "outcome", "not-a-fault"),
+        *("fault-structure", "fault-code", "fault-origin"),
+    }
+)
+"""The checks of an answer that a soap.yaml binds to requirements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,17 +141,17 @@ class SoapJudge:
     ) -> Judgement:
         outcome = self._outcome(answer, bound)
         evaluated = Counter({case.requirements[0]: 1})
+        told = self._told(answer, outcome, response)
         if answer.kind == OTHER and clause is None:
             wrong = self._not_soap(response, answer)
             return Judgement((wrong,), evaluated + Counter({wrong.requirement: 1}))
+        if answer.kind == OTHER:
+            # A refusal by HTTP alone, where one is allowed, is no message that could be held against anything.
+            return Judgement(tuple(self._expectation_findings(case, clause, answer, outcome, (), told)), evaluated)
         found = _Checks(self, exchange, response, answer, bound, outcome)
         found.run()
-        findings = list(
-            self._expectation_findings(
-                case, clause, answer, outcome, found.findings, self._told(answer, outcome, response)
-            )
-        )
-        findings += found.findings
+        findings = list(self._expectation_findings(case, clause, answer, outcome, found.findings, told))
+        findings += condense(found.findings)
         evaluated += found.evaluated
         if case.tls and exchange.request.url.startswith("https:"):
             evaluated[case.tls] += 1

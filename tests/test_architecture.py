@@ -35,7 +35,7 @@ RANKS = {
     "soap_judging": 7,
     "session": 8,
     "known": 8,
-    "messages": 8,
+    "messages": 9,
     "review": 9,
     "runner": 9,
     "reporting": 9,

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from conformance.campaign import Selection
+from conformance.case import Kind
 from conformance.loading import load_spec
 from tests.campaigns import run_campaign
 from tests.peers import dossier_number_generation as peers
@@ -57,8 +59,19 @@ REQUIREMENTS = {
     "requester.none": "8/no-identifier",
     "requester.message": "8/requester-message",
     "security": "4/security-verified 8/not-authenticated 6.2/clock-skew",
+    "accepted": "8/malformed 8/soap 8/soap-body 8/ws-i 8/wsdl",
+    "http": "8/malformed 8/soap 8/fault",
 }
 """For each documented rule that a variant may break, the requirements of which one has to be named."""
+
+OBSERVED = (
+    *("lax-several-headers-first", "lax-several-headers-last", "lax-two-assertions-first"),
+    *("lax-key-info", "lax-key-info-absent", "lax-key-info-other"),
+)
+"""Lax in what does no harm by itself: a second header, a second assertion, no word in KeyInfo (an observation)."""
+
+UNSEEN = ("lax-external-fetched",)
+"""It fetches what a signature refers to, which nobody offers here."""
 
 UNDECIDED = {
     "unserved-all": "it answers everything by SOA-02001, as a service that is down does",
@@ -74,9 +87,13 @@ CONFORMING = [name for name, variant in peers.VARIANTS.items() if variant.confor
 DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming and name not in UNDECIDED]
 
 
-def _run(folder: Path, name: str) -> Mapping[str, Any]:
+def _run(folder: Path, name: str, *kinds: Kind) -> Mapping[str, Any]:
+    """Return the results of a run against a variant, of all cases or of some kinds."""
     with peers.serve(name) as section:
-        return run_campaign(folder, SERVICE, None, settings=section, examples=6, limits={"timeout": 5})
+        chosen = Selection(kinds=kinds)
+        return run_campaign(
+            folder, SERVICE, None, settings=section, selection=chosen, examples=6, limits={"timeout": 5}
+        )
 
 
 def _findings(document: Mapping[str, Any], severity: str) -> list[Mapping[str, str]]:
@@ -86,6 +103,8 @@ def _findings(document: Mapping[str, Any], severity: str) -> list[Mapping[str, s
 def test_every_field_of_a_defect_has_its_requirements() -> None:
     """The table above knows each field that a variant may break, and its requirements exist."""
     assert {variant.field for variant in peers.VARIANTS.values() if not variant.conforming} <= set(REQUIREMENTS)
+    others = (*peers.LAX.values(), *peers.CLUMSY.values())
+    assert {variant.field.partition(".")[0] for variant in others} <= set(REQUIREMENTS)
     known = load_spec(SERVICE).contract.requirements
     assert {f"{SERVICE}/{name}" for names in REQUIREMENTS.values() for name in names.split()} <= set(known)
     assert set(UNDECIDED) <= set(peers.VARIANTS)
@@ -113,6 +132,28 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
         assert finding["location"]
         assert finding["expected"]
         assert finding["actual"]
+
+
+INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERVED, *UNSEEN)]
+
+
+@pytest.mark.parametrize("name", INSECURE[::PART])
+def test_insecure_or_clumsy_implementation_is_found_by_the_matrix(tmp_path: Path, name: str) -> None:
+    """What lets one bad message pass, or answers a malformed one by a bare page, fails a row of the matrix."""
+    variant = peers.LAX.get(name) or peers.CLUMSY[name]
+    document = _run(tmp_path, name, Kind.SECURITY)
+    accused = {finding["requirement"].partition("/")[2] for finding in _findings(document, "violation")}
+    assert document["run"]["exit_code"] == 1
+    assert accused & set(REQUIREMENTS[variant.field.partition(".")[0]].split()), accused
+
+
+@pytest.mark.parametrize("name", [*peers.TOLERATED, *OBSERVED])
+def test_tolerable_implementation_is_observed_only(tmp_path: Path, name: str) -> None:
+    """Replay, SHA-1, a long lifetime, a tolerance of none, harmless surplus: either way of a service is conforming."""
+    document = _run(tmp_path, name, Kind.SECURITY)
+    assert _findings(document, "violation") == []
+    assert _findings(document, "observation")
+    assert document["run"]["exit_code"] == 0
 
 
 @pytest.mark.parametrize("name", UNDECIDED)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from conformance.case import Kind
 from conformance.loading import load_spec
 from conformance.reporting.junit import junit_text
-from conformance.results import CaseResult, Run, results_document
+from conformance.results import WITHHELD, CaseResult, Run, results_document
 from conformance.verdict import Finding, Severity, Verdict
 
 SERVICE = "status-dashboard"
@@ -19,13 +20,19 @@ NASTY = "<script>&\"'\x00\x1b[2J\ud800\uffff\x7f]]>é😀\n\t"
 """What an answer may hold: markup, control characters, a lone surrogate, what XML has no place for."""
 
 
-def _xml(*results: CaseResult, services: tuple[str, ...] = (SERVICE,)) -> ET.Element:
+def _xml(
+    *results: CaseResult,
+    services: tuple[str, ...] = (SERVICE,),
+    environment: str = "local",
+    disclosed: bool = False,
+) -> ET.Element:
     run = Run(
         id="x",
         harness="0.1.0",
         seed=1,
         target="t",
-        environment="local",
+        environment=environment,
+        disclosed=disclosed,
         services=services,
         versions={},
         started=STARTED,
@@ -131,3 +138,20 @@ def test_run_without_cases_is_a_document_too() -> None:
     """A service of which nothing was run has an empty suite."""
     root = _xml()
     assert [suite.get("tests") for suite in root] == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "disclosed", "told"),
+    [("acceptance", False, False), ("acceptance", True, True), ("local", False, True)],
+)
+def test_security_finding_of_a_service_elsewhere_is_withheld(environment: str, *, disclosed: bool, told: bool) -> None:
+    """A failure of kind security is counted, but told only where the service is one's own or where it was asked for."""
+    finding = Finding("x/4/rule", Severity.VIOLATION, "a hole", "answer", "refused", "served")
+    case = replace(CASES[0], kind=Kind.SECURITY)
+    result = CaseResult(case, Verdict.FAIL, "x/4/rule: a hole", {}, (finding,))
+    root = _xml(result, environment=environment, disclosed=disclosed)
+    failure = root.find(".//failure")
+    assert root.get("failures") == "1"
+    assert failure is not None
+    assert ("a hole" in ET.tostring(failure, encoding="unicode")) is told
+    assert (failure.get("message") == WITHHELD) is not told

@@ -13,6 +13,8 @@ from conformance.loading import specs_root
 SERVICE = "status-dashboard"
 VERSION = "1.4"
 
+SOAP_SERVICE, SOAP_VERSION = "dossier-number-generation", "1.2"
+
 Break = Callable[[Path], None]
 
 
@@ -24,11 +26,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "specs"
 
 
-def _change(name: str, old: str, new: str) -> Break:
+def _change(name: str, old: str, new: str, folder: str = f"{SERVICE}/{VERSION}") -> Break:
     """Replace a text, once, in a file of the spec folder, or in one of specs/common."""
 
     def change(root: Path) -> None:
-        path = root / name if name.startswith("common/") else root / SERVICE / VERSION / name
+        path = root / name if name.startswith("common/") else root / folder / name
         text = path.read_text("utf-8")
         assert old in text, f"{name} has changed: {old!r} is not in it any more"
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
@@ -322,3 +324,138 @@ def test_all_mistakes_of_an_example_are_reported(root: Path) -> None:
     assert len(problems) == 2
     assert any("$.groups[0]: 'name' is a required property" in problem for problem in problems)
     assert any("$.groups[1].id: 7 is not of type 'string'" in problem for problem in problems)
+
+
+# ------------------------------------------------------------------------------------------------------------ SOAP
+
+
+@pytest.fixture
+def soap_root(tmp_path: Path) -> Path:
+    """Return a copy of the specs, with a SOAP service in it."""
+    for name in ("formats", "common", f"{SOAP_SERVICE}/{SOAP_VERSION}"):
+        shutil.copytree(specs_root() / name, tmp_path / "specs" / name)
+    return tmp_path / "specs"
+
+
+def _soap(name: str, old: str, new: str) -> Break:
+    """Replace a text, once, in a file of the SOAP service's spec folder."""
+    return _change(name, old, new, f"{SOAP_SERVICE}/{SOAP_VERSION}")
+
+
+def _without(name: str) -> Break:
+    return lambda root: (root / SOAP_SERVICE / SOAP_VERSION / name).unlink()
+
+
+def _requirement(old: str) -> tuple[Break, tuple[str, ...]]:
+    """Return how to name a requirement in soap.yaml that does not exist, and the words about it."""
+    new = f"{old}-of-nobody"
+    change = _soap("soap.yaml", f"{SOAP_SERVICE}/{old}", f"{SOAP_SERVICE}/{new}")
+    return change, (f"soap.yaml names the requirement {SOAP_SERVICE}/{new}, which does not exist",)
+
+
+SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
+    "check for no requirement": _requirement("5.1.3/media-type"),
+    "element for no requirement": _requirement("5.2.1.2/status"),
+    "detail for no requirement": _requirement("5.2.2.4/on-failure"),
+    "member of a detail for no requirement": _requirement("5.2.2.4/value"),
+    "same person for no requirement": _requirement("5.2.1.2/identifier-of-one-person"),
+    "words for no requirement": _requirement("8/requester-message"),
+    "kind of caller that nobody knows": (
+        _soap(
+            "cases.yaml", "callers: [person, nihii_institution, cbe_institution, ehp_institution]\n", "callers: [pet]\n"
+        ),
+        ("-pet names the kind of caller pet, which soap.yaml does not have",),
+    ),
+    "words that nobody prints": (
+        _soap("cases.yaml", "words: nihii-no-cbe", "words: nihii-no-abc"),
+        ("names the message nihii-no-abc, which soap.yaml does not have",),
+    ),
+    "outcome that nobody documents": (
+        _soap("cases.yaml", "outcome: [success]}", "outcome: [triumph]}"),
+        ("expectation generated names the outcome triumph, which soap.yaml does not have",),
+    ),
+    "breach that nobody made": (
+        _change("common/matrix.yaml", "breach: no-signature,", "breach: no-stamp,"),
+        ("names the breach no-stamp, which does not exist",),
+    ),
+    "sweep that nobody made": (
+        _soap("cases.yaml", "generate: elements-missing", "generate: elements-lost"),
+        ("names the strategy elements-lost, which does not exist",),
+    ),
+    "code that is not in the catalogue": (
+        _soap("cases.yaml", "codes: [SOA-03006]", "codes: [SOA-03996]"),
+        ("names the code SOA-03996, which errors.yaml does not have",),
+    ),
+    "pattern of codes that fits none": (
+        _soap("cases.yaml", '"SOA-01*", SOA-03001', '"SOA-91*", SOA-03001'),
+        ("expectation other-requester names the code SOA-91*, which errors.yaml does not have",),
+    ),
+    "value that nothing in the WSDL holds": (
+        _soap("names.yaml", "gender: [Person/Gender, Gender]", "gender: [Person/Sex]"),
+        ("names.yaml: nothing in the WSDL plays request.gender",),
+    ),
+    "part that nothing in the WSDL is": (
+        _soap("names.yaml", "person: [Criteria/Person, Person]", "person: Patient"),
+        ("names.yaml: nothing in the WSDL plays parts.person",),
+    ),
+    "answer that nothing in the WSDL gives": (
+        _soap("names.yaml", "status_message: [Status/StatusMessage]", "status_message: Status/Words"),
+        ("names.yaml: nothing in the WSDL plays answer.status_message",),
+    ),
+    "WSDL that is not there": (
+        _soap("soap.yaml", "wsdl: wsdl/DossierNumberGeneration.wsdl", "wsdl: wsdl/Missing.wsdl"),
+        ("Missing.wsdl: cannot be read",),
+    ),
+    "schema of the WSDL that is not there": (
+        _without("wsdl/DossierNumberGenerationCore.xsd"),
+        ("DossierNumberGenerationCore.xsd: cannot be read",),
+    ),
+    "WSDL that is none": (
+        _soap("wsdl/DossierNumberGeneration.wsdl", "<wsdl:definitions", "<wsdl:definitins"),
+        ("DossierNumberGeneration.wsdl: ", "not well-formed"),
+    ),
+    "case with a request of nobody": (
+        _soap("cases.yaml", "    request: last-name\n", "    request: first-name\n"),
+        ("cases.yaml:", "there is no request 'first-name'"),
+    ),
+    "row of the matrix with no such expectation": (
+        _change(
+            "common/matrix.yaml", "breach: no-signature, expect: refused", "breach: no-signature, expect: rejected"
+        ),
+        ("soap.yaml: matrix: there is no expectation 'rejected'",),
+    ),
+    "matrix of a request of nobody": (
+        _soap("soap.yaml", "  request: all-fields\n", "  request: some-fields\n"),
+        ("soap.yaml: matrix: there is no request 'some-fields'",),
+    ),
+    "unknown key in soap.yaml": (_soap("soap.yaml", "outcomes:", "colour: red\noutcomes:"), ("soap.yaml:", "'colour'")),
+    "unknown section in names.yaml": (_soap("names.yaml", "parts:", "colours:"), ("names.yaml:", "'colours'")),
+    "spelling that is none": (
+        _soap("names.yaml", "gender: [Person/Gender, Gender]", 'gender: ["Person//Gender"]'),
+        ("names.yaml:", "Person//Gender"),
+    ),
+    "soap.yaml without its codes": (
+        _soap("soap.yaml", "gates: [SOA-01001, SOA-01002]", "# gates"),
+        ("soap.yaml:", "'gates' is a required property"),
+    ),
+    "kind of caller without its role": (
+        _soap("soap.yaml", "    role: requester_ssin\n", ""),
+        ("soap.yaml:", "'role' is a required property"),
+    ),
+}
+
+
+def test_soap_specs_as_they_are_have_no_mistake(soap_root: Path) -> None:
+    """The copy that the other tests break has no mistake before."""
+    assert lint(soap_root) == []
+
+
+@pytest.mark.parametrize("name", SOAP_MISTAKES)
+def test_one_mistake_of_a_soap_service_gives_the_one_message_about_it(soap_root: Path, name: str) -> None:
+    """Each mistake in cases, soap.yaml, names.yaml or WSDL is reported once, and nothing else with it."""
+    change, words = SOAP_MISTAKES[name]
+    change(soap_root)
+    problems = lint(soap_root)
+    assert len(problems) == 1, problems
+    assert all(word in problems[0] for word in words), problems
+    assert problems[0].startswith(str(soap_root))

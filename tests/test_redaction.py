@@ -1,6 +1,8 @@
 """Tests of taking secrets out of what is written down."""
 
+import html
 import json
+import time
 
 import pytest
 
@@ -113,3 +115,101 @@ def test_other_header_is_text(redactor: Redactor) -> None:
     """Any other header keeps its value, less the secrets in it."""
     assert redactor.header("User-Agent", "a/1 b/2") == "a/1 b/2"
     assert redactor.header("X-Note", f"for {KNOWN}") == 'for {"token": "citizen"}'
+
+
+# ------------------------------------------------------------------------------------------------------ assertions
+
+SAML = "urn:oasis:names:tc:SAML:1.0:assertion"
+UNTOLD = json.dumps(UNKNOWN)
+ASSERTION = (
+    f'<saml:Assertion xmlns:saml="{SAML}" AssertionID="_a1" Issuer="x" MajorVersion="1" MinorVersion="1">'
+    "<saml:Conditions/><saml:AttributeStatement>70020299541</saml:AttributeStatement></saml:Assertion>"
+)
+FORMS: dict[str, str] = {
+    "as it was issued": ASSERTION,
+    "default namespace": ASSERTION.replace("saml:", "").replace("xmlns:saml", "xmlns"),
+    "another prefix": ASSERTION.replace("saml:", "s-1.a:").replace(":saml", ":s-1.a"),
+    "single quotes": ASSERTION.replace('"', "'"),
+    "lines": ASSERTION.replace(" ", "\n\t ").replace("</saml:Assertion>", "</saml:Assertion\n >"),
+    "spaces around the equals sign": ASSERTION.replace("AssertionID=", "AssertionID  = "),
+    "ID last": ASSERTION.replace(' AssertionID="_a1"', "").replace('"1">', '"1" AssertionID="_a1">'),
+    "greater-than in a value": ASSERTION.replace('Issuer="x"', "").replace(" AssertionID", ' Issuer="a>b" AssertionID'),
+    "SAML 2": ASSERTION.replace("AssertionID", "ID").replace("SAML:1.0", "SAML:2.0"),
+    "comment with its end": ASSERTION.replace("<saml:Cond", "<!-- </saml:Assertion> --><saml:Cond"),
+    "an assertion in it": ASSERTION.replace("<saml:Conditions/>", f"<saml:Advice>{ASSERTION}</saml:Advice>"),
+    "as text in XML": html.escape(ASSERTION),
+    "as text in text in XML": html.escape(html.escape(ASSERTION)),
+    "as text with numbers": ASSERTION.replace("<", "&#60;").replace(">", "&#x3E;"),
+    "in a string of Python": repr(ASSERTION.replace(" Assert", "\n Assert"))[1:-1],
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_assertion_in_any_form_of_writing_is_taken_out(name: str) -> None:
+    """An assertion that nobody told of, or that was written anew, becomes an unknown secret, all around it stays."""
+    assert Redactor().text(f"<a>before {FORMS[name]} after</a>") == f"<a>before {UNTOLD} after</a>"
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if "its end" not in name])
+def test_assertion_without_end_is_taken_out_to_the_end_of_the_text(name: str) -> None:
+    """Where an answer was cut in the middle of an assertion, nothing of it stays."""
+    text = FORMS[name][: FORMS[name].index("70020")]
+    assert Redactor().text(f"before {text}") == f"before {UNTOLD}"
+
+
+def test_known_assertion_keeps_its_name() -> None:
+    """An assertion that was told of becomes its reference, another one beside it an unknown secret."""
+    redactor = Redactor()
+    redactor.learn(ASSERTION, {"assertion": "physician"})
+    other = ASSERTION.replace("_a1", "_a2")
+    assert redactor.text(f"<a>{ASSERTION}</a>{other}!") == f'<a>{{"assertion": "physician"}}</a>{UNTOLD}!'
+
+
+def test_assertion_after_an_assertion_is_taken_out() -> None:
+    """Of several assertions none stays, be the last one cut short."""
+    assert Redactor().text(f"a{ASSERTION}b{ASSERTION}c") == f"a{UNTOLD}c"
+    assert Redactor().text(f"a{ASSERTION}b{ASSERTION[:90]}") == f"a{UNTOLD}b{UNTOLD}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "An Assertion ID=1 is none",
+        "<AssertionIDReference>_a1</AssertionIDReference>",
+        "<saml:Assertion>",
+        "<saml:Assertion xmlns='x'/><b ID='1'/>",
+        "<AssertionList ID='1'/>",
+        "&lt;b&gt; Assertion ID=",
+        "</saml:Assertion>",
+    ],
+)
+def test_what_only_speaks_of_assertions_stays(text: str) -> None:
+    """An element of another name, or without an id of its own, is no assertion."""
+    assert Redactor().text(text) == text
+
+
+MEGABYTE = 2**20
+HOSTILE = (
+    *(
+        "<Assertion ID='1'>",
+        "<Assertion ",
+        "</Assertion>",
+        "&lt;Assertion ",
+        "&amp;",
+        "<a:",
+        "<Assertion ID='1'> &lt;/",
+    ),
+    *("eyJ", "eyJaaaaaaaa.", "eyJaaaaaaaa.bbbbbbbb", "-----BEGIN PRIVATE KEY-----", "-----BEGIN ", " PRIVATE KEY-----"),
+)
+
+
+@pytest.mark.parametrize("start", ["", "<Assertion ID='1'>", "&lt;x:Assertion "])
+@pytest.mark.parametrize("piece", [*HOSTILE, " ID= ", " ID", "ID =", " ", "<", "a", "A:", "&"])
+def test_hostile_text_takes_no_longer_than_its_length(start: str, piece: str) -> None:
+    """A megabyte of what begins like a credential again and again is cleaned in about a second."""
+    text = start + piece * (MEGABYTE // len(piece)) + " PRIVATE KEY Assertion"
+    redactor = Redactor()
+    redactor.learn(ASSERTION, {"assertion": "physician"})
+    began = time.process_time()
+    redactor.text(text)
+    assert time.process_time() - began < 5

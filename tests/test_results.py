@@ -16,6 +16,7 @@ from conformance.results import (
     case_record,
     exit_code,
     from_portable,
+    is_confidential,
     portable,
     requirement_results,
     results_document,
@@ -316,3 +317,16 @@ def test_result_survives_the_way_from_a_worker(number: int) -> None:
     """What another process made into plain data becomes the same result again, to the microsecond."""
     result = replace(_results()[number], duration=0.25)
     assert from_portable(json.loads(json.dumps(portable(result))), result.case) == result
+
+
+def _failed_security(environment: str, *, disclosed: bool, kind: str = "security") -> bool:
+    run = {"target": {"environment": environment}, "security_disclosed": disclosed}
+    return is_confidential({"kind": kind, "verdict": "fail"}, run)
+
+
+def test_security_findings_of_services_elsewhere_are_confidential() -> None:
+    """What was found on a service that is not one's own stays in the private folder unless asked for."""
+    assert _failed_security("acceptance", disclosed=False)
+    assert not _failed_security("acceptance", disclosed=True)
+    assert not _failed_security("local", disclosed=False)
+    assert not _failed_security("acceptance", disclosed=False, kind="negative")

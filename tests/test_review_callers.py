@@ -266,7 +266,7 @@ MISTAKES = {
         World(begins=timedelta(minutes=10)), "error", ("holds only from 2026-03-24T12:10:00Z",), "clock"
     ),
     "short assertion": Mistake(
-        World(expires=timedelta(minutes=10), rate=0.1), "warning", ("it expires in 10 minutes, but the run",), "`sts`"
+        World(expires=timedelta(minutes=10), rate=0.3), "warning", ("it expires in 10 minutes, but the run",), "`sts`"
     ),
     "broken signature": Mistake(
         World(damage=lambda data: data.replace(b"10082555001", b"10082555002")),
@@ -466,7 +466,8 @@ def test_owner_is_read_from_the_subject() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "says"), [(b"<X509Certificate>", "a certificate in it"), (b"<ds:X509Certificate>", "in its signature")]
+    ("tag", "says"),
+    [(b"<X509Certificate>", "a certificate in it cannot"), (b"<ds:X509Certificate>", "a certificate in it cannot")],
 )
 def test_damaged_certificate_is_told(tmp_path: Path, tag: bytes, says: str) -> None:
     """Whatever is wrong in a certificate of an assertion, the review ends with an error that says where."""

@@ -1,6 +1,8 @@
 """Tests of the evidence on disk: complete, private, without secrets, and there after the process was killed."""
 
 import base64
+import codecs
+import hashlib
 import json
 import os
 import signal
@@ -119,6 +121,60 @@ def test_secret_in_the_message_of_a_failure_never_reaches_the_disk(tmp_path: Pat
     message = "the answer breaks HTTP: illegal header line: bytearray(b'X-Token : s3cr3t-value')"
     _written(tmp_path, _exchange(outcome=TransportFailure(ErrorKind.PROTOCOL, message)), redactor)
     assert "s3cr3t" not in (tmp_path / FILE).read_text("ascii")
+
+
+@pytest.mark.parametrize("body", [b"x", "é\U0001f600".encode(), b"\xff\x00", b'{"a": 1}\r\n' * 10_000])
+def test_request_body_has_its_length_and_hash(tmp_path: Path, body: bytes) -> None:
+    """A request with a body says how many bytes were sent, and their SHA-256, as an answer does."""
+    record = _written(tmp_path, _exchange(request=Request("POST", "http://h/", (), body)))["request"]
+    assert isinstance(record, dict)
+    assert (record["length"], record["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+
+
+def test_request_without_body_has_neither(tmp_path: Path) -> None:
+    """Where no body was sent, there is nothing to prove."""
+    record = _written(tmp_path, _exchange())["request"]
+    assert isinstance(record, dict)
+    assert not {"length", "sha256"} & record.keys()
+
+
+@pytest.mark.parametrize("secret", ["s3cr3t-value", "<Assertion a='é'>\n\u20ac</Assertion>"])
+def test_length_and_hash_are_those_of_the_bytes_sent(tmp_path: Path, secret: str) -> None:
+    """With the secret in the place of its reference, the record gives the very bytes that were sent."""
+    redactor = Redactor()
+    redactor.learn(secret, {"assertion": "physician"})
+    body = f"<a>é {secret} {secret}</a>".encode()
+    record = _written(tmp_path, _exchange(request=Request("POST", "http://h/", (), body)), redactor)["request"]
+    assert isinstance(record, dict)
+    text = record["body"]["text"]
+    assert secret not in text
+    again = text.replace('{"assertion": "physician"}', secret).encode()
+    assert (again, record["length"]) == (body, len(body))
+    assert record["sha256"] == hashlib.sha256(again).hexdigest()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", [b"", b"\x00"])
+def test_secret_written_in_another_encoding_never_reaches_the_disk(tmp_path: Path, encoding: str, end: bytes) -> None:
+    """XML may come as UTF-16: a credential in it is taken out all the same, the rest stays as it was."""
+    redactor = Redactor()
+    redactor.learn("s3cr3t-value", {"password": "physician"})
+    body = "<a>é s3cr3t-value <Assertion ID='1'>x</Assertion></a>".encode(encoding) + end
+    record = _written(tmp_path, _exchange(outcome=Response(200, "", (), body, len(body), "")), redactor)["response"]
+    assert isinstance(record, dict)
+    kept = record["body"]
+    raw = kept["text"].encode() if "text" in kept else base64.b64decode(kept["base64"])
+    for piece in ("s3cr3t", "<Assertion"):
+        assert piece.encode() not in raw.replace(b"\x00", b"")
+    assert '{"password": "physician"} {"secret": "unknown"}</a>'.encode(encoding).removeprefix(codecs.BOM_UTF16) in raw
+
+
+def test_binary_body_without_a_secret_is_kept_as_it_was(tmp_path: Path) -> None:
+    """Bytes that only look like UTF-16 stay the same."""
+    body = bytes(range(256)) * 3
+    record = _written(tmp_path, _exchange(outcome=Response(200, "", (), body, len(body), "")))["response"]
+    assert isinstance(record, dict)
+    assert base64.b64decode(record["body"]["base64"]) == body
 
 
 def test_file_is_private_whatever_the_mask(tmp_path: Path) -> None:

@@ -100,7 +100,7 @@ def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
     if namespace(envelope) != SOAP:
         yield Problem("the envelope is not of SOAP 1.1", "/Envelope", SOAP, namespace(envelope))
         return
-    parts = [local(child) for child in children(envelope)]
+    parts = [local(child) if namespace(child) == SOAP else str(child.tag) for child in children(envelope)]
     if parts not in (["Body"], ["Header", "Body"]):
         yield Problem(
             "the envelope has other parts than Header and Body", "/Envelope", "Header, Body", ", ".join(parts)
@@ -176,7 +176,7 @@ def origin_problems(answer: SoapAnswer, components: Mapping[str, str]) -> Iterat
 
 def speaks_of_security(answer: SoapAnswer) -> bool:
     """Tell whether a fault has no detail and a code of WS-Security's own (WS-Security 1.1, section 12)."""
-    if answer.kind != FAULT or answer.body is None or answer.code:
+    if answer.kind != FAULT or answer.body is None:
         return False
     names = {local(child): text(child).rpartition(":")[2] for child in children(answer.body)}
     return "detail" not in names and names.get("faultcode", "") in _SECURITY_FAULTS
@@ -214,7 +214,7 @@ def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Pro
 def _date(text_of_header: str | None) -> datetime | None:
     try:
         date = parsedate_to_datetime(text_of_header or "")
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
 

@@ -101,6 +101,16 @@ class Callers:
             )
         return held
 
+    def expired(self, name: str) -> Assertion:
+        """Return a genuine assertion of a caller whose time is over; raises MissingDataError where there is none."""
+        place = self.settings[name].get("expired_assertion")
+        if not place:
+            raise MissingDataError(f"the target gives no callers.{name}.expired_assertion")
+        found = self._read(name, f"{self._place(name)}.expired_assertion", self.folder / place, state="expired")
+        if not found.time_problem(self.clock()):
+            raise MissingDataError(f"callers.{name}.expired_assertion has not expired; give one whose time is over")
+        return found
+
     def identity(self, name: str) -> str:
         """Return the number that a caller of its kind has: the file's, else the assertion's; "" where neither says."""
         given = self.settings[name].get("requester", {})
@@ -128,17 +138,26 @@ class Callers:
         if "assertion" not in self.settings[name]:
             raise SecretError(f"{self._place(name)}: give the file of an assertion, or the address of an sts")
         path = self.folder / self.settings[name]["assertion"]
-        try:
-            stored = read_assertion(read_file(path, _LARGEST_ASSERTION))
-        except SamlError as error:
-            raise SecretError(f"{place}: {path}: not a SAML 1.1 assertion: {error}; save it as it was issued") from None
-        except SecretError as error:
-            raise SecretError(f"{place}: {error}") from None
-        self.redactor.learn(stored.data.decode("utf-8", "replace"), {"assertion": name})
+        stored = self._read(name, place, path)
         problem = _time_problem(stored, now)
         if problem:
             raise CredentialRefusedError(f"{place}: {path}: {problem}; get a new one from the STS")
         return stored
+
+    def learn_altered(self, name: str, data: bytes, how: str) -> None:
+        """Tell the redactor of an assertion of a caller that was changed, and how."""
+        self.redactor.learn(data.decode("utf-8", "replace"), {"assertion": name, "altered": how})
+
+    def _read(self, name: str, place: str, path: Path, **state: str) -> Assertion:
+        """Return an assertion from a file; what it says is told to the redactor first."""
+        try:
+            found = read_assertion(read_file(path, _LARGEST_ASSERTION))
+        except SamlError as error:
+            raise SecretError(f"{place}: {path}: not a SAML 1.1 assertion: {error}; save it as it was issued") from None
+        except SecretError as error:
+            raise SecretError(f"{place}: {error}") from None
+        self.redactor.learn(found.data.decode("utf-8", "replace"), {"assertion": name, **state})
+        return found
 
     def _address_problem(self, address: str) -> str | None:
         if self.environment == PRODUCTION:

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
@@ -79,6 +79,15 @@ class Actor:
     key: KeyKind
     claims: tuple[Claim, ...] = ()
 
+
+_NAMES: Final[Mapping[str, str]] = {
+    "ssin": "urn:be:fgov:person:ssin",
+    "cbe": "urn:be:fgov:kbo-bce:organization:cbe-number",
+    "nihii": _CENTER,
+    "ehp": "urn:be:fgov:ehealth:1.0:organization:ehp-number",
+}
+"""The attribute that names a caller, by kind of number."""
+_LONG_AGO: Final = timedelta(days=2)
 
 ACTORS: Final[Mapping[str, Actor]] = {
     "physician": Actor("person", "ssin", Owner("SSIN", "70020299541", "CORNELIA NEVELSTREEK"), KeyKind.P384),
@@ -233,6 +242,11 @@ def _caller(place: Path, actor: Actor, authority: Authority, tokens: TokenServic
         "password": password,
         "requester": {actor.identity: actor.owner.number},
     }
+    past = replace(tokens, clock=lambda: tokens.clock() - _LONG_AGO)
+    expired = place.with_suffix(".expired.saml.xml")
+    own = (Claim(_NAMES[actor.identity], actor.owner.number),)
+    write_private(expired, past.issue(credential.certificate, actor.claims or own))
+    settings["expired_assertion"] = str(expired)
     if not actor.claims:
         return settings | {"sts": address + sts.PATH}
     write_private(assertion, tokens.issue(credential.certificate, actor.claims, _STORED_FOR))

@@ -1,6 +1,7 @@
 """Writes junit.xml: one test suite a service, one test case a case, requirement ids as properties.
 
-`fail` is a failure; `inconclusive` and `error` are errors with their type; the rest is skipped.
+`fail` is a failure; `inconclusive` and `error` are errors with their type; the rest is skipped. Security findings of a
+service that is not one's own are withheld, since this file becomes annotations of others' making.
 Must not judge.
 """
 
@@ -8,6 +9,8 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from conformance.results import WITHHELD, is_confidential
 
 _TAGS = {
     "fail": "failure",
@@ -28,7 +31,7 @@ def junit_text(results: Mapping[str, Any]) -> str:
         about = {"name": service, "timestamp": results["run"]["started"]}
         suite = ET.SubElement(root, "testsuite", about | _totals(cases))
         for case in cases:
-            _add_case(suite, case)
+            _add_case(suite, case, confidential=is_confidential(case, results["run"]))
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
@@ -44,7 +47,7 @@ def _totals(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def _add_case(suite: ET.Element, case: Mapping[str, Any]) -> None:
+def _add_case(suite: ET.Element, case: Mapping[str, Any], *, confidential: bool) -> None:
     element = ET.SubElement(
         suite, "testcase", classname=case["service"], name=case["id"], time=f"{case['duration_s']:.3f}"
     )
@@ -54,7 +57,9 @@ def _add_case(suite: ET.Element, case: Mapping[str, Any]) -> None:
     for name, value in rows:
         ET.SubElement(properties, "property", name=name, value=_text(value))
     tag = _TAGS.get(case["verdict"])
-    if tag is not None:
+    if confidential:
+        ET.SubElement(element, str(tag), message=WITHHELD, type=case["verdict"]).text = WITHHELD
+    elif tag is not None:
         outcome = ET.SubElement(element, tag, message=_text(case["reason"]))
         if tag != "skipped":
             outcome.set("type", case["verdict"])

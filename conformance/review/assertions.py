@@ -6,8 +6,7 @@ Must not show what an assertion says of a person beyond the first digits of a nu
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.x509 import Certificate, InvalidVersion
+from cryptography.x509 import Certificate
 
 from conformance.credentials.keystore import KeyStore
 from conformance.credentials.secrets import read_file
@@ -21,8 +20,6 @@ STS_ISSUER: Final = "urn:be:fgov:ehealth:sts:1_0"
 """What the platform's STS calls itself in each assertion that is known."""
 _VERSION: Final = ("1", "1")
 _LARGEST_FILE: Final = 2**20
-_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, InvalidVersion)
-"""What the library raises for parts of a certificate, which it reads only when they are asked for."""
 _EXACTLY = "save the assertion exactly as the STS issued it"
 _RENEW = "get a new one from the STS, or give its address as `sts` in the place of the file"
 
@@ -37,9 +34,6 @@ def read_stored(subject: Subject, place: str, settings: Mapping[str, Any]) -> As
         return subject.remark("error", "assertion", f"{place}.assertion: {message}", remedy)
     except SamlError as error:
         message = f"{place}.assertion: {path}: not a SAML 1.1 assertion: {error}"
-        return subject.remark("error", "assertion", message, _EXACTLY)
-    except _UNREADABLE:
-        message = f"{place}.assertion: {path}: a certificate in it cannot be read"
         return subject.remark("error", "assertion", message, _EXACTLY)
     root = element_of(stored)
     version = (root.get("MajorVersion"), root.get("MinorVersion"))
@@ -83,10 +77,7 @@ def signature_remarks(
     subject: Subject, place: str, assertion: Assertion, trusted: Sequence[Certificate]
 ) -> Iterator[Remark]:
     """Yield why the STS's signature does not hold."""
-    try:
-        problem = signature_problem(element_of(assertion), trusted)
-    except _UNREADABLE:
-        problem = "the certificate in its signature cannot be read"
+    problem = signature_problem(element_of(assertion), trusted)
     if problem:
         message = f"{place}.assertion: {problem}"
         remedy = "give the file exactly as the STS issued it, and the certificate of that STS as trust.sts_ca"

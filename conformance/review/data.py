@@ -111,7 +111,8 @@ def _others(subject: Subject, case: Case) -> set[str]:
     found = set()
     for caller in voices(subject, case):
         rule = subject.caller_rule(caller["kind"])
-        for text in _message_texts(case):
+        swept = ("$other",) if case.generate == "other-numbers" else ()
+        for text in (*_message_texts(case), *swept):
             what, _, which = text.partition(".")
             if what == "$other" and not _has_other(subject, caller, which or rule.identity):
                 found.add(which or rule.identity)

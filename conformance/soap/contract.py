@@ -112,13 +112,13 @@ class SoapContract:
     def _mend(self, root: Element, sampled: "list[_Text]") -> None:
         """Give values of our own that a facet refuses another try: usual ones, then those that the schemas suggest."""
         for one in sampled:
-            count = len(self.schemas.problems(root))
+            count = self.schemas.count(root)
             if not count:
                 return
             before = one.read()
             for candidate in (*_CANDIDATES, *self.schemas.words):
                 one.write(candidate)
-                if len(self.schemas.problems(root)) < count:
+                if self.schemas.count(root) < count:
                     break
             else:
                 one.write(before)
@@ -183,19 +183,6 @@ def read_value(root: Element, path: Steps) -> str | None:
     if path and path[-1].startswith("@"):
         return next((str(value) for name, value in element.attrib.items() if _local(str(name)) == path[-1][1:]), None)
     return text(element)
-
-
-def write_value(root: Element, path: Steps, value: str) -> None:
-    """Set the text at a place that exists."""
-    element = _element(root, path)
-    if element is None:
-        return
-    if path[-1].startswith("@"):
-        for name in element.attrib:
-            if _local(str(name)) == path[-1][1:]:
-                element.set(name, value)
-    else:
-        element.text = value
 
 
 class _Memory:

@@ -102,12 +102,12 @@ def _unknown(subject: Subject) -> Iterator[Edit]:
 
 def _surplus(subject: Subject) -> Iterator[Edit]:
     """Yield declared elements that have no place beside those that are there, such as the other branch of a choice."""
-    there = {path for path, _ in _walk(subject.root)}
+    there = {(), *(path for path, _ in _walk(subject.root))}
     for place in subject.operation.places:
         *above, name = place.path
         if place.simple and not name.startswith("@") and place.path not in there and tuple(above) in there:
-            sibling = children(_at(subject.root, tuple(above)))[-1]
-            space = namespace(sibling)
+            parent = _at(subject.root, tuple(above))
+            space = namespace((children(parent) or [parent])[-1])
             yield Edit(Deed.ADD, tuple(above), f"{{{space}}}{name}" if space else name)
 
 

@@ -5,7 +5,7 @@ which service is asked, nor read a clock.
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,7 +13,17 @@ from typing import Final
 from lxml import etree
 
 from conformance.soap.contract import body_of
-from conformance.soap.markup import Element, XmlError, children, local, parse, serialise, slice_element, text
+from conformance.soap.markup import (
+    Element,
+    XmlError,
+    canonical,
+    children,
+    local,
+    parse,
+    serialise,
+    slice_element,
+    text,
+)
 from conformance.soap.names import AUTH, DS, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
 from conformance.soap.saml import Assertion, SamlError, read_assertion
 from conformance.soap.wss import (
@@ -49,29 +59,56 @@ class Claim:
     value: str = ""
 
 
-def secure(
-    envelope: Element,
-    assertion: Assertion,
-    signer: Signer,
-    created: datetime,
-    breach: Callable[[Element], None] | None = None,
-) -> bytes:
+@dataclass(slots=True)
+class Scene:
+    """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
+
+    A change to it may put another signer in the place of the first; `borrowed` is an assertion of somebody else.
+    """
+
+    envelope: Element
+    header: Element
+    security: Element
+    stamp: Element
+    body: Element
+    signature: Element
+    place: Element
+    signer: Signer
+    assertion: Assertion
+    borrowed: Assertion | None = None
+
+
+def secure(envelope: Element, assertion: Assertion, signer: Signer, created: datetime) -> bytes:
     """Return a message: Timestamp, the assertion, and a Signature over Body and Timestamp, in this order.
 
-    The envelope given is changed. A `breach` changes it further once it is signed; a processing instruction stands in
-    for the assertion then.
+    The envelope given is changed.
     """
+    return written(signed(envelope, assertion, signer, created))
+
+
+def signed(
+    envelope: Element, assertion: Assertion, signer: Signer, created: datetime, lifetime: timedelta = LIFETIME
+) -> Scene:
+    """Return a signed message, in which a processing instruction stands in for the assertion."""
+    # Declared once and for all at the top, so that parts keep their prefixes, and their digests, wherever they stand.
+    kept = {prefix for element in envelope.iter(etree.Element) for prefix in element.nsmap if prefix}
+    etree.cleanup_namespaces(envelope, top_nsmap={"wsu": WSU}, keep_ns_prefixes=sorted({*kept, "wsu"}))
     security = _security(envelope)
     body = body_of(envelope)
     body.set(WSU_ID, _name("body"))
-    stamp = timestamp(created, LIFETIME, _name("timestamp"))
-    security.append(stamp)
-    security.append(etree.ProcessingInstruction(_PLACE, "here"))
-    sign(security, (stamp, body), signer, assertion_reference(assertion.id))
-    if breach is not None:
-        breach(envelope)
-    before, place, after = serialise(envelope).partition(_PLACE_BYTES)
-    return before + assertion.data + after if place else before
+    stamp = timestamp(created, lifetime, _name("timestamp"))
+    place = etree.ProcessingInstruction(_PLACE, "here")
+    security.extend((stamp, place))
+    signature = sign(security, (stamp, body), signer, assertion_reference(assertion.id))
+    header = envelope[0]
+    return Scene(envelope, header, security, stamp, body, signature, place, signer, assertion)
+
+
+def written(scene: Scene, assertion: bytes | None = None) -> bytes:
+    """Return the bytes of a message, the assertion's own (or others) in their place."""
+    before, place, after = serialise(scene.envelope).partition(_PLACE_BYTES)
+    data = scene.assertion.data if assertion is None else assertion
+    return before + data + after if place else before
 
 
 def token_request(signer: Signer, claims: Sequence[Claim], created: datetime) -> bytes:
@@ -99,15 +136,16 @@ def issued_assertion(answer: bytes) -> Assertion:
         root = parse(answer)
     except XmlError as error:
         raise SamlError(f"it is not XML: {error}") from None
-    if next(root.iter(f"{{{SAML}}}Assertion"), None) is None:
+    found = next(root.iter(f"{{{SAML}}}Assertion"), None)
+    if found is None:
         raise SamlError(_refusal(root))
-    exact = slice_element(answer, "Assertion", SAML)
     try:
-        if exact is not None:
+        exact = slice_element(answer, "Assertion", SAML)
+        if exact is not None and canonical(parse(exact)) == canonical(found):
             return read_assertion(exact)
-    except SamlError:
-        pass  # it uses namespaces that are declared above it
-    return read_assertion(serialise(next(root.iter(f"{{{SAML}}}Assertion"))))
+    except (SamlError, XmlError):
+        pass  # it uses namespaces that are declared above it, or is not in UTF-8
+    return read_assertion(serialise(found))
 
 
 def _refusal(root: Element) -> str:

@@ -102,7 +102,10 @@ def read_assertion(data: bytes) -> Assertion:
     Raises SamlError.
     """
     try:
-        exact = data if parse(data).tag == ASSERTION else slice_element(data, "Assertion", SAML)
+        root = parse(data)
+        if b"\0" in data:
+            raise SamlError("it is encoded in UTF-16; save it as UTF-8, exactly as it was issued")
+        exact = data if root.tag == ASSERTION else slice_element(data, "Assertion", SAML)
         if exact is None:
             raise SamlError("there is no SAML 1.1 assertion in it")
         exact = _bare(exact)
@@ -128,8 +131,8 @@ def read_element(root: Element, data: bytes) -> Assertion:
         issued=_moment(root.get("IssueInstant")),
         not_before=_moment(conditions.get("NotBefore")) if conditions is not None else None,
         not_on_or_after=_moment(conditions.get("NotOnOrAfter")) if conditions is not None else None,
-        subject=next((one.text or "" for one in root.iter(f"{{{SAML}}}NameIdentifier")), "").strip(),
-        methods=tuple((one.text or "").strip() for one in root.iter(f"{{{SAML}}}ConfirmationMethod")),
+        subject=next((text(one) for one in root.iter(f"{{{SAML}}}NameIdentifier")), ""),
+        methods=tuple(text(one) for one in root.iter(f"{{{SAML}}}ConfirmationMethod")),
         holder=holder,
         certificate=certificate,
         attributes=tuple(_attribute(one) for one in root.iter(f"{{{SAML}}}Attribute")),
@@ -183,7 +186,8 @@ def _bare(data: bytes) -> bytes:
 
 
 def _signer(signature: Element) -> x509.Certificate:
-    return _load(signature.findtext(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate") or "")
+    named = signature.find(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
+    return _load(text(named) if named is not None else "")
 
 
 def _load(encoded: str) -> x509.Certificate:
@@ -201,7 +205,7 @@ def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
         return True
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 
@@ -209,10 +213,10 @@ def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
 def _holder(root: Element) -> tuple[bytes, bytes]:
     """Return certificate and public key of the holder, as DER; both empty where none is named."""
     for confirmation in root.iter(f"{{{SAML}}}SubjectConfirmation"):
-        methods = [(one.text or "").strip() for one in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")]
+        methods = [text(one) for one in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")]
         if HOLDER_OF_KEY not in methods:
             continue
-        encoded = next((one.text or "" for one in confirmation.iter(f"{{{DS}}}X509Certificate")), "")
+        encoded = next((text(one) for one in confirmation.iter(f"{{{DS}}}X509Certificate")), "")
         if encoded:
             certificate = _load(encoded)
             return certificate.public_bytes(Encoding.DER), public_key(certificate)
@@ -224,7 +228,7 @@ def _holder(root: Element) -> tuple[bytes, bytes]:
 
 def _rsa_key(element: Element) -> bytes:
     try:
-        parts = {local(one): int.from_bytes(base64.b64decode(one.text or ""), "big") for one in children(element)}
+        parts = {local(one): int.from_bytes(base64.b64decode(text(one)), "big") for one in children(element)}
         key = RSAPublicNumbers(parts["Exponent"], parts["Modulus"]).public_key()
     except (ValueError, KeyError, binascii.Error):
         raise SamlError("the key in it cannot be read") from None
@@ -243,9 +247,9 @@ def _attribute(element: Element) -> Attribute:
 def _moment(said: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat((said or "").strip())
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def element_of(assertion: Assertion) -> Element:

@@ -8,6 +8,7 @@ import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -20,7 +21,11 @@ from conformance.soap.names import WSDL, XSD
 
 _MEMORY: Final = "file:///contract/"
 """Where documents are said to stand once they are read: nowhere, since they are handed out from memory."""
+EVERYTHING: Final = _MEMORY + "everything.xsd"
+"""Where a schema is said to stand that has nothing of its own but leads to all others."""
 _LARGEST = 4 * 2**20
+_MOST_PROBLEMS = 50
+"""Problems of one element that are described; a hostile answer may have thousands."""
 _FOLLOWED = (f"{{{XSD}}}import", f"{{{XSD}}}include", f"{{{XSD}}}redefine")
 _NAME = re.compile(r"(?:Element|Attribute|, attribute) '(?:\{[^}]*\})?([^']+)'")
 _LONGEST = 10_000
@@ -65,7 +70,13 @@ class SchemaSet:
         alone = parse(serialise(element))
         if self._schema.validate(alone):
             return []
-        return [_problem(entry, alone) for entry in self._schema.error_log]  # type: ignore[attr-defined]
+        entries: Any = self._schema.error_log
+        return [_problem(entry, alone) for entry in islice(entries, _MOST_PROBLEMS)]
+
+    def count(self, element: Element) -> int:
+        """Return how many problems an element has, however many there are."""
+        entries: Any = self._schema.error_log if not self.fits(element) else ()
+        return len(entries)
 
     def fits(self, element: Element) -> bool:
         """Tell whether an element is valid."""
@@ -120,7 +131,7 @@ class _Collector:
 
     bundled: Mapping[str, Path]
     words: list[str] = field(default_factory=list)
-    everything: str = _MEMORY + "everything.xsd"
+    everything: str = EVERYTHING
     _addresses: dict[Path, str] = field(default_factory=dict)
     _roots: dict[str, Element] = field(default_factory=dict)
     _groups: dict[str, list[str]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ list. Must not know whose key it is, nor what a message says.
 import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import xmlsec
@@ -65,6 +65,7 @@ class Signer:
     certificate: Certificate
     algorithm: str
     key: xmlsec.Key = field(repr=False)
+    private: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def make_signer(key: RSAPrivateKey | EllipticCurvePrivateKey, certificate: Certi
     """Return a signer for an RSA or EC key: rsa-sha256 or ecdsa-sha256, as the platform's clients sign."""
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     algorithm = RSA_SHA256 if isinstance(key, RSAPrivateKey) else ECDSA_SHA256
-    return Signer(certificate, algorithm, xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem))
+    return Signer(certificate, algorithm, xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem), key)
 
 
 def timestamp(created: datetime, lifetime: timedelta, name: str) -> Element:
@@ -92,7 +93,8 @@ def timestamp(created: datetime, lifetime: timedelta, name: str) -> Element:
 
 
 def instant(moment: datetime) -> str:
-    """Return a UTC time as WS-Security and SAML write it: with milliseconds and Z."""
+    """Return a time as WS-Security and SAML write it: in UTC, with milliseconds and Z."""
+    moment = moment.astimezone(UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 

@@ -3,8 +3,13 @@
 ``VARIANTS`` names them: those that conform use what the cookbook leaves open, the others have one defect each.
 ``serve(name)`` serves one; the context gives the section of a target file: endpoint, WSDL, callers and trust.
 ``BORDERLINE`` holds, apart, the ones of which the cookbook does not say with certainty whether they conform; their
-``conforming`` is only the reading the author leans to. ``LAX`` holds, apart as well, services which let pass a message
-whose security is not right. ``serve`` knows them all.
+``conforming`` is only the reading the author leans to. Apart as well are these; ``serve`` knows them all:
+
+- ``LAX``: services which let pass one thing that is not secure, by a message which a caller can write who has key,
+  certificate and assertion, and for some of them those of a second caller;
+- ``UNPROVOKABLE``: the same, but only who has the issuer's own key can write that message (or who waits a day);
+- ``CLUMSY``: services which do not say no as they should to what is malformed;
+- ``TOLERATED``: readings of the cookbook about which there is something to say, one each; they conform.
 
 The contract, the key stores and the assertions are its own (``dossier_contract``, ``dossier_world``), and so is the
 verification of messages (``dossier_security``): security first, then the schema, then the requester.
@@ -22,7 +27,11 @@ A variant is ``Rules``, of which one or two are changed, under layers which bend
 - ``not_fault``: what is no fault at all where one is due;
 - ``requester.person``, ``.person_nihii``, ``.nihii``, ``.nihii_cbe``, ``.cbe``: the five rows of Table 2;
 - ``requester.own``, ``requester.none``: a right requester, or none, is refused; ``requester.message``: no message;
-- ``security`` (in ``LAX`` only; ``lax-no-timestamp`` minds neither a missing timestamp nor an unsigned one).
+- ``security.PROPERTY`` (in ``LAX``, ``UNPROVOKABLE`` and ``TOLERATED``): what of the security is not minded;
+- ``not_fault.KIND`` (in ``CLUMSY``): what is no fault where one is due for malformed, not_soap, no_body, empty_body,
+  operation, dtd and action; ``accepted.KIND``: a success in its place, for second_child and soap12, too;
+- ``http.media_type``, ``http.method`` (in ``CLUMSY``): what is served though it is no POST of text/xml, and how not to
+  refuse it.
 
 By hand: ``python -m tests.peers.dossier_number_generation --variant plain --port 0``, or ``--list``.
 """
@@ -61,14 +70,26 @@ from .dossier_contract import (
     Contract,
     fresh_id,
 )
-from .dossier_security import SOAP, WSSE, Demand, RefusedError, authenticate, parse
+from .dossier_security import DS, HABITS, SKEW, SOAP, WSSE, Demand, RefusedError, authenticate, bodies_of, parse
 from .dossier_world import CBE, EHP, KINDS, NIHII, PERSON, world
 from .server import PREFIX, Answer, Request, Variant, by_hand, plain_text, serving
 
-__all__ = ["BORDERLINE", "LAX", "VARIANTS", "Variant", "contract_of", "serve"]
+__all__ = [
+    "BORDERLINE",
+    "CLUMSY",
+    "LAX",
+    "TOLERATED",
+    "UNPROVOKABLE",
+    "VARIANTS",
+    "Variant",
+    "contract_of",
+    "serve",
+]
 
 PATH = "/covid/dossiers/v7"
 STATUS = "urn:be:fgov:ehealth:2.0:status:"
+SOAP_12 = "http://www.w3.org/2003/05/soap-envelope"
+SOAP_12_MEDIA = "application/soap+xml"
 
 Element = etree._Element
 
@@ -151,11 +172,13 @@ def status_of(root: Element) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a service says no: with a fault if there is a code, else with a status."""
+    """How a service says no: with HTTP alone, with a fault if there is a code, else with a status; or it does not."""
 
     code: str = ""
     status: str = "Requester"
     message: str = ""
+    make: Callable[[], Answer] | None = None
+    served: bool = False
 
 
 _DESCRIPTIONS = {
@@ -177,6 +200,7 @@ _DESCRIPTIONS = {
 REFUSALS: Mapping[str, Refusal] = {
     "xml": Refusal("SOA-03001"),
     "media": Refusal("SOA-03004"),
+    "method": Refusal(make=lambda: Answer(405, headers={"Allow": "POST"})),
     "action": Refusal("SOA-03004"),
     "wsi": Refusal("SOA-03004"),
     "soap": Refusal("SOA-03002"),
@@ -193,7 +217,7 @@ REFUSALS: Mapping[str, Refusal] = {
 }
 
 # What the plain service does not mind.
-OVERLOOKED = frozenset(("tracing", "digits"))
+OVERLOOKED = frozenset(("tracing", "digits", "action.quotes"))
 
 _TABLE_2: Mapping[str, str] = {
     "person": "The person identifier defined in your request (Criteria.Requester.PersonIdentifier : {0}) does not "
@@ -221,9 +245,9 @@ _DUTCH = "Het identificatienummer van de aanvrager ({0}) stemt niet overeen met 
 
 def asked_for(rule: str, exchange: Exchange) -> str | None:
     """Give the value of the request to which a row of Table 2 applies, if there is any."""
-    kind = KINDS[exchange.kind][0]
+    kind = KINDS[exchange.kind][0] if exchange.kind else "nobody"
     if rule in ("person", "other_person"):
-        return exchange.ssin if (kind == "ssin") == (rule == "person") else None
+        return exchange.ssin if exchange.kind and (kind == "ssin") == (rule == "person") else None
     values = {
         "person_nihii": ("ssin", exchange.nihii),
         "person_cbe": ("ssin", exchange.cbe),
@@ -301,6 +325,9 @@ class Rules:
     overlook: frozenset[str] = OVERLOOKED
     schema_first: bool = False
     longest: timedelta | None = None
+    late: timedelta = SKEW
+    early: timedelta = SKEW
+    replays: bool = True
     repair: Callable[[Element, Exchange], object] = lambda _payload, _exchange: None
     objects: Objects = table_2
     identifier: Callable[[Exchange, State], str] = _dossier
@@ -326,15 +353,21 @@ class Peer:
         self._schema = schema
         self._state = State()
         everybody = world()
-        self._demand = Demand(everybody.sts.public_key(), everybody.issued, rules.overlook, rules.longest)
+        self._demand = Demand(
+            everybody.sts_certificate,
+            everybody.ca_certificate,
+            everybody.issued,
+            rules.overlook,
+            rules.longest,
+            rules.late,
+            rules.early,
+        )
         self._kinds = {attribute: kind for kind, (_, _, attribute) in KINDS.items()}
 
     def __call__(self, request: Request) -> Said:
         """Answer a request."""
         if request.path != PATH:
             return Said(404, b"not found", headers={"Content-Type": "text/plain"})
-        if request.method != "POST":
-            return Said(405, b"", headers={"Allow": "POST"})
         exchange = Exchange(request)
         try:
             document = self._serve(exchange)
@@ -368,49 +401,76 @@ class Peer:
     # ------------------------------------------------------------------------------------------------------ reading
 
     def _read(self, exchange: Exchange) -> Element:
-        request = exchange.request
+        request, overlook = exchange.request, self._rules.overlook
+        if request.method != "POST" and f"method.{request.method}" not in overlook:
+            raise RefusedError(f"method.{request.method}", f"POST is due, not {request.method}")
         media, _, parameters = request.header("content-type").partition(";")
-        if media.strip().lower() != "text/xml":
-            raise RefusedError("media", f"text/xml is due, not {media}")
-        action = request.header("soapaction").strip().strip('"')
-        if action != self._rules.contract.action and "action" not in self._rules.overlook:
-            raise RefusedError("action", f"unknown SOAPAction {action}")
+        newer = media.strip().lower() == SOAP_12_MEDIA
+        passing = {"text/xml": "", SOAP_12_MEDIA: "soap.version", "application/json": "media.json"}
+        if (
+            overlook.isdisjoint(("media", passing.get(media.strip().lower(), "-")))
+            and media.strip().lower() != "text/xml"
+        ):
+            raise RefusedError("media.soap12" if newer else "media", f"text/xml is due, not {media}")
+        if not (newer and "soap.version" in overlook):
+            self._check_action(request.header("soapaction").strip())
         exchange.message = _utf_8(request.body, parameters)
+        root = self._parsed(exchange.message)
+        name = etree.QName(root)
+        if root.tag == f"{{{SOAP_12}}}Envelope":
+            if "soap.version" not in overlook:
+                raise RefusedError("soap.version", "the envelope is one of SOAP 1.2")
+        elif root.tag != f"{{{SOAP}}}Envelope":
+            raise RefusedError("soap.root", f"{root.tag} is no envelope of SOAP 1.1")
+        exchange.body = bodies_of(root, overlook)[0]
+        header = root.find(f"{{{name.namespace}}}Header")
+        for block in () if header is None else header.iterchildren(etree.Element):
+            if block.get(f"{{{name.namespace}}}mustUnderstand") in ("1", "true") and block.tag != f"{{{WSSE}}}Security":
+                raise RefusedError("soap.understand", f"{block.tag} is not understood")
+        return root
+
+    def _check_action(self, text: str) -> None:
+        rules = self._rules
+        if "action.quotes" not in rules.overlook and not re.fullmatch(r'"[^"]*"', text):
+            raise RefusedError("action", f"the SOAPAction {text} has no quotes")
+        if text.strip('"') != rules.contract.action and "action" not in rules.overlook:
+            raise RefusedError("action", f"unknown SOAPAction {text}")
+
+    def _parsed(self, message: bytes) -> Element:
         try:
-            root = parse(exchange.message)
+            root = parse(message)
+            if root.getroottree().docinfo.internalDTD is not None:
+                if "wsi.doctype" not in self._rules.overlook:
+                    raise RefusedError("wsi.doctype", "a message has no document type declaration")
+                root = etree.fromstring(message, etree.XMLParser(resolve_entities="internal"))  # type: ignore[arg-type]
         except etree.XMLSyntaxError as error:
             raise RefusedError("xml", str(error)) from error
-        if root.getroottree().docinfo.internalDTD is not None:
-            raise RefusedError("wsi", "a message has no document type declaration")
-        if root.tag != f"{{{SOAP}}}Envelope":
-            raise RefusedError("soap", f"{root.tag} is no envelope of SOAP 1.1")
-        exchange.body = root.find(f"{{{SOAP}}}Body")
-        if exchange.body is None:
-            raise RefusedError("soap.body", "the body is missing")
-        header = root.find(f"{{{SOAP}}}Header")
-        for block in () if header is None else header.iterchildren(etree.Element):
-            if block.get(f"{{{SOAP}}}mustUnderstand") == "1" and block.tag != f"{{{WSSE}}}Security":
-                raise RefusedError("soap.understand", f"{block.tag} is not understood")
         return root
 
     def _authenticate(self, root: Element, exchange: Exchange) -> None:
         attributes = authenticate(exchange.message, root, self._demand)
+        value = root.findtext(f".//{{{WSSE}}}Security/{{{DS}}}Signature/{{{DS}}}SignatureValue")
+        if self._state.next(f"signature {value}") > 1 and not self._rules.replays:
+            raise RefusedError("security.replay", "the message was received before")
         for name, value in attributes.items():
             if name in self._kinds:
                 exchange.kind, exchange.own = self._kinds[name], value
-        if not exchange.kind:
+        anonymous = {"security.missing", "security.empty", "security.assertion.missing", "no_assertion.x509"}
+        if not exchange.kind and (attributes or anonymous.isdisjoint(self._rules.overlook)):
             raise RefusedError("security.attributes", "the assertion does not tell who calls")
 
     def _understand(self, body: Element, exchange: Exchange) -> None:
         children = [child for child in body if isinstance(child.tag, str)]
-        if len(children) != 1:
-            kind = "wsi" if children else "wsdl"
-            raise RefusedError(kind, f"the body has {len(children)} children")
-        payload = copy.deepcopy(children[0])
+        overlook = self._rules.overlook
+        if not children:
+            raise RefusedError("wsdl.empty", "the body is empty")
+        if len(children) != 1 and overlook.isdisjoint(("children.first", "children.last")):
+            raise RefusedError("wsi.children", f"the body has {len(children)} children")
+        payload = copy.deepcopy(children[-1 if "children.last" in overlook else 0])
         exchange.id = payload.get("Id")
         self._rules.repair(payload, exchange)
         if payload.tag != f"{{{OWN}}}{REQUEST}":
-            raise RefusedError("wsdl", f"there is no operation for {payload.tag}")
+            raise RefusedError("wsdl.operation", f"there is no operation for {payload.tag}")
         person = next(payload.iter("{*}Person"), None)
         if person is not None and not has(person, "LastName"):
             raise RefusedError("last_name", "the last name is missing")
@@ -443,6 +503,12 @@ class Peer:
             kind = kind.rpartition(".")[0]
         refusal = self._rules.refusals[kind]
         text = refusal.message or refused.text
+        if refusal.make is not None:
+            made = refusal.make()
+            return Said(made.status, made.body, headers=dict(made.headers), exchange=exchange)
+        if refusal.served:
+            served = self._reply(exchange, "Success", "", self._rules.identifier(exchange, self._state))
+            return self._said(200, served, exchange)
         if refusal.code:
             return self._said(500, self._fault(refusal.code, text, refused.kind), exchange)
         return self._said(200, self._reply(exchange, refusal.status, text, None), exchange)
@@ -472,7 +538,8 @@ class Peer:
         fault = etree.SubElement(body, f"{{{SOAP}}}Fault")
         prefix = next(one for one, space in self._rules.prefixes.items() if space == SOAP)
         consumer = not code.startswith(("SOA-02", "SOA-00"))
-        sort = "MustUnderstand" if kind == "soap.understand" else "Client" if consumer else "Server"
+        special = {"soap.understand": "MustUnderstand", "soap.version": "VersionMismatch"}
+        sort = special.get(kind, "Client" if consumer else "Server")
         etree.SubElement(fault, "faultcode").text = f"{prefix}:{sort}"
         description = _DESCRIPTIONS.get(code, "Unknown error")
         etree.SubElement(fault, "faultstring").text = f"{code}: {description}"
@@ -681,12 +748,15 @@ def _code(value: Callable[[str], str | None], which: Which) -> Layer:
 
 
 class _Catalogue:
-    """The variants: those that are certain, those that are not, and those that do not mind security."""
+    """The variants: those that are certain, and what is kept apart."""
 
     def __init__(self) -> None:
         self.certain: dict[str, Variant] = {}
         self.borderline: dict[str, Variant] = {}
         self.lax: dict[str, Variant] = {}
+        self.unprovokable: dict[str, Variant] = {}
+        self.clumsy: dict[str, Variant] = {}
+        self.tolerated: dict[str, Variant] = {}
         self._made: dict[str, tuple[Rules, tuple[Layer, ...]]] = {}
 
     def _add(self, where: dict[str, Variant], variant: Variant, layers: tuple[Layer, ...], rules: Any) -> None:
@@ -711,10 +781,28 @@ class _Catalogue:
         """Add a variant which does not seem to conform."""
         self._add(self.borderline, Variant(name, False, summary, field), layers, rules)
 
-    def trusting(self, name: str, summary: str, *overlooked: str) -> None:
-        """Add a variant which lets pass what is not secure."""
-        rules = {"overlook": OVERLOOKED | frozenset(overlooked)}
-        self._add(self.lax, Variant(name, False, summary, "security"), (), rules)
+    def trusting(self, name: str, field: str, summary: str, *words: str, **rules: Any) -> None:
+        """Add a variant which lets pass what is not secure: it overlooks a kind of errors or has a bad habit."""
+        self._trust(self.lax, Variant(f"lax-{name}", False, summary, f"security.{field}"), words, rules)
+
+    def gullible(self, name: str, field: str, summary: str, *words: str) -> None:
+        """Add a variant which lets pass what nobody but the issuer could send."""
+        self._trust(self.unprovokable, Variant(f"lax-{name}", False, summary, f"security.{field}"), words, {})
+
+    def _trust(self, where: dict[str, Variant], variant: Variant, words: tuple[str, ...], rules: Any) -> None:
+        unknown = {word for word in words if word not in HABITS and not word.startswith("security.")}
+        if unknown:
+            raise ValueError(f"{variant.name} has habits nobody knows: {unknown}")
+        self._add(where, variant, (), {"overlook": OVERLOOKED | frozenset(words), **rules})
+
+    def inept(self, name: str, field: str, summary: str, **rules: Any) -> None:
+        """Add a variant which does not say no as it should."""
+        self._add(self.clumsy, Variant(name, False, summary, field), (), rules)
+
+    def noted(self, name: str, field: str, summary: str, *words: str, **rules: Any) -> None:
+        """Add a variant about which there is one thing to say; all others of this kind it does not do."""
+        strict = {"overlook": OVERLOOKED | frozenset(words), "longest": _MINUTE, "replays": False}
+        self._add(self.tolerated, Variant(name, True, summary, f"security.{field}"), (), {**strict, **rules})
 
     def contract(self, name: str) -> Contract:
         """Give the contract of a variant."""
@@ -747,12 +835,22 @@ class _Catalogue:
     def lines(self) -> list[str]:
         """Describe all variants, one a line."""
         lines = []
-        for where, word in ((self.certain, ""), (self.borderline, "borderline, rather "), (self.lax, "lax, ")):
+        for where, word in (
+            (self.certain, ""),
+            (self.borderline, "borderline, rather "),
+            (self.lax, "lax, "),
+            (self.unprovokable, "lax beyond provocation, "),
+            (self.clumsy, "clumsy, "),
+            (self.tolerated, "tolerated, "),
+        ):
             for variant in where.values():
                 sort = "conforming" if variant.conforming else "defective"
                 about = f" ({variant.field})" if variant.field else ""
                 lines.append(f"{variant.name}: {word}{sort}{about}: {variant.summary}")
         return lines
+
+
+_MINUTE = timedelta(seconds=60)
 
 
 # -------------------------------------------------------------------------------------------- variants that conform
@@ -805,7 +903,6 @@ def _add_refusals(catalogue: _Catalogue) -> None:
         refusals=_refusing(Refusal(message="Gender is F or M"), "gender"),
     )
     good("schema-03001", "XSD errors get SOA-03001", refusals=_refusing(Refusal("SOA-03001"), "schema"))
-    good("security-01002", "security errors get SOA-01002", refusals=_refusing(Refusal("SOA-01002"), "security"))
     good("business-error", "faults have a BusinessError", fault(_as_business))
     good("nested-code", "a second code under Requester", reply(_nest, _is_refusal))
     good("cbss-00008", "a refusal has a CbssStatus MSG00008", _cbss("NOK", "MSG00008"))
@@ -814,6 +911,78 @@ def _add_refusals(catalogue: _Catalogue) -> None:
     good("ttl-enforced", "a message may live for one minute only", longest=timedelta(seconds=60))
     good("tracing-enforced", "User-Agent and From are needed", overlook=OVERLOOKED - {"tracing"})
     good("digits-checked", "wrong check digits get SOA-03007", overlook=OVERLOOKED - {"digits"})
+
+
+def _add_readings(catalogue: _Catalogue) -> None:
+    good = catalogue.good
+
+    def other(name: str, summary: str, code: str, *kinds: str) -> None:
+        good(f"{name}-{code[4:]}", f"{summary} {code}", refusals=_refusing(Refusal(code), *kinds))
+
+    def bare(name: str, summary: str, make: Callable[[], Answer], *kinds: str) -> None:
+        good(name, summary, refusals=_refusing(Refusal(make=make), *kinds))
+
+    for code in ("SOA-01002", "SOA-00001", "SOA-03001"):
+        other("security", "security errors get", code, "security")
+    for code in ("InvalidSecurity", "FailedCheck"):
+        good(f"security-{code.lower()}", f"security errors get a fault wsse:{code}, no detail", fault(_as_wsse(code)))
+    bare("malformed-400", "ill-formed XML gets 400", lambda: plain_text(400, "bad request"), "xml")
+    bare("malformed-400-empty", "ill-formed XML gets 400 and nothing else", lambda: Answer(400), "xml")
+    bare("malformed-400-page", "ill-formed XML gets 400 and a page", lambda: _html(400), "xml")
+    bare("media-415", "another media type gets 415", lambda: plain_text(415, "text/xml is due"), "media")
+    bare("media-415-empty", "another media type gets 415 and nothing else", lambda: Answer(415), "media")
+    bare("soap12-415", "application/soap+xml gets 415", lambda: Answer(415), "media.soap12")
+    bare("method-405-page", "another method gets 405 and a page", _page_405, "method")
+    for code in ("SOA-03001", "SOA-03004"):
+        other("method", "another method gets a fault", code, "method")
+    other("media", "another media type gets", "SOA-03001", "media")
+    other("malformed", "ill-formed XML gets", "SOA-03002", "xml")
+    for code in ("SOA-03001", "SOA-03002"):
+        other("dtd", "a document type declaration gets", code, "wsi.doctype")
+    for code in ("SOA-03004", "SOA-03006"):
+        other("operation", "an unknown operation gets", code, "wsdl.operation")
+    other("action", "a wrong SOAPAction gets", "SOA-03005", "action")
+    good("action-quotes-due", "a SOAPAction without quotes gets SOA-03004", overlook=OVERLOOKED - {"action.quotes"})
+    for code in ("SOA-03003", "SOA-03006"):
+        other("empty-body", "an empty body gets", code, "wsdl.empty")
+    other("soap12", "an envelope of SOAP 1.2 gets VersionMismatch with", "SOA-03004", "soap.version", "media.soap12")
+    for code in ("SOA-03004", "SOA-01001"):
+        other("two-bodies", "two bodies get", code, "soap.bodies")
+    good("replay-refused", "a message gets SOA-01001 when it comes again", replays=False)
+    good("assertion-rewritten", "assertions are compared in canonical form only", overlook=_REWRITTEN)
+    good(
+        "strict",
+        "lifetimes beyond a minute, replays and SOAPActions without quotes are refused",
+        longest=_MINUTE,
+        replays=False,
+        overlook=OVERLOOKED - {"action.quotes"},
+    )
+
+
+_REWRITTEN = OVERLOOKED | {"security.assertion.bytes"}
+
+
+def _page_405() -> Answer:
+    page = _html(405)
+    page.headers["Allow"] = "POST"
+    return page
+
+
+def _as_wsse(name: str) -> Callable[[Element], None]:
+    """Turn faults about security into those of WS-Security, which have no detail."""
+
+    def change(root: Element) -> None:
+        if find(root, "Code").text == "SOA-01001":
+            code = find(root, "faultcode")
+            new = etree.Element("faultcode", nsmap={"wsse": WSSE})
+            new.text = f"wsse:{name}"
+            code.addprevious(new)
+            parent = code.getparent()
+            assert parent is not None
+            parent.remove(code)
+            drop(root, "detail")
+
+    return change
 
 
 def _as_business(root: Element) -> None:
@@ -1123,8 +1292,7 @@ def _reparsed(text: str) -> Element:
 def _add_envelope_defects(catalogue: _Catalogue) -> None:
     bad = catalogue.bad
     rule = "response.envelope"
-    soap_12 = "http://www.w3.org/2003/05/soap-envelope"
-    bad("envelope-soap12", rule, "an envelope of SOAP 1.2", recode(lambda text: text.replace(SOAP, soap_12)))
+    bad("envelope-soap12", rule, "an envelope of SOAP 1.2", recode(lambda text: text.replace(SOAP, SOAP_12)))
     bad("envelope-none", rule, "the response without an envelope", recode(_unwrapped))
     bad("envelope-no-body", rule, "the response is a child of the envelope", recode(_bodiless))
     bad("envelope-empty-body", rule, "an empty body", reply(lambda root: drop(root, RESPONSE)))
@@ -1985,12 +2153,6 @@ def _add_borderline(catalogue: _Catalogue) -> None:
     doubtful("fault-origin-small", "fault.origin", "Origin is consumer", _set_text("Origin", "consumer", _is_fault))
     maybe("faultcode-own", "fault.structure", "faultcode soapenv:XSD", _set_text("faultcode", "soapenv:XSD", _is_fault))
     doubtful("faultcode-bare", "fault.structure", "faultcode Client", _set_text("faultcode", "Client", _is_fault))
-    maybe(
-        "security-wsse",
-        "fault.structure",
-        "faults of security are those of WS-Security, without a detail",
-        fault(_as_wsse),
-    )
     doubtful(
         "identifier-last-name",
         "response.identifier",
@@ -2012,6 +2174,18 @@ def _add_borderline(catalogue: _Catalogue) -> None:
         refusals=_refusing(Refusal("SOA-03007"), "unwilling"),
     )
     maybe(
+        "soap12-client",
+        "accepted.soap12",
+        "an envelope of SOAP 1.2 gets a fault Client, not VersionMismatch",
+        _set_text("faultcode", "soapenv:Client", _is_version),
+    )
+    maybe(
+        "method-page",
+        "http.method",
+        "GET gets a page which says that this is a web service, with status 200",
+        refusals=_refusing(Refusal(make=lambda: _html(200)), "method.GET"),
+    )
+    maybe(
         "tracing-01002",
         "success.status",
         "without User-Agent and From, which SHOULD be there, SOA-01002",
@@ -2020,46 +2194,218 @@ def _add_borderline(catalogue: _Catalogue) -> None:
     )
 
 
-def _as_wsse(root: Element) -> None:
-    if find(root, "Code").text == "SOA-01001":
-        code = find(root, "faultcode")
-        new = etree.Element("faultcode", nsmap={"wsse": WSSE})
-        new.text = "wsse:FailedCheck"
-        code.addprevious(new)
-        parent = code.getparent()
-        assert parent is not None
-        parent.remove(code)
-        drop(root, "detail")
+def _is_version(said: Said) -> bool:
+    return _is_fault(said) and (find(said.document, "faultcode").text or "").endswith(":VersionMismatch")
+
+
+# ------------------------------------------------------------------------------------------------ services too lax
 
 
 def _add_lax(catalogue: _Catalogue) -> None:
     lax = catalogue.trusting
-    lax("lax-unsigned", "a message without a signature", "security.signature.missing")
-    lax("lax-digest", "a signed part that was altered", "security.digest")
-    lax("lax-key", "a signature by another key", "security.value")
-    lax("lax-body", "a body that is not signed", "security.body")
-    lax("lax-timestamp", "a timestamp that is not signed", "security.timestamp.unsigned")
-    lax(
-        "lax-no-timestamp", "a message without a timestamp", "security.timestamp.missing", "security.timestamp.unsigned"
+    hour = timedelta(hours=1)
+    lax("missing", "missing", "a message without a Security header", "security.missing")
+    lax("missing-empty", "missing", "an empty Security header", "security.empty")
+    lax("no-assertion", "no_assertion", "a message without an assertion", "security.assertion.missing")
+    lax("no-assertion-x509", "no_assertion", "a certificate in the place of the assertion", "no_assertion.x509")
+    lax("no-signature", "no_signature", "a message without a signature", "security.signature.missing")
+    lax("body-altered", "body_altered", "a body that was altered", "digest.body")
+    lax("timestamp-altered", "timestamp_altered", "a timestamp that was altered", "digest.timestamp")
+    lax("assertion-digest", "assertion_altered", "an altered assertion whose digest is wrong", "assertion.digest")
+    lax("assertion-value", "assertion_altered", "an altered assertion whose digest is right", "assertion.value")
+    lax("assertion-unsigned", "assertion_altered", "an assertion without a signature", "assertion.unsigned")
+    lax("assertion-unchecked", "assertion_altered", "any assertion at all", "assertion.unchecked")
+    lax("value", "signature_value", "a signature with a wrong value", "security.value")
+    lax("value-empty", "signature_value", "a signature with an empty value", "value.empty")
+    lax("body-unsigned", "body_unsigned", "a body that is not signed", "security.body")
+    lax("timestamp-unsigned", "timestamp_unsigned", "a timestamp that is not signed", "security.timestamp.unsigned")
+    lax("timestamp-expired", "timestamp_expired", "a message of last week", "security.timestamp.expired")
+    lax("timestamp-expired-hour", "timestamp_expired", "a message of half an hour ago", late=hour)
+    lax("timestamp-future", "timestamp_future", "a message of next week", "security.timestamp.future")
+    lax("timestamp-future-hour", "timestamp_future", "a message of half an hour hence", early=hour)
+    lax("timestamp-missing", "timestamp_missing", "a message without a timestamp", "security.timestamp.missing")
+    lax("transform-unknown", "transforms", "unknown transforms are ignored", "transforms.unknown")
+    lax("transform-xpath", "transforms", "an XPath filter is executed", "transforms.xpath")
+    lax("transform-xpath-ignored", "transforms", "an XPath filter is ignored", "transforms.xpath_ignored")
+    lax("transform-xslt", "transforms", "XSLT is executed", "transforms.xslt")
+    lax("transform-xslt-ignored", "transforms", "XSLT is ignored", "transforms.xslt_ignored")
+    lax("external", "external_reference", "one more reference, to something else", "reference.external")
+    lax("external-covers", "external_reference", "a reference elsewhere for the body", "reference.external_covers")
+    lax("external-fetched", "external_reference", "a reference elsewhere, which is followed", "reference.fetch")
+    lax("whole-document", "whole_document", "a reference to all, whatever its digest", "reference.whole")
+    lax("several-headers-first", "several_headers", "a second Security header", "headers.first")
+    lax("several-headers-last", "several_headers", "a Security header before the right one", "headers.last")
+    lax("two-assertions-first", "two_assertions", "a second assertion", "assertions.first")
+    lax("two-assertions-last", "two_assertions", "an assertion before the right one", "assertions.last")
+    lax("two-assertions-mixed", "two_assertions", "the key of one, the caller of the other", "assertions.mixed")
+
+
+def _add_lax_about_keys(catalogue: _Catalogue) -> None:
+    lax = catalogue.trusting
+    lax("foreign-key-x509", "foreign_key", "the key of a certificate in KeyInfo", "key.x509")
+    lax("foreign-key-value", "foreign_key", "the key of a KeyValue in KeyInfo", "key.value")
+    lax("foreign-key-token", "foreign_key", "the key of a BinarySecurityToken", "key.token")
+    lax("foreign-key-offered", "foreign_key", "any of these three", "key.x509", "key.value", "key.token")
+    lax("foreign-key-known", "foreign_key", "the key of another caller it knows", "key.known")
+    lax("foreign-issuer", "foreign_issuer", "an assertion of an issuer of whom nobody knows", "issuer.any")
+    lax("foreign-issuer-ca", "foreign_issuer", "an assertion by any certificate of the authority", "issuer.ca")
+    lax("foreign-issuer-name", "foreign_issuer", "an assertion by anybody of the issuer's name", "issuer.name")
+    lax("weak-hmac", "weak_hmac", "an HMAC with a key from the message", "hmac.message")
+    lax("weak-hmac-truncated", "weak_hmac", "an HMAC that was cut to nothing", "hmac.truncated")
+    lax("key-info", "key_info", "any KeyInfo, or none", "security.pointer")
+    lax("key-info-absent", "key_info", "a signature without KeyInfo", "key_info.absent")
+    lax("key-info-other", "key_info", "KeyInfo which points elsewhere", "key_info.other")
+
+
+def _add_wrapped(catalogue: _Catalogue) -> None:
+    lax = catalogue.trusting
+    lax("wrapping-anywhere", "wrapping_header", "the signed body may be anywhere", "wrapping.anywhere")
+    lax("wrapping-security", "wrapping_header", "it may be in the Security header", "wrapping.security")
+    lax("wrapping-header", "wrapping_assertion", "it may be in another header", "wrapping.header")
+    lax("wrapping-assertion", "wrapping_assertion", "it may be in the assertion", "wrapping.assertion")
+    lax("wrapping-forged", "wrapping_assertion", "the assertion that is verified may be anywhere", "wrapping.forged")
+    lax("doubled-body-first", "wrapping_doubled_body", "of two bodies the last is verified", "bodies.first")
+    lax("doubled-body-last", "wrapping_doubled_body", "of two bodies the first is verified", "bodies.last")
+    lax("doubled-ids-first", "wrapping_doubled_ids", "the first with an Id is verified", "ids.first")
+    lax("doubled-ids-last", "wrapping_doubled_ids", "the last with an Id is verified", "ids.last")
+    lax("wrapping-timestamp", "wrapping_timestamp", "the signed timestamp may be anywhere", "wrapping.timestamp")
+    lax("doubled-timestamp-first", "wrapping_timestamp", "of two the last is verified", "timestamps.first")
+    lax("doubled-timestamp-last", "wrapping_timestamp", "of two the first is verified", "timestamps.last")
+
+
+def _add_unprovokable(catalogue: _Catalogue) -> None:
+    lax = catalogue.gullible
+    lax("assertion-expired", "assertion_expired", "an assertion of last week", "security.assertion.expired")
+    lax("assertion-future", "assertion_future", "an assertion of next week", "security.assertion.future")
+    lax("method-bearer", "methods", "the confirmation method bearer", "methods.bearer")
+    lax("method-sender-vouches", "methods", "the confirmation method sender-vouches", "methods.sender-vouches")
+
+
+def _add_tolerated(catalogue: _Catalogue) -> None:
+    noted = catalogue.noted
+    noted("replay-accepted", "replay", "a message that comes again is served again", replays=True)
+    noted("sha1-accepted", "sha1", "digests and signatures with SHA-1 will do", "sha1")
+    noted("lifetime-accepted", "long_lifetime", "a message may live as long as it likes", longest=None)
+    noted("tolerance-none", "tolerance", "a message may be late by one minute only", late=_MINUTE)
+    noted("tolerance-none-early", "tolerance", "a message may be early by one minute only", early=_MINUTE)
+    noted(
+        "whole-document-checked",
+        "whole_document",
+        "one reference to the whole message will do, if its digest is right",
+        "reference.whole_checked",
     )
-    lax("lax-expired", "a message of last week", "security.timestamp.expired")
-    lax("lax-future", "a message of next week", "security.timestamp.future")
-    lax("lax-assertion", "an assertion that was written anew", "security.assertion.bytes")
+
+
+# ------------------------------------------------------------------------------------------- services that are clumsy
+
+
+def _traceback() -> Answer:
+    text = (
+        "Traceback (most recent call last):\n"
+        '  File "/srv/dossiers/service.py", line 214, in handle\n'
+        "    envelope = read(request.body)\n"
+        "lxml.etree.XMLSyntaxError: not well-formed\n"
+    )
+    return plain_text(500, text)
+
+
+def _pages(*codes: int) -> Iterator[tuple[str, Callable[[], Answer]]]:
+    """Give pages which are no faults."""
+    for code in codes:
+        yield f"html-{code}", lambda code=code: _html(code)  # type: ignore[misc]
+        yield f"json-{code}", lambda code=code: _json(code)  # type: ignore[misc]
+
+
+# By the last word of a field: the kind of what is malformed, and what to call it.
+_MALFORMED: Mapping[str, tuple[str, str]] = {
+    "not_soap": ("soap.root", "XML that is not SOAP"),
+    "no_body": ("soap.body", "an envelope without a body"),
+    "empty_body": ("wsdl.empty", "an empty body"),
+    "operation": ("wsdl.operation", "an unknown operation"),
+    "dtd": ("wsi.doctype", "a document type declaration"),
+    "action": ("action", "a wrong SOAPAction"),
+}
+
+
+def _add_no_faults(catalogue: _Catalogue) -> None:
+    inept = catalogue.inept
+    for name, make in (
+        ("html-200", lambda: _html(200)),
+        ("empty-500", lambda: Answer(500)),
+        ("html-500", lambda: _html(500)),
+        ("traceback-500", _traceback),
+        ("empty-200", lambda: Answer(200)),
+    ):
+        refusals = _refusing(Refusal(make=make), "xml")
+        inept(f"malformed-{name}", "not_fault.malformed", f"{name} for ill-formed XML", refusals=refusals)
+    for field_, (kind, summary) in _MALFORMED.items():
+        for page, make in (*_pages(400, 500), ("traceback-500", _traceback)):
+            refusals = _refusing(Refusal(make=make), kind)
+            name = f"{field_.replace('_', '-')}-{page}"
+            inept(name, f"not_fault.{field_}", f"{page} for {summary}", refusals=refusals)
+
+
+def _add_accepting(catalogue: _Catalogue) -> None:
+    inept = catalogue.inept
+    served = Refusal(served=True)
+    for field_ in ("not_soap", "empty_body", "operation", "no_body"):
+        kind, summary = _MALFORMED[field_]
+        name = f"{field_.replace('_', '-')}-served"
+        inept(name, f"accepted.{field_}", f"a success for {summary}", refusals=_refusing(served, kind))
+    for end in ("first", "last"):
+        overlook = OVERLOOKED | {f"children.{end}"}
+        inept(
+            f"second-child-{end}", "accepted.second_child", f"of several children the {end} counts", overlook=overlook
+        )
+    inept(
+        "dtd-processed",
+        "accepted.dtd",
+        "a document type declaration is read and its entities are expanded",
+        overlook=OVERLOOKED | {"wsi.doctype"},
+    )
+    inept("soap12-served", "accepted.soap12", "SOAP 1.2 is as good as SOAP 1.1", overlook=OVERLOOKED | {"soap.version"})
+
+
+def _add_methods(catalogue: _Catalogue) -> None:
+    inept = catalogue.inept
+    inept(
+        "any-media-served", "http.media_type", "XML is served whatever its media type", overlook=OVERLOOKED | {"media"}
+    )
+    inept(
+        "json-media-served",
+        "http.media_type",
+        "XML is served if it is called application/json",
+        overlook=OVERLOOKED | {"media.json"},
+    )
+    for kind in ("media", "method"):
+        for name, make in (("traceback-500", _traceback), ("html-500", lambda: _html(500))):
+            refusals = _refusing(Refusal(make=make), kind)
+            field_ = "http.media_type" if kind == "media" else "http.method"
+            inept(f"{kind}-{name}", field_, f"{name} for another {kind}", refusals=refusals)
+    served = Refusal(served=True)
+    inept("get-served", "http.method", "GET gets a success", refusals=_refusing(served, "method.GET"))
+    inept("method-served", "http.method", "any method gets a success", refusals=_refusing(served, "method"))
+    inept("put-served", "http.method", "PUT is as good as POST", overlook=OVERLOOKED | {"method.PUT"})
 
 
 _CATALOGUE = _Catalogue()
 _CATALOGUE.good("plain", "as the cookbook has it")
 for _part in (
-    *(_add_contracts, _add_refusals, _add_forms, _add_values, _add_faults),
+    *(_add_contracts, _add_refusals, _add_readings, _add_forms, _add_values, _add_faults),
     *(_add_http_defects, _add_envelope_defects, _add_schema_defects, _add_attribute_defects, _add_status_defects),
     *(_add_sharing_defects, _add_unwilling_defects, _add_failure_defects, _add_validation_defects),
-    *(_add_fault_defects, _add_requester_defects, _add_borderline, _add_lax),
+    *(_add_fault_defects, _add_requester_defects, _add_borderline),
+    *(_add_lax, _add_lax_about_keys, _add_wrapped, _add_unprovokable, _add_tolerated),
+    *(_add_no_faults, _add_accepting, _add_methods),
 ):
     _part(_CATALOGUE)
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.certain)
 BORDERLINE: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.borderline)
 LAX: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.lax)
+UNPROVOKABLE: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.unprovokable)
+CLUMSY: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.clumsy)
+TOLERATED: Mapping[str, Variant] = MappingProxyType(_CATALOGUE.tolerated)
 
 
 def serve(name: str) -> AbstractContextManager[dict[str, Any]]:
@@ -2080,4 +2426,5 @@ def _serve_printed(name: str, port: int) -> Iterator[str]:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    by_hand([*VARIANTS, *BORDERLINE, *LAX], _CATALOGUE.lines(), _serve_printed)
+    names = [*VARIANTS, *BORDERLINE, *LAX, *UNPROVOKABLE, *CLUMSY, *TOLERATED]
+    by_hand(names, _CATALOGUE.lines(), _serve_printed)

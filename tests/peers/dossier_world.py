@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -28,7 +28,9 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_an
 from cryptography.x509.oid import NameOID
 
 from .dossier_security import (
+    CONFIRMED_BY,
     DS,
+    ECDSA_SHA256,
     ENVELOPED,
     EXCLUSIVE,
     RSA_SHA256,
@@ -171,14 +173,37 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What an assertion says of itself: since when and until when it holds, how to confirm it, and with which key."""
+
+    start: timedelta = timedelta(minutes=-5)
+    end: timedelta = timedelta(hours=24)
+    method: str = "holder-of-key"
+    bound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class World:
-    """Everybody there is."""
+    """Everybody there is, and the assertions that were issued, by their identifiers."""
 
     folder: Path
     ca: Path
+    ca_certificate: x509.Certificate
     sts: rsa.RSAPrivateKey
+    sts_certificate: x509.Certificate
     holders: Mapping[str, Holder]
-    issued: Mapping[str, Holder] = field(default_factory=dict)
+    issued: dict[str, Holder]
+
+    def mint(self, holder: Holder, terms: Terms) -> Holder:
+        """Issue one more assertion; only who has the issuer's key can do that."""
+        issuer = (self.sts, self.sts_certificate)
+        name, text = issue(holder.kind, holder.identity, holder.certificate, issuer, terms)
+        made = replace(holder, assertion_id=name, element=text.encode())
+        self.issued[name] = made
+        return made
+
+
+_USUAL = Terms()
 
 
 def _stamp(when: datetime) -> str:
@@ -189,16 +214,16 @@ def _base64(certificate: x509.Certificate) -> str:
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode()
 
 
-def _subject(hand: _Hand, certificate: x509.Certificate) -> str:
+def _subject(hand: _Hand, certificate: x509.Certificate, terms: Terms) -> str:
     tag = hand.tag
     key = tag("ds:KeyInfo", {}, tag("ds:X509Data", {}, tag("ds:X509Certificate", {}, _base64(certificate))))
-    method = tag("ConfirmationMethod", {}, "urn:oasis:names:tc:SAML:1.0:cm:holder-of-key")
+    method = tag("ConfirmationMethod", {}, CONFIRMED_BY + terms.method)
     attributes = {
         "Format": "urn:oasis:names:tc:SAML:1.1:nameid-format:X509SubjectName",
         "NameQualifier": certificate.issuer.rfc4514_string(),
     }
     name = tag("NameIdentifier", attributes, escape(certificate.subject.rfc4514_string()))
-    return tag("Subject", {}, name, tag("SubjectConfirmation", {}, method, key))
+    return tag("Subject", {}, name, tag("SubjectConfirmation", {}, method, *([key] if terms.bound else [])))
 
 
 def _attributes(hand: _Hand, kind: str, identity: str) -> Iterator[str]:
@@ -209,6 +234,7 @@ def _attributes(hand: _Hand, kind: str, identity: str) -> Iterator[str]:
 
 def _signature(hand: _Hand, name: str, sts: x509.Certificate) -> str:
     tag = hand.tag
+    method = RSA_SHA256 if isinstance(sts.public_key(), rsa.RSAPublicKey) else ECDSA_SHA256
     transforms = tag(
         "ds:Transforms",
         {},
@@ -220,7 +246,7 @@ def _signature(hand: _Hand, name: str, sts: x509.Certificate) -> str:
         "ds:SignedInfo",
         {},
         tag("ds:CanonicalizationMethod", {"Algorithm": EXCLUSIVE}),
-        tag("ds:SignatureMethod", {"Algorithm": RSA_SHA256}),
+        tag("ds:SignatureMethod", {"Algorithm": method}),
         tag("ds:Reference", {"URI": "#" + name}, transforms, sha, tag("ds:DigestValue", {}, "@DIGEST@")),
     )
     key = tag("ds:KeyInfo", {}, tag("ds:X509Data", {}, tag("ds:X509Certificate", {}, _base64(sts))))
@@ -231,13 +257,14 @@ def issue(
     kind: str,
     identity: str,
     certificate: x509.Certificate,
-    issuer: tuple[rsa.RSAPrivateKey, x509.Certificate],
-    hand: _Hand,
+    issuer: tuple[PrivateKey, x509.Certificate],
+    terms: Terms = _USUAL,
 ) -> tuple[str, str]:
     """Write and sign an assertion; give its identifier and its text."""
-    tag, now, name = hand.tag, datetime.now(UTC), "_" + uuid.uuid4().hex
-    validity = {"NotBefore": _stamp(now - timedelta(minutes=5)), "NotOnOrAfter": _stamp(now + timedelta(hours=24))}
-    subject = _subject(hand, certificate)
+    hand, now, name = _HANDS[kind], datetime.now(UTC), "_" + uuid.uuid4().hex
+    tag = hand.tag
+    validity = {"NotBefore": _stamp(now + terms.start), "NotOnOrAfter": _stamp(now + terms.end)}
+    subject = _subject(hand, certificate, terms)
     how = {
         "AuthenticationInstant": _stamp(now),
         "AuthenticationMethod": "urn:oasis:names:tc:SAML:1.0:am:X509-PKI",
@@ -336,8 +363,8 @@ def world() -> World:
         keystore, assertion = folder / f"{kind}.acc-p12", folder / f"{kind}.saml.xml"
         secret = BestAvailableEncryption(PASSWORD.encode())
         keystore.write_bytes(serialize_key_and_certificates(ALIAS.encode(), key, certificate, [ca_certificate], secret))
-        name, text = issue(kind, identity, certificate, (sts_key, sts_certificate), hand)
+        name, text = issue(kind, identity, certificate, (sts_key, sts_certificate))
         assertion.write_bytes((hand.start + text + hand.end).encode())
         holders[kind] = Holder(kind, identity, key, certificate, keystore, assertion, name, text.encode())
     issued = {holder.assertion_id: holder for holder in holders.values()}
-    return World(folder, ca, sts_key, MappingProxyType(holders), MappingProxyType(issued))
+    return World(folder, ca, ca_certificate, sts_key, sts_certificate, MappingProxyType(holders), issued)

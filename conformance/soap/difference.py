@@ -1,0 +1,49 @@
+"""Says in a few lines how one message differs from another, as a person reads it.
+
+Must not know schemas.
+"""
+
+import difflib
+from collections.abc import Collection, Iterator
+from typing import Final
+
+from conformance.soap.contract import Steps
+from conformance.soap.markup import Element, children, local, namespace, parse, text
+from conformance.soap.types import local_name
+
+_MOST: Final = 12
+_LONGEST: Final = 40
+
+
+def difference(before: str, after: str, ignored: Collection[Steps] = ()) -> tuple[str, ...]:
+    """Return what stands in one message only: `- ` in that before, `+ ` in that after; at most a dozen lines.
+
+    The messages are XML texts; places that are `ignored` do not count. A line is a place below the root with its text,
+    such as `+ Criteria/Person/Gender = 'F'`.
+    """
+    first, second = (list(_lines(parse(one.encode()), (), frozenset(ignored))) for one in (before, after))
+    found = [line for line in difflib.ndiff(first, second) if line[:2] in {"- ", "+ "}]
+    if len(found) > _MOST:
+        return (*found[: _MOST - 1], f"and {len(found) - _MOST + 1} lines more")
+    return tuple(found)
+
+
+def shown(value: str) -> str:
+    """Return a value in quotes, cut where it is long, with its length then."""
+    return repr(value) if len(value) <= _LONGEST else f"{value[:_LONGEST]!r}... ({len(value)} characters)"
+
+
+def _lines(element: Element, path: Steps, ignored: frozenset[Steps]) -> Iterator[str]:
+    """Yield a line for each attribute, for each text, and for each element with nothing in it or in a new namespace."""
+    for name, value in sorted((str(name), str(value)) for name, value in element.attrib.items()):
+        here = (*path, f"@{local_name(name)}")
+        if here not in ignored:
+            yield f"{'/'.join(here)} = {shown(value)}"
+    inside = children(element)
+    above = element.getparent()
+    if above is not None and namespace(element) not in {"", namespace(above)}:
+        yield f"{'/'.join(path)} in {namespace(element)}"
+    if not inside:
+        yield f"{'/'.join(path) or 'the request'} = {shown(text(element))}"
+    for child in inside:
+        yield from _lines(child, (*path, local(child)), ignored)
