@@ -29,6 +29,8 @@ _ASSERTION_BEGINS = re.compile(
 _ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
 _SHORTEST_SECRET = 4
 """Shorter values would be replaced in the middle of ordinary text."""
+_LONG_SECRET = 256
+"""From this length on a secret is looked for as it is: an expression of thousands of letters takes long to make."""
 
 
 @dataclass(slots=True)
@@ -36,17 +38,26 @@ class Redactor:
     """Replaces the secrets it has been told, and what looks like one, in text and header values."""
 
     _known: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _long: tuple[str, ...] = ()
     _pattern: re.Pattern[str] | None = None
 
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember that `secret` is to be written as `reference`, such as `{"token": "citizen"}`."""
-        if len(secret) >= _SHORTEST_SECRET:
-            self._known |= {form: dict(reference) for form in (secret, quote(secret), quote(secret, safe=""))}
+        if len(secret) < _SHORTEST_SECRET:
+            return
+        new = self._known.get(secret) is None
+        self._known |= {form: dict(reference) for form in (secret, quote(secret), quote(secret, safe=""))}
+        if new:
             longest_first = sorted(self._known, key=len, reverse=True)
-            self._pattern = re.compile("|".join(re.escape(known) for known in longest_first))
+            self._long = tuple(known for known in longest_first if len(known) >= _LONG_SECRET)
+            short = longest_first[len(self._long) :]
+            self._pattern = re.compile("|".join(re.escape(known) for known in short)) if short else None
 
     def text(self, text: str) -> str:
         """Return `text` with each secret replaced by its reference as JSON."""
+        for known in self._long:
+            if known in text:
+                text = text.replace(known, json.dumps(self._known[known]))
         if self._pattern is not None:
             text = self._pattern.sub(lambda match: json.dumps(self._known[match.group()]), text)
         if "eyJ" in text or "PRIVATE KEY" in text:

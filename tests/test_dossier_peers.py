@@ -17,7 +17,7 @@ from tests.campaigns import run_campaign
 from tests.peers import dossier_number_generation as peers
 
 SERVICE = "dossier-number-generation"
-PART = 1 if os.environ.get("EHEALTH_ALL_PEERS") else 6
+PART = 1 if os.environ.get("EHEALTH_ALL_PEERS") else 12
 
 SERVED = (
     "4/response 5.2.1.1/id-optional 5.1.4/user-agent-accepted 8/own-identifier 8/no-identifier 5.2.1.2/in-response-to"
