@@ -90,7 +90,7 @@ def test_two_runs_with_one_seed_send_the_same(tmp_path: Path) -> None:
     runs = []
     for _ in range(2):
         assert (
-            conformance("run", "--seed", "7", "--examples", "5", "--out", tmp_path / "out", cwd=tmp_path).returncode
+            conformance("run", "--seed", "7", "--examples", "2", "--out", tmp_path / "out", cwd=tmp_path).returncode
             == 0
         )
     for folder in (tmp_path / "out").iterdir():
