@@ -25,7 +25,7 @@ SCHEMA = json.loads((Path(__file__).parent.parent / "reports" / "results.schema.
 def conformance(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     command = [sys.executable, "-m", "conformance", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=600, check=False)
 
 
 def only_run(parent: Path) -> Path:

@@ -84,7 +84,7 @@ def run_suite(folder: Path, section: Mapping[str, Any], *arguments: str) -> tupl
     services = {SERVICE: dict(section)}
     target.write_text(dump({"name": "peer", "environment": "local", "limits": {"timeout": 5}, "services": services}))
     command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--out", str(folder / "out")]
-    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=600, check=False)
     assert "Traceback" not in done.stderr
     (run,) = (folder / "out").iterdir()
     return done.returncode, json.loads((run / "results.json").read_text("utf-8"))

@@ -107,7 +107,7 @@ class Callers:
         if not place:
             raise MissingDataError(f"the target gives no callers.{name}.expired_assertion")
         found = self._read(name, f"{self._place(name)}.expired_assertion", self.folder / place, state="expired")
-        if not found.time_problem(self.clock()):
+        if found.not_on_or_after is None or found.not_on_or_after > self.clock():
             raise MissingDataError(f"callers.{name}.expired_assertion has not expired; give one whose time is over")
         return found
 

@@ -203,8 +203,12 @@ def _sign_assertion_oneself(scene: Scene) -> None:
 
 
 def _altered_assertion(assertion: Assertion) -> bytes:
-    """Return an assertion with another value of its last attribute."""
+    """Return an assertion with another value of its last number, of its last attribute where it has none.
+
+    A number stays a number, so that nothing but the signature gives the change away.
+    """
     found = list(re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data))
+    found = [one for one in found if one[2].strip().isdigit()] or found
     if not found:
         raise MissingDataError("the assertion has no attribute whose value could be changed")
     at = found[-1].end(2)
