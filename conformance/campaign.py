@@ -19,13 +19,13 @@ from filelock import FileLock
 from conformance import __version__
 from conformance.binding import Binding, bind
 from conformance.case import Case, Kind
-from conformance.contract import Contract, Requirement
+from conformance.contract import Contract, Requirement, SoapRules
 from conformance.credentials.alterations import MALFORMED
 from conformance.credentials.callers import Callers
 from conformance.credentials.tokens import AccessTokens, Send
-from conformance.errors import SecretError, SpecError, UsageError
+from conformance.errors import SecretError, UsageError
 from conformance.evidence.store import Store
-from conformance.exchange import Headers, Request, Response, TransportFailure
+from conformance.exchange import Request, Response, TransportFailure
 from conformance.judging import Judge
 from conformance.known import KnownFailure, apply_known
 from conformance.ledger import close_ledger, open_ledger
@@ -302,16 +302,13 @@ class Campaign:
         tokens = _tokens(target, service, counted, self._redactor)
         session = Session(target, service, str(service.address), transport, store, ledger, self.prefix, tokens)
         judge: Judging = Judge(service.spec.contract)
-        if service.spec.contract.soap is not None:
-            binding = bind(service.spec, service.settings, folder_of(target))
-            session.messages = _messages(target, service, binding, counted, self._redactor)
-            judge = _soap_judge(service.spec, binding)
+        rules = service.spec.contract.soap
+        if rules is not None:
+            binding = bind(service.spec, service.settings, target.folder)
+            callers = _callers(target, service, rules, counted, self._redactor)
+            session.messages = _messages(target, service, rules, binding, callers)
+            judge = _soap_judge(service.spec, rules, binding)
         return Runner(session, judge, self.plan.seed, self.plan.examples)
-
-
-def folder_of(target: Target) -> Path:
-    """Return the folder that a target's paths are relative to."""
-    return target.file.parent if target.file is not None else Path()
 
 
 def _tokens(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> AccessTokens | None:
@@ -321,57 +318,45 @@ def _tokens(target: Target, service: ServiceTarget, send: Send, redactor: Redact
         return None
     return AccessTokens(
         references=references,
-        folder=folder_of(target),
+        folder=target.folder,
         where=f"{target.file or target.name}: services.{service.service}.tokens",
         environment=target.environment,
         send=send,
-        headers=_identity_headers(target),
+        headers=target.identity.headers,
         clock=time.time,
         redactor=redactor,
     )
 
 
-def _identity_headers(target: Target) -> Headers:
-    sender = target.identity.sender
-    return (("User-Agent", target.identity.user_agent), *((("From", sender),) if sender else ()))
-
-
-def _callers(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> Callers:
+def _callers(target: Target, service: ServiceTarget, rules: SoapRules, send: Send, redactor: Redactor) -> Callers:
     """Return the SOAP callers that a target file gives for a service."""
-    rules = service.spec.contract.soap
     return Callers(
         settings=service.settings.get("callers") or {},
-        rules=rules.callers if rules is not None else {},
-        folder=folder_of(target),
+        rules=rules.callers,
+        folder=target.folder,
         where=f"{target.file or target.name}: services.{service.service}.callers",
         environment=target.environment,
         send=send,
-        headers=_identity_headers(target),
+        headers=target.identity.headers,
         clock=lambda: datetime.now(UTC),
         redactor=redactor,
     )
 
 
 def _messages(
-    target: Target, service: ServiceTarget, binding: Binding, send: Send, redactor: Redactor
-) -> SoapMessages | None:
-    rules = service.spec.contract.soap
-    if rules is None:
-        return None
+    target: Target, service: ServiceTarget, rules: SoapRules, binding: Binding, callers: Callers
+) -> SoapMessages:
     return SoapMessages(
         rules=rules,
         binding=binding,
-        callers=_callers(target, service, send, redactor),
+        callers=callers,
         settings=service.settings,
         local=target.local,
         clock=lambda: datetime.now(UTC),
     )
 
 
-def _soap_judge(spec: Spec, binding: Binding) -> SoapJudge:
-    rules = spec.contract.soap
-    if rules is None:
-        raise SpecError(f"{spec.folder}: {spec.contract.service} is no SOAP service")
+def _soap_judge(spec: Spec, rules: SoapRules, binding: Binding) -> SoapJudge:
     root = spec.folder.parent.parent
     errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
     return SoapJudge(spec.contract, rules, binding, errors)
@@ -401,7 +386,7 @@ def _soap_problems(target: Target, service: ServiceTarget, cases: Iterable[Case]
         return []
     problems: list[str] = []
     try:
-        bind(service.spec, service.settings, folder_of(target))
+        bind(service.spec, service.settings, target.folder)
     except UsageError as error:
         problems += error.problems
     callers = service.settings.get("callers") or {}

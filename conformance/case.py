@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 _SHOWN = 40
-"""Characters of a value that a report shows of an edit."""
+"""Characters of a value that a report shows."""
 
 
 class Kind(StrEnum):
@@ -102,8 +102,7 @@ class Edit:
             Deed.SWAP: f"{place} before its predecessor",
             Deed.ADD: f"{self.text.rpartition('}')[2] or 'an unknown element'} added in {place}",
             Deed.MOVE: f"{place} in {f'the namespace {self.text}' if self.text else 'no namespace'}",
-            Deed.WRITE: f"{place} = {self.text[:_SHOWN]!r}"
-            + (f"... ({len(self.text)} characters)" if len(self.text) > _SHOWN else ""),
+            Deed.WRITE: f"{place} = {quoted(self.text)}",
         }
         return words[self.deed]
 
@@ -216,3 +215,8 @@ class Case:
         """Return all requests that the case may send: preamble, twin and probe."""
         twin = (self.twin.request,) if self.twin is not None else ()
         return (*(step.request for step in self.preamble), *twin, self.request)
+
+
+def quoted(value: str) -> str:
+    """Return a value in quotes, cut where it is long, with its length then."""
+    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}... ({len(value)} characters)"

@@ -21,11 +21,11 @@ from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
 from conformance.contract import Contract, Rule, SoapRules
 from conformance.errors import UsageError
 from conformance.loading import Spec, load_environments, load_tracing, read_spec
-from conformance.messages import DRAWN, LISTED, OTHER_NUMBERS
+from conformance.messages import DRAWN
 from conformance.soap.breaches import BREACHES
 from conformance.soap.editing import SWEEPS
 from conformance.soap_judging import CHECKS
-from conformance.strategies.generators import GENERATORS
+from conformance.strategies.generators import GENERATORS, LISTED, OTHER_NUMBERS
 
 
 def lint(root: Path) -> list[str]:

@@ -363,10 +363,7 @@ def _cases(service: str, document: Document) -> Iterator[Case]:
     """Yield the cases of a file; raises SpecError with each reference in it that leads nowhere."""
     data = document.data
     problems = []
-    expectations = {
-        name: Expectation(name, tuple(_clause(clause) for clause in clauses))
-        for name, clauses in data["expectations"].items()
-    }
+    expectations = _expectations(data)
     requests = data.get("requests", {})
     for number, row in enumerate(data["cases"]):
         try:
@@ -427,6 +424,7 @@ def _matrix_cases(contract: Contract, files: Mapping[str, Document], root: Path)
     document = _read_valid(root / "common" / "matrix.yaml", "matrix", root)
     where = files["soap.yaml"].path
     requests = files["cases.yaml"].data.get("requests", {})
+    expectations = _expectations(document.data)
     for row in document.data["rows"]:
         requirements = matrix["rules"].get(row["rule"])
         if requirements is None:
@@ -443,14 +441,17 @@ def _matrix_cases(contract: Contract, files: Mapping[str, Document], root: Path)
             "intrusive": True,
             "expect": row["expect"],
         }
-        expectations = {
-            name: Expectation(name, tuple(_clause(clause) for clause in clauses))
-            for name, clauses in document.data["expectations"].items()
-        }
         try:
             yield _case(contract.service, case, expectations, requests)
         except LookupError as error:
             raise SpecError(f"{where}: matrix: {error.args[0]}") from None
+
+
+def _expectations(data: Data) -> dict[str, Expectation]:
+    return {
+        name: Expectation(name, tuple(_clause(clause) for clause in clauses))
+        for name, clauses in data["expectations"].items()
+    }
 
 
 Named = TypeVar("Named")

@@ -29,12 +29,12 @@ from conformance.soap.names import SOAP
 from conformance.soap.saml import Assertion, public_key
 from conformance.soap.schemas import WsdlError
 from conformance.soap.wss import instant
+from conformance.strategies.generators import LISTED, OTHER_NUMBERS
 from conformance.strategies.xsd import Broken, Drawing, Start, broken, edges, valid
 
 REQUEST_ID, ISSUE_INSTANT = "request_id", "issue_instant"
 OWN_NUMBER = "own_number"
 """A role that stands for the one by which the caller's kind names itself."""
-LISTED, OTHER_NUMBERS = "listed", "other-numbers"
 VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
 DRAWN: Final = frozenset({VALID_MESSAGES, BROKEN_MESSAGES})
 """Strategies that draw whole messages from the types of the WSDL at hand."""

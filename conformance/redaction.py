@@ -45,7 +45,7 @@ class Redactor:
         """Remember that `secret` is to be written as `reference`, such as `{"token": "citizen"}`."""
         if len(secret) < _SHORTEST_SECRET:
             return
-        new = self._known.get(secret) is None
+        new = secret not in self._known
         self._known |= {form: dict(reference) for form in (secret, quote(secret), quote(secret, safe=""))}
         if new:
             longest_first = sorted(self._known, key=len, reverse=True)

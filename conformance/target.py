@@ -19,6 +19,7 @@ from conformance import __version__, documents
 from conformance.checks.tracing import from_problems, user_agent_problems
 from conformance.documents import Document, Pointer
 from conformance.errors import SpecError, TargetError
+from conformance.exchange import Headers
 from conformance.loading import (
     Spec,
     format_problems,
@@ -55,6 +56,11 @@ class Identity:
 
     user_agent: str
     sender: str
+
+    @property
+    def headers(self) -> Headers:
+        """Return the headers as fields."""
+        return (("User-Agent", self.user_agent), *((("From", self.sender),) if self.sender else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +103,11 @@ class Target:
     def local(self) -> bool:
         """Tell whether identities may be made up and everything may be sent."""
         return self.environment == LOCAL
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that the file's paths are relative to."""
+        return (self.file or Path()).parent
 
 
 def own_identity() -> Identity:

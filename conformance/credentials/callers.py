@@ -113,10 +113,8 @@ class Callers:
 
     def identity(self, name: str) -> str:
         """Return the number that a caller of its kind has: the file's, else the assertion's; "" where neither says."""
-        given = self.settings[name].get("requester", {})
         rule = self.rule(name)
-        number = given.get(rule.identity) or (given.get("cbe", "") if rule.identity == "ehp" else "")
-        return str(number) or self.assertion(name).identity(*rule.attributes)
+        return requester_number(self.settings[name], rule) or self.assertion(name).identity(*rule.attributes)
 
     def _asks(self, name: str) -> bool:
         return "assertion" not in self.settings[name] and "sts" in self.settings[name]
@@ -204,17 +202,22 @@ class Callers:
         row, rule = self.settings[name], self.rule(name)
         if "attributes" in row:
             return [Claim(one["name"], one.get("value", "")) for one in row["attributes"]]
-        given = row.get("requester", {})
-        number = given.get(rule.identity) or (given.get("cbe", "") if rule.identity == "ehp" else "")
+        number = requester_number(row, rule)
         if not number:
             raise MissingDataError(
                 f"the target gives no callers.{name}.requester.{rule.identity}, which the STS has to be told"
             )
-        return [*(Claim(one, str(number)) for one in rule.asserted), *(Claim(one) for one in rule.certified)]
+        return [*(Claim(one, number) for one in rule.asserted), *(Claim(one) for one in rule.certified)]
 
     def _quote(self, text: str) -> str:
         """Return a short piece of somebody else's text, without any secret that it may repeat."""
         return self.redactor.text(text)[:_QUOTED]
+
+
+def requester_number(settings: Mapping[str, Any], rule: CallerRule) -> str:
+    """Return the number by which the file says a caller is known, "" where it does not; an EHP may stand as CBE."""
+    given = settings.get("requester") or {}
+    return str(given.get(rule.identity) or (given.get("cbe", "") if rule.identity == "ehp" else ""))
 
 
 def _time_problem(assertion: Assertion, now: datetime) -> str:

@@ -34,7 +34,7 @@ from conformance.mock.gateway import (
 )
 from conformance.soap.contract import SoapOperation
 from conformance.soap.markup import Element, serialise, text
-from conformance.soap.message import TOKEN_ACTION, Claim
+from conformance.soap.message import TOKEN_ACTION, Claim, filled, placeholder
 from conformance.soap.names import (
     AUTH,
     BASE64,
@@ -50,7 +50,7 @@ from conformance.soap.names import (
     X509_SUBJECT,
     X509_TOKEN,
 )
-from conformance.soap.wss import ASSERTION, SAML_ID, WSU_ID, certificate_text, instant, make_signer, sign_enveloped
+from conformance.soap.wss import ASSERTION, SAML_ID, WSU_ID, instant, make_signer, sign_enveloped, x509_data
 
 PATH: Final = "/IAM/SecurityTokenService/v1"
 ISSUER: Final = "urn:be:fgov:ehealth:sts:1_0"
@@ -64,7 +64,6 @@ _KEY_TYPES: Final = frozenset({f"{WST}/PublicKey", f"{WST.replace('ws-trust', 'w
 _NUMBERS: Final = {"SSIN": "ssin", "NIHII": "nihii-number", "CBE": "cbe-number", "EHP": "ehp-number"}
 """How the attributes end that hold a type of number."""
 _FAULTS: Final = {UNAUTHENTICATED: "wst:FailedAuthentication", UNAUTHORISED: "wst:RequestFailed"}
-_PLACE, _PLACE_BYTES = "assertion", b"<?assertion here?>"
 _TOKEN: Final = f"{{{WSSE}}}BinarySecurityToken"
 _OPERATION: Final = SoapOperation(
     "RequestSecurityToken",
@@ -142,12 +141,11 @@ class TokenService:
         )
         etree.SubElement(response, f"{{{WST}}}TokenType").text = SAML_TOKEN
         place = etree.SubElement(response, f"{{{WST}}}RequestedSecurityToken")
-        place.append(etree.ProcessingInstruction(_PLACE, "here"))
+        place.append(placeholder())
         lifetime = etree.SubElement(response, f"{{{WST}}}Lifetime")
         for tag, moment in (("Created", now), ("Expires", now + LIFETIME)):
             etree.SubElement(lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}).text = instant(moment)
-        before, _, after = gateway.envelope(collection).partition(_PLACE_BYTES)
-        return before + assertion + after
+        return filled(gateway.envelope(collection), assertion)
 
 
 def one_token(incoming: Incoming) -> None:
@@ -259,8 +257,7 @@ def _subject(holder: x509.Certificate) -> Element:
     confirmation = etree.SubElement(subject, f"{{{SAML}}}SubjectConfirmation")
     etree.SubElement(confirmation, f"{{{SAML}}}ConfirmationMethod").text = HOLDER_OF_KEY
     info = etree.SubElement(confirmation, f"{{{DS}}}KeyInfo", nsmap={"ds": DS})
-    data = etree.SubElement(info, f"{{{DS}}}X509Data")
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(holder)
+    info.append(x509_data(holder))
     return subject
 
 

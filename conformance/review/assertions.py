@@ -26,7 +26,7 @@ _RENEW = "get a new one from the STS, or give its address as `sts` in the place 
 
 def read_stored(subject: Subject, place: str, settings: Mapping[str, Any]) -> Assertion | Remark:
     """Return the assertion in the file that a caller names, or the error that it cannot be read as one."""
-    path = subject.folder / settings["assertion"]
+    path = subject.target.folder / settings["assertion"]
     try:
         stored = read_assertion(read_file(path, _LARGEST_FILE))
     except SecretError as error:

@@ -11,6 +11,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 
 from conformance.contract import CallerRule
+from conformance.credentials.callers import requester_number
 from conformance.credentials.keystore import KeyStore
 from conformance.errors import SecretError
 from conformance.redaction import Redactor
@@ -20,7 +21,7 @@ from conformance.review.data import untold_remarks
 from conformance.review.keystores import opened
 from conformance.review.remarks import Remark, clean, split
 from conformance.review.requesters import asserted_remarks, owner_remarks, requester_remarks
-from conformance.review.subject import CALLERS, Subject, requester_number, send_nothing
+from conformance.review.subject import CALLERS, Subject, send_nothing
 from conformance.soap.saml import Assertion
 from conformance.target import ServiceTarget, Target, address_problem
 
@@ -135,7 +136,7 @@ def _trusted(subject: Subject) -> tuple[list[Certificate], list[Remark]]:
     if name is None or not subject.callers:
         return [], []
     try:
-        return read_authorities(subject.folder / name), []
+        return read_authorities(subject.target.folder / name), []
     except SecretError as error:
         message, remedy = split(str(error))
         return [], [subject.remark("error", "trust", f"trust.sts_ca: {message}", remedy)]

@@ -16,7 +16,7 @@ def contract_remarks(subject: Subject) -> Iterator[Remark]:
     if subject.spec.contract.soap is None or not subject.cases:
         return
     try:
-        binding = bind(subject.spec, subject.service.settings, subject.folder)
+        binding = bind(subject.spec, subject.service.settings, subject.target.folder)
     except UsageError as error:
         yield from (subject.remark("error", "contract", *split(problem)) for problem in error.problems)
         return

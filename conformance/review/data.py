@@ -9,10 +9,12 @@ from typing import Any
 
 from conformance import documents
 from conformance.case import Case, Template
+from conformance.credentials.callers import requester_number
 from conformance.identifiers import Kind, check, doubts, person_kind, seems_fictitious
 from conformance.loading import suggestion
 from conformance.review.remarks import Remark, Severity, at
-from conformance.review.subject import CALLERS, Subject, requester_number, roles_of, voices
+from conformance.review.subject import CALLERS, Subject, roles_of, voices
+from conformance.strategies.generators import OTHER_NUMBERS
 
 _SHOWN_CASES = 3
 _REAL_PERSONS = "real persons' data are forbidden in tests: make sure that these are test identities"
@@ -111,7 +113,7 @@ def _others(subject: Subject, case: Case) -> set[str]:
     found = set()
     for caller in voices(subject, case):
         rule = subject.caller_rule(caller["kind"])
-        swept = ("$other",) if case.generate == "other-numbers" else ()
+        swept = ("$other",) if case.generate == OTHER_NUMBERS else ()
         for text in (*_message_texts(case), *swept):
             what, _, which = text.partition(".")
             if what == "$other" and not _has_other(subject, caller, which or rule.identity):

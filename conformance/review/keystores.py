@@ -73,6 +73,6 @@ def validity_remarks(
 
 def opened(subject: Subject, place: str, settings: Mapping[str, Any]) -> KeyStore:
     """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
-    password = resolve(settings["password"], subject.folder, f"{place}.password")
+    password = resolve(settings["password"], subject.target.folder, f"{place}.password")
     subject.redactor.learn(password, {"password": place})
-    return open_keystore(subject.folder / settings["keystore"], password, settings.get("alias"))
+    return open_keystore(subject.target.folder / settings["keystore"], password, settings.get("alias"))

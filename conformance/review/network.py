@@ -16,7 +16,7 @@ from conformance.exchange import Request, Response, TransportFailure
 from conformance.redaction import Redactor
 from conformance.review.connection import clock_remarks, connection_remarks
 from conformance.review.remarks import Remark, split, tidy
-from conformance.review.subject import CALLERS, Subject, identity_headers, load_rules
+from conformance.review.subject import CALLERS, Subject, load_rules
 from conformance.review.tokens import token_remarks
 from conformance.target import PRODUCTION, ServiceTarget, Target, address_problem
 from conformance.transport import Transport, make_transport
@@ -112,7 +112,7 @@ def _greeting_remarks(subject: Subject, network: _Network, address: str, where: 
         return
     network.pause(1 / subject.target.limits.rate if subject.target.limits.rate else 0.0)
     before = network.clock()
-    outcome = network.line.send(Request("GET", address, (*identity_headers(subject.target), ("Accept", "*/*"))))
+    outcome = network.line.send(Request("GET", address, (*subject.target.identity.headers, ("Accept", "*/*"))))
     if isinstance(outcome, TransportFailure):
         message = f"{where}no answer to GET {urlsplit(address).path or '/'}: {outcome.message}"
         yield subject.remark("error", "reachability", message, "check the address and that the service is up")
@@ -169,7 +169,7 @@ def _probes(subject: Subject, address: str) -> Iterator[tuple[Mapping[str, Any],
     operations = subject.spec.contract.operations.values() if subject.spec.contract.public else ()
     paths = (one.path for one in operations if one.method == "GET" and "{" not in one.path)
     url = address.rstrip("/") + next(paths, "")
-    yield {}, Request("GET", url, (*identity_headers(subject.target), ("Accept", "application/json")))
+    yield {}, Request("GET", url, (*subject.target.identity.headers, ("Accept", "application/json")))
 
 
 def _probe(subject: Subject, address: str, row: Mapping[str, Any]) -> Request | None:
@@ -179,7 +179,7 @@ def _probe(subject: Subject, address: str, row: Mapping[str, Any]) -> Request | 
         if not subject.identity(place):
             return None
         path = path.replace(f"{{{name}}}", quote(subject.identity(place), safe=""))
-    headers = (*identity_headers(subject.target), ("Accept", "application/json"))
+    headers = (*subject.target.identity.headers, ("Accept", "application/json"))
     if role:
         try:
             token = subject.tokens.get(role) if subject.tokens is not None else ""

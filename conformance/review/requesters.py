@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.contract import CallerRule
+from conformance.credentials.callers import requester_number
 from conformance.identifiers import Kind, normalise, person_kind
 from conformance.review.certificates import Owner
 from conformance.review.data import identifier_remarks
 from conformance.review.remarks import Remark, masked
-from conformance.review.subject import Subject, requester_number
+from conformance.review.subject import Subject
 from conformance.soap.saml import Assertion
 
 _EHP_PLACE = "cbe"

@@ -6,7 +6,6 @@ What a service's tokens and test data are held against is data (review.yaml of i
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,11 +47,11 @@ class Subject:
         if references:
             self.tokens = AccessTokens(
                 references=references,
-                folder=self.folder,
+                folder=self.target.folder,
                 where=f"{self.target.file or self.target.name}: services.{self.name}.tokens",
                 environment=self.target.environment,
                 send=self.send,
-                headers=identity_headers(self.target),
+                headers=self.target.identity.headers,
                 clock=self.now.timestamp,
                 redactor=self.redactor,
             )
@@ -66,11 +65,6 @@ class Subject:
     def spec(self) -> Spec:
         """Return the service's spec."""
         return self.service.spec
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder that the file's paths are relative to."""
-        return (self.target.file or Path()).parent
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -129,12 +123,6 @@ def load_rules(spec: Spec) -> Mapping[str, Any]:
     return rules
 
 
-def identity_headers(target: Target) -> tuple[tuple[str, str], ...]:
-    """Return the headers that tell the platform who asks."""
-    sender = target.identity.sender
-    return (("User-Agent", target.identity.user_agent), *((("From", sender),) if sender else ()))
-
-
 def send_nothing(request: Request) -> TransportFailure:
     """Refuse to send a request."""
     return TransportFailure(ErrorKind.CONNECT, f"nothing is sent to {urlsplit(request.url).hostname} before a run")
@@ -150,9 +138,3 @@ def voices(subject: Subject, case: Case) -> list[Mapping[str, Any]]:
     given: Mapping[str, Mapping[str, Any]] = subject.service.settings.get(CALLERS) or {}
     fitting = [row for row in given.values() if case.caller in ("", row["kind"])]
     return fitting if case.caller else fitting[:1]
-
-
-def requester_number(settings: Mapping[str, Any], rule: CallerRule) -> str:
-    """Return the number by which the file says a caller is known, "" where it does not; an EHP may stand as CBE."""
-    given = settings.get("requester") or {}
-    return str(given.get(rule.identity) or (given.get("cbe", "") if rule.identity == "ehp" else ""))

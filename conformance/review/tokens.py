@@ -262,7 +262,7 @@ def _keys_problem(subject: Subject, keys: str) -> str | None:
     if "://" in keys:
         return address_problem(keys, subject.target.environment)
     try:
-        data = json.loads((subject.folder / keys).read_bytes())
+        data = json.loads((subject.target.folder / keys).read_bytes())
     except OSError as error:
         return f"the file cannot be read: {error.strerror}"
     except (ValueError, RecursionError):

@@ -23,20 +23,20 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from conformance.errors import MissingDataError
-from conformance.soap.markup import Element, canonical, children, serialise
+from conformance.soap.markup import Element, canonical, children, local_name, parse, serialise
 from conformance.soap.message import LIFETIME, Scene
 from conformance.soap.names import DS, ECDSA_SHA256, ENVELOPED, RSA_SHA256, SOAP, SOAP12, WSSE, WSU
-from conformance.soap.saml import Assertion, public_key, signer_certificate
+from conformance.soap.saml import Assertion, element_of, public_key, signer_certificate
 from conformance.soap.wss import (
     SAML_ID,
     WSU_ID,
     Signer,
     binary_token,
-    certificate_text,
     instant,
     make_signer,
     sign_enveloped,
     token_reference,
+    x509_data,
 )
 
 LATE: Final = timedelta(hours=1)
@@ -197,7 +197,7 @@ def _alter_signature(scene: Scene) -> None:
 
 def _sign_assertion_oneself(scene: Scene) -> None:
     """Put an assertion that says the same, signed by the caller's own key, in the place of the STS's."""
-    root = etree.fromstring(_unsigned_assertion(scene.assertion))
+    root = parse(_unsigned_assertion(scene.assertion))
     sign_enveloped(root, SAML_ID, scene.signer)
     scene.security.replace(scene.place, root)
 
@@ -216,7 +216,7 @@ def _altered_assertion(assertion: Assertion) -> bytes:
 
 
 def _unsigned_assertion(assertion: Assertion) -> bytes:
-    root = _element(assertion)
+    root = element_of(assertion)
     for signature in root.findall(f"{{{DS}}}Signature"):
         root.remove(signature)
     return serialise(root)
@@ -224,8 +224,8 @@ def _unsigned_assertion(assertion: Assertion) -> bytes:
 
 def _foreign_assertion(assertion: Assertion) -> bytes:
     """Return an assertion that says the same, signed by an issuer who calls itself like the real one."""
-    genuine = signer_certificate(_element(assertion))
-    root = etree.fromstring(_unsigned_assertion(assertion))
+    genuine = signer_certificate(element_of(assertion))
+    root = parse(_unsigned_assertion(assertion))
     sign_enveloped(root, SAML_ID, _stranger(genuine.subject if genuine is not None else _named("IAM")))
     return serialise(root)
 
@@ -243,10 +243,6 @@ def _stranger(subject: x509.Name) -> Signer:
     return make_signer(key, builder.sign(key, hashes.SHA256()))
 
 
-def _element(assertion: Assertion) -> Element:
-    return etree.fromstring(assertion.data, etree.XMLParser(resolve_entities=False, no_network=True))
-
-
 # What is signed is not what is processed: signature wrapping
 
 
@@ -261,35 +257,17 @@ def _forged(scene: Scene, name: str | None) -> Element:
     return forged
 
 
-def _wrap_in_header(scene: Scene) -> None:
-    """Move the signed Body into a wrapper in the Header, and put a forged one in its place."""
-    forged = _forged(scene, None)
-    scene.envelope.replace(scene.body, forged)
-    etree.SubElement(scene.header, _WRAPPER).append(scene.body)
+def _wrapped(where: Callable[[Scene], Element], tag: str = _WRAPPER, *, same_id: bool = False) -> Change:
+    """Return a change that moves the signed Body into a wrapper somewhere, and puts a forged one in its place.
 
+    The forged one has no id, or that of the signed one.
+    """
 
-def _wrap_with_same_id(scene: Scene) -> None:
-    forged = _forged(scene, str(scene.body.get(WSU_ID)))
-    scene.envelope.replace(scene.body, forged)
-    etree.SubElement(scene.header, _WRAPPER).append(scene.body)
+    def change(scene: Scene) -> None:
+        scene.envelope.replace(scene.body, _forged(scene, str(scene.body.get(WSU_ID)) if same_id else None))
+        etree.SubElement(where(scene), tag).append(scene.body)
 
-
-def _wrap_behind_with_same_id(scene: Scene) -> None:
-    """Move the signed Body into a wrapper behind the Body that is processed, which has its id."""
-    scene.envelope.replace(scene.body, _forged(scene, str(scene.body.get(WSU_ID))))
-    etree.SubElement(scene.envelope, _WRAPPER).append(scene.body)
-
-
-def _wrap_in_signature(scene: Scene) -> None:
-    """Move the signed Body into an Object of the Signature itself."""
-    scene.envelope.replace(scene.body, _forged(scene, None))
-    etree.SubElement(scene.signature, f"{{{DS}}}Object").append(scene.body)
-
-
-def _wrap_in_security(scene: Scene) -> None:
-    """Move the signed Body into the Security header."""
-    scene.envelope.replace(scene.body, _forged(scene, None))
-    etree.SubElement(scene.security, _WRAPPER).append(scene.body)
+    return change
 
 
 def _wrap_in_assertion(scene: Scene) -> None:
@@ -306,7 +284,7 @@ def _wrap_in_assertion(scene: Scene) -> None:
 
 def _wrap_assertion(scene: Scene) -> None:
     """Put a forged assertion, with the genuine one's Signature, in the place of the genuine one, which is wrapped."""
-    genuine, forged = _element(scene.assertion), etree.fromstring(_altered_assertion(scene.assertion))
+    genuine, forged = element_of(scene.assertion), parse(_altered_assertion(scene.assertion))
     for signature in genuine.findall(f"{{{DS}}}Signature"):
         genuine.remove(signature)
     name = f"_{uuid.uuid4().hex}"
@@ -425,7 +403,7 @@ def _refer_to_document(scene: Scene) -> None:
     for signature in security.findall(f"{{{DS}}}Signature"):
         security.remove(signature)
     for place in list(security.iterchildren(etree.ProcessingInstruction)):
-        security.replace(place, _element(scene.assertion))
+        security.replace(place, element_of(scene.assertion))
     _set_digest(reference, canonical(whole))
     resign(scene)
 
@@ -456,7 +434,7 @@ def _double_timestamp(scene: Scene) -> None:
 
 def _double_assertion(scene: Scene) -> None:
     """Put a second assertion, which says the same under another id and is signed by nobody known, before the first."""
-    root = etree.fromstring(_unsigned_assertion(scene.assertion))
+    root = parse(_unsigned_assertion(scene.assertion))
     root.set(SAML_ID, f"_{uuid.uuid4().hex}")
     sign_enveloped(root, SAML_ID, _stranger(_named("IAM")))
     scene.place.addprevious(root)
@@ -530,9 +508,7 @@ def _certificate_for_assertion(scene: Scene) -> None:
 def _own_certificate(scene: Scene) -> None:
     """Let KeyInfo bring the certificate of the key that has signed, instead of referring to the assertion."""
     stranger = _stranger(_named("nobody"))
-    data = etree.Element(f"{{{DS}}}X509Data")
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(stranger.certificate)
-    _key_info(scene, data)
+    _key_info(scene, x509_data(stranger.certificate))
     _sign_as(scene, stranger)
 
 
@@ -605,7 +581,7 @@ def _cover_assertion(scene: Scene) -> None:
     info = _info(scene)
     reference = copy.deepcopy(_reference(scene, scene.body))
     reference.set("URI", f"#{scene.assertion.id}")
-    _set_digest(reference, canonical(_element(scene.assertion)))
+    _set_digest(reference, canonical(element_of(scene.assertion)))
     info.append(reference)
     resign(scene)
 
@@ -628,7 +604,7 @@ def _drop_body(scene: Scene) -> None:
 def _second_child(scene: Scene) -> None:
     scene.body.append(copy.deepcopy(children(scene.body)[0]))
     for child in children(scene.body)[1:]:
-        for name in [name for name in child.attrib if etree.QName(str(name)).localname == "Id"]:
+        for name in [name for name in child.attrib if local_name(str(name)) == "Id"]:
             child.set(name, f"_{uuid.uuid4()}")
     renew(scene)
 
@@ -654,7 +630,7 @@ def _with_document_type(data: bytes) -> bytes:
 
 
 def _without_envelope(data: bytes) -> bytes:
-    root = etree.fromstring(data)
+    root = parse(data)
     return serialise(children(next(root.iter(f"{{{SOAP}}}Body")))[0])
 
 
@@ -691,13 +667,13 @@ BREACHES: Final[Mapping[str, Breach]] = {
     "signature-empty": Breach(_empty_signature),
     "no-key-info": Breach(_no_key_info),
     "other-key-info": Breach(_other_key_info),
-    "wrapped-in-header": Breach(_wrap_in_header),
-    "wrapped-with-same-id": Breach(_wrap_with_same_id),
-    "wrapped-behind-with-same-id": Breach(_wrap_behind_with_same_id),
-    "wrapped-in-signature": Breach(_wrap_in_signature),
+    "wrapped-in-header": Breach(_wrapped(lambda scene: scene.header)),
+    "wrapped-with-same-id": Breach(_wrapped(lambda scene: scene.header, same_id=True)),
+    "wrapped-behind-with-same-id": Breach(_wrapped(lambda scene: scene.envelope, same_id=True)),
+    "wrapped-in-signature": Breach(_wrapped(lambda scene: scene.signature, f"{{{DS}}}Object")),
     "wrapped-in-assertion": Breach(_wrap_in_assertion),
     "wrapped-timestamp": Breach(_wrap_timestamp),
-    "wrapped-in-security": Breach(_wrap_in_security),
+    "wrapped-in-security": Breach(_wrapped(lambda scene: scene.security)),
     "assertion-wrapped": Breach(_wrap_assertion),
     "doubled-body-same-id": Breach(_double_body_with_same_id),
     "doubled-body-first": Breach(_double_body_first),

@@ -10,7 +10,7 @@ from typing import Final, Protocol, TypeGuard
 from xml.sax.saxutils import escape, quoteattr
 
 from conformance.soap.contract import SoapContract, SoapOperation, Steps
-from conformance.soap.markup import local, parse
+from conformance.soap.markup import local, local_name, parse
 from conformance.soap.names import XML
 from conformance.soap.schemas import SchemaProblem, SchemaSet, WsdlError
 from conformance.soap.types import (
@@ -20,7 +20,6 @@ from conformance.soap.types import (
     Particle,
     Simple,
     Wildcard,
-    local_name,
     narrowed,
     read_request,
 )

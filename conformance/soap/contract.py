@@ -19,7 +19,7 @@ from zeep.xsd import Element as TypedElement
 from zeep.xsd.elements import Choice
 from zeep.xsd.elements.indicators import Group, Indicator
 
-from conformance.soap.markup import Element, children, local, text
+from conformance.soap.markup import Element, children, local, local_name, text
 from conformance.soap.names import SOAP
 from conformance.soap.schemas import SchemaProblem, SchemaSet, WsdlError, collect
 
@@ -181,7 +181,9 @@ def read_value(root: Element, path: Steps) -> str | None:
     if element is None:
         return None
     if path and path[-1].startswith("@"):
-        return next((str(value) for name, value in element.attrib.items() if _local(str(name)) == path[-1][1:]), None)
+        return next(
+            (str(value) for name, value in element.attrib.items() if local_name(str(name)) == path[-1][1:]), None
+        )
     return text(element)
 
 
@@ -368,7 +370,3 @@ def _element(root: Element, path: Steps) -> Element | None:
             return None
         root = found
     return root
-
-
-def _local(name: str) -> str:
-    return etree.QName(name).localname

@@ -7,12 +7,11 @@ import difflib
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from conformance.case import quoted
 from conformance.soap.contract import Steps
-from conformance.soap.markup import Element, children, local, namespace, parse, text
-from conformance.soap.types import local_name
+from conformance.soap.markup import Element, children, local, local_name, namespace, parse, text
 
 _MOST: Final = 12
-_LONGEST: Final = 40
 
 
 def difference(before: str, after: str, ignored: Collection[Steps] = ()) -> tuple[str, ...]:
@@ -28,22 +27,17 @@ def difference(before: str, after: str, ignored: Collection[Steps] = ()) -> tupl
     return tuple(found)
 
 
-def shown(value: str) -> str:
-    """Return a value in quotes, cut where it is long, with its length then."""
-    return repr(value) if len(value) <= _LONGEST else f"{value[:_LONGEST]!r}... ({len(value)} characters)"
-
-
 def _lines(element: Element, path: Steps, ignored: frozenset[Steps]) -> Iterator[str]:
     """Yield a line for each attribute, for each text, and for each element with nothing in it or in a new namespace."""
     for name, value in sorted((str(name), str(value)) for name, value in element.attrib.items()):
         here = (*path, f"@{local_name(name)}")
         if here not in ignored:
-            yield f"{'/'.join(here)} = {shown(value)}"
+            yield f"{'/'.join(here)} = {quoted(value)}"
     inside = children(element)
     above = element.getparent()
     if above is not None and namespace(element) not in {"", namespace(above)}:
         yield f"{'/'.join(path)} in {namespace(element)}"
     if not inside:
-        yield f"{'/'.join(path) or 'the request'} = {shown(text(element))}"
+        yield f"{'/'.join(path) or 'the request'} = {quoted(text(element))}"
     for child in inside:
         yield from _lines(child, (*path, local(child)), ignored)

@@ -62,6 +62,11 @@ def local(element: Element) -> str:
     return etree.QName(element).localname if isinstance(element.tag, str) else ""
 
 
+def local_name(name: str) -> str:
+    """Return the local name of `{uri}local`."""
+    return name.rpartition("}")[2]
+
+
 def namespace(element: Element) -> str:
     """Return an element's namespace, "" where it has none."""
     return etree.QName(element).namespace or "" if isinstance(element.tag, str) else ""

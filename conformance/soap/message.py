@@ -24,18 +24,18 @@ from conformance.soap.markup import (
     slice_element,
     text,
 )
-from conformance.soap.names import AUTH, DS, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
+from conformance.soap.names import AUTH, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
 from conformance.soap.saml import Assertion, SamlError, read_assertion
 from conformance.soap.wss import (
     WSU_ID,
     Signer,
     assertion_reference,
     binary_token,
-    certificate_text,
     instant,
     sign,
     timestamp,
     token_reference,
+    x509_data,
 )
 
 LIFETIME: Final = timedelta(seconds=60)
@@ -97,7 +97,7 @@ def signed(
     body = body_of(envelope)
     body.set(WSU_ID, _name("body"))
     stamp = timestamp(created, lifetime, _name("timestamp"))
-    place = etree.ProcessingInstruction(_PLACE, "here")
+    place = placeholder()
     security.extend((stamp, place))
     signature = sign(security, (stamp, body), signer, assertion_reference(assertion.id))
     header = envelope[0]
@@ -106,9 +106,17 @@ def signed(
 
 def written(scene: Scene, assertion: bytes | None = None) -> bytes:
     """Return the bytes of a message, the assertion's own (or others) in their place."""
-    before, place, after = serialise(scene.envelope).partition(_PLACE_BYTES)
-    data = scene.assertion.data if assertion is None else assertion
-    return before + data + after if place else before
+    return filled(serialise(scene.envelope), scene.assertion.data if assertion is None else assertion)
+
+
+def placeholder() -> Element:
+    """Return what stands in for an assertion until its very bytes go in."""
+    return etree.ProcessingInstruction(_PLACE, "here")
+
+
+def filled(message: bytes, assertion: bytes) -> bytes:
+    """Return a message with an assertion in the place of its placeholder, as it is where it has none."""
+    return message.replace(_PLACE_BYTES, assertion, 1)
 
 
 def token_request(signer: Signer, claims: Sequence[Claim], created: datetime) -> bytes:
@@ -178,8 +186,7 @@ def _issue(signer: Signer, claims: Sequence[Claim], created: datetime) -> Elemen
     etree.SubElement(request, f"{{{WST}}}KeyType").text = _PUBLIC_KEY
     use = etree.SubElement(request, f"{{{WST}}}UseKey")
     reference = etree.SubElement(use, f"{{{WSSE}}}SecurityTokenReference", nsmap={"wsse": WSSE})
-    data = etree.SubElement(reference, f"{{{DS}}}X509Data", nsmap={"ds": DS})
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(signer.certificate)
+    reference.append(x509_data(signer.certificate))
     return request
 
 

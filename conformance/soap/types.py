@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from conformance.soap.contract import Steps
-from conformance.soap.markup import Element, children, local, parse
+from conformance.soap.markup import Element, children, local, local_name, parse
 from conformance.soap.names import XML, XSD
 from conformance.soap.schemas import EVERYTHING, SchemaSet, WsdlError
 
@@ -113,11 +113,6 @@ def narrowed(root: ElementParticle, fixed: Mapping[Steps, str], excluded: Collec
         return _Narrower(fixed, frozenset(excluded)).element(root, ())
     except _ImpossibleError as error:
         raise WsdlError(f"no message can be made of the schema's {root.name}: {error}") from None
-
-
-def local_name(name: str) -> str:
-    """Return the local name of `{uri}local`."""
-    return name.rpartition("}")[2]
 
 
 def size(part: Particle) -> int:

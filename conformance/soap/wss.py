@@ -123,7 +123,7 @@ def binary_token(certificate: Certificate, name: str) -> Element:
         {"EncodingType": BASE64, "ValueType": X509_TOKEN, WSU_ID: name},
         nsmap={"wsse": WSSE, "wsu": WSU},
     )
-    element.text = base64.b64encode(certificate.public_bytes(Encoding.DER)).decode("ascii")
+    element.text = certificate_text(certificate)
     return element
 
 
@@ -132,14 +132,8 @@ def sign(parent: Element, parts: Sequence[Element], signer: Signer, key_info: El
 
     Exclusive canonicalisation without prefixes, SHA-256 digests; KeyInfo holds the reference given.
     """
-    signature = etree.SubElement(parent, f"{{{DS}}}Signature", nsmap={"ds": DS})
-    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
-    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXCLUSIVE)
-    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=signer.algorithm)
-    for part in parts:
-        _add_reference(info, str(part.get(WSU_ID)), (EXCLUSIVE,))
-    etree.SubElement(signature, f"{{{DS}}}SignatureValue")
-    etree.SubElement(signature, f"{{{DS}}}KeyInfo").append(key_info)
+    covered = [(str(part.get(WSU_ID)), (EXCLUSIVE,)) for part in parts]
+    signature = _unsigned(parent, signer, covered, key_info)
     context = xmlsec.SignatureContext()
     context.key = signer.key
     for part in parts:
@@ -150,18 +144,19 @@ def sign(parent: Element, parts: Sequence[Element], signer: Signer, key_info: El
 
 def sign_enveloped(element: Element, attribute: str, signer: Signer) -> None:
     """Append an enveloped Signature over an element with an id attribute, with the signer's certificate in KeyInfo."""
-    signature = etree.SubElement(element, f"{{{DS}}}Signature", nsmap={"ds": DS})
-    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
-    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXCLUSIVE)
-    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=signer.algorithm)
-    _add_reference(info, str(element.get(attribute)), (ENVELOPED, EXCLUSIVE))
-    etree.SubElement(signature, f"{{{DS}}}SignatureValue")
-    data = etree.SubElement(etree.SubElement(signature, f"{{{DS}}}KeyInfo"), f"{{{DS}}}X509Data")
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(signer.certificate)
+    covered = [(str(element.get(attribute)), (ENVELOPED, EXCLUSIVE))]
+    signature = _unsigned(element, signer, covered, x509_data(signer.certificate))
     context = xmlsec.SignatureContext()
     context.key = signer.key
     context.register_id(element, attribute)
     context.sign(signature)
+
+
+def x509_data(certificate: Certificate) -> Element:
+    """Return an X509Data with a certificate (XML Signature, section 4.4.4)."""
+    data = etree.Element(f"{{{DS}}}X509Data", nsmap={"ds": DS})
+    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(certificate)
+    return data
 
 
 def certificate_text(certificate: Certificate) -> str:
@@ -220,6 +215,21 @@ def identified(root: Element, attributes: Iterable[str]) -> dict[str, Element]:
                 raise SignatureError(f"the id {value!r} is given twice")
             found[str(value)] = element
     return found
+
+
+def _unsigned(
+    parent: Element, signer: Signer, covered: Sequence[tuple[str, tuple[str, ...]]], key_info: Element
+) -> Element:
+    """Append a Signature that is yet to be computed over parts, given by id and transforms, and return it."""
+    signature = etree.SubElement(parent, f"{{{DS}}}Signature", nsmap={"ds": DS})
+    info = etree.SubElement(signature, f"{{{DS}}}SignedInfo")
+    etree.SubElement(info, f"{{{DS}}}CanonicalizationMethod", Algorithm=EXCLUSIVE)
+    etree.SubElement(info, f"{{{DS}}}SignatureMethod", Algorithm=signer.algorithm)
+    for name, transforms in covered:
+        _add_reference(info, name, transforms)
+    etree.SubElement(signature, f"{{{DS}}}SignatureValue")
+    etree.SubElement(signature, f"{{{DS}}}KeyInfo").append(key_info)
+    return signature
 
 
 def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:

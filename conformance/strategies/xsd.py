@@ -216,9 +216,8 @@ class _Breaker:
             edits |= dict.fromkeys(("", edit) for sweep in _STRUCTURE for edit in self._swept(branch, sweep))
         yield from edits
         for leaf in leaves(self.grammar.root):
-            for good in self.grammar.texts[leaf.address]:
+            for good in self.grammar.texts[leaf.address][:1]:
                 yield from self._values(leaf.path, leaf.type, good)
-                break
 
     def is_refused(self, text: str, breaks: str, edit: Edit) -> bool:
         """Tell whether the schema refuses a message once it is changed, and for what the change breaks alone."""
