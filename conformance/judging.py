@@ -21,7 +21,8 @@ NEVER_CONCLUSIVE = frozenset({429, 502, 503, 504})
 """Statuses that tell of load or of a gateway, not of the service, unless a clause names them."""
 
 _BY_LEVEL = {Level.MUST: Severity.VIOLATION, Level.SHOULD: Severity.WARNING, Level.MAY: Severity.OBSERVATION}
-_REFUSED = frozenset({401, 403})
+REFUSED = frozenset({401, 403})
+"""Statuses that refuse who asks."""
 _MOST_ALIKE = 3
 _ANY_CODE = "*"
 _FIRST_ERROR_STATUS = 400
@@ -63,7 +64,7 @@ class Judge:
 
     def refuses_credential(self, exchange: Exchange) -> bool:
         """Tell whether an answer refuses who asks, and not what is asked."""
-        return exchange.response is not None and exchange.response.status in _REFUSED
+        return exchange.response is not None and exchange.response.status in REFUSED
 
     def tells_of_outage(self, exchange: Exchange) -> bool:
         """Tell whether an answer says in the service's own words that it is not available: REST services have none."""
@@ -112,7 +113,7 @@ class Judge:
             return Judgement(blocked=f"not reached, because the answer is {_line(response)}")
         answer = self._answer(exchange, response, case.request.operation) if judged else Judgement()
         if case.only:
-            return _only(answer, case.only)
+            return only(answer, case.only)
         if clause is None and answer.violated and _wants_code(case, response):
             # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
             findings = []
@@ -226,7 +227,7 @@ def _present(*problems: Problem | None) -> list[Problem]:
     return [problem for problem in problems if problem is not None]
 
 
-def _only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
+def only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
     """Restrict a judgement to some requirements; what broke before they could be reached blocks it."""
     findings = tuple(finding for finding in answer.findings if finding.requirement in requirements)
     evaluated = Counter({name: count for name, count in answer.evaluated.items() if name in requirements})

@@ -28,16 +28,16 @@ from conformance.checks.soap import (
     structure_problems,
     value,
 )
-from conformance.contract import Contract, SoapRules
+from conformance.contract import Contract, DetailRule, SoapRules
 from conformance.exchange import Exchange, Response
-from conformance.judging import NEVER_CONCLUSIVE, condense, severity_of
+from conformance.judging import NEVER_CONCLUSIVE, REFUSED, condense, only, severity_of
 from conformance.soap.markup import Element, XmlError, below, children, local, parse, path, text
 from conformance.soap.schemas import SchemaProblem, SchemaSet
 from conformance.verdict import Finding, Judgement, Severity
 
-_REFUSED = frozenset({401, 403})
 _LONGEST = 160
 _SUCCESS = "success"
+_STATUS = "/Status/StatusCode/@Value"
 CHECKS = frozenset(
     {
         *("http-status", "media-type", "envelope", "schema", "response-id-unique", "in-response-to"),
@@ -112,7 +112,7 @@ class SoapJudge:
             return False
         answer = read_answer(exchange.response)
         if answer.kind == OTHER:
-            return exchange.response.status in _REFUSED
+            return exchange.response.status in REFUSED
         return answer.kind == FAULT and (answer.code in self.rules.gates or speaks_of_security(answer))
 
     def tells_of_outage(self, exchange: Exchange) -> bool:
@@ -159,7 +159,7 @@ class SoapJudge:
             findings += self._word_findings(answer, bound, case.words)
             evaluated[self.rules.messages[case.words].requirement] += 1
         if case.only:
-            return _only(Judgement(tuple(findings), evaluated), case.only)
+            return only(Judgement(tuple(findings), evaluated), case.only)
         return Judgement(tuple(findings), evaluated)
 
     def _expectation_findings(  # noqa: PLR0913, PLR0917 - all that is known of an answer
@@ -254,6 +254,7 @@ class _Checks:
     outcome: str
     findings: list[Finding] = field(default_factory=list)
     evaluated: Counter[str] = field(default_factory=Counter)
+    _asked: SoapAnswer | None = None
 
     def run(self) -> None:
         self._check("http-status", status_problems(self.response, self.answer))
@@ -265,11 +266,11 @@ class _Checks:
             self._response(self.bound, self.answer.body)
 
     def _fault(self) -> None:
+        if speaks_of_security(self.answer):
+            return  # an engine of WS-Security in front of the service, which answers in the words of its own standard
         catalogue = self.judge.contract.errors
         error = self.answer.error
         found = [] if error is None else [_as_problem(one) for one in self.judge.errors.problems(error)]
-        if speaks_of_security(self.answer):
-            return  # an engine of WS-Security in front of the service, which answers in the words of its own standard
         self._check("fault-structure", structure_problems(self.answer, found))
         self._check("fault-code", code_problems(self.answer, tuple(catalogue)))
         components = {code: row.component for code, row in catalogue.items()}
@@ -288,7 +289,7 @@ class _Checks:
         if outcome:
             self._identifier(bound)
         for rule in rules.details:
-            self._detail(body, rule.element)
+            self._detail(body, rule)
 
     def _schema(self, bound: BoundOperation, body: Element) -> None:
         rules = self.judge.rules
@@ -384,8 +385,8 @@ class _Checks:
             actual = f"also given in {others[0].exchange} to {_named(others[0].person)}, here to {_named(person)}"
             self._add(rule.requirement, [Problem(message, where, "an identifier of this person alone", actual)])
 
-    def _detail(self, body: Element, name: str) -> None:
-        rule = next(row for row in self.judge.rules.details if row.element == name)
+    def _detail(self, body: Element, rule: DetailRule) -> None:
+        name = rule.element
         for element in below(body, name):
             self.evaluated[rule.requirement] += 1
             if self.outcome in rule.refused_outcomes:
@@ -406,14 +407,9 @@ class _Checks:
         place = self.bound.request.get(role) if self.bound is not None else None
         if place is None:
             return ""
-        try:
-            envelope = parse(self.exchange.request.body)
-        except XmlError:
-            return ""
-        body = next((child for child in children(envelope) if local(child) == "Body"), None)
-        inside = children(body) if body is not None else []
-        asked = SoapAnswer(RESPONSE, body=inside[0]) if inside else SoapAnswer(OTHER)
-        return value(asked, place) or ""
+        if self._asked is None:
+            self._asked = _sent(self.exchange)
+        return value(self._asked, place) or ""
 
     def _check(self, name: str, problems: Iterable[Problem]) -> None:
         requirement = self.judge.rules.checks.get(name)
@@ -428,7 +424,15 @@ class _Checks:
             self.findings.append(Finding(requirement, severity, one.message, one.location, one.expected, actual))
 
 
-_STATUS = "/Status/StatusCode/@Value"
+def _sent(exchange: Exchange) -> SoapAnswer:
+    """Return the request that was really sent, by the element in its Body."""
+    try:
+        envelope = parse(exchange.request.body)
+    except XmlError:
+        return SoapAnswer(OTHER)
+    body = next((child for child in children(envelope) if local(child) == "Body"), None)
+    inside = children(body) if body is not None else []
+    return SoapAnswer(RESPONSE, body=inside[0]) if inside else SoapAnswer(OTHER)
 
 
 def _matches(clause: Clause, response: Response, answer: SoapAnswer, outcome: str) -> bool:
@@ -500,14 +504,3 @@ def _named(person: Iterable[tuple[str, str]]) -> str:
 
 def _line(response: Response) -> str:
     return f"HTTP {response.status} {response.reason}".strip()
-
-
-def _only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
-    """Restrict a judgement to some requirements; what broke before they could be reached blocks it."""
-    findings = tuple(finding for finding in answer.findings if finding.requirement in requirements)
-    evaluated = Counter({name: count for name, count in answer.evaluated.items() if name in requirements})
-    blocked = ""
-    if not evaluated and answer.violated:
-        first = next(finding for finding in answer.findings if finding.severity is Severity.VIOLATION)
-        blocked = f"not reached, because the answer breaks {first.requirement}: {first.message}"
-    return Judgement(findings, evaluated, blocked)
