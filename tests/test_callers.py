@@ -4,7 +4,7 @@ import functools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from conformance.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.loading import load_spec
 from conformance.redaction import Redactor
 from conformance.soap.wss import certificate_text
+from tests.scripted import Scripted
 from tests.test_keystore import Key, certificate, store
 
 SPEC = load_spec("dossier-number-generation")
@@ -57,18 +58,6 @@ class Clock:
     def turn(self, seconds: float) -> None:
         """Let time pass."""
         self.now += timedelta(seconds=seconds)
-
-
-@dataclass(slots=True)
-class Sts:
-    """An STS that says what it is told to, and remembers what it was asked."""
-
-    answers: list[Response | TransportFailure] = field(default_factory=list)
-    asked: list[Request] = field(default_factory=list)
-
-    def __call__(self, request: Request) -> Response | TransportFailure:
-        self.asked.append(request)
-        return self.answers.pop(0)
 
 
 @functools.cache
@@ -177,7 +166,7 @@ def callers(  # noqa: PLR0913 - what each test changes
         folder=folder,
         where=WHERE,
         environment=environment,
-        send=send or Sts(),
+        send=send or Scripted(),
         headers=HEADERS,
         clock=clock or Clock(),
         redactor=redactor or Redactor(),
@@ -285,7 +274,7 @@ def test_caller_without_assertion_and_sts_is_told_to_give_one(folder: Path) -> N
 
 def test_file_wins_over_the_sts(folder: Path) -> None:
     """Where a caller has both, the file is used and nobody is asked."""
-    sts = Sts()
+    sts = Scripted()
     assert callers(folder, {**ASKING, **STORED}, send=sts).assertion("physician").data == assertion()
     assert sts.asked == []
 
@@ -360,7 +349,7 @@ def test_assertion_without_conditions_is_kept(folder: Path) -> None:
 
 def test_sts_is_asked_once_and_its_assertion_kept(folder: Path) -> None:
     """What the STS has issued serves again and again, as the very bytes that it sent."""
-    sts = Sts([granted()])
+    sts = Scripted([granted()])
     held = callers(folder, ASKING, send=sts)
     assert {held.assertion("physician").data for _ in range(5)} == {assertion()}
     assert len(sts.asked) == 1
@@ -369,7 +358,7 @@ def test_sts_is_asked_once_and_its_assertion_kept(folder: Path) -> None:
 def test_sts_is_asked_once_by_threads_that_come_together(folder: Path) -> None:
     """Whoever asks while the assertion is on its way waits for it."""
     meeting = threading.Barrier(4)
-    sts = Sts([granted()])
+    sts = Scripted([granted()])
     held = callers(folder, ASKING, send=sts)
 
     def get(_: int) -> str:
@@ -383,7 +372,7 @@ def test_sts_is_asked_once_by_threads_that_come_together(folder: Path) -> None:
 
 def test_assertion_is_renewed_before_its_end(folder: Path) -> None:
     """A minute before its end another assertion is asked for, and not before."""
-    clock, sts = Clock(), Sts([granted(3600), granted(7200, name="_a2")])
+    clock, sts = Clock(), Scripted([granted(3600), granted(7200, name="_a2")])
     held = callers(folder, ASKING, send=sts, clock=clock)
     held.assertion("physician")
     clock.turn(3600 - MARGIN.total_seconds() - 1)
@@ -395,7 +384,7 @@ def test_assertion_is_renewed_before_its_end(folder: Path) -> None:
 
 def test_short_lived_assertion_is_renewed_in_the_middle_of_its_life(folder: Path) -> None:
     """An assertion that holds for less than two minutes serves for half of them."""
-    clock, sts = Clock(), Sts([granted(40), granted(400, name="_a2")])
+    clock, sts = Clock(), Scripted([granted(40), granted(400, name="_a2")])
     held = callers(folder, ASKING, send=sts, clock=clock)
     held.assertion("physician")
     clock.turn(19)
@@ -408,7 +397,7 @@ def test_assertion_serves_to_its_end_where_the_sts_gives_no_other(folder: Path) 
     """While the old assertion holds, an STS that is down for a while is in nobody's way."""
     clock = Clock()
     down = TransportFailure(ErrorKind.CONNECT, "refused")
-    sts = Sts([granted(600), down, down, down, down, granted(900, name="_a2")])
+    sts = Scripted([granted(600), down, down, down, down, granted(900, name="_a2")])
     held = callers(folder, ASKING, send=sts, clock=clock)
     held.assertion("physician")
     clock.turn(600 - MARGIN.total_seconds())
@@ -424,7 +413,7 @@ def test_assertion_serves_to_its_end_where_the_sts_gives_no_other(folder: Path) 
 
 def test_each_caller_has_an_assertion_of_its_own(folder: Path) -> None:
     """What was issued to one caller is never used for another."""
-    sts = Sts([granted(), granted(name="_a2")])
+    sts = Scripted([granted(), granted(name="_a2")])
     held = callers(folder, ASKING, send=sts, colleague=ASKING)
     assert [held.assertion(name).id for name in ("physician", "colleague", "physician")] == ["_a1", "_a2", "_a1"]
 
@@ -451,7 +440,7 @@ REFUSALS: dict[str, tuple[Response | TransportFailure, str]] = {
 def test_sts_that_gives_no_assertion_is_quoted_and_left_in_peace(folder: Path, name: str) -> None:
     """The reason names caller, STS and what it said; for half a minute the STS is not asked again."""
     outcome, words = REFUSALS[name]
-    clock, sts = Clock(), Sts([outcome, granted(90_000)])
+    clock, sts = Clock(), Scripted([outcome, granted(90_000)])
     held = callers(folder, ASKING, send=sts, clock=clock)
     said = complaint(held)
     assert said.startswith(f"{WHERE}.physician: the STS {STS} ")
@@ -468,7 +457,7 @@ def test_sts_that_gives_no_assertion_is_quoted_and_left_in_peace(folder: Path, n
 
 def test_refusal_of_one_caller_is_none_of_another(folder: Path) -> None:
     """The STS is asked for the next caller although it has just refused the one before."""
-    sts = Sts([fault("no"), granted()])
+    sts = Scripted([fault("no"), granted()])
     held = callers(folder, ASKING, send=sts, colleague=ASKING)
     complaint(held)
     assert held.assertion("colleague").id == "_a1"
@@ -476,7 +465,7 @@ def test_refusal_of_one_caller_is_none_of_another(folder: Path) -> None:
 
 def test_long_words_of_an_sts_are_cut(folder: Path) -> None:
     """However much an STS says, the reason stays readable."""
-    assert len(complaint(callers(folder, ASKING, send=Sts([fault("x" * 100_000)])))) < 700
+    assert len(complaint(callers(folder, ASKING, send=Scripted([fault("x" * 100_000)])))) < 700
 
 
 @pytest.mark.parametrize(
@@ -490,7 +479,7 @@ def test_long_words_of_an_sts_are_cut(folder: Path) -> None:
 )
 def test_sts_that_may_not_be_asked_is_not_asked(folder: Path, environment: str, address: str, words: str) -> None:
     """An address that the environment forbids is a mistake of the target, and gets no request."""
-    sts = Sts()
+    sts = Scripted()
     said = complaint(callers(folder, {**ASKING, "sts": address}, send=sts, environment=environment), SecretError)
     assert said.startswith(f"{WHERE}.physician.sts: ")
     assert words in said
@@ -508,7 +497,7 @@ def claims(request: Request) -> list[tuple[str, str]]:
 
 def test_request_to_the_sts_is_soap_over_http(folder: Path) -> None:
     """Who asks, for whom to write to, which action, and that it is XML stand in the header fields."""
-    sts = Sts([granted()])
+    sts = Scripted([granted()])
     callers(folder, ASKING, send=sts).assertion("physician")
     [request] = sts.asked
     fields = dict(request.headers)
@@ -548,7 +537,7 @@ def test_sts_is_asked_for_what_a_kind_of_caller_has(
     folder: Path, kind: str, requester: Mapping[str, str], asserted: Mapping[str, str], certified: set[str]
 ) -> None:
     """A caller asserts its number, and asks to have certified what its kind is known by."""
-    sts = Sts([granted()])
+    sts = Scripted([granted()])
     callers(folder, {**ASKING, "kind": kind, "requester": requester}, send=sts).assertion("physician")
     asked = claims(sts.asked[0])
     assert {name: value for name, value in asked if value} == asserted
@@ -557,7 +546,7 @@ def test_sts_is_asked_for_what_a_kind_of_caller_has(
 
 def test_attributes_of_the_target_replace_the_usual_ones(folder: Path) -> None:
     """Where the target says what to ask for, nothing else is asked, and no number is needed."""
-    sts = Sts([granted()])
+    sts = Scripted([granted()])
     row = {name: value for name, value in ASKING.items() if name != "requester"}
     own = [{"name": "urn:example:own", "value": "a & <b>"}, {"name": "urn:example:certified"}]
     callers(folder, {**row, "attributes": own}, send=sts).assertion("physician")
@@ -567,7 +556,7 @@ def test_attributes_of_the_target_replace_the_usual_ones(folder: Path) -> None:
 @pytest.mark.parametrize("requester", [{}, {"nihii": NIHII}, {"cbe": CBE}])
 def test_caller_without_number_cannot_ask_the_sts(folder: Path, requester: Mapping[str, str]) -> None:
     """The STS has to be told who asks; a target that does not say makes cases not applicable."""
-    sts = Sts()
+    sts = Scripted()
     said = complaint(callers(folder, {**ASKING, "requester": requester}, send=sts), MissingDataError)
     assert said == "the target gives no callers.physician.requester.ssin, which the STS has to be told"
     assert sts.asked == []
@@ -593,7 +582,7 @@ def test_assertion_that_does_not_certify_its_caller_is_refused(
     """A certified attribute that is not true, or says nothing, is named, with whom to ask."""
     said = tuple((one, space, value if one == name else text) for one, space, text in SAID)
     (folder / "caller.saml.xml").write_bytes(assertion(attributes=said))
-    sts = Sts([granted(attributes=said)])
+    sts = Scripted([granted(attributes=said)])
     held = callers(folder, row, send=sts)
     reason = complaint(held)
     assert f"{name} {words}" in reason
@@ -649,7 +638,7 @@ def test_identity_is_the_files_else_the_assertions(
 
 def test_identity_of_the_file_needs_no_assertion(folder: Path) -> None:
     """A number that the target gives is known without anybody being asked."""
-    sts = Sts()
+    sts = Scripted()
     assert callers(folder, ASKING, send=sts).identity("physician") == SSIN
     assert sts.asked == []
 
@@ -668,7 +657,7 @@ def test_password_is_known_to_the_redactor_before_the_store_is_opened(folder: Pa
 def test_password_is_known_to_the_redactor_before_anything_is_sent(folder: Path) -> None:
     """An STS that repeats what it knows cannot bring a password into a report."""
     redactor = Redactor()
-    sts = Sts([fault(f"the password {PASSWORD} is a good one")])
+    sts = Scripted([fault(f"the password {PASSWORD} is a good one")])
     said = complaint(callers(folder, ASKING, send=sts, redactor=redactor))
     assert '{"password": "physician"}' in said
 
@@ -681,7 +670,7 @@ def test_assertion_is_known_to_the_redactor_whether_it_holds_or_not(
     """As soon as an assertion was seen it is written as its reference only, expired ones too."""
     redactor = Redactor()
     (folder / "caller.saml.xml").write_bytes(assertion(seconds))
-    held = callers(folder, row, send=Sts([granted(seconds)]), redactor=redactor)
+    held = callers(folder, row, send=Scripted([granted(seconds)]), redactor=redactor)
     try:
         held.assertion("physician")
     except CredentialRefusedError:
@@ -692,7 +681,7 @@ def test_assertion_is_known_to_the_redactor_whether_it_holds_or_not(
 def test_assertion_for_another_key_is_known_to_the_redactor(folder: Path) -> None:
     """What an STS issues by mistake is somebody's credential all the same."""
     redactor = Redactor()
-    complaint(callers(folder, ASKING, send=Sts([granted(key=OTHER_KEY)]), redactor=redactor))
+    complaint(callers(folder, ASKING, send=Scripted([granted(key=OTHER_KEY)]), redactor=redactor))
     assert redactor.text(assertion(key=OTHER_KEY).decode()) == '{"assertion": "physician"}'
 
 

@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -36,6 +36,7 @@ from conformance.loading import load_spec
 from conformance.mock.platform import LocalPlatform
 from conformance.redaction import Redactor
 from conformance.transport import make_transport
+from tests.scripted import Scripted
 from tests.test_keystore import PASSWORD, Key, certificate, store
 
 START = 1_774_353_600.0
@@ -56,18 +57,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@dataclass(slots=True)
-class Endpoint:
-    """A token endpoint that says what it is told to, and remembers what it was asked."""
-
-    answers: list[Response | TransportFailure] = field(default_factory=list)
-    asked: list[Request] = field(default_factory=list)
-
-    def __call__(self, request: Request) -> Response | TransportFailure:
-        self.asked.append(request)
-        return self.answers.pop(0)
 
 
 def signed(**said: object) -> str:
@@ -106,7 +95,7 @@ def tokens(  # noqa: PLR0913 - what each test changes
         folder=folder,
         where=WHERE,
         environment=environment,
-        send=send or Endpoint(),
+        send=send or Scripted(),
         headers=HEADERS,
         clock=clock or Clock(),
         redactor=redactor or Redactor(),
@@ -378,7 +367,7 @@ def form_of(request: Request) -> dict[str, str]:
 )
 def test_assertion_proves_the_client(tmp_path: Path, key: Key, algorithm: str) -> None:
     """The assertion verifies with the certificate's key, is made out to the realm, new, and short-lived."""
-    endpoint = Endpoint([granted(token(60)), granted(token(600))])
+    endpoint = Scripted([granted(token(60)), granted(token(600))])
     clock = Clock(START + 0.9)
     held = tokens({"monitoring": asking(tmp_path, key=key)}, tmp_path, send=endpoint, clock=clock)
     held.get("monitoring")
@@ -403,7 +392,7 @@ def test_assertion_proves_the_client(tmp_path: Path, key: Key, algorithm: str) -
 
 def test_token_request_says_who_asks(tmp_path: Path) -> None:
     """The request is a form, sent to the token endpoint with the target's identity."""
-    endpoint = Endpoint([granted(token())])
+    endpoint = Scripted([granted(token())])
     assert tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint).get("monitoring") == token()
     (request,) = endpoint.asked
     assert (request.method, request.url) == ("POST", TOKEN_URL)
@@ -426,7 +415,7 @@ def test_token_request_says_who_asks(tmp_path: Path) -> None:
 )
 def test_audience_is_the_realm(tmp_path: Path, url: str, audience: str) -> None:
     """The assertion is for the realm where the address has one, else for the token endpoint."""
-    endpoint = Endpoint([granted(token())])
+    endpoint = Scripted([granted(token())])
     tokens({"monitoring": asking(tmp_path, {"token_url": url})}, tmp_path, send=endpoint).get("monitoring")
     said = claims(form_of(endpoint.asked[0])["client_assertion"])
     assert said is not None
@@ -449,7 +438,7 @@ def test_new_token_is_asked_for_before_the_old_one_expires(
     tmp_path: Path, answers: tuple[Response, ...], again: float
 ) -> None:
     """The earlier end that the token and the answer name decides; one request is made, and no more."""
-    clock, endpoint = Clock(), Endpoint([*answers, granted("second", expires_in=None)])
+    clock, endpoint = Clock(), Scripted([*answers, granted("second", expires_in=None)])
     held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
     first = held.get("monitoring")
     (tmp_path / "client.p12").unlink()
@@ -466,7 +455,7 @@ def test_new_token_is_asked_for_before_the_old_one_expires(
 @pytest.mark.parametrize("lasting", [True, "300", None, 0, -5, math.nan, math.inf, 10**400])
 def test_expires_in_that_means_nothing_is_left_alone(tmp_path: Path, lasting: object) -> None:
     """Where an answer does not say how long its token lasts, the token alone does."""
-    clock, endpoint = Clock(), Endpoint([granted("opaque", expires_in=lasting)])
+    clock, endpoint = Clock(), Scripted([granted("opaque", expires_in=lasting)])
     held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
     held.get("monitoring")
     clock.now += 1e9
@@ -513,7 +502,7 @@ REFUSALS: Mapping[str, tuple[Response | TransportFailure, str]] = {
 @pytest.mark.parametrize(("answer", "message"), REFUSALS.values(), ids=REFUSALS)
 def test_refusal_is_a_matter_of_the_network(tmp_path: Path, answer: Response | TransportFailure, message: str) -> None:
     """Whatever a token endpoint answers instead of a token is told with a remedy, and asks for no second time soon."""
-    clock, endpoint = Clock(), Endpoint([answer, granted(token(600))])
+    clock, endpoint = Clock(), Scripted([answer, granted(token(600))])
     held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
     assert held.check_before_run(["monitoring"]) == []
     assert not endpoint.asked
@@ -534,7 +523,7 @@ def test_refusal_leads_to_no_pass_and_no_failure() -> None:
 def test_old_token_outlives_a_refusal(tmp_path: Path) -> None:
     """While an old token holds, a token endpoint that is down does no harm; afterwards it does."""
     down = TransportFailure(ErrorKind.TIMEOUT, "the peer did not answer in time")
-    clock, endpoint = Clock(), Endpoint([granted(token(300)), down, down])
+    clock, endpoint = Clock(), Scripted([granted(token(300)), down, down])
     held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
     for seconds in (0, 271, 280, 299):
         clock.now = START + seconds
@@ -592,7 +581,7 @@ def test_weak_or_unusual_key_is_refused(tmp_path: Path) -> None:
 
 def test_threads_share_one_token(tmp_path: Path) -> None:
     """Many threads that need the same token at once make one request."""
-    barrier, endpoint = threading.Barrier(8), Endpoint([granted(token(600))])
+    barrier, endpoint = threading.Barrier(8), Scripted([granted(token(600))])
     held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint)
 
     def get(_: int) -> str:
