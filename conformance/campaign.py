@@ -153,7 +153,8 @@ class Campaign:
     """A run under way.
 
     `embedded` holds the settings of the services that the local platform plays, once it is up.
-    `results` collects what became of the cases, by id, in the order in which they ended.
+    `erred` tells that the harness itself broke down outside of any case; `results` collects what became of the
+    cases, by id, in the order in which they ended.
     """
 
     plan: Plan
@@ -162,6 +163,7 @@ class Campaign:
     prefix: str = ""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     interrupted: bool = False
+    erred: bool = False
     results: dict[str, CaseResult] = field(default_factory=dict)
     deselected: set[str] = field(default_factory=set)
     _redactor: Redactor = field(default_factory=Redactor)
@@ -249,6 +251,7 @@ class Campaign:
             started=self.started,
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
+            erred=self.erred,
             notes=(*self._notes(), *self._duties()),
             disclosed=self.plan.disclose,
         )

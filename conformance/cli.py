@@ -6,16 +6,12 @@ Parsing and printing only.
 import csv
 import io
 import json
-import os
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -34,8 +30,7 @@ from conformance.known import load_known
 from conformance.linting import lint as lint_specs
 from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
-from conformance.plugin import DEFAULT_FOLDER, DOCUMENT, PLAN, suite_file
-from conformance.reporting import allure
+from conformance.plugin import DEFAULT_FOLDER
 from conformance.results import (
     EXIT_ERROR,
     EXIT_FAILED,
@@ -47,6 +42,7 @@ from conformance.results import (
     is_confidential,
 )
 from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
+from conformance.suite_session import run_suites
 from conformance.target import BUILT_IN, choose_services, load_target
 
 _MEANINGS = {
@@ -178,7 +174,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     for warning in check_before_run(plan):
         _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
     folder = make_folder(out, datetime.now(UTC))
-    ctx.exit(_run_suites(plan, folder))
+    ctx.exit(_run(plan, folder))
 
 
 @main.command(
@@ -339,75 +335,22 @@ def _print_release(steps: Sequence[ReleaseStep]) -> None:
         _out.print(f"                    remedy: {_escaped(step.remedy)}")
 
 
-def _run_suites(plan: Plan, folder: Path) -> int:
-    """Run the suites in a pytest session of their own and print the summary; return the exit code."""
-    suites = suites_root()
-    files = [suite_file(suites, service.service) for service in plan.services]
-    session = _Session(plan, folder)
-    arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
-    arguments += allure.plugin_arguments()
+def _run(plan: Plan, folder: Path) -> int:
+    """Run the suites, showing progress, and print the summary; return the exit code."""
     _print_head(plan, folder)
-    status: object = "nothing"
-    try:
-        with _own_environment(), _termination_as_interrupt():
-            status = pytest.main(arguments, plugins=[session])
-    except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
-        session.troubles.append(f"{type(error).__name__}: {error}")
-    if session.document is None:
-        for line in session.troubles or [f"pytest ended with {status!r}"]:
-            _err.print(f"[bold red]error:[/] {_escaped(line)}")
+    outcome = run_suites(plan, folder, [_Display()])
+    for line in outcome.troubles:
+        _err.print(f"[bold red]error:[/] {_escaped(line)}")
+    if outcome.document is None:
         _err.print(f"the harness erred; what was exchanged is kept in {_escaped(str(folder))}")
         return EXIT_ERROR
-    return _print_summary(session.document, folder)
+    return _print_summary(outcome.document, folder)
 
 
-def suites_root() -> Path:
-    """Return the folder of the suites: inside the installed package, else beside it in a clone."""
-    package = Path(__file__).resolve().parent
-    installed = package / "suites"
-    return installed if installed.is_dir() else package.parent / "suites"
+class _Display:
+    """Shows the progress of a session: a bar on a terminal, else a line now and then, and cases that did not pass."""
 
-
-@contextmanager
-def _own_environment() -> Iterator[None]:
-    """Keep the surrounding project's pytest variables and plugins out of the suites' session, and its folder clean."""
-    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
-        values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
-        before = dict(os.environ)
-        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "ALLURE_TESTPLAN_PATH"):
-            os.environ.pop(name, None)
-        os.environ.update(values)
-        try:
-            yield
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-
-
-@contextmanager
-def _termination_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM end a run as Ctrl-C does, with everything written."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Session:
-    """The command line's part in a pytest session: hands in the plan, shows progress, takes the document."""
-
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self.document: Mapping[str, Any] | None = None
-        self.troubles: list[str] = []
-        self._plan = plan
-        self._folder = folder
+    def __init__(self) -> None:
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -420,9 +363,6 @@ class _Session:
         self._done = 0
         self._total = 0
         self._last_line = datetime.now(UTC)
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[PLAN] = (self._plan, self._folder)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._total = len(session.items)
@@ -437,8 +377,6 @@ class _Session:
         if report.when == "call":
             self._done += 1
             self._progress.advance(self._task)
-        if report.when != "call" and report.failed:
-            self.troubles.append(str(report.longrepr))
         if record is not None and record["verdict"] in ("fail", "inconclusive", "error"):
             style = _STYLES[record["verdict"]]
             self._progress.console.print(f"[{style}]{record['verdict']:12}[/] {record['id']}")
@@ -446,16 +384,8 @@ class _Session:
             self._last_line = datetime.now(UTC)
             _err.print(f"{self._done} of {self._total} cases")
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self.troubles.append(str(report.longrepr))
-
-    def pytest_internalerror(self, excrepr: object) -> None:
-        self.troubles.append(str(excrepr))
-
-    def pytest_unconfigure(self, config: pytest.Config) -> None:
+    def pytest_unconfigure(self) -> None:
         self._progress.stop()
-        self.document = config.stash.get(DOCUMENT, None)
 
 
 def _print_head(plan: Plan, folder: Path) -> None:

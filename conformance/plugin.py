@@ -14,6 +14,7 @@ import pytest
 from conformance.campaign import Campaign, Plan, Selection, check_before_run, make_folder, make_plan
 from conformance.case import Case, Kind
 from conformance.errors import UsageError
+from conformance.interruption import interruptible
 from conformance.known import load_known
 from conformance.reporting import allure
 from conformance.reporting.allure_exchange import ExchangeReader
@@ -164,6 +165,18 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
             item.config.stash[_CAMPAIGN].deselected.add(case.id)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Lose no Ctrl-C while cases run."""
+    if _CAMPAIGN not in session.config.stash or hasattr(session.config, "workerinput"):
+        return (yield)
+    with interruptible() as requested:
+        try:
+            return (yield)
+        finally:
+            session.config.stash[_CAMPAIGN].interrupted = requested.is_set()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Write the run's outputs, and make pytest's exit status follow the verdicts."""
@@ -174,7 +187,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     campaign.close()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    campaign.interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
+    campaign.interrupted = campaign.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED
+    campaign.erred = exitstatus == pytest.ExitCode.INTERNAL_ERROR
     document = campaign.finish()
     config.stash[DOCUMENT] = document
     allure.write_context(config, campaign.folder, document)

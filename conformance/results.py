@@ -81,15 +81,18 @@ class Run:
     iut: str = "server"
     notes: tuple[str, ...] = ()
     disclosed: bool = False
+    erred: bool = False
 
 
-def exit_code(results: Iterable[CaseResult], services: Iterable[str], *, interrupted: bool) -> int:
-    """Return the exit code that a run's results call for.
+def exit_code(results: Iterable[CaseResult], services: Iterable[str], *, interrupted: bool, erred: bool = False) -> int:
+    """Return the exit code that a run's results call for; `erred` tells that the harness broke down outside of a case.
 
     A known failure counts as a pass. A service without any passed case is inconclusive.
     """
     if interrupted:
         return EXIT_INTERRUPTED
+    if erred:
+        return EXIT_ERROR
     results = list(results)
     codes = {_BY_VERDICT.get(_counted(result), EXIT_CONFORMANT) for result in results}
     codes |= {EXIT_INCONCLUSIVE for result in results if result.limited}
@@ -137,7 +140,7 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "specs": dict(run.versions),
             "notes": list(run.notes),
             "security_disclosed": run.disclosed,
-            "exit_code": exit_code(results, run.services, interrupted=run.interrupted),
+            "exit_code": exit_code(results, run.services, interrupted=run.interrupted, erred=run.erred),
         },
         "summary": summary(results, exchanges),
         "cases": [case_record(result) for result in results],

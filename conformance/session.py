@@ -21,6 +21,7 @@ from conformance.errors import ForbiddenTrafficError, MissingDataError
 from conformance.evidence.store import Store
 from conformance.exchange import Exchange, Purpose, Request, Response
 from conformance.identifiers import Kind, check
+from conformance.interruption import raise_if_requested
 from conformance.judging import NEVER_CONCLUSIVE
 from conformance.ledger import Ledger
 from conformance.strategies.identifiers import Defect, breakages
@@ -213,6 +214,7 @@ class Session:
 
     def _once(self, case: Case, request: Request, purpose: Purpose) -> Exchange:
         self.ledger.take(0 if purpose is Purpose.RESTORE else self._kept())
+        raise_if_requested()
         started = datetime.now(UTC)
         clock = time.perf_counter()
         outcome = self.transport.send(request)

@@ -80,6 +80,9 @@ class Transport:
             received = bytes(self._connection.raw) if self._connection else b""
             self.close()
             return TransportFailure(failure.kind, str(failure), received)
+        except BaseException:
+            self.close()  # interrupted half-way, after which nobody could tell the next answer from this one
+            raise
 
     def close(self) -> None:
         """Close the connection that was kept."""

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "conformance"
 
 RANKS = {
     "errors": 0,
+    "interruption": 0,
     "contract": 1,
     "documents": 1,
     "exchange": 1,
@@ -44,8 +45,9 @@ RANKS = {
     "initialising": 11,
     "linting": 12,
     "plugin": 12,
-    "cli": 13,
-    "__main__": 14,
+    "suite_session": 13,
+    "cli": 14,
+    "__main__": 15,
 }
 """A room imports from rooms of a lower rank only, or from itself."""
 
@@ -62,7 +64,7 @@ HOMES = {
     "jsonschema": {"loading", "linting"},
     "jsonschema_rs": {"checks"},
     "lxml": {"mock", "soap"},
-    "pytest": {"plugin", "cli", "reporting"},
+    "pytest": {"plugin", "suite_session", "cli", "reporting"},
     "rich": {"cli"},
     "starlette": {"mock"},
     "uvicorn": {"mock"},

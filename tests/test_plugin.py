@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import conformance
-from conformance.cli import suites_root
 from conformance.evidence.store import read_exchanges
+from conformance.suite_session import suites_root
 from tests.peers import status_dashboard
 
 INSTALLED = (Path(conformance.__file__).parent / "suites").is_dir()

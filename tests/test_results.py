@@ -120,6 +120,12 @@ def test_results_are_read_once() -> None:
     assert exit_code(iter([_result("pass")]), iter([SERVICE]), interrupted=False) == 0
 
 
+@pytest.mark.parametrize(("interrupted", "code"), [(False, 4), (True, 130)])
+def test_harness_that_breaks_down_outside_of_a_case_never_ends_well(interrupted: bool, code: int) -> None:  # noqa: FBT001
+    """Cases that were not reached then are no reason to call a service conformant."""
+    assert exit_code([_result("pass")], [SERVICE], interrupted=interrupted, erred=True) == code
+
+
 # --------------------------------------------------------------------------------------------------------- requirements
 
 

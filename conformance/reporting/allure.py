@@ -121,9 +121,10 @@ def describe(case: Case, result: CaseResult, contract: Contract, reader: Exchang
     allure.dynamic.suite(case.kind.value)
     allure.dynamic.severity(severity(case, named))
     allure.dynamic.tag(case.kind.value, *([KNOWN_TAG] if result.known else []))
-    allure.dynamic.label(CASE_LABEL, case.id)
     allure.dynamic.label("service", case.service)
     allure.dynamic.label(REQUIREMENT_LABEL, *[requirement.id for requirement in named])
+    # What makes a result ours comes last: an interruption on the way here leaves pytest's own.
+    allure.dynamic.label(CASE_LABEL, case.id)
     for requirement in named:
         allure.dynamic.link(_address(requirement.id), link_type="tms", name=requirement.id)
     if exchanges:
