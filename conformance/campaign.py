@@ -26,6 +26,7 @@ from conformance.credentials.tokens import AccessTokens, Send
 from conformance.errors import SecretError, UsageError
 from conformance.evidence.store import Store
 from conformance.exchange import Request, Response, TransportFailure
+from conformance.fault import Fault
 from conformance.judging import Judge
 from conformance.known import KnownFailure, apply_known
 from conformance.ledger import close_ledger, open_ledger
@@ -76,7 +77,8 @@ class Selection:
 class Plan:
     """What is to be run: against which target, which services and cases, how thoroughly.
 
-    `disclose` tells security findings of a service that is not one's own outside the private run folder too.
+    `disclose` tells security findings of a service that is not one's own outside the private run folder too; `fault` is
+    a mistake that the local platform makes on purpose.
     """
 
     target: Target
@@ -86,6 +88,7 @@ class Plan:
     examples: int
     known: tuple[KnownFailure, ...] = ()
     disclose: bool = False
+    fault: Fault | None = None
 
     @property
     def cases(self) -> Iterator[Case]:
@@ -174,7 +177,7 @@ class Campaign:
         """Start the local platform for the services that have no address of their own."""
         specs = tuple(service.spec for service in self.plan.services if service.address is None)
         if specs:
-            platform = self._resources.enter_context(LocalPlatform(specs))
+            platform = self._resources.enter_context(LocalPlatform(specs, fault=self.plan.fault))
             self.embedded = {spec.contract.service: platform.settings(spec.contract.service) for spec in specs}
 
     def service(self, name: str) -> ServiceTarget:

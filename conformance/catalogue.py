@@ -1,16 +1,17 @@
-"""What the harness knows, as rows for `list` and texts for `explain`: services, cases, requirements, errata, runs.
+"""What the harness knows, as rows for `list` and texts for `explain`: services, cases, requirements, and so on.
 
 Must not print.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from conformance.campaign import RESULTS, run_folders
 from conformance.case import Case
 from conformance.contract import Erratum, Operation, Requirement
 from conformance.errors import UsageError
+from conformance.fault import Fault
 from conformance.loading import Spec, load_spec, service_ids, suggestion
 
 Row = dict[str, str]
@@ -28,11 +29,27 @@ def rows(topic: str, folder: Path) -> list[Row]:
         "cases": _cases,
         "requirements": _requirements,
         "errata": _errata,
+        "faults": _faults,
     }
     return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
 
 
-TOPICS = ("services", "cases", "requirements", "errata", "runs")
+TOPICS = ("services", "cases", "requirements", "errata", "faults", "runs")
+
+
+def all_faults(services: Iterable[str]) -> Iterator[Fault]:
+    """Yield the seeded faults of some services."""
+    for service in services:
+        yield from load_spec(service).faults.values()
+
+
+def find_fault(name: str) -> Fault:
+    """Return the seeded fault of an id; raises UsageError where there is none."""
+    known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
+    if name not in known:
+        near = suggestion(name, tuple(known)) if "/faults/" in name else "; see `list faults`"
+        raise UsageError(f"there is no fault {name!r}{near}")
+    return known[name]
 
 
 def verifying(spec: Spec) -> dict[str, list[str]]:
@@ -45,13 +62,14 @@ def verifying(spec: Spec) -> dict[str, list[str]]:
 
 
 def explain(name: str) -> str:
-    """Return all that is known of a case, a requirement, an erratum or a service, by its id.
+    """Return all that is known of a case, a requirement, an erratum, a fault or a service, by its id.
 
     Raises UsageError where there is no such id.
     """
     texts: dict[str, str] = {}
     for spec in all_specs():
         texts[spec.contract.service] = _explain_service(spec)
+        texts |= {fault.id: _explain_fault(fault) for fault in spec.faults.values()}
         texts |= {erratum.id: _explain_erratum(spec, erratum) for erratum in spec.contract.errata.values()}
         found = verifying(spec)
         texts |= {row.id: _explain_requirement(row, found[row.id]) for row in spec.contract.requirements.values()}
@@ -134,6 +152,17 @@ def _errata(specs: Sequence[Spec]) -> Iterator[Row]:
             }
 
 
+def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for fault in spec.faults.values():
+            yield {
+                "id": fault.id,
+                "breaks": fault.breaks,
+                "expected": fault.expected.value,
+                "requirements": ", ".join(fault.requirements),
+            }
+
+
 def _runs(folder: Path) -> Iterator[Row]:
     for run in run_folders(folder):
         document = json.loads((run / RESULTS).read_text(encoding="utf-8"))
@@ -178,6 +207,14 @@ def _explain_erratum(spec: Spec, erratum: Erratum) -> str:
         f"  printed: {erratum.printed}\n  reading taken: {erratum.reading}\n  also accepted: {accepted}\n"
         f"  because: {erratum.reason}"
     )
+
+
+def _explain_fault(fault: Fault) -> str:
+    first, *others = fault.requirements
+    lines = [f"fault {fault.id}", f"  {fault.breaks}", f"  breaks {first}; to be found: {fault.expected.value}"]
+    lines += [f"  explained by {other} as well" for other in others]
+    lines.append(f"  try it: ehealth-conformance selftest --fault {fault.id}")
+    return "\n".join(lines)
 
 
 def _explain_case(spec: Spec, case: Case) -> str:

@@ -21,9 +21,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from conformance import __version__
-from conformance.campaign import Plan, Selection, check_before_run, make_folder, make_plan
+from conformance.campaign import DEFAULT_SEED, Plan, Selection, check_before_run, make_folder, make_plan
 from conformance.case import Kind
-from conformance.catalogue import TOPICS, all_specs, explain, rows
+from conformance.catalogue import TOPICS, all_faults, all_specs, explain, find_fault, rows
 from conformance.errors import ConformanceError, UsageError
 from conformance.initialising import target_text, write_target, written_target
 from conformance.known import load_known
@@ -42,8 +42,20 @@ from conformance.results import (
     is_confidential,
 )
 from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
+from conformance.selftest import (
+    EXAMPLES,
+    GOOD,
+    Examination,
+    Fate,
+    Settings,
+    examine_all,
+    processors,
+    selftest_document,
+    subjects_of,
+    write_document,
+)
 from conformance.suite_session import run_suites
-from conformance.target import BUILT_IN, choose_services, load_target
+from conformance.target import BUILT_IN, LOCAL, choose_services, load_target
 
 _MEANINGS = {
     0: "conformant",
@@ -229,7 +241,9 @@ def init(name: str, out: Path | None) -> None:
 
 @main.command(
     epilog=_examples(
-        "ehealth-conformance mock --port 8080", "ehealth-conformance mock --port 0 --tls --write-target local.yaml"
+        "ehealth-conformance mock --port 8080",
+        "ehealth-conformance mock --port 0 --tls --write-target local.yaml",
+        "ehealth-conformance mock --fault therapeutic-exclusion/faults/duplicate-accepted",
     )
 )
 @click.option(
@@ -243,21 +257,78 @@ def init(name: str, out: Path | None) -> None:
 @click.option(
     "--write-target", type=click.Path(path_type=Path), help="Write a complete target file once the platform answers."
 )
-def mock(port: int, tls: bool, write_target: Path | None) -> None:  # noqa: FBT001 - a flag
+@click.option("--fault", "fault_id", metavar="ID", help="Make this mistake on purpose; see `list faults`.")
+def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) -> None:  # noqa: FBT001 - a flag
     """Serve the local platform on loopback until interrupted."""
+    fault = find_fault(fault_id) if fault_id else None
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with LocalPlatform(all_specs(), port, tls) as platform:
+    with LocalPlatform(all_specs(), port, tls, fault=fault) as platform:
         services = {spec.contract.service: platform.settings(spec.contract.service) for spec in platform.specs}
         for spec in platform.specs:
             _out.print(f"{spec.contract.service:30} {services[spec.contract.service][spec.contract.address_key]}")
         if write_target is not None:
             _write_mock_target(platform, services, write_target)
             _out.print(f"target file: {write_target}")
+        if fault is not None:
+            _out.print(f"with the fault {fault.id}: {_escaped(fault.breaks)}")
         _out.print("serving until interrupted (Ctrl-C)")
         stop.wait()
     _out.print("stopped")
+
+
+@main.command(
+    epilog=_examples(
+        "ehealth-conformance selftest",
+        "ehealth-conformance selftest therapeutic-exclusion --json selftest.json",
+        "ehealth-conformance selftest --fault therapeutic-exclusion/faults/duplicate-accepted --keep runs",
+    )
+)
+@click.argument("services", nargs=-1, metavar="[SERVICE ...]")
+@click.option("--fault", "fault_ids", multiple=True, metavar="ID", help="Only this fault (repeatable).")
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of all random choices.")
+@click.option(
+    "--examples", type=click.IntRange(1), default=EXAMPLES, show_default=True, help="Examples a property draws."
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes at a time.  [default: one a processor]")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what became of each fault as JSON.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the run folders below this new folder.")
+@click.pass_context
+def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
+    ctx: click.Context,
+    services: tuple[str, ...],
+    fault_ids: tuple[str, ...],
+    seed: int,
+    examples: int,
+    jobs: int | None,
+    json_file: Path | None,
+    keep: Path | None,
+) -> None:
+    """Run the suites against the local platform's seeded faults and print the mutation score.
+
+    A fault is killed when a finding names the requirement that it breaks; its run stops there. The faultless platform
+    is run too: it must raise no alarm. Exit code: 0 all killed, 1 a fault survived or a false alarm, 4 harness error.
+    """
+    names = [service.service for service in choose_services(load_target(LOCAL), services)]
+    chosen = [find_fault(name) for name in fault_ids] or list(all_faults(names))
+    if fault_ids:
+        names = list(dict.fromkeys(fault.service for fault in chosen))
+    if keep is not None and keep.exists():
+        raise UsageError(f"{keep} exists already; choose another name or remove it")
+    subjects = subjects_of(chosen, () if fault_ids else names)
+    settings = Settings(seed, examples, str(keep.resolve()) if keep else "")
+    began = datetime.now(UTC)
+    display = _Tally(len(subjects))
+    with display:
+        found = examine_all(subjects, settings, jobs or processors(), display.tell)
+    document = selftest_document(found, settings, (datetime.now(UTC) - began).total_seconds())
+    if json_file is not None:
+        write_document(document, json_file)
+    _print_selftest(document)
+    if any(one.fate is Fate.ERRED for one in found):
+        ctx.exit(EXIT_ERROR)
+    ctx.exit(0 if all(one.fate in GOOD for one in found) else EXIT_FAILED)
 
 
 @main.command(
@@ -281,7 +352,7 @@ def mock(port: int, tls: bool, write_target: Path | None) -> None:  # noqa: FBT0
     help="Where `runs` looks for run folders.",
 )
 def list_topic(topic: str, form: str, out: Path) -> None:
-    """List what the harness knows: services, cases, requirements, errata, runs."""
+    """List what the harness knows: services, cases, requirements, errata, seeded faults, runs."""
     found = rows(topic, out)
     if form == "json":
         click.echo(json.dumps(found, indent=1, ensure_ascii=False))
@@ -351,15 +422,7 @@ class _Display:
     """Shows the progress of a session: a bar on a terminal, else a line now and then, and cases that did not pass."""
 
     def __init__(self) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=_err,
-            transient=True,
-            disable=not _err.is_terminal,
-        )
+        self._progress = _progress()
         self._done = 0
         self._total = 0
         self._last_line = datetime.now(UTC)
@@ -386,6 +449,64 @@ class _Display:
 
     def pytest_unconfigure(self) -> None:
         self._progress.stop()
+
+
+class _Tally:
+    """Shows the progress of a selftest, and at once what is not as it should be."""
+
+    def __init__(self, total: int) -> None:
+        self._progress = _progress()
+        self._task = self._progress.add_task("selftest", total=total)
+        self._done, self._total = 0, total
+        self._last_line = datetime.now(UTC)
+
+    def __enter__(self) -> None:
+        self._progress.start()
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()
+
+    def tell(self, one: Examination) -> None:
+        self._done += 1
+        self._progress.update(self._task, advance=1, description=one.subject.name)
+        if one.fate not in GOOD:
+            self._progress.console.print(f"[bold red]{one.fate.value:18}[/] {one.subject.name}")
+        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
+            self._last_line = datetime.now(UTC)
+            _err.print(f"{self._done} of {self._total} faults")
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_err,
+        transient=True,
+        disable=not _err.is_terminal,
+    )
+
+
+def _print_selftest(document: Mapping[str, Any]) -> None:
+    for one in (*document["controls"], *document["faults"]):
+        if Fate(one["fate"]) not in GOOD:
+            _out.print(f"[bold red]{one['fate']}[/] {one['id']}")
+            if one["case"]:
+                _out.print(f"  {one['case']}: {_escaped(one['found'])}")
+            elif one["found"]:
+                _out.print(f"  {_escaped(one['found'])}")
+    table = Table(box=None, pad_edge=False)
+    columns = ("faults", "killed", "survived", "wrongly_explained", "erred")
+    table.add_column("service", no_wrap=True)
+    for column in columns:
+        table.add_column(column.replace("_", " "), justify="right")
+    for name, score in (*document["services"].items(), ("all", document["score"])):
+        table.add_row(name, *(str(score[column]) for column in columns))
+    _out.print(table)
+    score = document["score"]["score"]
+    shown = "no fault was tried" if score is None else f"mutation score {score:.1%}"
+    _out.print(f"{shown}; {document['seconds']:.0f} s")
 
 
 def _print_head(plan: Plan, folder: Path) -> None:

@@ -20,6 +20,7 @@ from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
 from conformance.contract import Contract, Rule, SoapRules
 from conformance.errors import UsageError
+from conformance.fault import Fault
 from conformance.loading import Spec, load_environments, load_tracing, read_spec
 from conformance.messages import DRAWN
 from conformance.soap.breaches import BREACHES
@@ -70,15 +71,20 @@ def _spec_problems(spec: Spec) -> Iterator[str]:
 
 
 def _duplicates(folder: Path) -> Iterator[str]:
-    for name, key in (("requirements.yaml", "requirements"), ("cases.yaml", "cases"), ("errata.yaml", "errata")):
-        ids = [row["id"] for row in documents.read(folder / name).data[key]]
+    for name, key in (
+        ("requirements.yaml", "requirements"),
+        ("cases.yaml", "cases"),
+        ("errata.yaml", "errata"),
+        ("faults.yaml", "faults"),
+    ):
+        ids = [row["id"] for row in documents.read(folder / name).data[key]] if (folder / name).exists() else []
         for twice in sorted({one for one in ids if ids.count(one) > 1}):
             yield f"{name}: the id {twice} is given twice"
 
 
 def _foreign_ids(spec: Spec) -> Iterator[str]:
     contract = spec.contract
-    for name in (*contract.requirements, *contract.errata, *spec.cases):
+    for name in (*contract.requirements, *contract.errata, *spec.cases, *spec.faults):
         if name.partition("/")[0] not in (contract.service, "common"):
             yield f"the id {name} does not begin with {contract.service}/"
     for requirement in contract.requirements.values():
@@ -95,12 +101,23 @@ def _reference_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> It
         if case.claim is not None and case.claim.setting not in spec.target_schema.get("properties", {}):
             yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
     yield from _soap_problems(spec)
+    for fault in spec.faults.values():
+        yield from _fault_problems(fault, spec)
     for rule in contract.rules:
         yield from _rule_problems(rule, contract, schemas)
     for operation in contract.operations.values():
         for name in operation.schemas.values():
             if name not in contract.schemas:
                 yield f"openapi.yaml: {operation.id} names the schema {name}, which does not exist"
+
+
+def _fault_problems(fault: Fault, spec: Spec) -> Iterator[str]:
+    for requirement in fault.requirements:
+        if requirement not in spec.contract.requirements:
+            yield f"fault {fault.id} names the requirement {requirement}, which does not exist"
+    for operation in (*fault.when.operations, *fault.when.after):
+        if operation not in spec.contract.operations:
+            yield f"fault {fault.id} names the operation {operation}, which the contract does not have"
 
 
 def _case_problems(case: Case, contract: Contract) -> Iterator[str]:

@@ -7,7 +7,7 @@ import copy
 import functools
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ from conformance.contract import (
 )
 from conformance.documents import Data, Document, Pointer
 from conformance.errors import SpecError, UsageError
+from conformance.fault import Fault, read_fault
 
 FORMATS = {
     "service.yaml": "service",
@@ -43,6 +44,7 @@ FORMATS = {
     "rules.yaml": "rules",
     "errors.yaml": "errors",
     "errata.yaml": "errata",
+    "faults.yaml": "faults",
     "openapi.yaml": "openapi",
     "qualifications.yaml": "qualifications",
     "review.yaml": "review",
@@ -65,7 +67,7 @@ class Spec:
     """One version of one service: its folder, contract, cases, and what a target file may say of it.
 
     `target_schema` is the JSON Schema of the service's section in a target file, `template` the
-    commented text that `init` writes for it.
+    commented text that `init` writes for it. `faults` are mistakes that the local platform can make on purpose, by id.
     """
 
     folder: Path
@@ -73,6 +75,7 @@ class Spec:
     cases: Mapping[str, Case]
     target_schema: Mapping[str, Any]
     template: str
+    faults: Mapping[str, Fault] = field(default_factory=dict)
 
 
 @functools.cache
@@ -120,7 +123,17 @@ def read_spec(folder: Path, root: Path) -> Spec:
     own = [*_cases(contract.service, files["cases.yaml"]), *_matrix_cases(contract, files, root)]
     cases = {case.id: case for case in own}
     service = files["service.yaml"].data
-    return Spec(folder, contract, cases, service["target"], service["template"])
+    faults = {fault.id: fault for fault in _faults(files["faults.yaml"])}
+    return Spec(folder, contract, cases, service["target"], service["template"], faults)
+
+
+def _faults(document: Document) -> Iterator[Fault]:
+    for number, row in enumerate(document.data.get("faults", ())):
+        try:
+            yield read_fault(row)
+        except re.error as error:
+            line = document.line(("faults", number))
+            raise SpecError(f"{document.path}:{line}: fault {row['id']}: not a regular expression: {error}") from error
 
 
 @functools.cache

@@ -160,7 +160,7 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own clas
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Remember what was deselected by whatever option, so that it is not taken for lost."""
     for item in items:
-        case = _case_of(item)
+        case = case_of(item)
         if case is not None and _CAMPAIGN in item.config.stash:
             item.config.stash[_CAMPAIGN].deselected.add(case.id)
 
@@ -277,11 +277,12 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
 
 
 def _selected(item: pytest.Item, selection: Selection) -> bool:
-    case = _case_of(item)
+    case = case_of(item)
     return case is not None and selection.takes(case)
 
 
-def _case_of(item: pytest.Item) -> Case | None:
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case that a test runs, None for a test of something else."""
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("case") if callspec else None
     return case if isinstance(case, Case) else None

@@ -17,6 +17,7 @@ RANKS = {
     "exchange": 1,
     "identifiers": 1,
     "case": 2,
+    "fault": 2,
     "redaction": 2,
     "verdict": 2,
     "soap": 3,
@@ -46,8 +47,9 @@ RANKS = {
     "linting": 12,
     "plugin": 12,
     "suite_session": 13,
-    "cli": 14,
-    "__main__": 15,
+    "selftest": 14,
+    "cli": 15,
+    "__main__": 16,
 }
 """A room imports from rooms of a lower rank only, or from itself."""
 
@@ -64,7 +66,7 @@ HOMES = {
     "jsonschema": {"loading", "linting"},
     "jsonschema_rs": {"checks"},
     "lxml": {"mock", "soap"},
-    "pytest": {"plugin", "suite_session", "cli", "reporting"},
+    "pytest": {"plugin", "suite_session", "selftest", "cli", "reporting"},
     "rich": {"cli"},
     "starlette": {"mock"},
     "uvicorn": {"mock"},

@@ -22,7 +22,7 @@ from conformance.errors import SpecError
 from conformance.identifiers import Kind, check, doubts, seems_fictitious
 from conformance.loading import load_spec
 from conformance.mock import dossier_number_generation as module
-from conformance.mock.dossier_number_generation import Caller, CallerKind, requester_problem, serve
+from conformance.mock.dossier_number_generation import Caller, CallerKind, cbe_number, person_number, serve
 from conformance.mock.gateway import LARGEST, UNAUTHORISED, RefusalError
 from conformance.mock.platform import LocalPlatform
 from conformance.mock.service import Served
@@ -363,8 +363,8 @@ def test_two_mistakes_are_told_by_the_first_row(service: Service) -> None:
 def test_empty_identifiers_are_foreign() -> None:
     """An identifier that stands there but says nothing is not the caller's."""
     root = parse(b"<r><Criteria><Requester><PersonIdentifier/></Requester></Criteria></r>")
-    assert requester_problem(Caller(CallerKind.PERSON, "1"), root)
-    assert requester_problem(Caller(CallerKind.CBE, "1"), root) == ""
+    assert person_number(Caller(CallerKind.PERSON, "1"), root)
+    assert cbe_number(Caller(CallerKind.CBE, "1"), root) == ""
 
 
 def test_caller_without_number_is_not_authorised(service: Service) -> None:
@@ -468,7 +468,7 @@ def test_service_and_sts_are_where_the_platform_has_them() -> None:
 
 def test_what_was_not_foreseen_is_answered(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error of the service itself is told as the default error, and the platform goes on."""
-    monkeypatch.setattr(module, "requester_problem", _fails)
+    monkeypatch.setattr(module, "caller_of", _fails)
     answer = service.send(service.message("hub", {}))
     assert (answer.code, answer.content.findtext("faultcode")) == ("SOA-00001", "soapenv:Server")
     monkeypatch.undo()

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -24,8 +24,8 @@ from conformance.errors import SpecError
 from conformance.loading import Spec, bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_authority, write_private
-from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError
-from conformance.mock.service import Served
+from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError, name_of
+from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
 from conformance.soap.contract import read_contract, read_value
 from conformance.soap.markup import Element
@@ -64,6 +64,10 @@ class Caller:
 
     kind: CallerKind
     number: str
+
+
+Rule = Callable[[Caller, Element], str]
+"""Says of a caller's request why it is refused, "" where it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +123,11 @@ ACTORS: Final[Mapping[str, Actor]] = {
 """Nobody's names and numbers."""
 
 
-def serve(spec: Spec, address: str) -> Served:
-    """Return the service with an STS, and callers whose keys lie in a private folder until it is closed."""
+def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
+    """Return the service with an STS, and callers whose keys lie in a private folder until it is closed.
+
+    Checks that may be left out are those of the gateway and the RULES.
+    """
     rules = spec.contract.soap
     if rules is None:
         raise SpecError(f"{spec.folder}: has no soap.yaml")
@@ -129,8 +136,11 @@ def serve(spec: Spec, address: str) -> Served:
     tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
     trusted = (tokens.credential.certificate,)
     door = Gateway(tuple(contract.operations.values()), contract.problems, trusted, sts.ISSUER, gateway.utc_now, CHECKS)
+    demand_known(without, (*RULES, *map(name_of, CHECKS)))
+    door = door.without(*(name for name in without if name not in RULES))
+    generate = functools.partial(generate_covid_id, rules=tuple(RULES[name] for name in RULES if name not in without))
     tell = functools.partial(gateway.error_fault, spec.contract.errors)
-    endpoint = Endpoint(gateway.answering(door, generate_covid_id, tell))
+    endpoint = Endpoint(gateway.answering(door, generate, tell))
     folder, close = _private_folder()
     try:
         settings = {"endpoint": address + PATH, **_lent(folder, authority, tokens, address)}
@@ -140,14 +150,12 @@ def serve(spec: Spec, address: str) -> Served:
     return Served([Route(PATH, endpoint), tokens.route()], settings, close)
 
 
-def generate_covid_id(accepted: Accepted) -> bytes:
+def generate_covid_id(accepted: Accepted, rules: Sequence[Rule] | None = None) -> bytes:
     """Return the answer to a request: a new identifier, or why there is none (sections 5.2.1.2 and 8)."""
     caller = caller_of(accepted.assertion)
-    request = accepted.request
-    if not (read_value(request, _LAST_NAME) or "").strip():
-        return _response(accepted, REQUESTER, message="The last name of the person is missing.")
-    if problem := requester_problem(caller, request):
-        return _response(accepted, REQUESTER, message=problem)
+    for rule in RULES.values() if rules is None else rules:
+        if problem := rule(caller, accepted.request):
+            return _response(accepted, REQUESTER, message=problem)
     return _response(accepted, SUCCESS, identifier=str(uuid.uuid4()))
 
 
@@ -160,26 +168,58 @@ def caller_of(assertion: Assertion | None) -> Caller:
     raise RefusalError(UNAUTHORISED, "the assertion identifies neither a person nor an institution")
 
 
-def requester_problem(caller: Caller, request: Element) -> str:
-    """Return what Table 2 says of the requester that a request names, "" where it may be named so.
+def last_name(caller: Caller, request: Element) -> str:
+    """Demand a last name (section 5.2.2.2)."""
+    del caller
+    return "" if (read_value(request, _LAST_NAME) or "").strip() else "The last name of the person is missing."
 
-    What has no row there is allowed: a person's CBE number, an institution's person, a NIHII number of a CBE one.
-    """
-    person, nihii, cbe = (read_value(request, place) for place in (_PERSON, _NIHII, _CBE))
-    own = caller.number
-    match caller.kind:
-        case CallerKind.PERSON if person is not None and person != own:
-            return _different("person", "PersonIdentifier", person, own)
-        case CallerKind.PERSON if nihii is not None:
-            return _unexpected("NIHII", nihii, "person", own)
-        case CallerKind.NIHII if nihii is not None and nihii != own:
-            return _different("institution", "InstitutionIdentifier.Nihii", nihii, own)
-        case CallerKind.NIHII if cbe is not None:
-            return _unexpected("CBE", cbe, "NIHII institution", own)
-        case CallerKind.CBE | CallerKind.EHP if cbe is not None and cbe != own:
-            return _different("institution", "InstitutionIdentifier.Cbe", cbe, own)
-        case _:
-            return ""
+
+def person_number(caller: Caller, request: Element) -> str:
+    """Demand of a person the own number, where one is given."""
+    given = read_value(request, _PERSON)
+    if caller.kind is not CallerKind.PERSON or given in {None, caller.number}:
+        return ""
+    return _different("person", "PersonIdentifier", str(given), caller.number)
+
+
+def no_nihii_of_person(caller: Caller, request: Element) -> str:
+    """Refuse an institution's NIHII number from a person."""
+    given = read_value(request, _NIHII)
+    unfit = caller.kind is CallerKind.PERSON and given is not None
+    return _unexpected("NIHII", str(given), "person", caller.number) if unfit else ""
+
+
+def nihii_number(caller: Caller, request: Element) -> str:
+    """Demand of a NIHII institution the own number, where one is given."""
+    given = read_value(request, _NIHII)
+    if caller.kind is not CallerKind.NIHII or given in {None, caller.number}:
+        return ""
+    return _different("institution", "InstitutionIdentifier.Nihii", str(given), caller.number)
+
+
+def no_cbe_of_nihii(caller: Caller, request: Element) -> str:
+    """Refuse a CBE number from a NIHII institution."""
+    given = read_value(request, _CBE)
+    unfit = caller.kind is CallerKind.NIHII and given is not None
+    return _unexpected("CBE", str(given), "NIHII institution", caller.number) if unfit else ""
+
+
+def cbe_number(caller: Caller, request: Element) -> str:
+    """Demand of a CBE or EHP institution the own number, where one is given."""
+    given = read_value(request, _CBE)
+    if caller.kind not in {CallerKind.CBE, CallerKind.EHP} or given in {None, caller.number}:
+        return ""
+    return _different("institution", "InstitutionIdentifier.Cbe", str(given), caller.number)
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    rule.__name__: rule
+    for rule in (last_name, person_number, no_nihii_of_person, nihii_number, no_cbe_of_nihii, cbe_number)
+}
+"""The last name and Table 2, in this order, by name.
+
+What has no row there is allowed: a person's CBE number, an institution's person, a NIHII number of a CBE one.
+"""
 
 
 def _different(what: str, element: str, given: str, own: str) -> str:

@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 from conformance.contract import ErrorCode
 from conformance.mock.authority import in_time
 from conformance.mock.iam import read_body
+from conformance.mock.service import demand_known
 from conformance.soap.contract import SoapOperation
 from conformance.soap.markup import Element, XmlError, children, local, parse, serialise, text
 from conformance.soap.message import CONTENT_TYPE
@@ -192,9 +193,7 @@ class Gateway:
 
     def without(self, *names: str) -> "Gateway":
         """Return a gateway that leaves out some checks; raises LookupError where there is no such check."""
-        unknown = set(names) - {name_of(check) for check in self.checks}
-        if unknown:
-            raise LookupError(f"there is no check {', '.join(sorted(unknown))}")
+        demand_known(names, map(name_of, self.checks))
         return replace(self, checks=tuple(check for check in self.checks if name_of(check) not in names))
 
     def receive(self, call: Call) -> Accepted:

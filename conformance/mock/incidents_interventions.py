@@ -6,6 +6,7 @@ of each appears. Must not know the suites.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conformance.loading import Spec
-from conformance.mock.service import Served
+from conformance.mock.service import Served, demand_known
 
 _BASE_PATH = "/api/v1"
 _ADVANCE = "/local/incidents-interventions/advance"
@@ -48,8 +49,9 @@ class Story:
         self.interventions = [{**self.interventions[-1], "identifier": number, **planned}, *self.interventions]
 
 
-def serve(spec: Spec, address: str) -> Served:
+def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with its story at the beginning."""
+    demand_known(without)
     story = Story(_example(spec, "incidents"), _example(spec, "interventions"))
 
     def incidents(request: Request) -> Response:

@@ -14,16 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
+from urllib.parse import urlsplit
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
 
 from conformance.errors import UsageError
+from conformance.fault import Fault
 from conformance.loading import Spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
+from conformance.mock.faults import Faulty
 from conformance.mock.service import Served, ServiceModule
 
 _HOST = "127.0.0.1"
@@ -33,13 +37,17 @@ _STOP_SECONDS = 5.0
 
 @dataclass(slots=True)
 class LocalPlatform:
-    """The platform with some services; `address` is where it answers while it is entered."""
+    """The platform with some services; `address` is where it answers while it is entered.
+
+    One of the services makes a mistake where there is a `fault`.
+    """
 
     specs: tuple[Spec, ...]
     port: int = 0
     tls: bool = False
     address: str = ""
     certificate: ServerCertificate | None = None
+    fault: Fault | None = None
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
     _served: dict[str, Served] = field(default_factory=dict)
@@ -82,7 +90,9 @@ class LocalPlatform:
         scheme = "https" if self.tls else "http"
         self.address = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
         for spec, module in modules:
-            self._served[spec.contract.service] = module.serve(spec, self.address)
+            own = self.fault is not None and self.fault.service == spec.contract.service
+            without = self.fault.without if self.fault is not None and own else ()
+            self._served[spec.contract.service] = module.serve(spec, self.address, without)
         config = uvicorn.Config(self._application(), log_level="error", lifespan="off", server_header=False)
         config.load()
         if self.tls:
@@ -109,9 +119,16 @@ class LocalPlatform:
         listener.listen(_BACKLOG)
         return listener
 
-    def _application(self) -> Starlette:
+    def _application(self) -> ASGIApp:
         routes = [route for served in self._served.values() for route in served.routes]
-        return Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
+        spec = next((one for one in self.specs if self.fault and one.contract.service == self.fault.service), None)
+        if self.fault is None or spec is None:
+            return application
+        settings = self.settings(spec.contract.service)
+        base = urlsplit(settings[spec.contract.address_key]).path
+        tokens = {role: token for role, token in settings.get("tokens", {}).items() if isinstance(token, str)}
+        return Faulty(application, self.fault, base, spec.contract.operations, tokens)
 
 
 def service_module(service: str) -> ServiceModule:

@@ -4,7 +4,7 @@ Must not know the suites nor judge requests beyond what HTTP says.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,15 +13,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conformance.loading import Spec
-from conformance.mock.service import Served
+from conformance.mock.service import Served, demand_known
 
 _BASE_PATH = "/api/v1"
 _PAGES = {"/dashboard": "dashboard", "/dashboard/int": "dashboard-int", "/dashboard/acc": "dashboard-acc"}
 _UPDATE_MINUTES = 5
 
 
-def serve(spec: Spec, address: str) -> Served:
+def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with its three dashboards."""
+    demand_known(without)
     boards = {
         path: json.loads((spec.folder / "examples" / f"{name}.json").read_bytes()) for path, name in _PAGES.items()
     }

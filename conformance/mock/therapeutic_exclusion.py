@@ -6,7 +6,7 @@ to its state but the four operations.
 
 import json
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -36,7 +36,7 @@ from conformance.mock.exclusions import (
     qualifies,
 )
 from conformance.mock.iam import Claims, IamConnect, Mandate, Person, Profile, TokenError, Verifier
-from conformance.mock.service import Served
+from conformance.mock.service import Served, demand_known
 
 BASE_PATH = "/therapeuticExclusion/v2"
 SERVICE = "ehealth-exclusion-backend"
@@ -193,8 +193,9 @@ class TherapeuticExclusion:
         return claims
 
 
-def serve(spec: Spec, address: str) -> Served:
+def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service without any exclusion, and its I.AM Connect."""
+    demand_known(without)
     del spec
     connect = IamConnect.at(address, SERVICE, _PEOPLE, (MONITORING,), _now)
     service = TherapeuticExclusion(Exclusions(_now), connect.verifier())

@@ -1,0 +1,384 @@
+"""Acts out a seeded fault: stands in front of a service of the local platform and changes what passes.
+
+Must not know any service: a fault's data says which exchanges it touches and what becomes of them.
+"""
+
+import asyncio
+import copy
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import parse_qsl, quote, urlencode
+
+from lxml import etree
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from conformance.contract import Operation
+from conformance.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields
+from conformance.soap.markup import XmlError, parse, serialise
+
+NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it
+OTHER_TOKEN: Final = "other"  # noqa: S105 - what a fault's data calls it
+_LARGEST: Final = 2**24
+"""Bytes of a request that are looked at; what is larger passes as it is."""
+_SUCCESS: Final = 2
+
+Fieldset = list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A request as the fault looks at it; `path` is below the service's address, `query` in the order of the wire."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header field, or None."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as it is going to be sent."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Faulty:
+    """An ASGI application with one fault: requests below `base` pass through it, all others as they are.
+
+    `operations` are the contract's, `tokens` the platform's own access tokens by role. What is remembered: how often
+    the fault has matched, the operations that succeeded, and what each address has answered.
+    """
+
+    application: ASGIApp
+    fault: Fault
+    base: str
+    operations: Mapping[str, Operation]
+    tokens: Mapping[str, str]
+    _matched: int = 0
+    _done: list[str] = field(default_factory=list)
+    _answers: defaultdict[tuple[str, str, tuple[tuple[str, str], ...]], list[Said]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, with the fault where it is touched by it."""
+        if scope["type"] != "http" or not scope["path"].startswith(self.base):
+            await self.application(scope, receive, send)
+            return
+        body = await _body(receive)
+        seen = Seen(
+            scope["method"],
+            scope["path"][len(self.base) :],
+            tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+            tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+            body,
+        )
+        said = await self._answer(scope, seen)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": said.status,
+                "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in said.headers],
+            }
+        )
+        await send({"type": "http.response.body", "body": said.body})
+
+    async def _answer(self, scope: Scope, seen: Seen) -> Said:
+        operation = self._operation(seen)
+        asked = self._asks(seen, operation)
+        changing = self.fault.ask != Ask()
+        if changing and asked and self._due():
+            said = await self._instead(scope, seen, self.fault.ask)
+        else:
+            said = await _through(self.application, scope, self.base, seen)
+        place = (seen.method, seen.path, seen.query)
+        past = self._answers[place]
+        past.append(said)
+        if asked and self.fault.answer != Answer() and self._answers_so(seen, said) and (changing or self._due()):
+            change = self.fault.answer
+            if change.wait:
+                await asyncio.sleep(change.wait)
+            if change.stale:
+                said = past[-1 - change.stale] if len(past) > change.stale else said
+            said = _changed(said, change)
+        if said.status // 100 == _SUCCESS and operation:
+            self._done.append(operation)
+        return said
+
+    async def _instead(self, scope: Scope, seen: Seen, ask: Ask) -> Said:
+        if ask.status is not None:
+            kind = "application/json" if ask.body.startswith(("{", "[")) else "text/plain"
+            return _complete(Said(ask.status, (("content-type", kind),) if ask.body else (), ask.body.encode()))
+        altered = self._altered(seen, ask)
+        said = await _through(self.application, scope, self.base, altered)
+        return await _through(self.application, scope, self.base, altered) if ask.twice else said
+
+    def _altered(self, seen: Seen, ask: Ask) -> Seen:
+        query = [(name, value) for name, value in seen.query if name not in ask.query]
+        query += [(name, value) for name, value in ask.query.items() if value is not None]
+        query = [(name, _sum(value, ask.add[name]) if name in ask.add else value) for name, value in query]
+        headers = [(name, value) for name, value in seen.headers if name not in {key.lower() for key in ask.headers}]
+        headers += [(name.lower(), value) for name, value in ask.headers.items() if value is not None]
+        if ask.token:
+            headers = [(name, value) for name, value in headers if name != "authorization"]
+            headers.append(("authorization", f"Bearer {self.tokens[ask.token]}"))
+        body = _edited(seen.body, ask.edits)
+        headers = [(name, str(len(body)) if name == "content-length" else value) for name, value in headers]
+        path = ask.path.text.sub(ask.path.by, seen.path) if ask.path else seen.path
+        return Seen(ask.method or seen.method, path, tuple(query), tuple(headers), body)
+
+    def _operation(self, seen: Seen) -> str:
+        """Return the operation that a request is for, "" for none."""
+        for operation in self.operations.values():
+            pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(operation.path))
+            if operation.method == seen.method and re.fullmatch(pattern, seen.path):
+                return operation.id
+        return ""
+
+    def _asks(self, seen: Seen, operation: str) -> bool:
+        """Tell whether a request is one that the fault touches."""
+        when = self.fault.when
+        done = [one for one in self._done if one in when.after]
+        return (
+            (not when.operations or operation in when.operations)
+            and (not when.methods or seen.method in when.methods)
+            and (when.path is None or when.path.fullmatch(seen.path) is not None)
+            and _fit(when.query, seen.query)
+            and _fit({name.lower(): text for name, text in when.headers.items()}, seen.headers)
+            and (when.body is None or when.body.search(seen.body.decode("utf-8", "replace")) is not None)
+            and (not when.tokens or self._role(seen) in when.tokens)
+            and (not when.after or tuple(done[-len(when.after) :]) == when.after)
+        )
+
+    def _answers_so(self, seen: Seen, said: Said) -> bool:
+        """Tell whether an answer is one that the fault touches."""
+        when = self.fault.when
+        return (
+            (not when.statuses or said.status in when.statuses)
+            and (when.says is None or when.says.search(said.body.decode("utf-8", "replace")) is not None)
+            and (when.entries is None or _has_entries(when.entries, seen, said))
+        )
+
+    def _due(self) -> bool:
+        self._matched += 1
+        return self._matched % self.fault.when.every == 0
+
+    def _role(self, seen: Seen) -> str:
+        given = seen.header("authorization")
+        if given is None:
+            return NO_TOKEN
+        token = given.partition(" ")[2]
+        return next((role for role, known in self.tokens.items() if known == token), OTHER_TOKEN)
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return a request's body."""
+    body = bytearray()
+    while len(body) <= _LARGEST:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or not message.get("more_body"):
+            break
+    return bytes(body)
+
+
+async def _through(application: ASGIApp, scope: Scope, base: str, seen: Seen) -> Said:
+    """Return what an application answers to a request."""
+    sent: list[Message] = []
+    given: MutableMapping[str, Any] = {"type": "http.request", "body": seen.body, "more_body": False}
+    gone = asyncio.Event()
+
+    async def receive() -> Message:
+        if given:
+            message = dict(given)
+            given.clear()
+            return message
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    inner = dict(scope) | {
+        "method": seen.method,
+        "path": base + seen.path,
+        "raw_path": quote(base + seen.path).encode(),
+        "query_string": urlencode(seen.query, quote_via=quote).encode(),
+        "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in seen.headers],
+    }
+    await application(inner, receive, send)
+    start = next(message for message in sent if message["type"] == "http.response.start")
+    body = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
+    headers = tuple((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in start["headers"])
+    return Said(start["status"], headers, body)
+
+
+def _changed(said: Said, change: Answer) -> Said:
+    """Return an answer as a fault has it."""
+    body = _edited(said.body, change.edits)
+    if change.replace is not None:
+        body = change.replace.text.sub(change.replace.by, body.decode("utf-8", "replace")).encode()
+    if change.body is not None:
+        body = change.body.encode()
+    if change.keep is not None:
+        body = body[: change.keep]
+    given = {name.lower(): value for name, value in change.headers.items()}
+    headers = [(name, value) for name, value in said.headers if name not in given]
+    headers += [(name, value) for name, value in given.items() if value is not None]
+    status = said.status if change.status is None else change.status
+    return _complete(Said(status, tuple(headers), body))
+
+
+def _complete(said: Said) -> Said:
+    """Return an answer whose Content-Length is that of its body; some statuses have none (RFC 9110, 15.3.5)."""
+    headers = tuple((name, value) for name, value in said.headers if name != "content-length")
+    if said.status in {204, 304}:
+        return replace(said, headers=headers, body=b"")
+    return replace(said, headers=(*headers, ("content-length", str(len(said.body)))))
+
+
+def _fit(wanted: Fields, given: Iterable[tuple[str, str]]) -> bool:
+    values = dict(given)
+    return all(
+        name not in values if expression is None else name in values and expression.fullmatch(values[name]) is not None
+        for name, expression in wanted.items()
+    )
+
+
+def _has_entries(wanted: Entries, seen: Seen, said: Said) -> bool:
+    number = dict(seen.query).get(wanted.parameter, "")
+    rows = _json(said.body)
+    return number.isdigit() and isinstance(rows, list) and len(rows) == int(number) + wanted.plus
+
+
+def _sum(text: str, number: int) -> str:
+    return str(int(text) + number) if text.isdigit() else text
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _edited(body: bytes, edits: tuple[Edit, ...]) -> bytes:
+    """Return a body with the edits made that fit what it is; a place that is not there is left alone."""
+    in_json = [edit for edit in edits if not edit.at.startswith(".")]
+    in_xml = [edit for edit in edits if edit.at.startswith(".")]
+    document = _json(body) if in_json else None
+    if document is not None:
+        holder = [document]
+        for edit in in_json:
+            for parent, key in list(_places(holder, ["0", *_steps(edit.at)])):
+                _edit_json(parent, key, edit)
+        body = json.dumps(holder[0], separators=(",", ":"), ensure_ascii=False).encode()
+    return _edited_xml(body, in_xml) if in_xml else body
+
+
+def _steps(at: str) -> list[str]:
+    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
+
+
+def _places(value: Any, steps: list[str]) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Yield parent and key of each place; the last step may name a member or entry that is not there."""
+    first, *rest = steps
+    if isinstance(value, list):
+        numbers = range(len(value) - 1, -1, -1) if first == "*" else [len(value) - 1 if first == "-" else int(first)]
+        keys: list[Any] = list(numbers)
+    elif isinstance(value, dict):
+        keys = list(value) if first == "*" else [first]
+    else:
+        return
+    for key in keys:
+        if not rest:
+            yield value, key
+        elif (isinstance(value, dict) and key in value) or (isinstance(value, list) and 0 <= key < len(value)):
+            yield from _places(value[key], rest)
+
+
+def _edit_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
+    there = key in parent if isinstance(parent, dict) else 0 <= key < len(parent)
+    if edit.deed is Deed.WRITE and (there or isinstance(parent, dict)):
+        parent[key] = copy.deepcopy(edit.value)
+    elif edit.deed is Deed.WRITE:
+        parent.append(copy.deepcopy(edit.value))
+    elif there and edit.deed in _OF_VALUES:
+        parent[key] = _OF_VALUES[edit.deed](parent[key])
+    elif there:
+        _move_json(parent, key, edit)
+
+
+_OF_VALUES: Final[Mapping[Deed, Callable[[Any], Any]]] = {
+    Deed.REVERSE: lambda rows: rows[::-1],
+    Deed.FIRST: lambda rows: rows[:1],
+    Deed.REST: lambda rows: rows[1:],
+    Deed.TEXT: str,
+    Deed.NUMBER: float,
+    Deed.WRAP: lambda value: [value],
+}
+
+
+def _move_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
+    match edit.deed:
+        case Deed.REMOVE:
+            del parent[key]
+        case Deed.RENAME:
+            parent[edit.value] = parent.pop(key)
+        case Deed.REPEAT if isinstance(parent, list):
+            parent.append(copy.deepcopy(parent[key]))
+
+
+def _edited_xml(body: bytes, edits: Iterable[Edit]) -> bytes:
+    try:
+        root = parse(body)
+    except XmlError:
+        return body
+    for edit in edits:
+        place, _, attribute = edit.at.partition("/@")
+        for element in list(root.iterfind(place)):
+            if attribute:
+                _edit_attribute(element, attribute, edit)
+            else:
+                _edit_element(element, edit)
+    return serialise(root)
+
+
+def _edit_attribute(element: Any, name: str, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
+    if edit.deed is Deed.WRITE:
+        element.set(name, str(edit.value))
+    elif name in element.attrib:
+        value = element.attrib.pop(name)
+        if edit.deed is Deed.RENAME:
+            element.set(str(edit.value), value)
+
+
+def _edit_element(element: Any, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
+    parent = element.getparent()
+    match edit.deed:
+        case Deed.WRITE:
+            element.text = str(edit.value)
+        case Deed.RENAME:
+            element.tag = etree.QName(str(edit.value)) if not str(edit.value).startswith("{}") else edit.value[2:]
+        case Deed.REMOVE if parent is not None:
+            parent.remove(element)
+        case Deed.REPEAT if parent is not None:
+            element.addnext(copy.deepcopy(element))
+        case Deed.REVERSE:
+            element[:] = list(reversed(element))
+        case Deed.WRAP if parent is not None:
+            outer = etree.Element(str(edit.value))
+            parent.replace(element, outer)
+            outer.append(element)
