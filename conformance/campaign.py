@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from conformance.credentials.alterations import MALFORMED
 from conformance.credentials.callers import Callers
 from conformance.credentials.tokens import AccessTokens, Send
 from conformance.errors import SecretError, UsageError
-from conformance.evidence.store import Store
+from conformance.evidence.curl import curl_line
+from conformance.evidence.store import Store, read_exchanges
 from conformance.exchange import Request, Response, TransportFailure
 from conformance.fault import Fault
 from conformance.judging import Judge
@@ -33,12 +35,14 @@ from conformance.ledger import close_ledger, open_ledger
 from conformance.loading import Spec, bundled_schemas, suggestion
 from conformance.messages import SoapMessages
 from conformance.mock.platform import LocalPlatform
+from conformance.mutation_score import mutation_score
 from conformance.redaction import Redactor
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
 from conformance.results import DUTY, NOT_SELECTED, CaseResult, Run, results_document
 from conformance.review import caller_problems, review_offline
 from conformance.runner import Judging, Procedure, Runner
+from conformance.searching import kept_below, make_private
 from conformance.session import Session
 from conformance.soap.schemas import read_schema
 from conformance.soap_judging import SoapJudge
@@ -50,6 +54,8 @@ DEFAULT_SEED = 1
 LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
 RESULTS, JUNIT = "results.json", "junit.xml"
 _NOTES = "notes.jsonl"
+_LATEST = "latest.json"
+_SEARCHED = frozenset({Kind.PROPERTY.value, Kind.STATEFUL.value})
 _ERRORS = "errors-soa-v1.xsd"
 """The schema of the platform's faults (specs/common/xsd)."""
 _SHARED = "shared-"
@@ -78,7 +84,8 @@ class Plan:
     """What is to be run: against which target, which services and cases, how thoroughly.
 
     `disclose` tells security findings of a service that is not one's own outside the private run folder too; `fault` is
-    a mistake that the local platform makes on purpose.
+    a mistake that the local platform makes on purpose. What properties find is kept in the folder `counterexamples` and
+    tried first the next time, where there is one. `replay` says what is sent again of which run.
     """
 
     target: Target
@@ -89,6 +96,8 @@ class Plan:
     known: tuple[KnownFailure, ...] = ()
     disclose: bool = False
     fault: Fault | None = None
+    counterexamples: Path | None = None
+    replay: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def cases(self) -> Iterator[Case]:
@@ -113,6 +122,7 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     known: tuple[KnownFailure, ...] = (),
     named: bool = True,
     disclose: bool = False,
+    counterexamples: Path | None = None,
 ) -> Plan:
     """Return a plan with defaults filled in.
 
@@ -125,7 +135,16 @@ def make_plan(  # noqa: PLR0913 - the options of a run
         services = chosen or services
     default = LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
     seed = DEFAULT_SEED if seed is None else seed
-    plan = Plan(target, services, selection, seed, default if examples is None else examples, known, disclose)
+    plan = Plan(
+        target,
+        services,
+        selection,
+        seed,
+        default if examples is None else examples,
+        known,
+        disclose,
+        counterexamples=counterexamples,
+    )
     cases = {case.id: case for case in plan.cases}
     requirements = {requirement.id: requirement for requirement in plan.requirements}
     problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
@@ -169,6 +188,7 @@ class Campaign:
     erred: bool = False
     results: dict[str, CaseResult] = field(default_factory=dict)
     deselected: set[str] = field(default_factory=set)
+    _numbers: "count[int]" = field(default_factory=lambda: count(1))
     _redactor: Redactor = field(default_factory=Redactor)
     _runners: dict[str, Runner] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
@@ -255,10 +275,16 @@ class Campaign:
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
             erred=self.erred,
+            mutation_score=mutation_score(),
             notes=(*self._notes(), *self._duties()),
             disclosed=self.plan.disclose,
+            examples=self.plan.examples,
+            file=_seen_from(self.folder, self.plan.target.file),
+            addresses=self._addresses(),
+            replay=self.plan.replay,
         )
         document = results_document(run, self.in_order(), self.plan.requirements)
+        self._tell_counterexamples(document)
         write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
         write_atomically(self.folder / JUNIT, junit_text(document))
         write_report(self.folder)
@@ -267,15 +293,37 @@ class Campaign:
             path.unlink()
         return document
 
+    def _tell_counterexamples(self, document: Mapping[str, Any]) -> None:
+        """Add commands that show each failure, and keep those that were searched for."""
+        failed = [case for case in document["cases"] if "counterexample" in case]
+        wanted = {name for case in failed for name in case["counterexample"]["exchanges"]}
+        records = {record["id"]: record for record in read_exchanges(self.folder) if record["id"] in wanted}
+        for case in failed:
+            shown = case["counterexample"]
+            lines = [curl_line(records[number]) for number in shown["exchanges"] if number in records]
+            shown["curl"] = [line for line in lines if line]
+            kept = kept_below(self.plan.counterexamples, case["id"])
+            if kept is not None and case["kind"] in _SEARCHED:
+                make_private(kept)
+                told = {"case": case["id"], "run": self.folder.name, "reason": case["reason"], **shown}
+                write_atomically(kept / _LATEST, json.dumps(told, indent=1) + "\n")
+
     def in_order(self) -> list[CaseResult]:
-        """Return a result for every case of the plan, in the order of the specs."""
-        return [self.results.get(case.id) or self._not_run(case) for case in self.plan.cases]
+        """Return a result for every case of the plan, in the order of the specs, then those of cases that it lacks."""
+        planned = {case.id: case for case in self.plan.cases}
+        others = [result for name, result in self.results.items() if name not in planned]
+        return [*(self.results.get(name) or self._not_run(case) for name, case in planned.items()), *others]
 
     def _not_run(self, case: Case) -> CaseResult:
         if case.id in self.deselected or not self.plan.selection.takes(case):
             return CaseResult(case, Verdict.NOT_RUN, NOT_SELECTED)
         reason = "interrupted before it" if self.interrupted else "not reached, or not selected"
         return CaseResult(case, Verdict.NOT_RUN, reason)
+
+    def _addresses(self) -> dict[str, str]:
+        """Return the services' addresses, the local platform's once it is up."""
+        found = {service.service: self.service(service.service).address for service in self.plan.services}
+        return {name: address for name, address in found.items() if address is not None}
 
     def _notes(self) -> tuple[str, ...]:
         path = self.folder / _NOTES
@@ -307,6 +355,7 @@ class Campaign:
 
         tokens = _tokens(target, service, counted, self._redactor)
         session = Session(target, service, str(service.address), transport, store, ledger, self.prefix, tokens)
+        session.numbers = self._numbers
         judge: Judging = Judge(service.spec.contract)
         rules = service.spec.contract.soap
         if rules is not None:
@@ -314,7 +363,7 @@ class Campaign:
             callers = _callers(target, service, rules, counted, self._redactor)
             session.messages = _messages(target, service, rules, binding, callers)
             judge = _soap_judge(service.spec, rules, binding)
-        return Runner(session, judge, self.plan.seed, self.plan.examples)
+        return Runner(session, judge, self.plan.seed, self.plan.examples, self.plan.counterexamples)
 
 
 def _tokens(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> AccessTokens | None:
@@ -400,6 +449,16 @@ def _soap_problems(target: Target, service: ServiceTarget, cases: Iterable[Case]
     return [*problems, *caller_problems(target, service, datetime.now(UTC), names)]
 
 
+def credential_problems(
+    target: Target, service: ServiceTarget, roles: Collection[str], callers: Collection[str]
+) -> list[str]:
+    """Return why tokens of some roles or assertions of some callers cannot be had, as far as it shows by itself."""
+    send = make_transport(target.limits.timeout, target.ca_file).send
+    tokens = _tokens(target, service, send, Redactor())
+    problems = tokens.check_before_run(roles) if tokens is not None else []
+    return problems + (caller_problems(target, service, datetime.now(UTC), callers) if callers else [])
+
+
 def roles_needed(cases: Iterable[Case]) -> set[str]:
     """Return the roles of the access tokens that some cases send."""
     requests = [request for case in cases for request in case.requests]
@@ -421,6 +480,24 @@ def check_before_run(plan: Plan) -> tuple[str, ...]:
     if errors and not plan.target.local:
         raise UsageError(errors)
     return tuple(errors)
+
+
+def _seen_from(folder: Path, file: Path | None) -> str:
+    """Return where a target file is, as seen from a run folder: `../../my-target.yaml`.
+
+    The name alone where it is not below the folder that holds all run folders: what is above is nobody's business.
+    """
+    if file is None:
+        return ""
+    file, folder = file.resolve(), folder.resolve()
+    top = folder.parent.parent
+    near = top != Path(top.anchor) and file.is_relative_to(top)
+    return Path(os.path.relpath(file, folder)).as_posix() if near else file.name
+
+
+def usual_counterexamples() -> Path | None:
+    """Return where a user's runs keep counterexamples, None in continuous integration, where each run stands alone."""
+    return None if os.environ.get("CI") else Path(".ehealth-conformance", "counterexamples").absolute()
 
 
 def make_folder(parent: Path, now: datetime) -> Path:

@@ -248,6 +248,6 @@ def _sent(case: Case, operation: Operation) -> str:
     parts = [f"the message {operation.id} with {', '.join(values)}"]
     missing = [*message.remove, *(role for role, text in message.values.items() if text is None)]
     parts += [f"without {', '.join(missing)}"] if missing else []
-    parts += [f"its security broken by {message.breach}"] if message.breach else []
+    parts += [f"with {message.breach} once it is signed"] if message.breach else []
     caller = f"as each {case.caller.replace('_', ' ')}" if case.caller else "as the first caller"
     return ", ".join([*parts, caller])

@@ -21,16 +21,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from conformance import __version__
-from conformance.campaign import DEFAULT_SEED, Plan, Selection, check_before_run, make_folder, make_plan
+from conformance.campaign import (
+    DEFAULT_SEED,
+    Plan,
+    Selection,
+    check_before_run,
+    make_folder,
+    make_plan,
+    usual_counterexamples,
+)
 from conformance.case import Kind
 from conformance.catalogue import TOPICS, all_faults, all_specs, explain, find_fault, rows
 from conformance.errors import ConformanceError, UsageError
+from conformance.evidence.comparing import answer_line, differences, same_body
+from conformance.evidence.store import Record
 from conformance.initialising import target_text, write_target, written_target
 from conformance.known import load_known
 from conformance.linting import lint as lint_specs
 from conformance.loading import specs_root, suggestion
 from conformance.mock.platform import LocalPlatform
+from conformance.mutation_score import in_words
 from conformance.plugin import DEFAULT_FOLDER
+from conformance.recorded import Recorded, find_run, target_of
+from conformance.replay import Replay, perform, plan_case, plan_counterexample, plan_exchange
 from conformance.results import (
     EXIT_ERROR,
     EXIT_FAILED,
@@ -64,10 +77,17 @@ _MEANINGS = {
     4: "the harness itself erred",
     130: "interrupted; what was done is on disk",
 }
+_MEANINGS_OF_ONE_ANSWER = {
+    0: "the answer is one that the case wants",
+    1: "the answer breaks a requirement",
+    3: "not decided: the answer says nothing about the case",
+}
 _STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "inconclusive": "yellow"}
 _SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _STATE_STYLES = {"open": "cyan", "late": "yellow", "kept": "green", "broken": "bold red"}
 _SHOWN_FINDINGS = 3
+_SHOWN_DIFFERENCES = 20
+_LONGEST_LINE = 1000
 
 _WIDE = 140
 """Columns of an output that is no terminal: enough that no table loses words."""
@@ -146,6 +166,11 @@ def main() -> None:
     "--known", type=click.Path(path_type=Path), help="File of known failures: case, requirement, reason, expires."
 )
 @click.option(
+    "--no-counterexamples",
+    is_flag=True,
+    help="Neither try the counterexamples of earlier runs first nor keep new ones.",
+)
+@click.option(
     "--disclose-security",
     is_flag=True,
     help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
@@ -162,6 +187,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     requirements: tuple[str, ...],
     cases: tuple[str, ...],
     known: Path | None,
+    no_counterexamples: bool,  # noqa: FBT001 - a flag
     disclose_security: bool,  # noqa: FBT001 - a flag
 ) -> None:
     """Run the suites against a target and write a run folder with results, evidence and a report.
@@ -182,6 +208,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
         known=listed,
         named=bool(services),
         disclose=disclose_security,
+        counterexamples=None if no_counterexamples else usual_counterexamples(),
     )
     for warning in check_before_run(plan):
         _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
@@ -332,6 +359,67 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
 
 
 @main.command(
+    epilog=_examples(
+        "ehealth-conformance replay reports/20260115-093000-1a2b3c 000012",
+        "ehealth-conformance replay 20260115-093000-1a2b3c status-dashboard/7.2/dashboard --target my-target.yaml",
+        "ehealth-conformance replay 20260115-093000-1a2b3c therapeutic-exclusion/5.3/sequences --counterexample",
+    )
+)
+@click.argument("run_name", metavar="RUN")
+@click.argument("name", metavar="EXCHANGE_OR_CASE")
+@click.option("--target", help=f"Target file, or one of {', '.join(BUILT_IN)}.  [default: that of the run]")
+@click.option("--exact", is_flag=True, help="Send a SOAP message as it was: old Timestamp, ids and signature.")
+@click.option(
+    "--counterexample", is_flag=True, help="Send the exchanges again that show the case's failure, in their order."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where the ids of runs are looked for, and run folders are made.",
+)
+@click.option(
+    "--disclose-security",
+    is_flag=True,
+    help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
+)
+@click.pass_context
+def replay(  # noqa: PLR0913, PLR0917 - the interface's options
+    ctx: click.Context,
+    run_name: str,
+    name: str,
+    target: str | None,
+    exact: bool,  # noqa: FBT001 - a flag
+    counterexample: bool,  # noqa: FBT001 - a flag
+    out: Path,
+    disclose_security: bool,  # noqa: FBT001 - a flag
+) -> None:
+    """Send a recorded request again and judge the answer, beside the recorded one.
+
+    RUN is a run folder, its results.json, or the id of a run below --out. An exchange is sent again with credentials
+    from the target; a SOAP message is made anew (Timestamp, ids, assertion, signature) unless --exact. A case is run
+    again with the seed of its run. All of it goes into a new run folder.
+
+    Exit code: 0 passed, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
+    """
+    recorded = find_run(run_name, out)
+    chosen = target_of(recorded, target)
+    if "/" in name and not counterexample:
+        if exact:
+            raise UsageError("--exact sends recorded messages: name an exchange, or say --counterexample too")
+        plan = plan_case(recorded, name, chosen, disclose=disclose_security)
+        for warning in check_before_run(plan):
+            _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
+        _out.print(f"replay of {name} of the run {_escaped(recorded.id)}: {recorded.cases[name]['verdict']} there")
+        ctx.exit(_run(plan, make_folder(out, datetime.now(UTC))))
+    make = plan_counterexample if counterexample else plan_exchange
+    planned = make(recorded, name, chosen, exact=exact, disclose=disclose_security)
+    document, folder = perform(planned, out, _ReplayDisplay(planned))
+    ctx.exit(_print_summary(document, folder))
+
+
+@main.command(
     name="list",
     epilog=_examples("ehealth-conformance list cases", "ehealth-conformance list requirements --format csv"),
 )
@@ -451,6 +539,47 @@ class _Display:
         self._progress.stop()
 
 
+class _ReplayDisplay:
+    """Prints what a replay sends, and each answer beside the recorded one."""
+
+    def __init__(self, planned: Replay) -> None:
+        self._replay = planned
+
+    def begins(self, folder: Path) -> None:
+        planned, target = self._replay, self._replay.plan.target
+        contract, address = planned.service.spec.contract, planned.service.address or "the embedded local platform"
+        _out.print(
+            f"[bold]ehealth-conformance {__version__}[/]  replay of the run {_escaped(planned.run.id)}, "
+            f"target {target.name} ({target.environment})"
+        )
+        _out.print(f"{contract.service} {contract.version} at {_escaped(address)}")
+        then = f": {planned.verdict.replace('_', ' ')} in that run" if planned.verdict else ""
+        _out.print(f"case {_escaped(planned.case.id)}{_escaped(then)}")
+        _out.print(f"run folder: {_escaped(str(folder))}")
+
+    def sends(self, one: Recorded, place: str, said: str) -> None:
+        _out.print()
+        method = one.exchange.request.method
+        _out.print(f"[bold]{_escaped(one.id)}[/] {one.purpose.value}: {_escaped(method)} {_escaped(place)}")
+        if said:
+            style = "yellow" if "NOT" in said else "dim"
+            _out.print(f"  [{style}]{_escaped(said)}[/]")
+
+    def answered(self, one: Recorded, now: Record) -> None:
+        if self._replay.confidential:
+            _out.print("  a security case: the answers are in the private run folders; --disclose-security shows them")
+            return
+        again = "; the same body" if same_body(one.record, now) else ""
+        _out.print(f"  recorded  {_escaped(answer_line(one.record))}")
+        _out.print(f"  now       {_escaped(answer_line(now))}{again}")
+        lines = list(differences(one.record, now))
+        shown = lines[:_SHOWN_DIFFERENCES] if one.id == self._replay.decisive.id else []
+        for line in shown:
+            _out.print(f"    {_escaped(line)}")
+        if len(lines) > len(shown):
+            _out.print(f"    {len(lines) - len(shown)} {'more ' if shown else ''}lines differ")
+
+
 class _Tally:
     """Shows the progress of a selftest, and at once what is not as it should be."""
 
@@ -523,7 +652,7 @@ def _print_head(plan: Plan, folder: Path) -> None:
 
 
 def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
-    _print_cases(document)
+    _print_cases(document, folder)
     table = Table(box=None, pad_edge=False)
     columns = ("pass", "inconclusive", "fail", "error", "not_applicable", "not_run")
     table.add_column("service", no_wrap=True)
@@ -537,6 +666,7 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     counts = document["summary"]
     code: int = document["run"]["exit_code"]
     _out.print(f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations")
+    _out.print(f"suites: {in_words(document['run'].get('mutation_score'))}")
     for note in document["run"]["notes"]:
         _out.print(f"note: {_escaped(note)}")
     _out.print(f"report: {_escaped(str(folder / 'report.html'))}")
@@ -546,25 +676,27 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
         ):
             _out.print(f"no case of {service} passed")
     style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
-    _out.print(f"[{style}]exit {code}: {_MEANINGS[code]}[/]")
+    one_answer = "exchanges" in document["run"].get("replay", {})
+    meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
+    _out.print(f"[{style}]exit {code}: {meanings[code]}[/]")
     return code
 
 
-def _print_cases(document: Mapping[str, Any]) -> None:
+def _print_cases(document: Mapping[str, Any], folder: Path) -> None:
     """Print what a person has to act on: each case that failed or erred, and why others were not decided."""
     cases = document["cases"]
     for case in cases:
         if is_confidential(case, document["run"]):
             _out.print(f"\n[{_STYLES['fail']}]fail[/] {case['id']}: {WITHHELD}")
         elif case["verdict"] in ("fail", "error"):
-            _print_case(case)
+            _print_case(case, folder)
         if "stale" in case:
             _out.print(f"[{_STYLES['fail']}]stale[/] {case['id']}: {_escaped(case['stale'])}")
     for verdict in ("inconclusive", "not_applicable", "not_run"):
         _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
 
 
-def _print_case(case: Mapping[str, Any]) -> None:
+def _print_case(case: Mapping[str, Any], folder: Path) -> None:
     known = f" (known: {_escaped(case['known'])})" if "known" in case else ""
     _out.print()
     _out.print(f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}")
@@ -578,6 +710,12 @@ def _print_case(case: Mapping[str, Any]) -> None:
     if len(violations) > _SHOWN_FINDINGS:
         _out.print(f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report")
     _out.print(f"  exchanges {', '.join(case['deciding'])}; again: --case {case['id']}")
+    shown = case.get("counterexample", {})
+    for line in shown.get("curl", ())[-1:]:
+        if len(line) <= _LONGEST_LINE:
+            _out.print(f"  {_escaped(line)}")
+    if shown.get("exchanges") and not shown.get("curl"):  # signed, binary or long: no command line can hold it
+        _out.print(f"  ehealth-conformance replay {_escaped(str(folder))} {shown['exchanges'][-1]}")
 
 
 def _print_reasons(verdict: str, cases: Sequence[Mapping[str, Any]]) -> None:

@@ -36,6 +36,7 @@ class Entries:
 class When:
     """Which exchanges a fault touches: those for which all that is given holds.
 
+    `target` is the path with the query string behind it as it was sent.
     `tokens` are roles, `none` for no token at all, `other` for one that is not the platform's own. `after` are the
     operations of the last successful requests, those for other operations left out. `every` counts what has matched.
     """
@@ -43,6 +44,7 @@ class When:
     operations: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
     path: re.Pattern[str] | None = None
+    target: re.Pattern[str] | None = None
     query: Fields = field(default_factory=dict)
     headers: Fields = field(default_factory=dict)
     body: re.Pattern[str] | None = None
@@ -60,6 +62,7 @@ class Deed(StrEnum):
     WRITE = "write"
     REMOVE = "remove"
     RENAME = "rename"
+    MOVE = "move"
     REPEAT = "repeat"
     REVERSE = "reverse"
     FIRST = "first"
@@ -75,9 +78,9 @@ class Edit:
 
     `at` is a JSON pointer in which `*` stands for each entry or member and `-` for the last entry, or an ElementPath
     that begins with a dot, with `/@name` at its end for an attribute. `write` puts a value there (a new member, entry
-    or attribute too), `rename` gives a member or element another name (`{uri}local`, `{}local`), `repeat` adds a copy
-    behind; of a list `reverse`, `first` and `rest` keep what they say; `text` and `number` change a value's type;
-    `wrap` puts it into a list.
+    or attribute too), `rename` gives a member or element another name (`{uri}local`, `{}local`), `move` puts an
+    element behind all others below the one at another ElementPath, `repeat` adds a copy behind; of a list `reverse`,
+    `first` and `rest` keep what they say; `text` and `number` change a value's type; `wrap` puts it into a list.
     """
 
     at: str
@@ -95,7 +98,7 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What the service sees instead of what was sent; with a `status` it is not asked at all."""
+    """What the service sees instead of what was sent, edits before text; with a `status` it is not asked at all."""
 
     status: int | None = None
     body: str = ""
@@ -106,18 +109,23 @@ class Ask:
     token: str = ""
     path: Replacement | None = None
     edits: tuple[Edit, ...] = ()
+    replace: Replacement | None = None
     twice: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What becomes of the service's answer, in this order: an older one, edits, text, length, head, and a wait."""
+    """What becomes of the service's answer, in this order: an older one, edits, text, bytes, length, head, and a wait.
+
+    `encoding` is the one that the text is sent in.
+    """
 
     status: int | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: str | None = None
     edits: tuple[Edit, ...] = ()
     replace: Replacement | None = None
+    encoding: str = ""
     keep: int | None = None
     stale: int = 0
     wait: float = 0.0
@@ -166,6 +174,7 @@ def _when(row: Mapping[str, Any]) -> When:
         operations=tuple(row.get("operation", ())),
         methods=tuple(row.get("method", ())),
         path=_expression(row.get("path")),
+        target=_expression(row.get("target")),
         query={name: _expression(text) for name, text in row.get("query", {}).items()},
         headers={name: _expression(text) for name, text in row.get("headers", {}).items()},
         body=_expression(row.get("body")),
@@ -179,8 +188,9 @@ def _when(row: Mapping[str, Any]) -> When:
 
 
 def _ask(row: Mapping[str, Any]) -> Ask:
-    given = {name: row[name] for name in row.keys() - {"path", "edits"}}
-    return Ask(**given, path=_replacement(row.get("path")), edits=_edits(row))
+    given = {name: row[name] for name in row.keys() - {"path", "edits", "replace"}}
+    path, text = (_replacement(row.get(name)) for name in ("path", "replace"))
+    return Ask(**given, path=path, edits=_edits(row), replace=text)
 
 
 def _answer(row: Mapping[str, Any]) -> Answer:

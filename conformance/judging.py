@@ -12,7 +12,7 @@ from conformance.case import Case, Clause, Effect, Expectation, Step
 from conformance.checks.json_body import Parsed, media_type_problem, parse
 from conformance.checks.json_schema import CompiledSchema, UnreadableError
 from conformance.checks.problem import Problem
-from conformance.checks.rules import RULES
+from conformance.checks.rules import APPLIES, RULES
 from conformance.contract import Contract, Level
 from conformance.exchange import Exchange, Response
 from conformance.verdict import Finding, Judgement, Severity
@@ -177,7 +177,7 @@ class Judge:
         for rule in self._contract.rules:
             if rule.schema == name:
                 nodes = index[rule.at]
-                evaluated[rule.requirement] += len(nodes)
+                evaluated[rule.requirement] += APPLIES[rule.name](nodes, rule.options or {})
                 for problem in RULES[rule.name](nodes, rule.options or {}, exchange.started):
                     finding = self._finding(rule.requirement, problem)
                     found.append(replace(finding, severity=Severity(rule.severity)) if rule.severity else finding)

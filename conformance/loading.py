@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jsonschema
+import jsonschema_rs
 from jsonschema.exceptions import ValidationError
 
 from conformance import documents
@@ -181,6 +182,8 @@ def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
 
 def format_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
     """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
+    if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
+        return  # many times faster than what tells mistakes in words
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(validator.iter_errors(document.data), key=lambda found: [str(part) for part in found.path]):
         yield from _readable(error)

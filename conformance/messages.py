@@ -5,6 +5,7 @@ but what a caller's assertion takes, nor judge answers.
 """
 
 import random
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from conformance.strategies.generators import LISTED, OTHER_NUMBERS
 from conformance.strategies.xsd import Broken, Drawing, Start, broken, edges, valid
 
 REQUEST_ID, ISSUE_INSTANT = "request_id", "issue_instant"
+_MADE_UP = re.compile(r"_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OWN_NUMBER = "own_number"
 """A role that stands for the one by which the caller's kind names itself."""
 VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
@@ -63,7 +65,7 @@ class SoapMessages:
         if not names:
             kind = case.caller.replace("_", " ")
             raise MissingDataError(f"the target gives no caller{f' of the kind {kind}' if kind else 's'}")
-        return [_spoken(case, name) for name in (names if case.caller else names[:1])]
+        return [spoken(case, name) for name in (names if case.caller else names[:1])]
 
     def request(self, template: Template) -> Post:
         """Return what to send for a template; raises MissingDataError where the target lacks data for it."""
@@ -110,6 +112,8 @@ class SoapMessages:
     def _assertion(self, caller: str, breach: Breach) -> Assertion:
         if breach.expired:
             return self.callers.expired(caller)
+        if breach.denied:
+            return self.callers.denied(caller)
         return self._borrowed(caller) if breach.other else self.callers.assertion(caller)
 
     def _borrowed(self, caller: str) -> Assertion:
@@ -191,6 +195,37 @@ class SoapMessages:
         own = message.caller if message is not None else ""
         return [_by(case.request, name) for name in self.callers.names() if name != own]
 
+    def again(self, operation: str, caller: str, body: str) -> Template:
+        """Return a template of a request element that was sent before, by a caller; "" asks for the operation of it.
+
+        Its time is new at the next sending, and its id where it is one of those that are made up for each message.
+        """
+        root = parse(body.encode())
+        named = (key for key, one in self.binding.bound.items() if one.operation.request == root.tag)
+        template = Template(operation or next(named, ""), message=Message(caller, body=body))
+        place = self._bound(template).request.get(REQUEST_ID)
+        own = read_value(root, place) if place is not None else None
+        kept = {REQUEST_ID: own} if own is not None and not _MADE_UP.fullmatch(own) else {}
+        return _with_message(template, replace=kept)
+
+    def recorded(self, reference: Mapping[str, str]) -> bytes:
+        """Return the assertion that a record refers to, with what was changed of it where it says so."""
+        caller, altered = reference["assertion"], reference.get("altered", "")
+        if caller not in self.callers.names():
+            raise MissingDataError(f"the target gives no caller {caller!r}")
+        spare = {"expired": self.callers.expired, "denied": self.callers.denied}.get(reference.get("state", ""))
+        if spare is not None:
+            return spare(caller).data
+        assertion = self.callers.assertion(caller)
+        if not altered:
+            return assertion.data
+        change = BREACHES.get(altered, Breach()).assertion
+        if change is None:
+            raise MissingDataError(f"nobody knows how to change an assertion by {altered!r}")
+        data = change(assertion)
+        self.callers.learn_altered(caller, data, altered)
+        return data
+
     def _bound(self, template: Template) -> BoundOperation:
         if template.operation not in self.binding.bound:
             raise MissingDataError(f"no operation of the WSDL plays the role {template.operation!r}; see `names`")
@@ -222,11 +257,13 @@ class SoapMessages:
         )
         envelope = parse(text.encode())
         root = body_child(envelope)
+        count = self.binding.contract.schemas.count
+        problems = count(root)
         for role, text in self._standing().items():
             before = read_value(root, bound.request[role]) if role in bound.request else None
             if before is not None:
                 apply(root, Edit(Deed.WRITE, bound.request[role], text))
-                if not self.binding.contract.schemas.fits(root):
+                if count(root) != problems:  # what is wrong with a message stays wrong, too
                     apply(root, Edit(Deed.WRITE, bound.request[role], before))
         return envelope
 
@@ -330,7 +367,11 @@ class _Just:
 
 
 def _with_body(plain: Template, body: str, *edits: Edit) -> Template:
-    return replace(plain, message=replace(plain.message or Message(), body=body, edits=edits))
+    return _with_message(plain, body=body, edits=edits)
+
+
+def _with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 - of a message
+    return replace(plain, message=replace(plain.message or Message(), **changes))
 
 
 def _place(bound: BoundOperation, role: str) -> Steps:
@@ -340,7 +381,7 @@ def _place(bound: BoundOperation, role: str) -> Steps:
     return place
 
 
-def _spoken(case: Case, caller: str) -> Case:
+def spoken(case: Case, caller: str) -> Case:
     """Return a case whose messages name a caller."""
     return replace(
         case,

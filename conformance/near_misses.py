@@ -26,7 +26,7 @@ def near_misses(identity: str, own: str) -> tuple[str, ...]:
     """Return numbers that share something with a caller's own number, none of them that number itself.
 
     Its last digits of the stem changed, with check digits that fit; the same check digits; the same digits in
-    another order.
+    another order; of a person, the same birthday and sequence in another century.
     """
     if not (own.isascii() and own.isdecimal()) or len(own) <= _STEMS[identity]:
         return ()
@@ -43,6 +43,8 @@ def _misses(identity: str, own: str) -> Iterator[str]:
             yield f"{int(stem) + step:0{length}d}{rest}"
     yield _swapped(own)
     yield f"{_swapped(stem)}{rest}"
+    if identity == "ssin":
+        yield from (stem + person_check_digits(stem, year) for year in (_LAST_OF_A_CENTURY, _LAST_OF_A_CENTURY + 1))
 
 
 def _checked(identity: str, stem: str, number: int) -> str:

@@ -11,7 +11,15 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from conformance.campaign import Campaign, Plan, Selection, check_before_run, make_folder, make_plan
+from conformance.campaign import (
+    Campaign,
+    Plan,
+    Selection,
+    check_before_run,
+    make_folder,
+    make_plan,
+    usual_counterexamples,
+)
 from conformance.case import Case, Kind
 from conformance.errors import UsageError
 from conformance.interruption import interruptible
@@ -78,6 +86,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--requirement", action="append", default=[], help="run the cases of this requirement (repeatable)")
     group.addoption("--case", action="append", default=[], help="run this case (repeatable)")
     group.addoption("--known", default=None, help="file of known failures")
+    group.addoption(
+        "--no-counterexamples",
+        action="store_true",
+        help="neither try the counterexamples of earlier runs first nor keep new ones",
+    )
     group.addoption(
         "--disclose-security",
         action="store_true",
@@ -268,6 +281,7 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
             known=known,
             named=bool(option.service),
             disclose=option.disclose_security,
+            counterexamples=None if option.no_counterexamples else usual_counterexamples(),
         )
         if shared is None:
             check_before_run(plan)

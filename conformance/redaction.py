@@ -6,11 +6,16 @@ credential becomes `{"secret": "unknown"}`. Must not resolve secrets nor write f
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 UNKNOWN = {"secret": "unknown"}
+_REFERENCE = re.compile(
+    r'\{"(?:token|password|client_assertion|assertion|secret)": "(?:[^"\\]|\\.)*"'
+    r'(?:, "(?:altered|state)": "(?:[^"\\]|\\.)*")*\}'
+)
+"""What stands in a text in the place of a secret."""
 
 _CREDENTIAL_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "authentication-info"}
@@ -31,6 +36,20 @@ _SHORTEST_SECRET = 4
 """Shorter values would be replaced in the middle of ordinary text."""
 _LONG_SECRET = 256
 """From this length on a secret is looked for as it is: an expression of thousands of letters takes long to make."""
+
+
+def pieces(text: str) -> Iterator[str | Mapping[str, str]]:
+    """Yield what was written in pieces: text as it is, and each reference that stands in the place of a secret."""
+    end = 0
+    for found in _REFERENCE.finditer(text):
+        try:
+            reference = json.loads(found.group())
+        except ValueError:
+            continue  # somebody's own text that only looks like one
+        yield text[end : found.start()]
+        yield reference
+        end = found.end()
+    yield text[end:]
 
 
 @dataclass(slots=True)

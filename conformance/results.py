@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance.case import Case, Kind
 from conformance.contract import Requirement
+from conformance.searching import Counterexample
 from conformance.verdict import ORDER, Finding, Severity, Verdict
 
 SCHEMA = "ehealth-conformance/results/1"
@@ -38,7 +39,7 @@ class CaseResult:
     `evaluated` counts applied predicates by requirement; `exchanges` are ids in order, `deciding`
     those (five at most) that the verdict rests on; `duration` is in seconds; `limited` tells that
     the case was not run because of budget or rate. `known` is why a failure is accepted, `stale` why an
-    entry of the list of known failures has to go.
+    entry of the list of known failures has to go. `counterexample` is what shows a failure.
     """
 
     case: Case
@@ -52,6 +53,7 @@ class CaseResult:
     limited: bool = False
     known: str = ""
     stale: str = ""
+    counterexample: Counterexample | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ class RequirementResult:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is known of a run besides its results; `started` and `finished` are UTC."""
+    """What is known of a run besides its results; `started` and `finished` are UTC.
+
+    `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
+    of the services; `replay` says what was sent again of which run; `mutation_score` is what the suites are worth.
+    """
 
     id: str
     harness: str
@@ -82,6 +88,11 @@ class Run:
     notes: tuple[str, ...] = ()
     disclosed: bool = False
     erred: bool = False
+    examples: int = 0
+    file: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    replay: Mapping[str, Any] = field(default_factory=dict)
+    mutation_score: Mapping[str, Any] | None = None
 
 
 def exit_code(results: Iterable[CaseResult], services: Iterable[str], *, interrupted: bool, erred: bool = False) -> int:
@@ -135,11 +146,15 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "interrupted": run.interrupted,
             "harness": run.harness,
             "seed": run.seed,
-            "target": {"name": run.target, "environment": run.environment},
+            "examples": run.examples,
+            "target": {"name": run.target, "environment": run.environment} | ({"file": run.file} if run.file else {}),
             "services": list(run.services),
+            "addresses": dict(run.addresses),
             "specs": dict(run.versions),
             "notes": list(run.notes),
             "security_disclosed": run.disclosed,
+            "mutation_score": run.mutation_score,
+            **({"replay": dict(run.replay)} if run.replay else {}),
             "exit_code": exit_code(results, run.services, interrupted=run.interrupted, erred=run.erred),
         },
         "summary": summary(results, exchanges),
@@ -151,7 +166,7 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
 def case_record(result: CaseResult) -> dict[str, Any]:
     """Return a case's entry in results.json."""
     case = result.case
-    record = {
+    record: dict[str, Any] = {
         "id": case.id,
         "service": case.service,
         "kind": case.kind.value,
@@ -168,7 +183,11 @@ def case_record(result: CaseResult) -> dict[str, Any]:
         "findings": [finding_record(finding) for finding in result.findings],
     }
     marks = {"known": result.known, "stale": result.stale}
-    return record | {name: text for name, text in marks.items() if text}
+    record |= {name: text for name, text in marks.items() if text}
+    if result.counterexample is not None:
+        shown = result.counterexample
+        record["counterexample"] = {"exchanges": list(shown.exchanges), "example": shown.example}
+    return record
 
 
 def is_confidential(case: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
@@ -187,6 +206,7 @@ def portable(result: CaseResult) -> dict[str, Any]:
 
 def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
     """Return the result of `case` that `portable` made into data."""
+    shown = record.get("counterexample")
     return CaseResult(
         case,
         Verdict(record["verdict"]),
@@ -199,6 +219,7 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
         record["limited"],
         record.get("known", ""),
         record.get("stale", ""),
+        Counterexample(tuple(shown["exchanges"]), shown["example"]) if shown else None,
     )
 
 

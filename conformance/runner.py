@@ -6,28 +6,27 @@ Must not parse options, print, or know pytest.
 import hashlib
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Protocol
 
-import hypothesis
-from hypothesis import HealthCheck, Phase
-from hypothesis.errors import HypothesisException
 from hypothesis.strategies import SearchStrategy
 
 from conformance.case import Case, Step, Template
 from conformance.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
-from conformance.exchange import Exchange, Purpose
+from conformance.exchange import Exchange, Purpose, Request
 from conformance.results import CaseResult
+from conformance.searching import Attempt, Counterexample, Drawn, Search, distinct, kept_below, unsteady, words
 from conformance.session import Session, allowed
 from conformance.soap.composing import Wish
-from conformance.strategies.generators import GENERATORS
+from conformance.strategies.generators import EDGES, GENERATORS
 from conformance.strategies.xsd import Drawing, Start
 from conformance.verdict import Finding, Judgement, Severity, Verdict, merge
 
 _MOST_DECIDING = 5
+_MOST_SHOWN = 20
 _SILENT_CASES = 3
 """After so many cases in a row without any answer the service counts as unreachable."""
 _SHRINK_REQUESTS_LOCAL, _SHRINK_REQUESTS = 200, 25
@@ -35,14 +34,6 @@ _SUCCESS = 2
 _ANSWER = "answer"
 _TELLING = frozenset({"status", _ANSWER})
 """Locations of findings of which the reason of an undecided case repeats what was found."""
-
-Drawn = TypeVar("Drawn")
-Attempt = Callable[[Drawn], tuple[Exchange, Judgement]]
-"""Sends what an example asks for, and returns the exchange that decides with its judgement."""
-
-
-class _FalsifiedError(Exception):
-    """A property does not hold for the example just tried."""
 
 
 class Judging(Protocol):
@@ -66,12 +57,16 @@ class Judging(Protocol):
 
 @dataclass(slots=True)
 class Runner:
-    """Runs the cases of one service, one after the other; `examples` is the number a property draws."""
+    """Runs the cases of one service, one after the other; `examples` is the number a property draws.
+
+    What properties find is kept below `kept` and tried first the next time, where there is such a folder.
+    """
 
     session: Session
     judge: Judging
     seed: int
     examples: int
+    kept: Path | None = None
     clock: Callable[[], float] = time.perf_counter
     _silent: int = 0
 
@@ -104,6 +99,7 @@ class Runner:
             result,
             exchanges=tuple(log.ids),
             deciding=tuple(log.deciding or log.ids)[-_MOST_DECIDING:],
+            counterexample=log.shown if result.verdict is Verdict.FAIL else None,
             duration=self.clock() - began,
         )
 
@@ -154,7 +150,7 @@ class Runner:
                 if not any(one.violated for one in judgements):
                     raise
                 break  # what was found stays found
-        return _distinct(merge(judgements))
+        return distinct(merge(judgements))
 
     def _spoken(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
         for step in case.preamble:
@@ -176,14 +172,40 @@ class Runner:
         if procedure is not None:
             return procedure(log)
         if case.generate in GENERATORS:
-            strategy = GENERATORS[case.generate](case.request)
-            return log.search(strategy, lambda template: self._probe(case, template, log))
+            return self._varied(case, log)
         drawing = self.session.drawing(case)
         if drawing is not None:
             return self._drawn(case, drawing, log)
         if case.generate:
             return self._sweep(case, log)
         return self._probe(case, case.request, log)[1]
+
+    def _varied(self, case: Case, log: "Conversation") -> Judgement:
+        """Send a property's requests: those at the bounds of what it varies, then drawn ones, which shrink."""
+
+        def attempt(template: Template) -> tuple[Exchange, Judgement]:
+            return self._probe(case, template, log)
+
+        judgements: list[Judgement] = []
+        for template in EDGES[case.generate](case.request) if case.generate in EDGES else ():
+            found = log.reduce((template,), lambda one: attempt(one[0]))
+            judgements.append(_steady(found, partial(attempt, template)) if found.violated else found)
+            if found.blocked:
+                return merge(judgements)
+            if found.violated:
+                break
+        known = log.deciding, log.counterexample
+        log.deciding = []
+        try:
+            searched = log.search(GENERATORS[case.generate](case.request), attempt)
+        except ConformanceError:
+            if not any(one.violated for one in judgements):
+                raise
+            searched = Judgement()  # what was found stays found, also where it cannot be made smaller
+        if searched.violated:
+            return replace(searched, evaluated=merge([*judgements, searched]).evaluated)
+        log.deciding, log.counterexample = known
+        return distinct(merge([*judgements, searched]))
 
     def _drawn(self, case: Case, drawing: Drawing, log: "Conversation") -> Judgement:
         """Send a property's own messages one by one, then those that are drawn; stop at one that is violated.
@@ -203,9 +225,9 @@ class Runner:
             found = log.reduce(start.parts, partial(built, start))
             judgements.append(_steady(found, partial(built, start, start.parts)) if found.violated else found)
             if found.violated or found.blocked:
-                return _distinct(merge(judgements))
+                return distinct(merge(judgements))
         judgements.append(log.search(drawing.strategy, attempt))
-        return _distinct(merge(judgements))
+        return distinct(merge(judgements))
 
     def _sweep(self, case: Case, log: "Conversation") -> Judgement:
         """Send a request once for each way to break it, and return all that was found."""
@@ -230,24 +252,24 @@ class Runner:
         """
         exchange = log.send(step.request, Purpose.TWIN)
         if baseline:
-            found = self.judge.judge_step(exchange, case, step, body=True).findings
-            log.baseline = {(finding.requirement, finding.message) for finding in found}
+            log.baseline = self.baseline(case, step, exchange)
+        return self.step_problem(case, step, exchange, what)
+
+    def baseline(self, case: Case, step: Step, exchange: Exchange) -> set[tuple[str, str]]:
+        """Return what is wrong with a plain answer, by requirement and message: it is not a later probe's doing."""
+        found = self.judge.judge_step(exchange, case, step, body=True).findings
+        return {(finding.requirement, finding.message) for finding in found}
+
+    def step_problem(self, case: Case, step: Step, exchange: Exchange, what: str) -> str:
+        """Return why a request that had to succeed did not, or "" where it did."""
         return _step_problem(self.judge.judge_step(exchange, case, step), what)
 
     def _probe(self, case: Case, template: Template, log: "Conversation") -> tuple[Exchange, Judgement]:
         before = self._snapshots(case, log)
         exchange = log.send(template)
-        judgement = self.judge.judge(exchange, replace(case, request=template), unclaimed=self._unclaimed(case))
-        own = tuple(row for row in judgement.findings if (row.requirement, row.message) not in log.baseline)
-        judgement = replace(judgement, findings=own)
-        if judgement.violated and log.refused(template, exchange):
-            status = exchange.response.status if exchange.response else ""
-            what = f"the caller {template.message.caller!r}" if template.message else f"the token {template.token!r}"
-            return exchange, Judgement(blocked=f"{what} was refused with {_refusal(judgement, status)}")
-        if judgement.violated and self.judge.tells_of_outage(exchange):
-            blocked = self._outage(case, log)
-            if blocked:
-                return exchange, Judgement(blocked=blocked)
+        judgement, excused = self._judged(case, template, exchange, log)
+        if excused:
+            return exchange, judgement
         if case.unchanged is not None and exchange.response is not None:
             try:
                 judgement = merge([judgement, self._changes(case, before, exchange, log)])
@@ -255,6 +277,27 @@ class Runner:
                 if not judgement.violated:
                     raise
         return exchange, judgement
+
+    def judged(self, case: Case, template: Template, exchange: Exchange, log: "Conversation") -> Judgement:
+        """Return what a probe's answer says about its case, in a conversation; a template says what was sent."""
+        return self._judged(case, template, exchange, log)[0]
+
+    def _judged(
+        self, case: Case, template: Template, exchange: Exchange, log: "Conversation"
+    ) -> tuple[Judgement, bool]:
+        """Judge a probe's answer, and tell whether what is wrong with it is excused, being nobody's fault."""
+        judgement = self.judge.judge(exchange, replace(case, request=template), unclaimed=self._unclaimed(case))
+        own = tuple(row for row in judgement.findings if (row.requirement, row.message) not in log.baseline)
+        judgement = replace(judgement, findings=own)
+        if judgement.violated and log.refused(template, exchange):
+            status = exchange.response.status if exchange.response else ""
+            what = f"the caller {template.message.caller!r}" if template.message else f"the token {template.token!r}"
+            return Judgement(blocked=f"{what} was refused with {_refusal(judgement, status)}"), True
+        if judgement.violated and self.judge.tells_of_outage(exchange):
+            blocked = self._outage(case, log)
+            if blocked:
+                return Judgement(blocked=blocked), True
+        return judgement, False
 
     def _outage(self, case: Case, log: "Conversation") -> str:
         """Return why an answer that tells of an outage is not the message's doing, "" where another one is served.
@@ -322,6 +365,7 @@ class Conversation:
     deciding: list[str] = field(default_factory=list)
     answered: bool = False
     accepted: bool = False
+    counterexample: Counterexample | None = None
     served: set[str] = field(default_factory=set)
     baseline: set[tuple[str, str]] = field(default_factory=set)
 
@@ -330,9 +374,20 @@ class Conversation:
         """Return the session with the service under test."""
         return self.runner.session
 
+    @property
+    def shown(self) -> Counterexample:
+        """Return the exchanges that show what is wrong: the smallest that were found, else the last ones."""
+        last = self.deciding[-1] if self.deciding else ""
+        until = self.ids.index(last) + 1 if last in self.ids else len(self.ids)
+        return self.counterexample or Counterexample(tuple(self.ids[:until][-_MOST_SHOWN:]))
+
     def send(self, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request and return the exchange; errors as for `Session.exchange`."""
-        exchange = self.session.exchange(self.case, template, purpose)
+        return self.resend(self.session.request(template), template, purpose)
+
+    def resend(self, request: Request, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
+        """Send a request that is complete already, and return the exchange; a template says what it stands for."""
+        exchange = self.session.send(self.case, request, purpose)
         self.ids.append(exchange.id)
         response = exchange.response
         self.answered = self.answered or (response is not None and not response.cut)
@@ -353,100 +408,46 @@ class Conversation:
         `attempt` sends what an example asks for and judges it; `examples` defaults to the run's number.
         """
         local = self.session.target.local
-        left = _SHRINK_REQUESTS_LOCAL if local else _SHRINK_REQUESTS
-        return _Search(attempt, self, left).run(strategy, self.runner.seed, examples or self.runner.examples)
+        search = Search(attempt, self.ids, _SHRINK_REQUESTS_LOCAL if local else _SHRINK_REQUESTS)
+        seed, number = _seed(self.runner.seed, self.case.id), examples or self.runner.examples
+        judgement = search.run(strategy, seed, number, kept_below(self.runner.kept, self.case.id))
+        if search.found is not None:
+            self.counterexample = search.found
+            self.deciding.append(search.found.exchanges[-1])
+        return judgement
 
     def reduce(self, parts: tuple[Drawn, ...], attempt: "Attempt[tuple[Drawn, ...]]") -> Judgement:
-        """Try a sequence; where it is violated, leave out parts for as long as it stays violated."""
+        """Try a sequence; where it is violated, leave out parts for as long as the same requirement stays broken."""
+        before = len(self.ids)
         exchange, judgement = attempt(parts)
         if not judgement.violated:
             return judgement
-        self.deciding = [exchange.id]
+        self._show(exchange, before, parts)
+        broken = _broken(judgement)
         for at in reversed(range(len(parts))):
             shorter = (*parts[:at], *parts[at + 1 :])
+            before = len(self.ids)
             try:
                 exchange, found = attempt(shorter) if shorter else (exchange, Judgement())
             except ConformanceError:
                 break  # what was found stays found, also where it cannot be made smaller
-            if found.violated:
-                parts, judgement, self.deciding = shorter, found, [exchange.id]
+            if broken & _broken(found):
+                parts, judgement = shorter, found
+                self._show(exchange, before, parts)
         return judgement
+
+    def _show(self, exchange: Exchange, before: int, parts: tuple[Drawn, ...]) -> None:
+        self.deciding = [exchange.id]
+        self.counterexample = Counterexample(tuple(self.ids[before:]), words(parts))
 
 
 Procedure = Callable[[Conversation], Judgement]
 """A case that a suite plays itself."""
 
 
-@dataclass(slots=True)
-class _Search(Generic[Drawn]):
-    """The search for an example that violates: draws, shrinks, remembers what was judged."""
-
-    attempt: "Attempt[Drawn]"
-    log: Conversation
-    left: int
-    judgements: list[Judgement] = field(default_factory=list)
-    falsified: dict[str, tuple[str, Judgement]] = field(default_factory=dict)
-    held: set[str] = field(default_factory=set)
-    last: str = ""
-    blocked: str = ""
-    error: ConformanceError | None = None
-
-    def run(self, strategy: SearchStrategy[Drawn], seed: int, examples: int) -> Judgement:
-        """Return the judgement of the smallest violated example, or of all examples together."""
-        settings = hypothesis.settings(
-            max_examples=examples,
-            database=None,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-            phases=(Phase.generate, Phase.shrink),
-            report_multiple_bugs=False,
-            print_blob=False,
-        )
-        unstable = False
-        try:
-            hypothesis.seed(_seed(seed, self.log.case.id))(settings(hypothesis.given(strategy)(self._example)))()
-        except _FalsifiedError:
-            pass
-        except HypothesisException:
-            unstable = bool(self.falsified)
-            if not unstable:
-                raise
-        if self.error is not None and not self.falsified:
-            raise self.error
-        return self._verdict(unstable=unstable or self.last in self.held)
-
-    def _example(self, drawn: Drawn) -> None:
-        key = repr(drawn)
-        if key not in self.falsified:
-            if self.blocked or self.error is not None or (self.falsified and not self._may_shrink()):
-                return
-            try:
-                exchange, judgement = self.attempt(drawn)
-            except ConformanceError as error:
-                self.error = error
-                return
-            self.judgements.append(judgement)
-            if not judgement.violated:
-                self.blocked = judgement.blocked
-                if not judgement.blocked:
-                    self.held.add(key)
-                return
-            self.falsified[key] = (exchange.id, judgement)
-        self.last = key
-        raise _FalsifiedError
-
-    def _may_shrink(self) -> bool:
-        self.left -= 1
-        return self.left >= 0
-
-    def _verdict(self, *, unstable: bool) -> Judgement:
-        if not self.last:
-            return _distinct(replace(merge(self.judgements), blocked=self.blocked))
-        number, judgement = self.falsified[self.last]
-        self.log.deciding.append(number)
-        counts: Counter[str] = merge(self.judgements).evaluated
-        findings = judgement.findings
-        return Judgement(_unsteady(findings) if unstable else findings, counts)
+def _broken(judgement: Judgement) -> set[str]:
+    """Return the requirements that violations name."""
+    return {finding.requirement for finding in judgement.findings if finding.severity is Severity.VIOLATION}
 
 
 def _credential(template: Template) -> str:
@@ -463,14 +464,6 @@ def _seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}:{name}".encode()).digest()[:8], "big")
 
 
-def _distinct(judgement: Judgement) -> Judgement:
-    """Keep one of findings that many examples brought up alike."""
-    first: dict[tuple[str, str, str], Finding] = {}
-    for finding in judgement.findings:
-        first.setdefault((finding.requirement, finding.severity, finding.message), finding)
-    return replace(judgement, findings=tuple(first.values()))
-
-
 def _steady(judgement: Judgement, again: Callable[[], tuple[Exchange, Judgement]]) -> Judgement:
     """Return a violated judgement, which says so where the same request is answered well when it is sent again."""
     try:
@@ -478,12 +471,7 @@ def _steady(judgement: Judgement, again: Callable[[], tuple[Exchange, Judgement]
     except ConformanceError:
         return judgement
     held = not second.violated and not second.blocked
-    return replace(judgement, findings=_unsteady(judgement.findings)) if held else judgement
-
-
-def _unsteady(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    note = " (not on every request: the same request was also answered well)"
-    return tuple(replace(finding, message=finding.message + note) for finding in findings)
+    return replace(judgement, findings=unsteady(judgement.findings)) if held else judgement
 
 
 def _explained(judgement: Judgement, words: str) -> Judgement:

@@ -81,10 +81,19 @@ class MessageSource(Protocol):
     def witnesses(self, case: Case) -> list[Template]:
         """Return requests like a case's, by other callers."""
 
+    def again(self, operation: str, caller: str, body: str) -> Template:
+        """Return a template of a request element that was sent before."""
+
+    def recorded(self, reference: Mapping[str, str]) -> bytes:
+        """Return the assertion that a record refers to, got again."""
+
 
 @dataclass(slots=True)
 class Session:
-    """A conversation with one service; `prefix` keeps the exchange ids of several workers apart."""
+    """A conversation with one service; `prefix` keeps the exchange ids of several workers apart.
+
+    The sessions of a run share the `numbers` of their exchanges, so that an id names one exchange of the run.
+    """
 
     target: Target
     service: ServiceTarget
@@ -96,8 +105,8 @@ class Session:
     tokens: TokenSource | None = None
     messages: MessageSource | None = None
     pause: Callable[[float], None] = time.sleep
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
     _patience: float = _PATIENCE
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def exchange(self, case: Case, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request and return the exchange; a busy service is asked again after a polite while.
@@ -105,7 +114,10 @@ class Session:
         Raises BudgetError where the target's budget is used up, ForbiddenTrafficError where the
         environment allows no such request.
         """
-        request = self.request(template)
+        return self.send(case, self.request(template), purpose)
+
+    def send(self, case: Case, request: Request, purpose: Purpose = Purpose.PROBE) -> Exchange:
+        """Send a request that is complete already; as `exchange` in everything else."""
         self._check_allowed(request)
         exchange = self._once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
@@ -204,6 +216,21 @@ class Session:
         self.store.learn(altered, {"token": role, "altered": alteration})
         return altered
 
+    def recorded(self, reference: Mapping[str, str]) -> bytes:
+        """Return the credential that a record refers to, such as `{"token": "citizen"}`, got again from the target.
+
+        Raises MissingDataError where the target does not give it.
+        """
+        if "token" in reference:
+            altered = f"!{reference['altered']}" if "altered" in reference else ""
+            try:
+                return self.token(reference["token"] + altered).encode()
+            except ValueError as error:
+                raise MissingDataError(f"a token cannot be changed in this way: {error}") from None
+        if "assertion" in reference and self.messages is not None:
+            return self.messages.recorded(reference)
+        raise MissingDataError(f"the target gives nothing for {json.dumps(dict(reference))}")
+
     def _filled(self, body: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return a JSON body with test data in the place of what stands for it."""
         if isinstance(body, dict):
@@ -219,7 +246,7 @@ class Session:
         clock = time.perf_counter()
         outcome = self.transport.send(request)
         elapsed = time.perf_counter() - clock
-        number = f"{self.prefix}{next(self._numbers):06d}"
+        number = f"{self.prefix}{next(self.numbers):06d}"
         exchange = Exchange(number, case.id, purpose, started, elapsed, request, outcome)
         self.store.write(exchange)
         return exchange

@@ -17,6 +17,7 @@ from conformance.campaign import Plan
 from conformance.interruption import interruptible
 from conformance.plugin import DOCUMENT, PLAN, suite_file
 from conformance.reporting import allure
+from conformance.searching import make_private
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ def run_suites(plan: Plan, folder: Path, plugins: Sequence[object] = (), *, with
     files = [suite_file(suites, service.service) for service in plan.services]
     arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
     arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
+    arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]  # they collect garbage at length
     arguments += allure.plugin_arguments() if with_allure else []
     outcome = Outcome()
     try:
@@ -57,7 +59,7 @@ def suites_root() -> Path:
 @contextmanager
 def _own_environment() -> Iterator[None]:
     """Keep the surrounding project's pytest variables and plugins out of the suites' session, and its folder clean."""
-    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
+    with _hypothesis_folder() as folder:
         values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
         before = dict(os.environ)
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "ALLURE_TESTPLAN_PATH"):
@@ -68,6 +70,23 @@ def _own_environment() -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@contextmanager
+def _hypothesis_folder() -> Iterator[str]:
+    """Give the folder where Hypothesis keeps what takes it long to find out: the user's own cache, else one for now."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    cache = Path(home, "ehealth-conformance", "hypothesis")
+    try:
+        make_private(cache)
+        usable = os.access(cache, os.W_OK)
+    except OSError:
+        usable = False
+    if usable:
+        yield str(cache)
+        return
+    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
+        yield folder
 
 
 class _Session:

@@ -3,8 +3,10 @@
 Whatever the cases do, the patient's active exclusions are restored at the end, after Ctrl-C too.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import strategies as st
@@ -17,6 +19,7 @@ from conformance.plugin import Verify
 from conformance.runner import Conversation, Procedure
 from conformance.verdict import Judgement, merge
 
+from .therapeutic_exclusion_births import play_births
 from .therapeutic_exclusion_model import (
     MOST_ENTRIES,
     SERVICE,
@@ -38,6 +41,7 @@ LONGEST_SEQUENCE = 8
 DECLARE, REVOKE, CONSULT, HISTORY = Verb.DECLARE, Verb.REVOKE, Verb.CONSULT, Verb.HISTORY
 
 FIXED_SEQUENCES = (
+    (Step(HISTORY), Step(CONSULT, 0)),
     (Step(DECLARE, 0), Step(DECLARE, 0), Step(CONSULT, 0), Step(REVOKE, 0), Step(REVOKE, 0), Step(CONSULT, 0)),
     (Step(REVOKE, 0), Step(DECLARE, 0), Step(REVOKE, 0), Step(DECLARE, 0)),
     (Step(DECLARE, 0), Step(DECLARE, 1), Step(DECLARE, 2), Step(CONSULT, 0), Step(CONSULT, 1), Step(CONSULT, 2)),
@@ -52,7 +56,10 @@ FIXED_SEQUENCES = (
         Step(CONSULT, 2),
     ),
 )
-"""Every kind of step after every kind of state, tried before any sequence is drawn."""
+"""Every kind of step after every kind of state, tried before any sequence is drawn; the first changes nothing."""
+
+LAST_SEQUENCE = (Step(DECLARE, 1), Step(Verb.WAIT), Step(REVOKE, 1))
+"""Comes when all others are done, which mostly takes more than the second that is waited for otherwise."""
 
 STEPS = st.one_of(
     st.builds(Step, st.sampled_from([DECLARE, REVOKE, CONSULT]), st.integers(0, 2)),
@@ -64,28 +71,48 @@ def play_sequences(conversation: Conversation) -> Judgement:
     """Play the fixed sequences and drawn ones, each from the state that the one before has left."""
     who, known = person(conversation, "patient", "citizen"), parties(conversation)
 
-    def attempt(steps: tuple[Step, ...]) -> tuple[Exchange, Judgement]:
+    def attempt(steps: tuple[Step, ...], *, thorough: bool = False) -> tuple[Exchange, Judgement]:
         player = Player(conversation, who, known)
-        player.begin()
-        judgement = player.play((*steps, *_page_sizes(player)))
+        judgement = player.begin()
+        if not judgement.violated:
+            sizes = _page_sizes(player, steps, thorough=thorough)
+            judgement = player.play((*steps, *sizes), thorough=thorough)
         if player.last is None:
             raise ConformanceError("a sequence sent nothing")
         return player.last, judgement
 
     judgements = []
     for steps in FIXED_SEQUENCES:
-        judgements.append(conversation.reduce(steps, attempt))
+        judgements.append(conversation.reduce(steps, partial(attempt, thorough=True)))
         if judgements[-1].violated or judgements[-1].blocked:
             return merge(judgements)
     drawn = st.lists(STEPS, min_size=1, max_size=LONGEST_SEQUENCE).map(tuple)
-    return merge([*judgements, conversation.search(drawn, attempt)])
+    judgements.append(conversation.search(drawn, attempt))
+    if not judgements[-1].violated and not judgements[-1].blocked:
+        judgements.append(conversation.reduce(LAST_SEQUENCE, partial(attempt, thorough=True)))
+    return merge(judgements)
 
 
-def _page_sizes(player: Player) -> tuple[Step, ...]:
-    """Return a history of one entry, of all but one, of all, and of one more than there are."""
-    length = len(player.model.past)
-    sizes = dict.fromkeys(size for size in (1, 2, length - 1, length, length + 1) if 0 < size <= MOST_ENTRIES)
+def _page_sizes(player: Player, steps: tuple[Step, ...], *, thorough: bool) -> tuple[Step, ...]:
+    """Return a history of one entry, of all but one, of all, and of one more than there are after some steps.
+
+    Unless `thorough`, only the first of a long history.
+    """
+    length = player.length_after(steps)
+    near = (length - 1, length, length + 1) if thorough or not player.long else ()
+    sizes = dict.fromkeys(size for size in (1, 2, *near) if 0 < size <= MOST_ENTRIES)
     return tuple(Step(HISTORY, page_size=size) for size in sizes)
+
+
+def play_as_found(conversation: Conversation) -> Judgement:
+    """Read exclusions and history before anything is changed, when a fresh service has none."""
+    player = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
+    told = player.begin()
+    if told.violated:
+        return told
+    found = {"5.5": player.model.active, "5.6": player.model.past}
+    rules = (f"{SERVICE}/{section}/{'success' if rows else 'not-found'}" for section, rows in found.items())
+    return Judgement(evaluated=Counter(rules))
 
 
 def play_two_patients(conversation: Conversation) -> Judgement:
@@ -95,10 +122,10 @@ def play_two_patients(conversation: Conversation) -> Judgement:
     keeper = Keeper(conversation, second.who)
     keeper.remember()
     try:
-        first.begin()
-        second.begin()
+        judgements = [first.begin(), second.begin()]
+        if merge(judgements).violated:
+            return merge(judgements)
         steps: list[Step] = []
-        judgements = []
         for player, step in _turns(first, second):
             steps.append(step)
             judgements.append(player.play([step]))
@@ -150,9 +177,11 @@ def unless_blocked(procedure: Procedure) -> Procedure:
 
 
 PROCEDURES: Mapping[str, Procedure] = {
+    "as-found": unless_blocked(play_as_found),
     "sequences": unless_blocked(play_sequences),
     "two-patients": unless_blocked(play_two_patients),
     "professions": unless_blocked(play_professions),
+    "births": unless_blocked(play_births),
 }
 
 

@@ -23,7 +23,11 @@ from conformance.verdict import Finding, Judgement, Severity, merge
 SERVICE = "therapeutic-exclusion"
 MOST_ENTRIES = 1500
 INVENTED_NAME, INVENTED_FIRST_NAME = "Inventedname", "Inventedfirst"
+_LONG_HISTORY = 60
 _OK, _ABSENT = 200, 404
+_SUCCESS = 2
+_A_SECOND = 1.05
+"""Seconds until a clock that shows whole seconds shows another one."""
 
 Key = tuple[str, str]
 """A health care party as an identifier's type and value."""
@@ -48,6 +52,10 @@ class Party:
         return {"hcPartySsin" if self.kind == "ssin" else "hcPartyNihii": self.number}
 
 
+Entry = tuple[str, str, tuple[Key, ...]]
+"""An entry of the history: operation, moment, and the identifiers of the party."""
+
+
 class Verb(StrEnum):
     """What a step does."""
 
@@ -56,6 +64,11 @@ class Verb(StrEnum):
     REVOKE = "revoke"
     CONSULT = "consult"
     HISTORY = "history"
+    WAIT = "wait"
+
+
+CHANGING = frozenset({Verb.DECLARE, Verb.DECLARE_NAMED, Verb.REVOKE})
+"""The verbs after which a service may be in another state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +83,8 @@ class Step:
         """Return the step as a reader should see it."""
         if self.verb is Verb.HISTORY:
             return f"history(pageSize={self.page_size})" if self.page_size else "history()"
+        if self.verb is Verb.WAIT:
+            return "wait()"
         return f"{self.verb}({self.party})"
 
 
@@ -137,6 +152,14 @@ class Model:
     active: dict[Key, Mapping[str, Any]]
     past: list[Mapping[str, Any]]
     changes: list[tuple[str, Key]] = field(default_factory=list)
+    _kept: tuple[int, "Counter[Entry]"] | None = None
+
+    def kept(self, number: int) -> "Counter[Entry]":
+        """Return the newest entries of the past, so many at most, as a bag."""
+        number = min(number, len(self.past))
+        if self._kept is None or self._kept[0] != number:
+            self._kept = number, _bag(self.past[:number])
+        return self._kept[1]
 
     def declare(self, key: Key) -> bool:
         """Note a declaration and tell whether it succeeds."""
@@ -172,27 +195,52 @@ class Player:
     purpose: Purpose = Purpose.PROBE
     _judgements: list[Judgement] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """Learn the state from a consultation and a history; raises Blocked where they cannot be read."""
-        active = self._rows(self._send(consultation(self.who)), "the consultation at the start")
-        past = self._rows(self._send(history(self.who)), "the history at the start")
-        self.full = past
-        self.model = Model({key: row for row in active for key in self._known_or_first(row)}, past)
+    def begin(self) -> Judgement:
+        """Learn the state from a consultation and a history; return the violation that prevents it, if there is one.
 
-    def play(self, steps: Sequence[Step]) -> Judgement:
-        """Play steps until one shows a violation; return the judgement of all that was seen."""
+        Raises Blocked where they cannot be read for another reason.
+        """
+        active, past = self._send(consultation(self.who)), self._send(history(self.who))
+        told = merge([self._readable(active, "5.5"), self._readable(past, "5.6")])
+        if told.violated:
+            return told
+        self.full = self._rows(past, "the history at the start")
+        rows = self._rows(active, "the consultation at the start")
+        self.model = Model({key: row for row in rows for key in self._known_or_first(row)}, self.full)
+        return Judgement()
+
+    def _readable(self, exchange: Exchange, section: str) -> Judgement:
+        """Judge by its status alone an answer of which nobody knows whether it has to find something."""
+        empty = exchange.response is not None and exchange.response.status // 100 == _SUCCESS
+        rule = f"{section}/not-found" if empty else f"{section}/success"
+        return self._expect(exchange, rule, [_clause("200"), _clause("404")], ())
+
+    def play(self, steps: Sequence[Step], *, thorough: bool = True) -> Judgement:
+        """Play steps until one shows a violation; return the judgement of all that was seen.
+
+        Unless `thorough`, a long history is compared after the last change only: reading hundreds of entries after
+        each is what a run would mostly do, and a service mostly serve.
+        """
         self._judgements = []
+        changes = [number for number, step in enumerate(steps, 1) if step.verb in CHANGING]
         for number, step in enumerate(steps, 1):
             self._judgements.append(self._step(step, steps[:number]))
-            if not self._judgements[-1].violated and step.verb not in (Verb.CONSULT, Verb.HISTORY):
-                self._judgements.append(self.compare(steps[:number]))
+            if not self._judgements[-1].violated and step.verb in CHANGING:
+                whole = thorough or not self.long or number == changes[-1]
+                self._judgements.append(self.compare(steps[:number], whole=whole))
             if self._judgements[-1].violated or self._judgements[-1].blocked:
                 break
         return merge(self._judgements)
 
-    def compare(self, steps: Sequence[Step]) -> Judgement:
-        """Compare a full consultation and the full history with the model."""
-        return merge([self._consult(None, steps), self._history(0, steps)])
+    def compare(self, steps: Sequence[Step], *, whole: bool = True) -> Judgement:
+        """Compare a full consultation, and the full history where the `whole` is wanted, with the model."""
+        judgements = [self._consult(None, steps)]
+        return merge([*judgements, self._history(0, steps)] if whole else judgements)
+
+    @property
+    def long(self) -> bool:
+        """Tell whether the history is too long to be read after each change of many."""
+        return len(self.model.past) > _LONG_HISTORY
 
     def _step(self, step: Step, steps: Sequence[Step]) -> Judgement:
         party = self.parties[step.party % len(self.parties)]
@@ -204,8 +252,27 @@ class Player:
                 return self._revoked(self._send(revocation(self.who, party)), party, steps)
             case Verb.CONSULT:
                 return self._consult(party, steps)
+            case Verb.WAIT:
+                return self._wait()
             case _:
                 return self._history(step.page_size, steps)
+
+    def _wait(self) -> Judgement:
+        """Let a second pass where all of the history happened in one, so that its order cannot be told."""
+        if len({read_moment(str(row.get("timestamp"))).instant for row in self.full}) == 1:
+            self.conversation.session.pause(_A_SECOND)
+        return Judgement()
+
+    def length_after(self, steps: Sequence[Step]) -> int:
+        """Return how many entries the history has once some steps have been made."""
+        future = Model(dict(self.model.active), [], list(self.model.changes))
+        for step in steps:
+            key = self.parties[step.party % len(self.parties)].key
+            if step.verb is Verb.REVOKE:
+                future.revoke(key)
+            elif step.verb in CHANGING:
+                future.declare(key)
+        return min(len(self.model.past) + len(future.changes), MOST_ENTRIES)
 
     def _declared(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
         if self.model.declare(party.key):
@@ -222,13 +289,14 @@ class Player:
         wanted = [key for key in self.model.active if party is None or key == party.key]
         rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
         if not wanted:
-            return self._expect(exchange, "5.5/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
-        empty = exchange.response is not None and exchange.response.status == _ABSENT
-        told = self._blame(wanted[0], rule, steps) if empty else rule
+            judgement = self._expect(exchange, "5.5/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+            listed = self._listed(_objects(exchange), wanted, rule, steps)
+            return listed if listed.violated else judgement
+        told = self._blame(wanted[0], rule, steps) if _is_absent(exchange) else "5.5/success"
         judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
         if judgement.violated or judgement.blocked:
             return judgement
-        rows = list(parse(exchange.response.body if exchange.response else b"").document or [])
+        rows = _objects(exchange)
         return merge([judgement, self._listed(rows, wanted, rule, steps)])
 
     def _listed(self, rows: list[Any], wanted: list[Key], rule: str, steps: Sequence[Step]) -> Judgement:
@@ -260,7 +328,7 @@ class Player:
 
     def _blame(self, key: Key, rule: str, steps: Sequence[Step]) -> str:
         """Return the rule that the last change broke, where a list is wrong because of it; else the given one."""
-        if not steps or steps[-1].verb in (Verb.CONSULT, Verb.HISTORY):
+        if not steps or steps[-1].verb not in CHANGING:
             return rule
         own = self.parties[steps[-1].party % len(self.parties)].key == key
         revoking = steps[-1].verb is Verb.REVOKE
@@ -292,17 +360,22 @@ class Player:
         if not length:
             return self._expect(exchange, "5.6/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
         rule = "5.6/page-size" if page_size else "5.6/all"
-        judgement = self._expect(exchange, rule, [replace(_clause("200"), judge=True)], steps)
+        told = "5.6/success"
+        if _is_absent(exchange):
+            told = rule if page_size else (told if self.model.past else "5.6/every-change")
+        judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
         if judgement.violated or judgement.blocked:
             return judgement
-        rows = list(parse(exchange.response.body if exchange.response else b"").document or [])
+        rows = _objects(exchange)
         findings = [*self._ordered(rows, steps), *self._counted(rows, length, page_size, steps)]
+        findings += self._foreign(rows, steps)
         self.full = self.full if page_size else rows
         if not findings and (not page_size or page_size >= length):
-            findings += self._recorded(rows, steps)
+            findings += self._recorded(rows, steps) or self._authored(rows, steps)
         elif not findings:
             findings += self._newest(rows, steps)
-        slugs = [rule, "5.6/newest-first", "5.6/maximum", *(["5.6/every-change"] if self.model.changes else [])]
+        slugs = [rule, "5.6/newest-first", "5.6/maximum"]
+        slugs += ["5.6/every-change", "5.6/author-responsible"] if self.model.changes and not page_size else []
         return merge([judgement, Judgement(tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs}))])
 
     def _ordered(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
@@ -320,27 +393,45 @@ class Player:
                 "5.6/maximum", "the history has too many entries", steps, "1500 at most", str(len(rows))
             )
         elif len(rows) != wanted:
-            rule = "5.6/page-size" if page_size and page_size < length else "5.6/every-change"
-            rule = rule if self.model.changes or page_size else "5.6/all"
+            paged = page_size and (page_size < length or len(self.full) == length)
+            rule = "5.6/page-size" if paged else ("5.6/every-change" if self.model.changes else "5.6/all")
             message = f"the history has {len(rows)} entries"
             yield self._finding(rule, message, steps, f"{wanted} entries", f"{len(rows)} entries")
 
-    def _recorded(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
+    def _foreign(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
+        """Check that an entry which names a patient at all names the one whose history was asked for."""
+        for row in rows:
+            named = _identifiers(row.get("patient"))
+            if named and ("ssin", self.who.ssin) not in named:
+                message = "an entry of the history names another patient"
+                yield self._finding("5.6/patient", message, steps, self.who.ssin, show(row.get("patient")))
+                return
+
+    def _authored(self, rows: list[Any], steps: Sequence[Step]) -> list[Finding]:
+        """Check that as many entries as are new name among their authors the person who made the changes."""
+        fresh = _bag(rows) - self.model.kept(MOST_ENTRIES)
+        own = [row for row in rows if _entry(row) in fresh and self.who.ssin in _authors(row)]
+        for entry in fresh - _bag(own):
+            message = "no author of an entry is the person who made the change"
+            authors = [row.get("author") for row in rows if entry in _bag([row])]
+            return [self._finding("5.6/author-responsible", message, steps, self.who.ssin, show(authors[0]))]
+        return []
+
+    def _recorded(self, rows: list[Any], steps: Sequence[Step]) -> list[Finding]:
         """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
         changes = Counter(self.model.changes)
-        kept = self.model.past[: max(MOST_ENTRIES - changes.total(), 0)]
-        surplus, gone = _bag(rows) - _bag(kept), _bag(kept) - _bag(rows)
+        kept, bag = self.model.kept(max(MOST_ENTRIES - changes.total(), 0)), _bag(rows)
+        surplus, gone = bag - kept, kept - bag
         if gone:
             message = "entries from before have changed or gone"
-            yield self._finding("5.6/every-change", message, steps, "the same entries", show([*gone][:3]))
-            return
+            return [self._finding("5.6/every-change", message, steps, "the same entries", show([*gone][:3]))]
         recorded: Counter[tuple[str, Key]] = Counter()
         for (operation, _, keys), count in surplus.items():
             recorded.update({(operation, key): count for key in self._own_first(keys)})
         for change, count in (changes - recorded).items():
             message = f"{count} x {change[0]} of {_name(change[1])} is not in the history"
-            yield self._finding("5.6/every-change", message, steps, "each change recorded", show([*surplus][:3]))
-            return
+            return [self._finding("5.6/every-change", message, steps, "each change recorded", show([*surplus][:3]))]
+        return []
 
     def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         """Check that a page holds the newest entries of the full history; ties are left open."""
@@ -401,16 +492,34 @@ def _clause(status: str, *codes: str) -> Clause:
     return Clause((status,), Effect.ACCEPT, codes=codes)
 
 
+def _objects(exchange: Exchange) -> list[dict[str, Any]]:
+    """Return the objects of a list that was found, none where nothing was, or no list."""
+    response = exchange.response
+    document = parse(response.body).document if response is not None and response.status == _OK else None
+    return [row for row in document if isinstance(row, dict)] if isinstance(document, list) else []
+
+
+def _is_absent(exchange: Exchange) -> bool:
+    return exchange.response is not None and exchange.response.status == _ABSENT
+
+
 def _identifiers(party: Any) -> list[Key]:  # noqa: ANN401 - an answer's part
     rows = (party.get("identifier") or party.get("identifiers")) if isinstance(party, dict) else None
     return [(str(row.get("type")), str(row.get("value"))) for row in rows or () if isinstance(row, dict)]
 
 
-def _bag(rows: Sequence[Any]) -> Counter[tuple[str, str, tuple[Key, ...]]]:
-    """Return entries as a bag of operation, moment and party: which of equal moments stands first is left open."""
-    return Counter(
-        (str(row.get("operation")), str(row.get("timestamp")), tuple(_identifiers(row.get("target")))) for row in rows
-    )
+def _authors(row: Any) -> set[str]:  # noqa: ANN401 - an answer's part
+    return {number for author in row.get("author") or () for _, number in _identifiers(author)}
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    """Return what tells an entry from others: operation, moment and party."""
+    return str(row.get("operation")), str(row.get("timestamp")), tuple(_identifiers(row.get("target")))
+
+
+def _bag(rows: Sequence[Any]) -> Counter[Entry]:
+    """Return entries as a bag: which of equal moments stands first is left open."""
+    return Counter(map(_entry, rows))
 
 
 def _operation(exchange: Exchange) -> str:
@@ -481,7 +590,9 @@ class Keeper:
 
     def _player(self) -> Player:
         player = Player(self.conversation, self.who, parties(self.conversation), purpose=Purpose.RESTORE)
-        player.begin()
+        begun = player.begin()
+        if begun.violated:
+            raise Blocked(f"{begun.findings[0].message}: {begun.findings[0].actual}")
         return player
 
 

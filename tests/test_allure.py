@@ -29,6 +29,7 @@ from conformance.reporting.allure_report import (
     main,
     make_report,
 )
+from tests.campaigns import told
 from tests.peers import status_dashboard
 from tests.peers.server import Answer, Request, serving
 
@@ -108,7 +109,7 @@ def label(result: Mapping[str, Any], name: str) -> list[str]:
 def run(folder: Path, address: str, *arguments: str, **settings: object) -> Output:
     """Run the command line against an address."""
     target = target_file(folder, address, **settings)
-    done = python("-m", "conformance", "run", "--target", target, "--out", folder / "out", *arguments, cwd=folder)
+    done = told("run", "--target", target, "--out", folder / "out", *arguments, cwd=folder)
     assert done.returncode in {0, 1, 3}, done.stderr + done.stdout
     return output(folder)
 
@@ -217,6 +218,7 @@ def assert_same(exchange: Mapping[str, Any], recorded: Mapping[str, Any]) -> Non
     assert exchange["start"] <= exchange["stop"]
 
 
+@pytest.mark.whole_run
 def test_the_number_of_files_does_not_depend_on_the_number_of_exchanges(tmp_path: Path) -> None:
     """Ten times the examples make more exchanges, and not one file more."""
     counts = []
@@ -231,6 +233,7 @@ def test_the_number_of_files_does_not_depend_on_the_number_of_exchanges(tmp_path
     assert many > 5 * few
 
 
+@pytest.mark.whole_run
 def test_neither_secrets_nor_names_of_the_machine_are_written(tmp_path: Path) -> None:
     """Cookies and tokens of an answer, the host's name and the folders of this machine stay out of every file."""
     data = json.dumps({"groups": [], "note": f"your token is {TOKEN}"}).encode()
@@ -274,6 +277,7 @@ def test_the_users_own_folder_is_the_only_one_written_to(tmp_path: Path) -> None
     assert (own / "categories.json").exists()
 
 
+@pytest.mark.whole_run
 def test_workers_write_into_one_folder(tmp_path: Path) -> None:
     """With pytest-xdist every case has one result, and its thread is the worker."""
     with status_dashboard.serve("plain") as address:
@@ -307,7 +311,7 @@ def test_an_error_of_the_harness_is_broken_and_foreign_text_stays_text(tmp_path:
     """A lone surrogate or markup in a reason neither ends the run nor becomes a part of the report."""
     (tmp_path / "breaker.py").write_text(BREAKER, "utf-8")
     with status_dashboard.serve("plain") as address:
-        pytest_run(tmp_path, address, "-p", "breaker")
+        pytest_run(tmp_path, address, "-p", "breaker", "--case", BROKEN_STATUS)
     result = output(tmp_path).named[BROKEN_STATUS]
     assert result["status"] == "broken"
     assert result["statusDetails"]["message"].startswith("CaseErred: the harness erred: \\ud800")
@@ -354,7 +358,7 @@ def test_a_run_without_allure_pytest_has_the_same_verdicts(tmp_path: Path) -> No
 def test_a_blocked_plugin_stays_blocked(tmp_path: Path) -> None:
     """The user's -p no:allure_pytest is respected."""
     with status_dashboard.serve("plain") as address:
-        pytest_run(tmp_path, address, "-p", "no:allure_pytest")
+        pytest_run(tmp_path, address, "-p", "no:allure_pytest", "--case", BROKEN_STATUS)
     (folder,) = (tmp_path / "out").iterdir()
     assert not (folder / "allure-results").exists()
 

@@ -40,6 +40,8 @@ HARMLESS = {
     "line-feeds",
 }
 """Behaviours that are odd, but leave an answer that can be judged as a dashboard."""
+OVERTAKING = {"answer-before-request"}
+"""Those among them whose reset may come before the answer has been read; then none is left."""
 
 
 @pytest.mark.parametrize("name", sorted(hostile.BEHAVIOURS))
@@ -51,7 +53,8 @@ def test_hostile_peer_ends_in_a_clear_verdict(tmp_path: Path, name: str) -> None
             tmp_path, SERVICE, address, limits={"timeout": TIMEOUT}, selection=Selection(cases=(CASE,))
         )
     case = next(case for case in document["cases"] if case["id"] == CASE)
-    assert case["verdict"] in ({"pass"} if name in HARMLESS else {"inconclusive", "fail"})
+    allowed = {"pass"} if name in HARMLESS else {"inconclusive", "fail"}
+    assert case["verdict"] in (allowed | {"inconclusive"} if name in OVERTAKING else allowed)
     assert case["reason"] or case["verdict"] == "pass"
     assert time.monotonic() - began < 10 * TIMEOUT
     rows = list(read_exchanges(tmp_path / "run"))

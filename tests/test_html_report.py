@@ -557,6 +557,19 @@ def test_exchanges_of_unfinished_cases_are_kept(tmp_path: Path) -> None:
     assert page.data[f"data={SERVICE}/7.2/dashboard"]["exchanges"] == ["000001", "000003"]
 
 
+def test_exchanges_that_restore_a_service_are_no_case(tmp_path: Path) -> None:
+    """They are shown, and neither counted nor called unfinished."""
+    own = exchange(2, f"{SERVICE}/7.2/restoring") | {"purpose": "restore"}
+    page = read(
+        write_run(
+            tmp_path, results([case("dashboard", exchanges=(1,))]), [exchange(1, f"{SERVICE}/7.2/dashboard"), own]
+        )
+    )
+    assert "to leave the service as it was found" in page.text
+    assert "unfinished" not in page.text
+    assert page.data[f"data={SERVICE}/7.2/restoring"]["exchanges"] == ["000002"]
+
+
 def test_exchanges_of_the_store_are_understood(tmp_path: Path) -> None:
     """What the evidence store writes is what the report reads: bytes, credentials, failures."""
     redactor = Redactor()

@@ -27,7 +27,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
-from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, Response
 
 from conformance.campaign import Selection
@@ -122,7 +121,7 @@ def _stage() -> Iterator[Stage]:
     def answering(
         door: Gateway, serve: Callable[[Accepted], bytes], tell: Callable[[RefusalError], bytes]
     ) -> Callable[[Call], Response]:
-        if serve is not module.generate_covid_id:  # the STS
+        if getattr(serve, "func", None) is not module.generate_covid_id:  # the STS
             return plain(door, serve, tell)
 
         def answer(call: Call) -> Response:
@@ -505,6 +504,12 @@ def _verified_once() -> Callable[[Element, Incoming], str]:
     return problem
 
 
+def _granted_if_genuine(incoming: Incoming) -> None:
+    """Look at the attributes of assertions that nobody has altered."""
+    if incoming.token is not None and not signature_problem(incoming.token, incoming.gateway.trusted):
+        gateway.attributes_granted(incoming)
+
+
 def _without_objects(token: Element, incoming: Incoming) -> str:
     """Verify an assertion without what else its Signature holds."""
     return signature_problem(_bare(token, OBJECT), incoming.gateway.trusted)
@@ -593,7 +598,7 @@ def _own_namespace(incoming: Incoming) -> None:
 
 def _known_schema(incoming: Incoming) -> None:
     if incoming.operation is not None:
-        gateway.schema_valid(incoming)
+        gateway.elements_valid(incoming)
 
 
 # Reading otherwise than was sent
@@ -659,18 +664,15 @@ def _undeclared(call: Call) -> Call:
     return replace(call, body=after) if found and call.body.startswith(b"<!DOCTYPE") else call
 
 
-def _as_soap11(call: Call) -> Call:
-    """Take SOAP 1.2 for SOAP 1.1."""
-    return replace(call, body=call.body.replace(SOAP12.encode(), SOAP.encode()))
+def _either_version(check: Check, *, by_type: bool) -> Check:
+    """Let SOAP 1.2 pass a check: what comes with its media type, or else what is in its namespace alone."""
 
+    def lax(incoming: Incoming) -> None:
+        typed = incoming.call.headers.get("content-type", "").startswith("application/soap+xml")
+        if not (typed if by_type else not typed and incoming.root.tag == f"{{{SOAP12}}}Envelope"):
+            check(incoming)
 
-def _as_soap11_by_type(call: Call) -> Call:
-    """Take what comes with the media type of SOAP 1.2 for SOAP 1.1."""
-    if not call.headers.get("content-type", "").startswith("application/soap+xml"):
-        return call
-    fields = [(name, value) for name, value in call.headers.items() if name != "content-type"]
-    headers = Headers(dict([*fields, ("content-type", "text/xml")]))
-    return _as_soap11(replace(call, headers=headers))
+    return lax
 
 
 SECURITY = ("one_security", "one_timestamp", "one_assertion", "one_signature")
@@ -701,7 +703,9 @@ FAULTS: Mapping[str, Fault] = {
     "body-altered": Fault({"signature_holds": _holding(_but_the_end)}),
     "timestamp-altered": Fault({"signature_holds": _holding(_but_timestamps)}),
     # What is altered is an attribute that must be "true", so that nothing but the signature may be looked at.
-    "assertion-altered": Fault({"assertion_genuine": _trusting(_verified_once()), "attributes_granted": None}),
+    "assertion-altered": Fault(
+        {"assertion_genuine": _trusting(_verified_once()), "attributes_granted": _granted_if_genuine}
+    ),
     "digest-altered": Fault({"signature_holds": _holding(_half)}),
     "signature-altered": Fault({"signature_holds": _holding(by=_long_enough)}),
     "signature-empty": Fault({"signature_holds": _holding(by=_empty_or_good)}),
@@ -739,6 +743,7 @@ FAULTS: Mapping[str, Fault] = {
         }
     ),
     "assertion-expired": Fault({"assertion_in_time": None}),
+    "assertion-denied": Fault({"attributes_granted": None}),
     # Wrapping
     "wrapped-in-header": Fault(
         {
@@ -783,7 +788,7 @@ FAULTS: Mapping[str, Fault] = {
         {
             "one_assertion": _only_in_security("s:Assertion", 1),
             "assertion_genuine": _trusting(_wherever_it_is),
-            "attributes_granted": None,
+            "attributes_granted": _granted_if_genuine,
         }
     ),
     "wrapped-timestamp": Fault(
@@ -873,13 +878,18 @@ FAULTS: Mapping[str, Fault] = {
     "method-get": Fault({"posted": _methods("GET")}),
     "method-put": Fault({"posted": _methods("PUT")}),
     "not-soap": Fault(_unless("not(/e:Envelope/e:Header)", *SECURITY), _read_tree(_enveloped)),
-    "soap12": Fault(reads=_as_soap11),
-    "soap12-media-type": Fault(reads=_as_soap11_by_type),
+    "soap12": Fault({"soap_envelope": _either_version(gateway.soap_envelope, by_type=False)}),
+    "soap12-media-type": Fault(
+        {
+            "media_type": _either_version(gateway.media_type, by_type=True),
+            "soap_envelope": _either_version(gateway.soap_envelope, by_type=True),
+        }
+    ),
     "unknown-header": Fault(turned=_form("/e:Envelope/e:Header/*[@e:mustUnderstand = '1'][not(self::w:Security)]")),
     "no-body": Fault({"soap_body": _body_if_any, "one_body": _members("Header Body", "Header")}),
     "empty-body": Fault({"soap_body": _body_that_is_empty}),
     "second-child": Fault({"one_request": None}),
-    "unknown-operation": Fault({"operation_known": _own_namespace, "schema_valid": _known_schema}),
+    "unknown-operation": Fault({"operation_known": _own_namespace, "elements_valid": _known_schema}),
     "other-action": Fault(turned=lambda incoming: "no-such-action" in (incoming.action or "")),
     "no-action": Fault(turned=lambda incoming: incoming.action is None),
 }
@@ -888,7 +898,7 @@ FAULTS: Mapping[str, Fault] = {
 SERVED = [
     name
     for name, row in ROWS.items()
-    if any(one["answer"] == "response" for one in MATRIX["expectations"][row["expect"]])
+    if any("success" in one.get("outcome", ()) for one in MATRIX["expectations"][row["expect"]])
 ]
 """Rows that may be served: these fail by an answer that is neither a response nor a fault too."""
 
@@ -919,6 +929,7 @@ def test_sound_platform_passes_the_whole_matrix(stage: Stage, tmp_path: Path) ->
     assert {len(case["exchanges"]) for case in cases.values()} == {2}
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", ROWS)
 def test_fault_makes_its_row_fail_alone(stage: Stage, tmp_path: Path, name: str) -> None:
     """A gateway that is lax in one point fails the row of that point by a requirement of it, and passes all others."""
@@ -928,6 +939,7 @@ def test_fault_makes_its_row_fail_alone(stage: Stage, tmp_path: Path, name: str)
     assert _accused(cases[name]) & set(CASES[name].requirements)
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", SERVED)
 def test_page_is_no_answer_to_what_may_be_served(stage: Stage, tmp_path: Path, name: str) -> None:
     """Where a message may be served or refused, a page of HTML is neither."""

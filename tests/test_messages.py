@@ -29,7 +29,8 @@ SPEC = load_spec(SERVICE)
 BINDING = bind(SPEC, {}, Path())
 ACTION = "urn:be:fgov:ehealth:dossiernumbergeneration:protocol:v1:GenerateCovidId"
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
-NOW = datetime.now(UTC).replace(microsecond=0)
+NOW = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+"""A moment at which assertions hold that are issued while the tests go on, however long these take."""
 NAMES = {"physician": PERSON, "center": NIHII, "company": CBE, "hub": EHP}
 ALL = {
     "own_number": "$own",
@@ -385,6 +386,33 @@ def test_expired_assertion_is_the_targets_own(tmp_path: Path) -> None:
     assert old.read_bytes() in made(messages(callers=given), template(breach="assertion-expired"))
     fresh = {"physician": {**own, "expired_assertion": own["assertion"]}}
     assert "has not expired" in lacking(messages(callers=fresh), breach="assertion-expired")
+
+
+def test_denied_assertion_is_the_targets_own(tmp_path: Path) -> None:
+    """A genuine assertion that gives no access has to be given too, has to hold now, and to give none."""
+    words = "the target gives no callers.physician.denied_assertion"
+    assert lacking(messages("physician"), breach="assertion-denied") == words
+    own = sections("physician")["physician"]
+    denied = tmp_path / "denied.saml.xml"
+    denied.write_bytes(world().holders[PERSON].element.replace(b">true<", b">false<"))
+    source = messages(callers={"physician": {**own, "denied_assertion": str(denied)}})
+    assert denied.read_bytes() in made(source, template(breach="assertion-denied"))
+    admitted = {"physician": {**own, "denied_assertion": own["assertion"]}}
+    assert "gives access" in lacking(messages(callers=admitted), breach="assertion-denied")
+    denied.write_bytes(re.sub(rb'NotOnOrAfter="\d{4}', b'NotOnOrAfter="2020', denied.read_bytes()))
+    assert "it expired at 2020-" in lacking(source, breach="assertion-denied")
+
+
+def test_other_prefixes_are_no_other_message() -> None:
+    """All that was built has other prefixes and means the same; the assertion stays as it was issued."""
+    source, element = messages("center"), world().holders[NIHII].element
+    data = made(source, template(breach="other-prefixes"))
+    values = {place: text for place, text in told(data).items() if not place.startswith("@")}
+    assert values == sent(messages("center"))
+    assert element in data
+    prefixes = set(re.findall(rb"<([\w.-]+):", data.replace(element, b"")))
+    assert prefixes
+    assert all(re.fullmatch(rb"p[0-9]", one) for one in prefixes)
 
 
 @pytest.mark.parametrize(("breach", "minutes"), [("expired", -60), ("future", 60), ("tolerated", -3)])

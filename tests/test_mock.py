@@ -16,6 +16,7 @@ import pytest
 
 from conformance.errors import UsageError
 from conformance.exchange import Request, Response, TransportFailure
+from conformance.fault import read_fault
 from conformance.loading import load_spec
 from conformance.mock.authority import make_server_certificate
 from conformance.mock.platform import LocalPlatform, service_module
@@ -83,6 +84,34 @@ def test_other_method_is_refused(platform: LocalPlatform, method: str) -> None:
     assert response.status == 405
     assert "GET" in (response.header("Allow") or "")
     assert isinstance(json.loads(response.body), dict)
+
+
+@pytest.mark.parametrize(("service", "path"), [(SERVICE, "/dashboard"), ("incidents-interventions", "/incidents")])
+@pytest.mark.parametrize(("check", "method"), [("refuses-post", "POST"), ("refuses-delete", "DELETE")])
+def test_service_that_leaves_out_a_check_is_changed(service: str, path: str, check: str, method: str) -> None:
+    """Without the check that refuses a method, it changes what is read, and the other methods are refused as before."""
+    row = {"id": f"{service}/faults/own", "breaks": "it", "requirements": ["service/1/a"], "without": [check]}
+    with LocalPlatform((load_spec(service),), fault=read_fault(row)) as careless:
+        address = f"{careless.settings(service)['base_url']}{path}"
+        seen = [_read(address)]
+        assert _answer(address, method).status == 200
+        seen.append(_read(address))
+        assert _answer(address, "PUT").status == 405
+        seen.append(_read(address))
+    assert seen[0] != seen[1] == seen[2]
+
+
+def _read(address: str) -> list[Any]:
+    """Return what a service lists, without the moments that go on by themselves."""
+    [rows] = json.loads(_answer(address).body).values()
+    return [{**row, "items": None} for row in rows]
+
+
+def test_check_that_is_not_there_cannot_be_left_out() -> None:
+    """A fault that names an unknown check is told."""
+    row = {"id": f"{SERVICE}/faults/own", "breaks": "it", "requirements": ["service/1/a"], "without": ["refuses-put"]}
+    with pytest.raises(LookupError, match="refuses-put"), LocalPlatform((SPEC,), fault=read_fault(row)):
+        pass
 
 
 @pytest.mark.parametrize("path", ["/dashboard/prod", "/dashboards", "", "/dashboard/int/x", "/../dashboard"])

@@ -372,7 +372,7 @@ def test_caller_without_number_is_not_authorised(service: Service) -> None:
     told = service.assertion("hub")
     for assertion in (None, replace(told, attributes=told.attributes[2:])):
         with pytest.raises(RefusalError) as caught:
-            module.caller_of(assertion)
+            module.caller_known(module.caller_of(assertion), parse(b"<r/>"))
         assert caught.value.code == UNAUTHORISED
 
 
@@ -400,6 +400,15 @@ def test_stolen_assertion_is_refused(service: Service) -> None:
     envelope = contract().build(OPERATION, {LAST_NAME: "X"})
     stolen = secure(envelope, service.assertion("hub"), service.signer("center"), datetime.now(UTC))
     assert service.send(stolen).code == "SOA-01001"
+
+
+@pytest.mark.parametrize("name", ["physician", "center", "company", "hub"])
+def test_assertion_that_denies_is_lent_and_refused(service: Service, name: str) -> None:
+    """The platform lends each caller an assertion of the STS that gives it no access."""
+    lent = read_assertion(Path(service.settings["callers"][name]["denied_assertion"]).read_bytes())
+    assert lent.time_problem(datetime.now(UTC)) == ""
+    envelope = contract().build(OPERATION, {LAST_NAME: "X"})
+    assert service.send(secure(envelope, lent, service.signer(name), datetime.now(UTC))).code == "SOA-01002"
 
 
 @pytest.mark.parametrize(

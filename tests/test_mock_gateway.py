@@ -286,7 +286,22 @@ def _foreign_reference(root: Element) -> None:
     sign_again(root, key_info=wss.assertion_reference("_another"))
 
 
-def _schema(root: Element) -> None:
+def _unknown_element(root: Element) -> None:
+    etree.SubElement(part(root, BODY)[0], "NoSuchElement")
+    sign_again(root)
+
+
+def _impossible_time(root: Element) -> None:
+    part(root, BODY)[0].set("IssueInstant", "2026-02-30T12:00:00Z")
+    sign_again(root)
+
+
+def _no_time(root: Element) -> None:
+    del part(root, BODY)[0].attrib["IssueInstant"]
+    sign_again(root)
+
+
+def _other_gender(root: Element) -> None:
     for one in root.iter("Gender"):
         one.text = "X"
     sign_again(root)
@@ -348,7 +363,10 @@ ALONE: list[tuple[str, str, Change]] = [
     ("attributes_granted", "SOA-01002", lambda root: _replaced(root, _value("doctor:boolean", "false"))),
     ("attributes_granted", "SOA-01002", lambda root: _replaced(root, _value("doctor:boolean", ""))),
     ("attributes_granted", "SOA-01002", lambda root: _replaced(root, _value("doctor:nihii11", " "))),
-    ("schema_valid", "SOA-03006", _schema),
+    ("elements_valid", "SOA-03006", _unknown_element),
+    ("attributes_valid", "SOA-03006", _impossible_time),
+    ("attributes_valid", "SOA-03006", _no_time),
+    ("values_valid", "SOA-03006", _other_gender),
 ]
 
 
@@ -403,7 +421,7 @@ def test_unknown_operation_is_refused() -> None:
     part(root, BODY)[0].tag = "{urn:else}Request"
     sign_again(root)
     assert refused(root)[0] == "SOA-03005"
-    assert refused(root, standing().without("operation_known", "schema_valid"))[0] == "SOA-03005"
+    assert refused(root, standing().without("operation_known", "elements_valid"))[0] == "SOA-03005"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,11 @@ def test_near_miss_shares_something(identity: str, seed: int) -> None:
     assert any(number.endswith(rest) and abs(int(number[: len(stem)]) - int(stem)) == 97 for number in found)
     assert any(sorted(number) == sorted(own) for number in found)
     assert all(
-        number in neighbours or number.endswith(rest) or sorted(number) == sorted(own) or fits(identity, number)
+        number in neighbours
+        or number.endswith(rest)
+        or sorted(number) == sorted(own)
+        or fits(identity, number)
+        or number.startswith(stem)
         for number in found
     )
 
@@ -68,6 +72,12 @@ def test_near_misses_of_a_number_are_known(identity: str, own: str) -> None:
     found = near_misses(identity, own)
     assert found[:5] == expected[identity]
     assert all(fits(identity, number) for number in expected[identity])
+
+
+def test_person_of_another_century_is_a_near_miss() -> None:
+    """Who has the same nine digits and was born in another century has other check digits."""
+    assert "85061599622" in near_misses("ssin", "85061599690")
+    assert "85061599690" in near_misses("ssin", "85061599622")
 
 
 def test_number_of_eleven_digits_keeps_its_qualification_or_its_beginning() -> None:

@@ -4,12 +4,14 @@ Those that conform must not be accused; those with one defect must be found, by 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.campaigns import run_campaign
+from conformance.session import Session
+from tests.campaigns import run_campaign, run_suite
 from tests.peers.status_dashboard import BORDERLINE, VARIANTS, serve
 
 SERVICE = "status-dashboard"
@@ -28,6 +30,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "items.last_updated": (f"{TABLE}/item-last-updated",),
     "items.name": (f"{TABLE}/item-name",),
     "items.description": (f"{TABLE}/item-description",),
+    "paths.prod": ("5.2/production",),
     "paths.int": ("5.2/integration",),
     "paths.acc": ("5.2/acceptance",),
     "json": ("5.2/json",),
@@ -44,8 +47,13 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
 UNDECIDED = ("status-503",)
 """Defects that a harness must not judge: 503 tells of load (interface, section 5)."""
 
+IN_TURN = f"{SERVICE}/5.2/in-turn"
+"""The case that the suite plays itself."""
+MIXED_UP = ("prod-mixed-up", "prod-replaced")
+"""Defects that only a sequence of requests shows."""
+
 CONFORMING = [name for name, variant in VARIANTS.items() if variant.conforming]
-DEFECTIVE = [name for name, variant in VARIANTS.items() if not variant.conforming and name not in UNDECIDED]
+DEFECTIVE = [name for name, one in VARIANTS.items() if not one.conforming and name not in {*UNDECIDED, *MIXED_UP}]
 
 
 def _run(folder: Path, name: str) -> Mapping[str, Any]:
@@ -64,6 +72,7 @@ def test_every_field_of_a_defect_has_its_requirements() -> None:
     assert {variant.field for variant in VARIANTS.values() if not variant.conforming} <= set(REQUIREMENTS)
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", CONFORMING)
 def test_conforming_implementation_is_not_accused(tmp_path: Path, name: str) -> None:
     """What the cookbook leaves open is neither a violation nor a warning, and leaves no case undecided."""
@@ -73,6 +82,7 @@ def test_conforming_implementation_is_not_accused(tmp_path: Path, name: str) -> 
     assert {case["verdict"] for case in document["cases"]} <= {"pass", "not_applicable"}
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", DEFECTIVE)
 def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, name: str) -> None:
     """A single defect fails the run, and every violation names a requirement that it breaks, and what was found."""
@@ -93,14 +103,18 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
 
 
 @pytest.mark.parametrize("name", UNDECIDED)
-def test_busy_implementation_is_not_judged(tmp_path: Path, name: str) -> None:
+def test_busy_implementation_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """A service that answers 503 to everything, also after waiting, is inconclusive and accused of nothing."""
+    waits: list[float] = []
+    monkeypatch.setattr("conformance.campaign.Session", partial(Session, pause=waits.append))
     document = _run(tmp_path, name)
+    assert 5 < sum(waits) <= 10
     assert document["run"]["exit_code"] == 3
     assert _findings(document, "violation") == []
     assert {case["verdict"] for case in document["cases"]} == {"inconclusive"}
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", BORDERLINE)
 def test_borderline_implementation_is_judged_without_an_error(tmp_path: Path, name: str) -> None:
     """Where the cookbook lets one quarrel, either verdict will do, as long as the harness reaches one and says why."""
@@ -111,3 +125,43 @@ def test_borderline_implementation_is_judged_without_an_error(tmp_path: Path, na
     expected = {f"{SERVICE}/{requirement}" for requirement in REQUIREMENTS[BORDERLINE[name].field]}
     assert {finding["requirement"] for finding in accused} <= expected
     assert bool(accused) is (document["run"]["exit_code"] == 1)
+
+
+@pytest.mark.parametrize("name", MIXED_UP)
+def test_dashboard_in_the_place_of_another_is_found(tmp_path: Path, name: str) -> None:
+    """Reading the dashboards in turn shows an answer that is another's, and says whose."""
+    [finding] = _findings(_in_turn(tmp_path, name), "violation")
+    assert finding["requirement"] == f"{SERVICE}/5.2/production"
+    assert (finding["expected"], finding["actual"]) == (
+        "the groups and items of production",
+        {"prod-mixed-up": "those of integration", "prod-replaced": "those of acceptance"}[name],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("plain", "pass"),
+        ("groups-empty-int", "pass"),
+        ("date-moves", "pass"),
+        ("ids-same-in-all-dashboards", "not_applicable"),
+        ("groups-empty", "not_applicable"),
+        ("int-missing", "pass"),
+        ("status-500", "inconclusive"),
+        ("status-503", "inconclusive"),
+    ],
+)
+def test_dashboards_in_turn_are_not_accused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, verdict: str
+) -> None:
+    """Dashboards that keep apart pass; those that cannot be told apart, or are not served, are not judged."""
+    monkeypatch.setattr("conformance.campaign.Session", partial(Session, pause=lambda _: None))
+    [case] = [case for case in _in_turn(tmp_path, name)["cases"] if case["verdict"] != "not_run"]
+    assert (case["verdict"], case["findings"]) == (verdict, [])
+
+
+def _in_turn(folder: Path, name: str) -> Mapping[str, Any]:
+    """Return the results of reading a variant's dashboards in turn."""
+    with serve(name) as base:
+        settings = {"base_url": base, "dashboards": ["prod", "int", "acc"]}
+        return run_suite(folder, SERVICE, settings, cases=(IN_TURN,))

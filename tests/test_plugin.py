@@ -8,6 +8,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import conformance
 from conformance.evidence.store import read_exchanges
 from conformance.suite_session import suites_root
 from tests.peers import status_dashboard
+from tests.peers.server import Answer, serving
 
 INSTALLED = (Path(conformance.__file__).parent / "suites").is_dir()
 
@@ -51,40 +53,42 @@ def verdicts(document: Mapping[str, Any]) -> dict[str, tuple[str, list[str]]]:
     return {row["id"]: (row["verdict"], sorted(one["requirement"] for one in row["findings"])) for row in rows}
 
 
-@pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["alone", "two workers"])
-@pytest.mark.parametrize("variant", ["item-status-4", "status-503", "group-name-missing"])
-def test_pytest_and_run_give_the_same_verdicts(tmp_path: Path, variant: str, parallel: tuple[str, ...]) -> None:
-    """The same cases end with the same verdicts and findings, and both end non-zero together."""
-    with status_dashboard.serve(variant) as address:
+def serve(variant: str) -> AbstractContextManager[str]:
+    """Serve a variant of the Status Dashboard, or "busy": 503 for longer than any run waits."""
+    if variant == "busy":
+        return serving(lambda _: Answer(503, headers={"Retry-After": "3600"}))
+    return status_dashboard.serve(variant)
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("variant", ["item-status-4", "busy", "group-name-missing"])
+def test_pytest_and_run_give_the_same_verdicts(tmp_path: Path, variant: str) -> None:
+    """Alone and with two workers the same cases end with the same verdicts and findings, all non-zero together."""
+    with serve(variant) as address:
         target = target_file(tmp_path, address, limits={"timeout": 5})
-        by_pytest, (folder,) = run_pytest(tmp_path, suites_root(), "--target", target, "--examples", 4, *parallel)
-        command = [
-            sys.executable,
-            "-m",
-            "conformance",
-            "run",
-            "--target",
-            str(target),
-            "--examples",
-            "4",
-            "--out",
-            "own",
-        ]
+        options = ("--target", str(target), "--examples", "4")
+        command = [sys.executable, "-m", "conformance", "run", *options, "--out", "own"]
         by_run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    (own,) = (tmp_path / "own").iterdir()
-    assert verdicts(results_of(folder)) == verdicts(results_of(own))
-    assert results_of(folder)["run"]["exit_code"] == by_run.returncode
-    assert (by_pytest.returncode == 0) is (by_run.returncode == 0)
+        alone, _ = run_pytest(tmp_path, suites_root(), *options, "--out", "alone")
+        parallel, _ = run_pytest(tmp_path, suites_root(), *options, "--out", "parallel", "-n", 2)
+    own, *others = [results_of(next((tmp_path / name).iterdir())) for name in ("own", "alone", "parallel")]
+    assert own["run"]["exit_code"] == by_run.returncode
+    for by_pytest, document in zip((alone, parallel), others, strict=True):
+        assert verdicts(document) == verdicts(own)
+        assert document["run"]["exit_code"] == by_run.returncode
+        assert (by_pytest.returncode == 0) is (by_run.returncode == 0)
 
 
+@pytest.mark.whole_run
 def test_conformant_service_ends_pytest_with_0(tmp_path: Path) -> None:
-    """Against the local platform plain pytest needs no options and ends with 0."""
-    done, (folder,) = run_pytest(tmp_path, suites_root(), "--examples", 3)
+    """Against the local platform plain pytest needs no target and ends with 0."""
+    done, (folder,) = run_pytest(tmp_path, suites_root(), "--kind", "positive")
     assert done.returncode == 0, done.stdout
     assert f"report: reports/{folder.name}/report.html" in done.stdout
     assert set(results_of(folder)["run"]["services"]) >= {"status-dashboard", "incidents-interventions"}
 
 
+@pytest.mark.whole_run
 def test_workers_share_one_run_folder(tmp_path: Path) -> None:
     """With -n all exchanges stand in one file, none lost, none twice, and the results are complete."""
     _, folders = run_pytest(tmp_path, suites_root(), "--examples", 3, "-n", 2, "--service", "status-dashboard")
@@ -97,9 +101,11 @@ def test_workers_share_one_run_folder(tmp_path: Path) -> None:
     assert document["summary"]["not_run"] == 0
 
 
+@pytest.mark.whole_run
 def test_cases_of_a_service_that_remembers_never_run_side_by_side(tmp_path: Path) -> None:
     """With -n the cases of a service with state take turns: all pass, and it is left as it was found."""
-    done, (folder,) = run_pytest(tmp_path, suites_root(), "--examples", 2, "-n", 2)
+    service = ("--service", "therapeutic-exclusion")
+    done, (folder,) = run_pytest(tmp_path, suites_root(), *service, "--examples", 1, "-n", 2)
     assert done.returncode == 0, done.stdout
     assert all("the active exclusions are as before" in note for note in results_of(folder)["run"]["notes"])
     assert not list(folder.glob("shared-*"))
@@ -175,10 +181,11 @@ def test_other_projects_are_left_alone(tmp_path: Path) -> None:
         assert folders == []
 
 
+@pytest.mark.whole_run
 @pytest.mark.skipif(not INSTALLED, reason="the package is used from the clone; tox installs the wheel")
 def test_installed_suites_run_by_pyargs(tmp_path: Path) -> None:
     """`pytest --pyargs conformance.suites` finds the suites of the installed wheel."""
     assert importlib.util.find_spec("conformance.suites") is not None
-    done, (folder,) = run_pytest(tmp_path, "--pyargs", "conformance.suites", "--examples", 3, "-n", 2)
+    done, (folder,) = run_pytest(tmp_path, "--pyargs", "conformance.suites", "--kind", "positive", "-n", 2)
     assert done.returncode == 0, done.stdout
     assert results_of(folder)["summary"]["pass"] > 50

@@ -1,12 +1,13 @@
 """Tests of the rules that a JSON Schema cannot express, one by one."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from conformance.checks.problem import Node, json_type, pointer, show
-from conformance.checks.rules import RULES
+from conformance.checks.rules import APPLIES, RULES
 
 NOW = datetime(2025, 5, 9, 12, 0, tzinfo=UTC)
 DATE = "2025-05-09T08:55:00+02:00"
@@ -15,6 +16,7 @@ SAME = "2025-05-09T06:55:00Z"
 
 FILLED: dict[str, Any] = {"when": {"member": "state", "is": "Solved"}, "members": ["end", "end date"], "filled": True}
 EMPTY: dict[str, Any] = {"when": {"member": "state", "is": "Ongoing"}, "members": ["end", "end date"], "filled": False}
+CLOSED: dict[str, Any] = {"when": {"member": "closed", "is": True}, "members": ["end"], "filled": True}
 ORDER: dict[str, Any] = {"earlier": "start", "later": ["end", "end date"]}
 
 
@@ -165,3 +167,42 @@ def test_pointers_escape_what_rfc_6901_reserves() -> None:
     """A tilde and a slash in a name are written ~0 and ~1, and the document itself is a slash."""
     assert pointer(("a/b", 0, "~c")) == "/a~1b/0/~0c"
     assert pointer(()) == "/"
+
+
+@pytest.mark.parametrize(
+    ("rule", "options", "values", "count"),
+    [
+        ("unique", {}, ["a"], 0),
+        ("unique", {}, ["a", "b", None], 1),
+        ("not-empty", {}, ["", None], 2),
+        ("date-time", {"optional": True}, ["", DATE], 1),
+        ("date-time", {}, ["", None], 1),
+        ("whole-number", {}, [1, "x", True], 1),
+        ("word", {"words": ["a"]}, [None, "b"], 1),
+        ("any-member", {"members": ["a"]}, [{}, "x"], 1),
+        ("other-spelling", {"of": "a"}, [], 0),
+        ("implies", CLOSED, [{"closed": False}], 0),
+        ("implies", CLOSED, [{"closed": True}], 1),
+        ("implies", CLOSED, [{"closed": 1}], 0),
+        ("not-before", {"earlier": "a", "later": ["b"]}, [{"a": DATE, "b": None}], 0),
+        ("not-before", {"earlier": "a", "later": ["b"]}, [{"a": DATE, "b": SAME}], 1),
+    ],
+)
+def test_rule_counts_only_where_it_really_applies(
+    rule: str, options: Mapping[str, Any], values: list[Any], count: int
+) -> None:
+    """What a rule does not apply to shows nothing, and is not counted as a check."""
+    nodes = [Node(("list", number), value) for number, value in enumerate(values)]
+    assert APPLIES[rule](nodes, options) == count
+
+
+def test_numbers_are_compared_within_their_own_list() -> None:
+    """One number a list has no order, two have."""
+    apart = [Node(("a", 0, "order"), 1), Node(("b", 0, "order"), 2)]
+    together = [Node(("a", 0, "order"), 1), Node(("a", 1, "order"), 2)]
+    assert (APPLIES["ascending"](apart, {}), APPLIES["ascending"](together, {})) == (0, 1)
+
+
+def test_every_rule_says_how_often_it_applies() -> None:
+    """No rule counts by accident."""
+    assert APPLIES.keys() == RULES.keys()

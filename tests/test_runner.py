@@ -22,7 +22,7 @@ from conformance.judging import Judge
 from conformance.loading import load_spec
 from conformance.results import CaseResult
 from conformance.runner import Conversation
-from conformance.strategies.http import GENERATORS
+from conformance.strategies.http import EDGES, GENERATORS
 from conformance.target import choose_services, load_target
 from conformance.verdict import Finding, Judgement, Severity, Verdict
 from tests.peers import hostile
@@ -564,9 +564,10 @@ def _query(record: Mapping[str, Any]) -> str:
 
 @pytest.mark.parametrize("examples", [1, 7, 20])
 def test_property_draws_as_many_examples_as_asked_for(bench: Opener, examples: int) -> None:
-    """Each example is one request, after one plain request where the case has a twin."""
+    """Each example is one request, after a plain one where the case has a twin, and after those at the bounds."""
     run = bench(examples=examples)
-    assert len(run("8/unexpected-query").exchanges) == examples + 1
+    bounds = EDGES["unexpected-query"](Template("getDashboard"))
+    assert len(run("8/unexpected-query").exchanges) == examples + len(bounds) + 1
     assert len(run("5.2/repeated").exchanges) == examples
 
 
@@ -587,7 +588,7 @@ def test_property_reports_the_smallest_example_that_fails(bench: Opener, thresho
     assert len(_query(run.record(deciding))) == max(threshold, 2002)
     assert run.record(deciding)["response"]["status"] == 500
     assert [finding.location for finding in result.findings] == ["status"]
-    assert len(result.exchanges) <= 100 + 200 + 1
+    assert len(result.exchanges) <= 100 + 200 + 1 + len(EDGES["long-query"](Template("getDashboard")))
 
 
 def test_property_shrinks_structure_as_well_as_size(bench: Opener) -> None:

@@ -190,7 +190,7 @@ def test_scene_names_the_parts_of_a_message() -> None:
 # Broken messages
 
 NOT_OF_SECURITY = {
-    *("tolerated", "long-lifetime", "replay", "token-signed"),
+    *("tolerated", "long-lifetime", "replay", "token-signed", "other-prefixes", "assertion-denied"),
     *("not-well-formed", "document-type", "not-soap", "soap12", "soap12-media-type", "media-type"),
     *("method-get", "method-put", "no-action", "other-action"),
     *("no-body", "empty-body", "second-child", "unknown-operation", "unknown-header"),
@@ -201,7 +201,7 @@ NOT_OF_SECURITY = {
 OF_SECURITY = [name for name in BREACHES if name not in NOT_OF_SECURITY]
 OVER = Terms(start=timedelta(days=-2), end=timedelta(hours=-1))
 """An assertion that held until an hour ago."""
-HELD = ("tolerated", "token-signed", "replay", "unknown-header", "unknown-operation", "other-action")
+HELD = ("tolerated", "token-signed", "other-prefixes", "replay", "unknown-header", "unknown-operation", "other-action")
 
 
 def broken(name: str, kind: str) -> bytes:

@@ -157,8 +157,8 @@ def last_name(text: str) -> str:
         ("7.2/last-name-only-person", 1),
         ("7.2/all-fields-nihii-institution", 2),
         ("7.2/no-last-name-cbe-institution", 2),
-        ("7.2/physician-requester-person", 9),
-        ("5.2.1.2/persons", 4),
+        ("7.2/physician-requester-person", 10),
+        ("5.2.1.2/persons", 11),
         ("4/no-signature", 2),
     ],
 )

@@ -4,6 +4,7 @@ Must not know which document is expected.
 """
 
 import codecs
+import functools
 import json
 import math
 from dataclasses import dataclass
@@ -34,11 +35,13 @@ class _NotJsonError(ValueError):
     """A word that Python's parser takes although RFC 8259 does not know it."""
 
 
+@functools.lru_cache(maxsize=1)
 def parse(body: bytes) -> Parsed:
     """Return the document that `body` holds, or the problem that makes it not JSON.
 
     Odd but read all the same: a byte order mark, members that occur twice (RFC 8259, section 4),
-    numbers beyond what others can hold (section 6).
+    numbers beyond what others can hold (section 6). The last body is remembered, since several checks look at one
+    answer: nobody may change a document.
     """
     oddities: list[Problem] = []
     if body.startswith(codecs.BOM_UTF8):

@@ -37,15 +37,24 @@ class UnreadableError(ValueError):
 class Index:
     """The nodes of one document by place; one walk finds the containers, leaves are looked up when asked for."""
 
-    def __init__(self, document: object, below: Mapping[str, Mapping[str | None, str]]) -> None:
-        """Walk `document` without recursion; `below` maps a place to its members' places, None to its items'."""
+    def __init__(
+        self,
+        document: object,
+        below: Mapping[str, Mapping[str | None, str]],
+        inner: Mapping[str, tuple[tuple[str | None, str], ...]],
+    ) -> None:
+        """Walk `document` without recursion; `below` maps a place to its members' places, None to its items'.
+
+        `inner` are those of them that have places below them in turn.
+        """
         self._below = below
         self._nodes: defaultdict[str, list[Node]] = defaultdict(list)
         stack: list[tuple[str, Node]] = [("", Node((), document))]
         while stack:
             at, node = stack.pop()
             self._nodes[at].append(node)
-            stack.extend(_containers(node, below[at], below))
+            for name, place in inner[at]:
+                _push(stack, node, name, place)
 
     def __getitem__(self, at: str) -> list[Node]:
         """Return the nodes at a place, in document order."""
@@ -56,8 +65,13 @@ class Index:
         return self._nodes.get(at, [])
 
     def count(self, at: str) -> int:
-        """Return how many nodes stand at a place."""
-        return len(self[at])
+        """Return how many nodes stand at a place; leaves are counted without being made."""
+        if at in self._nodes or not at or self._below[at]:
+            return len(self[at])
+        above, name = self._nodes.get(_above(at), []), at.rpartition(".")[2]
+        if at.endswith("[]"):
+            return sum(len(node.value) for node in above if isinstance(node.value, list))
+        return sum(isinstance(node.value, dict) and name in node.value for node in above)
 
 
 class CompiledSchema:
@@ -74,6 +88,10 @@ class CompiledSchema:
         except (jsonschema_rs.ReferencingError, LookupError) as error:
             raise ValueError(f"a reference leads nowhere: {error}") from error
         self._below = {at: _places_below(at, self.places) for at in self.places}
+        self._inner = {
+            at: tuple((name, place) for name, place in below.items() if self._below[place])
+            for at, below in self._below.items()
+        }
 
     def fits(self, document: object) -> bool:
         """Tell whether the document fulfils the schema; a document too deep to follow does not."""
@@ -84,7 +102,7 @@ class CompiledSchema:
 
     def index(self, document: object) -> Index:
         """Return the document's nodes by place."""
-        return Index(document, self._below)
+        return Index(document, self._below, self._inner)
 
     def requirement_at(self, at: str) -> str:
         """Return the requirement that describes a place, or the nearest place above it."""
@@ -166,17 +184,14 @@ def _places_below(at: str, places: Mapping[str, Place]) -> dict[str | None, str]
     return below | {name: f"{at}.{name}".lstrip(".") for name in members}
 
 
-def _containers(
-    node: Node, places: Mapping[str | None, str], below: Mapping[str, Mapping[str | None, str]]
-) -> Iterator[tuple[str, Node]]:
-    """Yield the described children that have children of their own, those of a list in reverse, as for a stack."""
-    if isinstance(node.value, list) and None in places and below[places[None]]:
-        for number in range(len(node.value) - 1, -1, -1):
-            yield places[None], Node((*node.path, number), node.value[number])
-    elif isinstance(node.value, dict):
-        for name, at in places.items():
-            if below[at] and name in node.value:
-                yield at, Node((*node.path, str(name)), node.value[name])
+def _push(stack: list[tuple[str, Node]], node: Node, name: str | None, place: str) -> None:
+    """Put the children of a name that have children of their own on a stack, those of a list in reverse."""
+    value = node.value
+    if name is None:
+        if isinstance(value, list):
+            stack.extend((place, Node((*node.path, number), value[number])) for number in reversed(range(len(value))))
+    elif isinstance(value, dict) and name in value:
+        stack.append((place, Node((*node.path, name), value[name])))
 
 
 def _leaves(node: Node, name: str | None) -> Iterator[Node]:

@@ -6,7 +6,7 @@ Must not know requirements nor severities, save a hint that a check found a tole
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 _LONGEST = 160
 
@@ -22,9 +22,8 @@ class Problem:
     odd: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A value inside a JSON document, with its path of keys and indexes."""
+class Node(NamedTuple):
+    """A value inside a JSON document, with its path of keys and indexes; there are many, so it is a cheap one."""
 
     path: tuple[str | int, ...]
     value: Any

@@ -152,7 +152,7 @@ def implies(nodes: Sequence[Node], options: Options, now: datetime) -> list[Prob
     member, value, names = options["when"]["member"], options["when"]["is"], tuple(options["members"])
     problems = []
     for node in _objects(nodes):
-        if type(node.value.get(member)) is not type(value) or node.value[member] != value:
+        if not _holds(node.value, options["when"]):
             continue
         filled = [name for name in names if _is_filled(node.value.get(name))]
         if bool(filled) is not options["filled"]:
@@ -178,6 +178,12 @@ def not_before(nodes: Sequence[Node], options: Options, now: datetime) -> list[P
     return problems
 
 
+def _holds(value: Mapping[str, Any], when: Mapping[str, Any]) -> bool:
+    """Tell whether a member has the value of a condition, of the same type."""
+    given = value.get(when["member"])
+    return type(given) is type(when["is"]) and given == when["is"]
+
+
 def _objects(nodes: Sequence[Node]) -> list[Node]:
     return [node for node in nodes if isinstance(node.value, dict)]
 
@@ -189,6 +195,67 @@ def _is_filled(value: object) -> bool:
 def _instant(value: object) -> datetime | None:
     return read_moment(value).instant if isinstance(value, str) else None
 
+
+Counting = Callable[[Sequence[Node], Options], int]
+"""Nodes and a rule's options to the number of times that its predicate really applies."""
+
+
+def _all(nodes: Sequence[Node], options: Options) -> int:
+    del options
+    return len(nodes)
+
+
+def _comparable(nodes: Sequence[Node], options: Options) -> int:
+    """Return how many identifiers there are to be told from an earlier one."""
+    del options
+    return max(sum(isinstance(node.value, str | int) for node in nodes) - 1, 0)
+
+
+def _texts(nodes: Sequence[Node], options: Options) -> int:
+    return sum(
+        isinstance(node.value, str) and not (options.get("optional") and not node.value.strip()) for node in nodes
+    )
+
+
+def _numbers(nodes: Sequence[Node], options: Options) -> int:
+    del options
+    return sum(isinstance(node.value, int | float) and not isinstance(node.value, bool) for node in nodes)
+
+
+def _neighbours(nodes: Sequence[Node], options: Options) -> int:
+    """Return how many numbers have one before them in their own list."""
+    del options
+    lists = Counter(node.path[:-2] for node in nodes if isinstance(node.value, int | float))
+    return sum(count - 1 for count in lists.values())
+
+
+def _conditioned(nodes: Sequence[Node], options: Options) -> int:
+    """Return how many objects fulfil the condition of an implication."""
+    return sum(_holds(node.value, options["when"]) for node in _objects(nodes))
+
+
+def _periods(nodes: Sequence[Node], options: Options) -> int:
+    """Return how many pairs of moments can be compared."""
+    return sum(
+        _instant(node.value.get(options["earlier"])) is not None and _instant(node.value.get(name)) is not None
+        for node in _objects(nodes)
+        for name in options["later"]
+    )
+
+
+APPLIES: Mapping[str, Counting] = {
+    "unique": _comparable,
+    "not-empty": _all,
+    "date-time": _texts,
+    "whole-number": _numbers,
+    "ascending": _neighbours,
+    "word": _texts,
+    "any-member": lambda nodes, _: len(_objects(nodes)),
+    "other-spelling": _all,
+    "implies": _conditioned,
+    "not-before": _periods,
+}
+"""How often a rule is really applied to nodes: one that is never applied has shown nothing."""
 
 NEEDED_OPTIONS: Mapping[str, frozenset[str]] = {
     "word": frozenset({"words"}),

@@ -204,11 +204,13 @@ def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Pro
     zoned = moment.tzinfo is not None
     moment = moment if zoned else moment.replace(tzinfo=UTC)
     off = min(abs(reference - moment) for reference in (now, date or now))
-    if off <= _OFF:
-        return
-    certain = off > _FAR or (zoned and date is not None and off > _ZONE)
-    message = "the time of the response is not that at which it was made"
-    yield Problem(message, "/@IssueInstant", f"about {date or now:%Y-%m-%dT%H:%M:%SZ}", told, odd=not certain)
+    about = f"about {date or now:%Y-%m-%dT%H:%M:%SZ}"
+    if off > _OFF:
+        certain = off > _FAR or (zoned and date is not None and off > _ZONE)
+        message = "the time of the response is not that at which it was made"
+        yield Problem(message, "/@IssueInstant", about, told, odd=not certain)
+    elif not zoned:
+        yield Problem("the time of the response has no time zone", "/@IssueInstant", about, told, odd=True)
 
 
 def _date(text_of_header: str | None) -> datetime | None:

@@ -103,18 +103,36 @@ class Callers:
 
     def expired(self, name: str) -> Assertion:
         """Return a genuine assertion of a caller whose time is over; raises MissingDataError where there is none."""
-        place = self.settings[name].get("expired_assertion")
-        if not place:
-            raise MissingDataError(f"the target gives no callers.{name}.expired_assertion")
-        found = self._read(name, f"{self._place(name)}.expired_assertion", self.folder / place, state="expired")
+        found = self._spare(name, "expired")
         if found.not_on_or_after is None or found.not_on_or_after > self.clock():
             raise MissingDataError(f"callers.{name}.expired_assertion has not expired; give one whose time is over")
+        return found
+
+    def denied(self, name: str) -> Assertion:
+        """Return a genuine assertion of a caller whose certified attributes give no access.
+
+        Raises MissingDataError where there is none.
+        """
+        found = self._spare(name, "denied")
+        problem = _time_problem(found, self.clock())
+        if problem:
+            raise MissingDataError(f"callers.{name}.denied_assertion: {problem}; get a new one from the STS")
+        if not found.attribute_problems():
+            place = f"callers.{name}.denied_assertion"
+            raise MissingDataError(f"{place} gives access; give one with an attribute that is false or empty")
         return found
 
     def identity(self, name: str) -> str:
         """Return the number that a caller of its kind has: the file's, else the assertion's; "" where neither says."""
         rule = self.rule(name)
         return requester_number(self.settings[name], rule) or self.assertion(name).identity(*rule.attributes)
+
+    def _spare(self, name: str, state: str) -> Assertion:
+        """Return an assertion that the target gives for a message that has to be refused."""
+        place = self.settings[name].get(f"{state}_assertion")
+        if not place:
+            raise MissingDataError(f"the target gives no callers.{name}.{state}_assertion")
+        return self._read(name, f"{self._place(name)}.{state}_assertion", self.folder / place, state=state)
 
     def _asks(self, name: str) -> bool:
         return "assertion" not in self.settings[name] and "sts" in self.settings[name]

@@ -7,16 +7,26 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from conformance.exchange import Exchange, Headers, Request, Response
+from conformance.exchange import (
+    ErrorKind,
+    Exchange,
+    Headers,
+    Purpose,
+    Request,
+    Response,
+    TransportFailure,
+)
 from conformance.redaction import Redactor
 
 FILE = "exchanges.jsonl"
 _WIDE = ("utf-16-le", "utf-16-be")
+_KEPT = ("status", "reason", "version", "length", "sha256", "cut", "informational", "surplus")
 
 Record = dict[str, Any]
 """An exchange as JSON: id, case, purpose, started, elapsed_s, request, and response or failure."""
@@ -123,6 +133,35 @@ class Store:
             if clean != text:
                 return clean.encode(encoding, "replace")
         return body
+
+
+def recorded_exchange(record: Record) -> Exchange:
+    """Return what a record tells of as an exchange, in which references stand in the place of secrets.
+
+    Raises KeyError, TypeError or ValueError where it is no record of this form.
+    """
+    asked, answered = record["request"], record.get("response")
+    if not all(isinstance(text, str) for text in (record["id"], record["case"], asked["method"], asked["url"])):
+        raise TypeError("a text is none")
+    outcome: Response | TransportFailure
+    if answered is not None:
+        kept = {name: answered[name] for name in _KEPT}
+        outcome = Response(headers=_read_headers(answered["headers"]), body=_read_body(answered["body"]), **kept)
+    else:
+        failure = record["failure"]
+        received = _read_body(failure["received"])
+        outcome = TransportFailure(ErrorKind(failure["kind"]), failure["message"], received)
+    request = Request(asked["method"], asked["url"], _read_headers(asked["headers"]), _read_body(asked["body"]))
+    started, purpose = datetime.fromisoformat(record["started"]), Purpose(record["purpose"])
+    return Exchange(record["id"], record["case"], purpose, started, float(record["elapsed_s"]), request, outcome)
+
+
+def _read_headers(rows: Iterable[tuple[str, object]]) -> Headers:
+    return tuple((name, value if isinstance(value, str) else json.dumps(value)) for name, value in rows)
+
+
+def _read_body(body: Mapping[str, str]) -> bytes:
+    return body["text"].encode("utf-8") if "text" in body else base64.b64decode(body["base64"], validate=True)
 
 
 def read_exchanges(folder: Path) -> Iterator[Record]:

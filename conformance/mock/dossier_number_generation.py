@@ -60,14 +60,14 @@ class CallerKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, by the assertion."""
+    """Who asks, by the assertion; without a kind nobody is named."""
 
-    kind: CallerKind
-    number: str
+    kind: CallerKind | None = None
+    number: str = ""
 
 
 Rule = Callable[[Caller, Element], str]
-"""Says of a caller's request why it is refused, "" where it is not."""
+"""Says of a caller's request why it is refused, "" where it is not; raises RefusalError where it is not even read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ _NAMES: Final[Mapping[str, str]] = {
     "ehp": "urn:be:fgov:ehealth:1.0:organization:ehp-number",
 }
 """The attribute that names a caller, by kind of number."""
+_RIGHTS: Final[Mapping[str, str]] = {
+    "ssin": "urn:be:fgov:person:ssin:doctor:boolean",
+    "cbe": "urn:be:fgov:kbo-bce:organization:cbe-number:ehealth:1.0:recognisedorganization:boolean",
+}
+"""The attribute that admits a caller for which none are stored, by kind of number."""
 _LONG_AGO: Final = timedelta(days=2)
 
 ACTORS: Final[Mapping[str, Actor]] = {
@@ -160,12 +165,20 @@ def generate_covid_id(accepted: Accepted, rules: Sequence[Rule] | None = None) -
 
 
 def caller_of(assertion: Assertion | None) -> Caller:
-    """Return who asks; raises RefusalError where the assertion identifies none of those who may."""
+    """Return who asks, as far as the assertion identifies one of those who may."""
     for kind in CallerKind:
         number = assertion.identity(kind.value) if assertion is not None else ""
         if number:
             return Caller(kind, number)
-    raise RefusalError(UNAUTHORISED, "the assertion identifies neither a person nor an institution")
+    return Caller()
+
+
+def caller_known(caller: Caller, request: Element) -> str:
+    """Demand a caller who is a person or an institution."""
+    del request
+    if caller.kind is None:
+        raise RefusalError(UNAUTHORISED, "the assertion identifies neither a person nor an institution")
+    return ""
 
 
 def last_name(caller: Caller, request: Element) -> str:
@@ -214,9 +227,9 @@ def cbe_number(caller: Caller, request: Element) -> str:
 
 RULES: Final[Mapping[str, Rule]] = {
     rule.__name__: rule
-    for rule in (last_name, person_number, no_nihii_of_person, nihii_number, no_cbe_of_nihii, cbe_number)
+    for rule in (caller_known, last_name, person_number, no_nihii_of_person, nihii_number, no_cbe_of_nihii, cbe_number)
 }
-"""The last name and Table 2, in this order, by name.
+"""Who may ask, the last name and Table 2, in this order, by name.
 
 What has no row there is allowed: a person's CBE number, an institution's person, a NIHII number of a CBE one.
 """
@@ -284,9 +297,11 @@ def _caller(place: Path, actor: Actor, authority: Authority, tokens: TokenServic
     }
     past = replace(tokens, clock=lambda: tokens.clock() - _LONG_AGO)
     expired = place.with_suffix(".expired.saml.xml")
-    own = (Claim(_NAMES[actor.identity], actor.owner.number),)
-    write_private(expired, past.issue(credential.certificate, actor.claims or own))
-    settings["expired_assertion"] = str(expired)
+    claims = actor.claims or (Claim(_NAMES[actor.identity], actor.owner.number), Claim(_RIGHTS[actor.identity]))
+    write_private(expired, past.issue(credential.certificate, claims))
+    denied = place.with_suffix(".denied.saml.xml")
+    write_private(denied, tokens.issue(credential.certificate, claims, _STORED_FOR, admitted=False))
+    settings |= {"expired_assertion": str(expired), "denied_assertion": str(denied)}
     if not actor.claims:
         return settings | {"sts": address + sts.PATH}
     write_private(assertion, tokens.issue(credential.certificate, actor.claims, _STORED_FOR))

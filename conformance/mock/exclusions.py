@@ -83,10 +83,11 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A healthcare party in the profession it was excluded for."""
+    """A healthcare party in the profession it was excluded for, and the name that the declaration gave, if any."""
 
     identity: Identity
     qualification: str
+    given: Name | None = None
 
 
 @dataclass(frozen=True, slots=True)

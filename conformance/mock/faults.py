@@ -4,6 +4,7 @@ Must not know any service: a fault's data says which exchanges it touches and wh
 """
 
 import asyncio
+import contextlib
 import copy
 import json
 import re
@@ -17,7 +18,7 @@ from lxml import etree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from conformance.contract import Operation
-from conformance.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields
+from conformance.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields, Replacement
 from conformance.soap.markup import XmlError, parse, serialise
 
 NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it
@@ -31,13 +32,17 @@ Fieldset = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A request as the fault looks at it; `path` is below the service's address, `query` in the order of the wire."""
+    """A request as the fault looks at it; `path` is below the service's address, `query` in the order of the wire.
+
+    `target` is the path with the query string behind it as it was sent.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    target: str = ""
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header field, or None."""
@@ -77,15 +82,16 @@ class Faulty:
         if scope["type"] != "http" or not scope["path"].startswith(self.base):
             await self.application(scope, receive, send)
             return
-        body = await _body(receive)
+        path, query = scope["path"][len(self.base) :], scope["query_string"].decode("latin-1")
         seen = Seen(
             scope["method"],
-            scope["path"][len(self.base) :],
-            tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+            path,
+            tuple(parse_qsl(query, keep_blank_values=True)),
             tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-            body,
+            await _body(receive),
+            f"{path}?{query}" if query else path,
         )
-        said = await self._answer(scope, seen)
+        said = await self._answer(scope, seen, receive)
         await send(
             {
                 "type": "http.response.start",
@@ -95,21 +101,22 @@ class Faulty:
         )
         await send({"type": "http.response.body", "body": said.body})
 
-    async def _answer(self, scope: Scope, seen: Seen) -> Said:
+    async def _answer(self, scope: Scope, seen: Seen, receive: Receive) -> Said:
         operation = self._operation(seen)
         asked = self._asks(seen, operation)
         changing = self.fault.ask != Ask()
-        if changing and asked and self._due():
+        touched = asked and (not changing or self._due())
+        if changing and touched:
             said = await self._instead(scope, seen, self.fault.ask)
         else:
             said = await _through(self.application, scope, self.base, seen)
         place = (seen.method, seen.path, seen.query)
         past = self._answers[place]
         past.append(said)
-        if asked and self.fault.answer != Answer() and self._answers_so(seen, said) and (changing or self._due()):
+        if touched and self.fault.answer != Answer() and self._answers_so(seen, said) and (changing or self._due()):
             change = self.fault.answer
             if change.wait:
-                await asyncio.sleep(change.wait)
+                await _wait(change.wait, receive)
             if change.stale:
                 said = past[-1 - change.stale] if len(past) > change.stale else said
             said = _changed(said, change)
@@ -134,7 +141,7 @@ class Faulty:
         if ask.token:
             headers = [(name, value) for name, value in headers if name != "authorization"]
             headers.append(("authorization", f"Bearer {self.tokens[ask.token]}"))
-        body = _edited(seen.body, ask.edits)
+        body = _replaced(_edited(seen.body, ask.edits), ask.replace)
         headers = [(name, str(len(body)) if name == "content-length" else value) for name, value in headers]
         path = ask.path.text.sub(ask.path.by, seen.path) if ask.path else seen.path
         return Seen(ask.method or seen.method, path, tuple(query), tuple(headers), body)
@@ -155,6 +162,7 @@ class Faulty:
             (not when.operations or operation in when.operations)
             and (not when.methods or seen.method in when.methods)
             and (when.path is None or when.path.fullmatch(seen.path) is not None)
+            and (when.target is None or when.target.fullmatch(seen.target) is not None)
             and _fit(when.query, seen.query)
             and _fit({name.lower(): text for name, text in when.headers.items()}, seen.headers)
             and (when.body is None or when.body.search(seen.body.decode("utf-8", "replace")) is not None)
@@ -194,6 +202,12 @@ async def _body(receive: Receive) -> bytes:
     return bytes(body)
 
 
+async def _wait(seconds: float, receive: Receive) -> None:
+    """Wait, but no longer than the client does."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(receive(), seconds)
+
+
 async def _through(application: ASGIApp, scope: Scope, base: str, seen: Seen) -> Said:
     """Return what an application answers to a request."""
     sent: list[Message] = []
@@ -227,11 +241,11 @@ async def _through(application: ASGIApp, scope: Scope, base: str, seen: Seen) ->
 
 def _changed(said: Said, change: Answer) -> Said:
     """Return an answer as a fault has it."""
-    body = _edited(said.body, change.edits)
-    if change.replace is not None:
-        body = change.replace.text.sub(change.replace.by, body.decode("utf-8", "replace")).encode()
+    body = _replaced(_edited(said.body, change.edits), change.replace)
     if change.body is not None:
         body = change.body.encode()
+    if change.encoding:
+        body = body.decode("utf-8", "replace").encode(change.encoding, "replace")
     if change.keep is not None:
         body = body[: change.keep]
     given = {name.lower(): value for name, value in change.headers.items()}
@@ -239,6 +253,10 @@ def _changed(said: Said, change: Answer) -> Said:
     headers += [(name, value) for name, value in given.items() if value is not None]
     status = said.status if change.status is None else change.status
     return _complete(Said(status, tuple(headers), body))
+
+
+def _replaced(body: bytes, change: Replacement | None) -> bytes:
+    return body if change is None else change.text.sub(change.by, body.decode("utf-8", "replace")).encode()
 
 
 def _complete(said: Said) -> Said:
@@ -351,6 +369,8 @@ def _edited_xml(body: bytes, edits: Iterable[Edit]) -> bytes:
         for element in list(root.iterfind(place)):
             if attribute:
                 _edit_attribute(element, attribute, edit)
+            elif edit.deed is Deed.MOVE:
+                _move_element(element, root.find(str(edit.value)))
             else:
                 _edit_element(element, edit)
     return serialise(root)
@@ -363,6 +383,11 @@ def _edit_attribute(element: Any, name: str, edit: Edit) -> None:  # noqa: ANN40
         value = element.attrib.pop(name)
         if edit.deed is Deed.RENAME:
             element.set(str(edit.value), value)
+
+
+def _move_element(element: Any, place: Any) -> None:  # noqa: ANN401 - lxml's own class
+    if place is not None and element not in {place, *place.iterancestors()}:
+        place.append(element)
 
 
 def _edit_element(element: Any, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class

@@ -27,7 +27,7 @@ from conformance.mock.authority import in_time
 from conformance.mock.iam import read_body
 from conformance.mock.service import demand_known
 from conformance.soap.contract import SoapOperation
-from conformance.soap.markup import Element, XmlError, children, local, parse, serialise, text
+from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, serialise, text
 from conformance.soap.message import CONTENT_TYPE
 from conformance.soap.names import (
     DS,
@@ -57,11 +57,14 @@ _IDS: Final = (WSU_ID, "Id", "ID", "id", SAML_ID, f"{{{XML}}}id")
 """Attributes that somebody might take for an element's id."""
 _CHARSETS: Final = frozenset({"", "utf-8", "utf-16"})
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_OF_ATTRIBUTE = re.compile(r"\battribute '")
+"""What libxml2 says of an attribute."""
+_OF_VALUE = re.compile(r"\[facet |is not a valid value")
+"""What libxml2 says of a text."""
 _QUOTED = re.compile(r'"([^"]*)"')
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _NEXT: Final = "http://schemas.xmlsoap.org/soap/actor/next"
 """The actor that is whoever gets the message next (SOAP 1.1, section 4.2.2)."""
-_HEADER, _BODY = f"{{{SOAP}}}Header", f"{{{SOAP}}}Body"
 _SECURITY, _TIMESTAMP, _SIGNATURE = f"{{{WSSE}}}Security", f"{{{WSU}}}Timestamp", f"{{{DS}}}Signature"
 
 
@@ -112,12 +115,12 @@ class Incoming:
     @property
     def header(self) -> Element | None:
         """Return the envelope's Header."""
-        return self.root.find(_HEADER)
+        return self.root.find(self.named("Header"))
 
     @property
     def body(self) -> Element | None:
         """Return the envelope's Body, the only one that is ever processed."""
-        return self.root.find(_BODY)
+        return self.root.find(self.named("Body"))
 
     @property
     def request(self) -> Element | None:
@@ -161,6 +164,10 @@ class Incoming:
         if self._assertion is None and self.token is not None:
             self._assertion = read_element(self.token, serialise(self.token))
         return self._assertion
+
+    def named(self, name: str) -> str:
+        """Return the tag of a part of the envelope, which is in the same namespace."""
+        return f"{{{namespace(self.root)}}}{name}"
 
     def secured(self, tag: str) -> Element | None:
         """Return the Security header's first child of a tag."""
@@ -252,7 +259,7 @@ def respond(message: bytes, status: int = HTTPStatus.OK) -> Response:
 def envelope(content: Element) -> bytes:
     """Return a SOAP 1.1 envelope around an element."""
     root = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soapenv": SOAP})
-    etree.SubElement(root, _BODY).append(content)
+    etree.SubElement(root, f"{{{SOAP}}}Body").append(content)
     return serialise(root)
 
 
@@ -337,7 +344,8 @@ def soap_body(incoming: Incoming) -> None:
 
 def one_body(incoming: Incoming) -> None:
     """Demand at most one Header, then one Body, then nothing (SOAP 1.1, section 4; R1011)."""
-    if [one.tag for one in children(incoming.root)] not in ([_BODY], [_HEADER, _BODY]):
+    header, body = incoming.named("Header"), incoming.named("Body")
+    if [one.tag for one in children(incoming.root)] not in ([body], [header, body]):
         raise RefusalError(NO_WSI, "the Envelope has other children than a Header and a Body")
 
 
@@ -551,11 +559,26 @@ def attributes_granted(incoming: Incoming) -> None:
         raise RefusalError(UNAUTHORISED, "; ".join(problems))
 
 
-def schema_valid(incoming: Incoming) -> None:
-    """Demand an element in the Body that is valid by the WSDL's schemas."""
+def elements_valid(incoming: Incoming) -> None:
+    """Demand in the Body the elements of the WSDL's schemas, each where it belongs."""
+    _demand_valid(incoming, lambda words: not (_OF_ATTRIBUTE.search(words) or _OF_VALUE.search(words)))
+
+
+def attributes_valid(incoming: Incoming) -> None:
+    """Demand in the Body the attributes of the WSDL's schemas, with values of their types."""
+    _demand_valid(incoming, lambda words: _OF_ATTRIBUTE.search(words) is not None)
+
+
+def values_valid(incoming: Incoming) -> None:
+    """Demand in the Body elements whose values are of their types."""
+    _demand_valid(incoming, lambda words: _OF_VALUE.search(words) and not _OF_ATTRIBUTE.search(words))
+
+
+def _demand_valid(incoming: Incoming, concerns: Callable[[str], object]) -> None:
     problems = incoming.gateway.problems(incoming.request) if incoming.request is not None else ()
-    if problems:
-        raise RefusalError(INVALID, problems[0].message)
+    found = next((one.message for one in problems if concerns(one.message)), None)
+    if found is not None:
+        raise RefusalError(INVALID, found)
 
 
 MESSAGE_CHECKS: Final[tuple[Check, ...]] = (
@@ -572,7 +595,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *(one_assertion, one_signature),
     *(assertion_readable, assertion_genuine, assertion_issuer, assertion_in_time, holder_of_key, holder_certificate),
     *(signature_plain, key_of_assertion, body_signed, timestamp_signed, signature_holds),
-    *(attributes_granted, schema_valid),
+    *(attributes_granted, elements_valid, attributes_valid, values_valid),
 )
 """What a message with an assertion is checked for, in this order."""
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,6 +20,8 @@ from conformance.mock.service import Served, demand_known
 
 _BASE_PATH = "/api/v1"
 _ADVANCE = "/local/incidents-interventions/advance"
+_WRITING: Final = {"refuses-post": "POST", "refuses-delete": "DELETE"}
+"""The checks that records are asked for, and not changed, with the method that each refuses."""
 Record = dict[str, Any]
 
 
@@ -51,15 +53,20 @@ class Story:
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with its story at the beginning."""
-    demand_known(without)
+    demand_known(without, _WRITING)
+    methods = ["GET", *(_WRITING[check] for check in without)]
     story = Story(_example(spec, "incidents"), _example(spec, "interventions"))
 
+    def change(request: Request) -> None:
+        if request.method in _WRITING.values():
+            story.advance(datetime.now(UTC))
+
     def incidents(request: Request) -> Response:
-        del request
+        change(request)
         return JSONResponse({"data": story.incidents})
 
     def interventions(request: Request) -> Response:
-        del request
+        change(request)
         return JSONResponse({"data": story.interventions})
 
     def advance(request: Request) -> Response:
@@ -68,8 +75,8 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
         return JSONResponse({"step": story.step})
 
     routes = [
-        Route(f"{_BASE_PATH}/incidents", incidents, methods=["GET"]),
-        Route(f"{_BASE_PATH}/interventions", interventions, methods=["GET"]),
+        Route(f"{_BASE_PATH}/incidents", incidents, methods=methods),
+        Route(f"{_BASE_PATH}/interventions", interventions, methods=methods),
         Route(_ADVANCE, advance, methods=["POST"]),
     ]
     return Served(routes, {"base_url": address + _BASE_PATH})

@@ -4,9 +4,9 @@ Must not know the suites nor judge requests beyond what HTTP says.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableSequence, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,24 +18,36 @@ from conformance.mock.service import Served, demand_known
 _BASE_PATH = "/api/v1"
 _PAGES = {"/dashboard": "dashboard", "/dashboard/int": "dashboard-int", "/dashboard/acc": "dashboard-acc"}
 _UPDATE_MINUTES = 5
+_WRITING: Final = {"refuses-post": "POST", "refuses-delete": "DELETE"}
+"""The checks that a dashboard is asked for, and not changed, with the method that each refuses."""
 
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with its three dashboards."""
-    demand_known(without)
+    demand_known(without, _WRITING)
+    methods = ["GET", *(_WRITING[check] for check in without)]
     boards = {
         path: json.loads((spec.folder / "examples" / f"{name}.json").read_bytes()) for path, name in _PAGES.items()
     }
-    routes = [Route(_BASE_PATH + path, _page(board), methods=["GET"]) for path, board in boards.items()]
+    routes = [Route(_BASE_PATH + path, _page(board), methods=methods) for path, board in boards.items()]
     return Served(routes, {"base_url": address + _BASE_PATH, "dashboards": ["prod", "int", "acc"]})
 
 
 def _page(board: Mapping[str, Any]) -> Any:  # noqa: ANN401 - starlette types an endpoint as Any
     def answer(request: Request) -> Response:
-        del request
+        if request.method in _WRITING.values():
+            _change(board["groups"], request.method)
         return JSONResponse(_updated(board, datetime.now(UTC)))
 
     return answer
+
+
+def _change(groups: MutableSequence[dict[str, Any]], method: str) -> None:
+    """Change a board by a request that ought to have been refused: add a group, or take the first one away."""
+    if method == "POST":
+        groups.append({"id": f"new-{len(groups)}", "name": "New", "items": [], "status_code": 3})
+    else:
+        del groups[:1]
 
 
 def _updated(board: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -103,10 +103,18 @@ class TokenService:
             *(asks_to_issue, for_own_key, claims_readable, claims_own),
         )
 
-    def issue(self, holder: x509.Certificate, claims: Sequence[Claim], lifetime: timedelta = LIFETIME) -> bytes:
+    def issue(
+        self,
+        holder: x509.Certificate,
+        claims: Sequence[Claim],
+        lifetime: timedelta = LIFETIME,
+        *,
+        admitted: bool = True,
+    ) -> bytes:
         """Return an assertion for the holder of a certificate, whatever it claims of itself.
 
-        Claims with a value are asserted, the others certified: in the affirmative, or with something made up.
+        Claims with a value are asserted, the others certified: in the affirmative, or with something made up; who is
+        not `admitted` has it denied instead, or nothing.
         """
         now = self.clock()
         root = etree.Element(
@@ -126,7 +134,7 @@ class TokenService:
         etree.SubElement(root, f"{{{SAML}}}AuthenticationStatement", how).append(_subject(holder))
         statement = etree.SubElement(root, f"{{{SAML}}}AttributeStatement")
         statement.append(_subject(holder))
-        statement.extend(_attribute(claim, owner_of(holder)) for claim in claims)
+        statement.extend(_attribute(claim, owner_of(holder), admitted=admitted) for claim in claims)
         sign_enveloped(root, SAML_ID, make_signer(self.credential.key, self.credential.certificate))
         return serialise(root)
 
@@ -261,12 +269,17 @@ def _subject(holder: x509.Certificate) -> Element:
     return subject
 
 
-def _attribute(claim: Claim, owner: Owner) -> Element:
+def _attribute(claim: Claim, owner: Owner, *, admitted: bool) -> Element:
     named = {"AttributeName": claim.name, "AttributeNamespace": IDENTIFICATION if claim.value else CERTIFIED}
     element = etree.Element(f"{{{SAML}}}Attribute", named, nsmap={"saml": SAML})
-    for value in claim.value.split(";") if claim.value else [_certified(claim.name, owner)]:
+    certified = _certified(claim.name, owner) if admitted else _denied(claim.name)
+    for value in claim.value.split(";") if claim.value else [certified]:
         etree.SubElement(element, f"{{{SAML}}}AttributeValue").text = value
     return element
+
+
+def _denied(name: str) -> str:
+    return "false" if name.endswith(":boolean") else ""
 
 
 def _certified(name: str, owner: Owner) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from conformance.mock.exclusions import (
     Change,
     Exclusions,
     Identity,
+    Name,
     NotExcludedError,
     Party,
     Scheme,
@@ -43,6 +44,9 @@ SERVICE = "ehealth-exclusion-backend"
 REST_ACCESS, MONITORING = "rest-access", "monitoring"
 MANDATE = "medicaldatamanagement"
 """The only type of mandate with which a mandatary may use the service (section 5.1.1)."""
+
+AUTHENTIC_NAMES: Final = "authentic-names"
+"""The check that names are published as the authentic source has them, whatever a declaration says (section 5.3)."""
 
 _BODY_BYTES = 65_536
 _TOKEN_LIFETIME = timedelta(hours=1)
@@ -109,10 +113,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class TherapeuticExclusion:
-    """The service: what it knows, and how it verifies who asks."""
+    """The service: what it knows, how it verifies who asks, and where it has a party's names from."""
 
     exclusions: Exclusions
     verifier: Verifier
+    named: Callable[[Party], Name]
 
     def routes(self) -> list[Route]:
         """Return the four operations and the monitoring's one with full paths."""
@@ -161,7 +166,7 @@ class TherapeuticExclusion:
         if not parties:
             raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
         of = {"identifier": [{"type": Scheme.SSIN.value, "value": patient}]}
-        return JSONResponse([{"patient": of, "hcParty": _party_json(party)} for party in parties])
+        return JSONResponse([{"patient": of, "hcParty": _party_json(party, self.named(party))} for party in parties])
 
     async def _history(self, request: Request) -> Response:
         caller = _caller(self._claims(request, REST_ACCESS))
@@ -170,7 +175,7 @@ class TherapeuticExclusion:
         changes = self.exclusions.history(patient, _page_size(request.query_params.get("pageSize", "")))
         if not changes:
             raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
-        return JSONResponse([_change_json(change) for change in changes])
+        return JSONResponse([_change_json(change, self.named(change.party)) for change in changes])
 
     async def _health(self, request: Request) -> Response:
         self._claims(request, MONITORING)
@@ -195,10 +200,11 @@ class TherapeuticExclusion:
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service without any exclusion, and its I.AM Connect."""
-    demand_known(without)
+    demand_known(without, [AUTHENTIC_NAMES])
     del spec
     connect = IamConnect.at(address, SERVICE, _PEOPLE, (MONITORING,), _now)
-    service = TherapeuticExclusion(Exclusions(_now), connect.verifier())
+    named = _given_name if AUTHENTIC_NAMES in without else _authentic_name
+    service = TherapeuticExclusion(Exclusions(_now), connect.verifier(), named)
     realm = connect.healthcare.discovery()
     settings = {
         "base_url": address + BASE_PATH,
@@ -254,7 +260,13 @@ def _declared_party(party: object) -> Party:
         raise RefusalError(Code.BAD_PARTY)
     if not isinstance(qualification, str) or not qualifies(qualification, scheme):
         raise RefusalError(Code.BAD_QUALIFICATION)
-    return Party(identity, qualification)
+    return Party(identity, qualification, _name_in(party))
+
+
+def _name_in(party: object) -> Name | None:
+    """Return the name that a declaration gives, which is no business of its own (5.3), or None."""
+    name, first = (party.get(key) if isinstance(party, dict) else None for key in ("name", "firstName"))
+    return Name(name, first if isinstance(first, str) else None) if isinstance(name, str) else None
 
 
 def _identifier_values(party: object, scheme: Scheme | None = None) -> list[object]:
@@ -320,8 +332,15 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _party_json(party: Party) -> dict[str, Any]:
-    name = published_name(party.identity)
+def _authentic_name(party: Party) -> Name:
+    return published_name(party.identity)
+
+
+def _given_name(party: Party) -> Name:
+    return party.given or published_name(party.identity)
+
+
+def _party_json(party: Party, name: Name) -> dict[str, Any]:
     identifier = {"type": party.identity.scheme.value, "value": party.identity.value}
     return _actor_json(identifier, name.name, name.first_name, party.qualification)
 
@@ -330,14 +349,14 @@ def _actor_json(identifier: Mapping[str, str], name: str | None, first: str | No
     return {"identifier": [identifier], "name": name, "firstName": first, "qualificationCode": code}
 
 
-def _change_json(change: Change) -> dict[str, Any]:
+def _change_json(change: Change, name: Name) -> dict[str, Any]:
     application, person = change.author.application, change.author.ssin
     return {
         "author": [
             _actor_json({"type": "local", "value": application}, application, None, "application"),
             _actor_json({"type": Scheme.SSIN.value, "value": person}, None, None, "patient"),
         ],
-        "target": _party_json(change.party),
+        "target": _party_json(change.party, name),
         "timestamp": change.moment.isoformat(timespec="seconds"),
         "operation": change.operation.value,
     }

@@ -15,7 +15,7 @@ import re
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,7 @@ from urllib.parse import quote
 
 from conformance.errors import UsageError
 from conformance.evidence.store import FILE, Record, read_exchanges
+from conformance.mutation_score import in_words
 
 Html = NewType("Html", str)
 """Text that may stand in the page as it is; only `_text`, `_json`, `_element` and our own assets make it."""
@@ -38,6 +39,8 @@ ROOM, ROOM_FOR_DECIDING = 32 * 2**20, 96 * 2**20
 """Bytes of exchanges after which texts are cut to SCANT, so that the page still opens at once."""
 SCANT = 2**10
 
+_RESTORE = "restore"
+"""The purpose of exchanges that leave a service as it was found."""
 _DASH = "\N{EN DASH}"
 _VERDICTS = {
     "error": ("!", "error"),
@@ -48,6 +51,7 @@ _VERDICTS = {
     "not_run": ("○", "not run"),
     "not_covered": ("·", "not covered"),
     "unfinished": ("…", "unfinished"),
+    "restoring": ("↺", "restoring"),
 }
 _SEVERITIES = {"violation": ("✗", "violation"), "warning": ("▲", "warning"), "observation": ("●", "observation")}
 _EXITS = {
@@ -66,6 +70,7 @@ _EXITS = {
     130: ("unfinished", "Interrupted", "the run was interrupted; what was done until then is shown"),
 }
 _SHOWN_LINKS = 5
+_MOST_COMMANDS = 12
 _MANY = 300
 """From so many cases on, a browser is told to leave out of its layout what is out of sight."""
 _INVISIBLE = re.compile(r"[^ -~\n\t]")
@@ -323,7 +328,11 @@ class _Page:
         embedded = _Embedding(frozenset(name for case in telling for name in case.get("deciding", ())))
         embedded.take(exchanges)
         cases = {case["id"]: case for case in results["cases"]}
-        cases |= {case: _unfinished(case) for case in embedded.by_case if case not in cases}
+        cases |= {
+            case: _unfinished(case, {embedded.purposes[name] for name in names})
+            for case, names in embedded.by_case.items()
+            if case not in cases
+        }
         requirements = {row["id"]: row for row in results["requirements"]}
         return cls(results, cases, requirements, {name: at for at, name in enumerate(cases)}, embedded)
 
@@ -346,11 +355,15 @@ class _Page:
         return " ".join(str(self.positions[case]) for case in cases if case in self.positions)
 
 
-def _unfinished(case: str) -> dict[str, Any]:
+def _unfinished(case: str, purposes: Collection[str]) -> dict[str, Any]:
+    """Return an entry for exchanges without a result: of a case that did not end, or of what restores a service."""
     about = {"id": case, "service": case.partition("/")[0], "title": case.rpartition("/")[2], "kind": "", "origin": ""}
-    reason = "the run ended before this case did; these are its completed exchanges"
+    restoring = set(purposes) == {_RESTORE}
+    ended = "the run ended before this case did; these are its completed exchanges"
+    reason = "what was asked and undone to leave the service as it was found" if restoring else ended
     empty: dict[str, Any] = {"requirements": [], "exchanges": [], "findings": []}
-    return about | empty | {"verdict": "unfinished", "reason": reason, "checks_evaluated": 0, "duration_s": 0.0}
+    verdict = "restoring" if restoring else "unfinished"
+    return about | empty | {"verdict": verdict, "reason": reason, "checks_evaluated": 0, "duration_s": 0.0}
 
 
 # -------------------------------------------------------------------------------- head and summary
@@ -418,7 +431,7 @@ def _why(page: _Page) -> Iterator[str]:
 
 
 def _counts(page: _Page) -> Iterator[Html]:
-    cases = Counter(case["verdict"] for case in page.cases.values())
+    cases = Counter(case["verdict"] for case in page.cases.values() if case["verdict"] != "restoring")
     requirements = Counter(row["verdict"] for row in page.results["requirements"])
     findings = Counter(finding["severity"] for case in page.results["cases"] for finding in case["findings"])
     distinct = sum(len(group) for group in _occurrences(page).values())
@@ -471,6 +484,7 @@ def _facts(page: _Page) -> Iterator[Html]:
         ("Exchanges", [_text(f"{len(page.embedded.purposes):,}")]),
         ("Harness", [_text(f"ehealth-conformance {run['harness']}")]),
         ("Seed", [_text(run["seed"])]),
+        ("Suites", [_text(in_words(run.get("mutation_score")))]),
     ]
     for name, value in rows:
         yield _element("div", _element("dt", _text(name)), _element("dd", *value))
@@ -721,6 +735,7 @@ def _case(page: _Page, case: Mapping[str, Any]) -> Html:
         summary,
         _element("p", _text(_clip(case["reason"])), class_="reason") if case["reason"] else Html(""),
         _element("p", _joined(_about_case(case)), class_="about"),
+        *_commands(case),
         class_=f"case {case['verdict']}",
         id=f"case={case['id']}",
         data_case=case["id"],
@@ -729,6 +744,14 @@ def _case(page: _Page, case: Mapping[str, Any]) -> Html:
         data_kind=case["kind"],
         data_severity=" ".join(severities) or None,
     )
+
+
+def _commands(case: Mapping[str, Any]) -> Iterator[Html]:
+    """Yield the commands that send what shows a failure, with variables for credentials."""
+    lines = case.get("counterexample", {}).get("curl", ())
+    if lines:
+        yield _element("p", _text("The same by hand:"), class_="about")
+        yield _element("pre", _text(_clip("\n".join(lines[-_MOST_COMMANDS:]))), class_="commands")
 
 
 def _about_case(case: Mapping[str, Any]) -> Iterator[Html]:

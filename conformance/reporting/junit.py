@@ -63,7 +63,8 @@ def _add_case(suite: ET.Element, case: Mapping[str, Any], *, confidential: bool)
         outcome = ET.SubElement(element, tag, message=_text(case["reason"]))
         if tag != "skipped":
             outcome.set("type", case["verdict"])
-            outcome.text = "\n".join(_finding(finding) for finding in case["findings"]) or _text(case["reason"])
+            lines = [_finding(finding) for finding in case["findings"]] or [_text(case["reason"])]
+            outcome.text = "\n".join([*lines, *map(_text, case.get("counterexample", {}).get("curl", ())[-1:])])
     elif case["findings"]:
         ET.SubElement(element, "system-out").text = "\n".join(_finding(finding) for finding in case["findings"])
 

@@ -13,6 +13,7 @@ from conformance.case import Case
 from conformance.loading import load_tracing
 from conformance.review.remarks import SOON, Remark, certificate_end, name_of, span
 from conformance.review.subject import Subject
+from conformance.strategies.generators import EDGES
 from conformance.target import Target, environment_of, own_identity
 
 _STATEFUL_STEPS = 25
@@ -80,7 +81,8 @@ def requests_of(case: Case, examples: int) -> int:
     number = len(case.requests)
     if case.procedure:
         return number + examples * _STATEFUL_STEPS
-    return number * examples if case.generate else number
+    bounds = EDGES[case.generate](case.request) if case.generate in EDGES else ()
+    return number * examples + len(bounds) if case.generate else number
 
 
 def address_remarks(subject: Subject) -> Iterator[Remark]:

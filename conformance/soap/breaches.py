@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from conformance.errors import MissingDataError
-from conformance.soap.markup import Element, canonical, children, local_name, parse, serialise
+from conformance.soap.markup import Element, canonical, children, local, local_name, parse, serialise
 from conformance.soap.message import LIFETIME, Scene
 from conformance.soap.names import DS, ECDSA_SHA256, ENVELOPED, RSA_SHA256, SOAP, SOAP12, WSSE, WSU
 from conformance.soap.saml import Assertion, element_of, public_key, signer_certificate
@@ -63,8 +63,8 @@ class Breach:
     `change` alters it once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters the bytes
     as a whole; `headers` and `method` go over HTTP. `shift` moves the time at which it says it was made, `lifetime`
     is that of its Timestamp. With `foreign_key` another key signs; `replay` sends the message before once more;
-    `other` and `expired` take an assertion of another caller, or one whose time is over, in the place of the own one;
-    with `borrow` another caller's is at hand besides.
+    `other`, `expired` and `denied` take an assertion of another caller, one whose time is over, or one that gives no
+    access, in the place of the own one; with `borrow` another caller's is at hand besides.
     """
 
     change: Change | None = None
@@ -79,6 +79,7 @@ class Breach:
     other: bool = False
     borrow: bool = False
     expired: bool = False
+    denied: bool = False
 
 
 def foreign(signer: Signer) -> Signer:
@@ -586,6 +587,36 @@ def _cover_assertion(scene: Scene) -> None:
     resign(scene)
 
 
+def _change_prefixes(scene: Scene) -> None:
+    """Let other prefixes stand for all namespaces, which makes it no other message."""
+    spaces = {space for one in scene.envelope.iter(etree.Element) for space in one.nsmap.values()}
+    _write_anew(scene, {f"p{number}": space for number, space in enumerate(sorted(spaces))})
+
+
+def _write_anew(scene: Scene, prefixes: Mapping[str, str], spell: Callable[[str], str] = str) -> None:
+    """Copy a message with prefixes for its namespaces, each name as it is spelt now, and sign it again."""
+    copies: dict[Element, Element] = {}
+    top = etree.Element(spell(scene.envelope.tag), nsmap=dict(prefixes))
+    _copy_inside(scene.envelope, top, spell, copies)
+    for name in ("envelope", "header", "security", "stamp", "body", "signature", "place"):
+        setattr(scene, name, copies[getattr(scene, name)])
+    renew(scene)
+
+
+def _copy_inside(element: Element, made: Element, spell: Callable[[str], str], copies: dict[Element, Element]) -> None:
+    """Give a new element what there is of an old one, and note what has become of each."""
+    copies[element] = made
+    made.text, made.tail = element.text, element.tail
+    for name, value in element.attrib.items():
+        made.set(spell(str(name)), value)
+    for child in element:
+        if local(child):
+            _copy_inside(child, etree.SubElement(made, spell(str(child.tag))), spell, copies)
+        else:
+            copies[child] = copy.deepcopy(child)
+            made.append(copies[child])
+
+
 # The form of the message
 
 
@@ -634,8 +665,13 @@ def _without_envelope(data: bytes) -> bytes:
     return serialise(children(next(root.iter(f"{{{SOAP}}}Body")))[0])
 
 
-def _as_soap12(data: bytes) -> bytes:
-    return data.replace(SOAP.encode(), SOAP12.encode())
+def _as_soap12(scene: Scene) -> None:
+    """Let the namespace of SOAP 1.2 stand for that of SOAP 1.1."""
+
+    def spell(name: str) -> str:
+        return name.replace(SOAP, SOAP12)
+
+    _write_anew(scene, {str(prefix): spell(space) for prefix, space in scene.envelope.nsmap.items()}, spell)
 
 
 BREACHES: Final[Mapping[str, Breach]] = {
@@ -652,6 +688,7 @@ BREACHES: Final[Mapping[str, Breach]] = {
     "assertion-foreign": Breach(assertion=_foreign_assertion),
     "assertion-of-another": Breach(other=True),
     "assertion-expired": Breach(expired=True),
+    "assertion-denied": Breach(denied=True),
     "digest-altered": Breach(_alter_digest),
     "signature-altered": Breach(_alter_signature),
     "foreign-key": Breach(foreign_key=True),
@@ -702,11 +739,12 @@ BREACHES: Final[Mapping[str, Breach]] = {
     "replay": Breach(replay=True),
     "sha1": Breach(_weaken),
     "token-signed": Breach(_cover_assertion),
+    "other-prefixes": Breach(_change_prefixes),
     "not-well-formed": Breach(raw=_cut),
     "document-type": Breach(raw=_with_document_type),
     "not-soap": Breach(raw=_without_envelope),
-    "soap12": Breach(raw=_as_soap12),
-    "soap12-media-type": Breach(raw=_as_soap12, headers={"Content-Type": "application/soap+xml; charset=UTF-8"}),
+    "soap12": Breach(_as_soap12),
+    "soap12-media-type": Breach(_as_soap12, headers={"Content-Type": "application/soap+xml; charset=UTF-8"}),
     "media-type": Breach(headers={"Content-Type": "application/json"}),
     "method-get": Breach(method="GET"),
     "method-put": Breach(method="PUT"),

@@ -10,3 +10,5 @@ LISTED: Final = "listed"
 OTHER_NUMBERS: Final = "other-numbers"
 """Not drawn: numbers of others in the place of the caller's own."""
 GENERATORS: Mapping[str, http.Generator] = {**http.GENERATORS, **soap.GENERATORS}
+EDGES: Mapping[str, http.Edges] = {**http.EDGES, **soap.EDGES}
+"""What is tried before anything is drawn: both sides of each bound of what a strategy varies, smallest first."""

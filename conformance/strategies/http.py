@@ -3,7 +3,7 @@
 Each takes the plain request and draws another. Must not know any service.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from conformance.case import Template
 
 Generator = Callable[[Template], SearchStrategy[Template]]
+Edges = Callable[[Template], Sequence[Template]]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PLAIN = _LETTERS + _LETTERS.upper() + "0123456789"
@@ -51,7 +52,7 @@ def unexpected_query(plain: Template) -> SearchStrategy[Template]:
 
 def long_query(plain: Template) -> SearchStrategy[Template]:
     """Draw a query string of 2,000 to 8,000 characters."""
-    return st.integers(2000, 8000).map(lambda length: replace(plain, query="x=" + "a" * length))
+    return st.integers(_SHORTEST_QUERY, _LONGEST_QUERY).map(lambda length: replace(plain, query="x=" + "a" * length))
 
 
 def large_body(plain: Template) -> SearchStrategy[Template]:
@@ -83,6 +84,49 @@ GENERATORS: Mapping[str, Generator] = {
     "long-query": long_query,
     "large-body": large_body,
     "unexpected-header": unexpected_header,
+}
+
+
+_SHORTEST_QUERY, _LONGEST_QUERY = 2000, 8000
+_LONG_NAME = "a" * 60
+_USER_AGENTS = (
+    "a/0 a/0",
+    "z/9 Z/9",
+    "0/1 9/1",
+    "A-Z/1.0 a-z-0-9/0.1",
+    "aA0/000 zZ9/999",
+    "a/1.2.3.4.5.6 b/0.0",
+    "a/A b/Z.9",
+    f"{_LONG_NAME}/1 b/1",
+    f"a/1 {_LONG_NAME}/1.{'9' * 40}",
+)
+"""At the bounds of the expression's classes and quantifiers, within every reading of it."""
+
+
+def _with_user_agents(plain: Template) -> tuple[Template, ...]:
+    return tuple(_with_headers(plain, {"User-Agent": value}) for value in _USER_AGENTS)
+
+
+def _with_query_lengths(plain: Template) -> tuple[Template, ...]:
+    return tuple(replace(plain, query="x=" + "a" * length) for length in (_SHORTEST_QUERY, _LONGEST_QUERY))
+
+
+def _with_queries(plain: Template) -> tuple[Template, ...]:
+    """Return a field without value, one with a value of one character, and twice the same field."""
+    return tuple(replace(plain, query=query) for query in ("xa=", "xa=1", "xa=1&xa=2"))
+
+
+def _with_usual_headers(plain: Template) -> tuple[Template, ...]:
+    """Return the header fields that browsers and libraries send on their own, one by one."""
+    fields = ({"Accept-Language": "nl-BE"}, {"Accept-Language": "fr-BE,fr;q=0.8"}, {"Cache-Control": "no-cache"})
+    return tuple(_with_headers(plain, field) for field in fields)
+
+
+EDGES: Mapping[str, Edges] = {
+    "unexpected-header": _with_usual_headers,
+    "user-agent": _with_user_agents,
+    "unexpected-query": _with_queries,
+    "long-query": _with_query_lengths,
 }
 
 

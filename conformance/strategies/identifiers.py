@@ -268,7 +268,8 @@ def _shorten(_kind: Kind, twin: str) -> Iterator[str]:
 
 
 def _lengthen(_kind: Kind, twin: str) -> Iterator[str]:
-    return (twin[:at] + digit + twin[at:] for at in range(1, len(twin) + 1) for digit in _DIGITS)
+    # Behind all others first: a service that cuts a number off, or reads its beginning only, takes it for the twin.
+    return (twin[:at] + digit + twin[at:] for at in range(len(twin), 0, -1) for digit in _DIGITS)
 
 
 def _insert(characters: str, text: str) -> Iterator[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from conformance.case import Message, Template
-from conformance.strategies.http import Generator
+from conformance.strategies.http import Edges, Generator
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LONGEST_NAME = 24
@@ -46,5 +46,23 @@ def _with_values(plain: Template, values: Mapping[str, str | None]) -> Template:
     message = plain.message or Message()
     return replace(plain, message=replace(message, values={**message.values, **values}))
 
+
+def _persons(plain: Template) -> tuple[Template, ...]:
+    """Return a person of two letters and one of a long name, each optional part alone, and all of them."""
+    least: dict[str, str | None] = {"last_name": "Ao", "first_names": None, "gender": None, "phone_number": None}
+    parts = {"first_names": "Ea", "gender": "F", "phone_number": "+32470000000"}
+    alone = [{**least, name: text} for name, text in parts.items()]
+    longest = "A" + "a" * (_LONGEST_NAME - 1)
+    drawn = [least, *alone, {**least, "gender": "M"}, {**least, **parts}, {**least, "last_name": longest}]
+    return tuple(_with_values(plain, values) for values in drawn)
+
+
+def _request_ids(plain: Template) -> tuple[Template, ...]:
+    """Return the shortest ids, each class of first and further characters, and a long one."""
+    names = ("_", "a", "Z", "a0", "a.", "a-", "a_", "\N{LATIN SMALL LETTER E WITH ACUTE}a", "a" + "9" * 40)
+    return tuple(_with_values(plain, {"request_id": name}) for name in names)
+
+
+EDGES: Mapping[str, Edges] = {"person": _persons, "request-id": _request_ids}
 
 GENERATORS: Mapping[str, Generator] = {"person": person, "request-id": request_id}

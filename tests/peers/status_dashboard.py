@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any
 
 from .server import (
     BAD_DATES,
+    PREFIX,
     Answer,
     Catalogue,
     Edit,
+    Handler,
     Layer,
     Request,
     Variant,
@@ -321,6 +324,29 @@ def _short_ids(document: Document) -> None:
         item["id"] = str(number)
 
 
+def _mixed_up(inner: Handler) -> Handler:
+    last = ""
+
+    def handle(request: Request) -> Answer:
+        nonlocal last
+        before, last = last, request.resource
+        wrong = (before, last) == ("dashboard/int", "dashboard")
+        return inner(replace(request, path=f"{PREFIX}dashboard/int") if wrong else request)
+
+    return handle
+
+
+def _replaced(inner: Handler) -> Handler:
+    asked: set[str] = set()
+
+    def handle(request: Request) -> Answer:
+        asked.add(request.resource)
+        wrong = request.resource == "dashboard" and "dashboard/acc" in asked
+        return inner(replace(request, path=f"{PREFIX}dashboard/acc") if wrong else request)
+
+    return handle
+
+
 _Wrong = tuple[tuple[str, str, Any, str], ...]
 
 _WRONG_IN_GROUP: _Wrong = (
@@ -440,6 +466,18 @@ def _add_defective(catalogue: Catalogue) -> None:
             data_instead(lambda: plain_text(404, "not found"), here),
         )
         bad(f"{place}-500", f"paths.{place}", f"/{place} gets 500", data_instead(lambda: plain_text(500, "oops"), here))
+    bad(
+        "prod-mixed-up",
+        "paths.prod",
+        "the first request for production after one for integration gets the dashboard of integration",
+        _mixed_up,
+    )
+    bad(
+        "prod-replaced",
+        "paths.prod",
+        "production gets the dashboard of acceptance once that has been asked for",
+        _replaced,
+    )
     add_common_defects(catalogue, "dashboard", (_remove, _add, _alter), "items.status_code", _item("status_code", 9))
 
 

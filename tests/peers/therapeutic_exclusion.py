@@ -971,6 +971,12 @@ def _more_identifiers(party: Document) -> None:
         party["identifier"].append({"type": "nihii", "value": _NIHII[value]})
 
 
+def _with_patient(request: Request, answer: Answer) -> None:
+    """Name in each entry of a history the patient it was asked for."""
+    for entry in answer.document:
+        entry["patient"] = {"identifier": [{"type": "ssin", "value": _route(request)[1]}]}
+
+
 def _shuffled(document: list[Document]) -> None:
     random.Random(len(document)).shuffle(document)
 
@@ -1072,7 +1078,7 @@ def _add_forms(catalogue: _Catalogue) -> None:
     good(
         "history-patient",
         "entries of the history name the patient",
-        _each(HISTORY, lambda entry: entry.update(patient={"identifier": [{"type": "ssin", "value": PEOPLE.patient}]})),
+        on_data(_with_patient, _at(HISTORY)),
     )
     good("names-null", "no names are known", *_all_parties(lambda party: party.update(name=None, firstName=None)))
     good("names-absent", "no names are given", *_all_parties(lambda party: [party.pop("name"), party.pop("firstName")]))

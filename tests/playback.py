@@ -1,0 +1,161 @@
+"""Judges a recorded run again without its service: each request is answered by what was recorded in its place.
+
+So a check can be taken away, and what is found without it compared with what was found with it.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from conformance import soap_judging
+from conformance.campaign import Campaign, Selection, make_plan
+from conformance.case import Case
+from conformance.checks.json_schema import CompiledSchema
+from conformance.checks.rules import RULES
+from conformance.errors import ConformanceError
+from conformance.evidence.store import read_exchanges, recorded_exchange
+from conformance.exchange import Exchange, Purpose, Request
+from conformance.fault import Fault
+from conformance.judging import Judge
+from conformance.mock.platform import LocalPlatform
+from conformance.results import case_record
+from conformance.runner import Procedure, Runner
+from conformance.selftest import EXAMPLES, _Hunt
+from conformance.session import Session
+from conformance.target import LOCAL, choose_services, load_target
+from conformance.verdict import Judgement
+from suites import test_status_dashboard as dashboard_suite
+from suites import test_therapeutic_exclusion as exclusion_suite
+from suites.therapeutic_exclusion_model import Player
+
+PROCEDURES: Mapping[str, Procedure] = {
+    **getattr(dashboard_suite, "PROCEDURES", {}),
+    **exclusion_suite.PROCEDURES,
+}
+
+
+class EndOfRecordError(ConformanceError):
+    """More was asked for than was recorded: the run went on beyond what had ended it."""
+
+
+@dataclass(slots=True)
+class Playback:
+    """The recorded runs of one service's suite, judged again."""
+
+    service: str
+    settings: Mapping[str, Any]
+
+    def finds(self, run: Path, fault: Fault) -> bool:
+        """Tell whether a recorded run, judged again, shows a fault for its own reason."""
+        hunt = _Hunt(fault)
+        for result in self._results(run):
+            hunt._look(result)
+        return hunt.right is not None
+
+    def _results(self, run: Path) -> Iterator[Mapping[str, Any]]:
+        target = load_target(LOCAL)
+        plan = make_plan(target, choose_services(target, (self.service,)), Selection(), examples=EXAMPLES)
+        cases = {case.id: case for case in plan.cases}
+        recorded = groupby(read_exchanges(run), key=lambda record: record["case"])
+        with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+            campaign = Campaign(plan, Path(folder))
+            campaign.embedded = {self.service: self.settings}
+            for name, records in recorded:
+                if name in cases:
+                    patch.setattr(Session, "_once", _answers(map(recorded_exchange, records)))
+                    case = cases[name]
+                    yield case_record(campaign.run(case, PROCEDURES.get(case.procedure)))
+            campaign.close()
+
+
+@contextlib.contextmanager
+def playback(service: str) -> Iterator[Playback]:
+    """Give what judges recorded runs of a service again; its test data and callers are a local platform's."""
+    target = load_target(LOCAL)
+    spec = choose_services(target, (service,))[0].spec
+    with LocalPlatform((spec,)) as platform:
+        yield Playback(service, platform.settings(service))
+
+
+def _answers(exchanges: Iterator[Exchange]) -> Callable[..., Exchange]:
+    def once(session: Session, case: Case, request: Request, purpose: Purpose) -> Exchange:
+        del session, case, purpose
+        found = next(exchanges, None)
+        if found is None or _asked(found.request) != _asked(request):
+            raise EndOfRecordError("the record ends here, or goes on otherwise")
+        return found
+
+    return once
+
+
+def _asked(request: Request) -> tuple[str, str]:
+    """Return method and path with query of a request, wherever it was sent."""
+    address = urlsplit(request.url)
+    return request.method, f"{address.path}?{address.query}"
+
+
+Without = Callable[[pytest.MonkeyPatch], None]
+
+
+def _method(owner: type, name: str, result: Callable[[], object]) -> Without:
+    return lambda patch: patch.setattr(owner, name, lambda *_, **__: result())
+
+
+def _nothing() -> Iterator[Any]:
+    return iter(())
+
+
+def _rule(name: str) -> Without:
+    return lambda patch: patch.setitem(RULES, name, lambda *_: [])
+
+
+def _soap_check(name: str) -> Without:
+    def without(patch: pytest.MonkeyPatch) -> None:
+        check = soap_judging._Checks._check
+
+        def others(self: Any, one: str, problems: Any) -> None:  # noqa: ANN401 - as the class has it
+            if one != name:
+                check(self, one, problems)
+
+        patch.setattr(soap_judging._Checks, "_check", others)
+
+    return without
+
+
+def _no_media_type(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("conformance.judging.media_type_problem", lambda _: None)
+
+
+REST_CHECKS: Mapping[str, Without] = {
+    "expectation": _method(Judge, "_status_finding", _nothing),
+    "media-type": _no_media_type,
+    "answer": _method(Judge, "_answer", Judgement),
+    "schema": _method(CompiledSchema, "problems", _nothing),
+    "undocumented": _method(CompiledSchema, "undocumented", _nothing),
+    "unchanged": _method(Runner, "_changes", Judgement),
+    **{name: _rule(name) for name in RULES},
+}
+MODEL_CHECKS: Mapping[str, Without] = {
+    "listed": _method(Player, "_listed", Judgement),
+    "invented-names": _method(Player, "_invented_names", _nothing),
+    "kinds": _method(Player, "_kinds", _nothing),
+    "ordered": _method(Player, "_ordered", _nothing),
+    "counted": _method(Player, "_counted", _nothing),
+    "recorded": _method(Player, "_recorded", _nothing),
+    "newest": _method(Player, "_newest", _nothing),
+}
+SOAP_CHECKS: Mapping[str, Without] = {
+    **{name: _soap_check(name) for name in sorted(soap_judging.CHECKS - {"not-a-fault", "outcome"})},
+    "expectation": _method(soap_judging.SoapJudge, "_expectation_findings", _nothing),
+    "words": _method(soap_judging.SoapJudge, "_word_findings", _nothing),
+    "element-schema": _method(soap_judging._Checks, "_schema", lambda: None),
+    "same-person": _method(soap_judging._Checks, "_same_person", lambda: None),
+    "detail": _method(soap_judging._Checks, "_detail", lambda: None),
+}

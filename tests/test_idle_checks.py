@@ -1,0 +1,106 @@
+"""No check is idle: with each one taken away, some seeded fault is not found when its recorded run is judged again."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from conformance.catalogue import find_fault
+from conformance.selftest import Fate, Settings, Subject, examine
+from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
+
+DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"
+EXCLUSIONS, DOSSIERS = "therapeutic-exclusion", "dossier-number-generation"
+REST = {
+    "expectation": (DASHBOARD, "production-broken"),
+    "media-type": (DASHBOARD, "media-type-text"),
+    "answer": (DASHBOARD, "names-without-quotes"),
+    "schema": (DASHBOARD, "group-status-missing"),
+    "undocumented": (DASHBOARD, "item-colour"),
+    "unchanged": (DASHBOARD, "post-adds-group"),
+    "unique": (DASHBOARD, "item-id-shared"),
+    "not-empty": (DASHBOARD, "group-name-blank"),
+    "date-time": (DASHBOARD, "last-updated-without-offset"),
+    "whole-number": (DASHBOARD, "item-order-fraction"),
+    "ascending": (DASHBOARD, "items-in-reverse"),
+    "word": (INCIDENTS, "status-small-letters"),
+    "any-member": (INCIDENTS, "incident-without-title"),
+    "other-spelling": (INCIDENTS, "intervention-end-with-space"),
+    "implies": (INCIDENTS, "ongoing-with-end"),
+    "not-before": (INCIDENTS, "intervention-end-before-start"),
+}
+"""For each check of REST answers, a fault that only it finds."""
+MODEL = {
+    "listed": (EXCLUSIONS, "ssin-filter-ignored"),
+    "invented-names": (EXCLUSIONS, "names-of-the-declaration"),
+    "kinds": (EXCLUSIONS, "pharmacy-as-physician"),
+    "ordered": (EXCLUSIONS, "history-oldest-first"),
+    "counted": (EXCLUSIONS, "page-size-ignored"),
+    "recorded": (EXCLUSIONS, "operation-always-declared"),
+    "newest": (EXCLUSIONS, "page-of-one-is-oldest"),
+}
+"""For each comparison of Therapeutic Exclusion with its model, a fault that only it finds."""
+SOAP = {
+    "envelope": (DOSSIERS, "faultcode-unbound"),
+    "fault-code": (DOSSIERS, "not-understood-code-unknown"),
+    "fault-origin": (DOSSIERS, "fault-origin-provider"),
+    "fault-structure": (DOSSIERS, "fault-without-detail"),
+    "http-status": (DOSSIERS, "fault-with-200"),
+    "identifier": (DOSSIERS, "identifier-missing"),
+    "in-response-to": (DOSSIERS, "in-response-to-missing"),
+    "media-type": (DOSSIERS, "fault-as-html"),
+    "no-identifier": (DOSSIERS, "refused-with-identifier"),
+    "response-id-unique": (DOSSIERS, "response-id-constant"),
+    "response-instant": (DOSSIERS, "issue-instant-of-the-release"),
+    "schema": (DOSSIERS, "response-renamed"),
+    "status-code": (DOSSIERS, "status-unknown"),
+    "expectation": (DOSSIERS, "signature-optional"),
+    "words": (DOSSIERS, "requester-refused-without-words"),
+    "element-schema": (DOSSIERS, "response-id-missing"),
+    "same-person": (DOSSIERS, "identifier-constant"),
+    "detail": (DOSSIERS, "cbss-value-ok"),
+}
+"""For each check of SOAP answers, a fault that only it finds."""
+
+Judged = dict[str, Playback]
+
+
+@pytest.fixture(scope="module", name="judges")
+def _judges() -> Iterator[Judged]:
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(playback(name)) for name in (DASHBOARD, INCIDENTS, EXCLUSIONS, DOSSIERS)}
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize(
+    ("without", "service", "name"),
+    [
+        pytest.param(checks[check], *fault, id=f"{form}-{check}")
+        for form, checks, table in (
+            ("rest", REST_CHECKS, REST),
+            ("model", MODEL_CHECKS, MODEL),
+            ("soap", SOAP_CHECKS, SOAP),
+        )
+        for check, fault in table.items()
+    ],
+)
+def test_fault_is_found_by_this_check_alone(
+    tmp_path: Path, judges: Judged, without: Without, service: str, name: str
+) -> None:
+    """Judged again with all checks, the record shows the fault; without this one it does not."""
+    subject = Subject(service, f"{service}/faults/{name}")
+    assert examine(subject, Settings(keep=str(tmp_path))).fate is Fate.KILLED
+    (run,) = tmp_path.iterdir()
+    fault = find_fault(subject.fault)
+    assert judges[service].finds(run, fault)
+    with pytest.MonkeyPatch.context() as patch:
+        without(patch)
+        assert not judges[service].finds(run, fault)
+
+
+def test_every_check_has_its_fault() -> None:
+    """A new check wants a fault that only it finds."""
+    assert REST.keys() == REST_CHECKS.keys()
+    assert MODEL.keys() == MODEL_CHECKS.keys()
+    assert SOAP.keys() == SOAP_CHECKS.keys()
