@@ -26,7 +26,7 @@ from conformance.credentials.callers import Callers
 from conformance.credentials.tokens import AccessTokens, Send
 from conformance.errors import SecretError, UsageError
 from conformance.evidence.curl import curl_line
-from conformance.evidence.store import Store, read_exchanges
+from conformance.evidence.store import Store
 from conformance.exchange import Request, Response, TransportFailure
 from conformance.fault import Fault
 from conformance.judging import Judge
@@ -37,6 +37,7 @@ from conformance.messages import SoapMessages
 from conformance.mock.platform import LocalPlatform
 from conformance.mutation_score import mutation_score
 from conformance.redaction import Redactor
+from conformance.reporting.allure_exchange import ExchangeReader
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
 from conformance.results import DUTY, NOT_SELECTED, CaseResult, Run, results_document
@@ -133,14 +134,13 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     if any((selection.kinds, selection.requirements, selection.cases)) and not named:
         chosen = tuple(row for row in services if any(selection.takes(case) for case in row.spec.cases.values()))
         services = chosen or services
-    default = LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
     seed = DEFAULT_SEED if seed is None else seed
     plan = Plan(
         target,
         services,
         selection,
         seed,
-        default if examples is None else examples,
+        usual_examples(target) if examples is None else examples,
         known,
         disclose,
         counterexamples=counterexamples,
@@ -163,6 +163,11 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     if problems:
         raise UsageError(problems)
     return plan
+
+
+def usual_examples(target: Target) -> int:
+    """Return how many examples a property draws where nobody says: fewer where a service is somebody else's."""
+    return LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
 
 
 def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
@@ -296,8 +301,10 @@ class Campaign:
     def _tell_counterexamples(self, document: Mapping[str, Any]) -> None:
         """Add commands that show each failure, and keep those that were searched for."""
         failed = [case for case in document["cases"] if "counterexample" in case]
+        if not failed:
+            return
         wanted = {name for case in failed for name in case["counterexample"]["exchanges"]}
-        records = {record["id"]: record for record in read_exchanges(self.folder) if record["id"] in wanted}
+        records = {record["id"]: record for record in ExchangeReader(self.folder).read(wanted)}
         for case in failed:
             shown = case["counterexample"]
             lines = [curl_line(records[number]) for number in shown["exchanges"] if number in records]

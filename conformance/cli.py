@@ -9,7 +9,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,13 @@ class _Group(click.Group):
             ctx.exit(EXIT_INTERRUPTED)
 
 
+_disclosing = click.option(
+    "--disclose-security",
+    is_flag=True,
+    help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
+)
+
+
 def _examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
@@ -170,11 +178,7 @@ def main() -> None:
     is_flag=True,
     help="Neither try the counterexamples of earlier runs first nor keep new ones.",
 )
-@click.option(
-    "--disclose-security",
-    is_flag=True,
-    help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
-)
+@_disclosing
 @click.pass_context
 def run(  # noqa: PLR0913, PLR0917 - the interface's options
     ctx: click.Context,
@@ -346,9 +350,8 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
     subjects = subjects_of(chosen, () if fault_ids else names)
     settings = Settings(seed, examples, str(keep.resolve()) if keep else "")
     began = datetime.now(UTC)
-    display = _Tally(len(subjects))
-    with display:
-        found = examine_all(subjects, settings, jobs or processors(), display.tell)
+    with _tally(len(subjects)) as tell:
+        found = examine_all(subjects, settings, jobs or processors(), tell)
     document = selftest_document(found, settings, (datetime.now(UTC) - began).total_seconds())
     if json_file is not None:
         write_document(document, json_file)
@@ -379,11 +382,7 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
     show_default=True,
     help="Where the ids of runs are looked for, and run folders are made.",
 )
-@click.option(
-    "--disclose-security",
-    is_flag=True,
-    help="Tell security findings of services elsewhere on the terminal and in junit.xml too.",
-)
+@_disclosing
 @click.pass_context
 def replay(  # noqa: PLR0913, PLR0917 - the interface's options
     ctx: click.Context,
@@ -506,34 +505,67 @@ def _run(plan: Plan, folder: Path) -> int:
     return _print_summary(outcome.document, folder)
 
 
+class _Progress:
+    """Shows how far something has got: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
+        self._done = self._total = 0
+        self._last_line = datetime.now(UTC)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=_err,
+            transient=True,
+            disable=not _err.is_terminal,
+        )
+
+    def start(self, total: int) -> None:
+        self._total = total
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=total)
+
+    def describe(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
+
+    def advance(self) -> None:
+        self._done += 1
+        self._bar.advance(self._task)
+
+    def tell(self, alarm: str = "") -> None:
+        """Print an alarm at once, else how far it has got, unless that was done just before."""
+        if alarm:
+            self._bar.console.print(alarm)
+        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
+            self._last_line = datetime.now(UTC)
+            _err.print(f"{self._done} of {self._total} {self._noun}")
+
+    def stop(self) -> None:
+        self._bar.stop()
+
+
 class _Display:
-    """Shows the progress of a session: a bar on a terminal, else a line now and then, and cases that did not pass."""
+    """Shows the progress of a session, and at once the cases that did not pass."""
 
     def __init__(self) -> None:
-        self._progress = _progress()
-        self._done = 0
-        self._total = 0
-        self._last_line = datetime.now(UTC)
+        self._progress = _Progress("cases")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self._total = len(session.items)
-        self._progress.start()
-        self._task = self._progress.add_task("starting", total=self._total)
+        self._progress.start(len(session.items))
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._progress.update(self._task, description=nodeid.partition("[")[2].rstrip("]") or nodeid)
+        self._progress.describe(nodeid.partition("[")[2].rstrip("]") or nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries our attribute
         record = getattr(report, "conformance", None)
         if report.when == "call":
-            self._done += 1
-            self._progress.advance(self._task)
+            self._progress.advance()
+        alarm = ""
         if record is not None and record["verdict"] in ("fail", "inconclusive", "error"):
-            style = _STYLES[record["verdict"]]
-            self._progress.console.print(f"[{style}]{record['verdict']:12}[/] {record['id']}")
-        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
-            self._last_line = datetime.now(UTC)
-            _err.print(f"{self._done} of {self._total} cases")
+            alarm = f"[{_STYLES[record['verdict']]}]{record['verdict']:12}[/] {record['id']}"
+        self._progress.tell(alarm)
 
     def pytest_unconfigure(self) -> None:
         self._progress.stop()
@@ -580,41 +612,21 @@ class _ReplayDisplay:
             _out.print(f"    {len(lines) - len(shown)} {'more ' if shown else ''}lines differ")
 
 
-class _Tally:
-    """Shows the progress of a selftest, and at once what is not as it should be."""
+@contextmanager
+def _tally(total: int) -> Iterator[Callable[[Examination], None]]:
+    """Show the progress of a selftest, and at once what is not as it should be."""
+    progress = _Progress("faults")
+    progress.start(total)
 
-    def __init__(self, total: int) -> None:
-        self._progress = _progress()
-        self._task = self._progress.add_task("selftest", total=total)
-        self._done, self._total = 0, total
-        self._last_line = datetime.now(UTC)
+    def tell(one: Examination) -> None:
+        progress.describe(one.subject.name)
+        progress.advance()
+        progress.tell("" if one.fate in GOOD else f"[bold red]{one.fate.value:18}[/] {one.subject.name}")
 
-    def __enter__(self) -> None:
-        self._progress.start()
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def tell(self, one: Examination) -> None:
-        self._done += 1
-        self._progress.update(self._task, advance=1, description=one.subject.name)
-        if one.fate not in GOOD:
-            self._progress.console.print(f"[bold red]{one.fate.value:18}[/] {one.subject.name}")
-        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
-            self._last_line = datetime.now(UTC)
-            _err.print(f"{self._done} of {self._total} faults")
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=_err,
-        transient=True,
-        disable=not _err.is_terminal,
-    )
+    try:
+        yield tell
+    finally:
+        progress.stop()
 
 
 def _print_selftest(document: Mapping[str, Any]) -> None:

@@ -35,6 +35,13 @@ class Document:
         return 1
 
 
+def report_file(name: str) -> Path:
+    """Return a data file of the reports: inside the installed package, else in the clone's reports folder."""
+    package = Path(__file__).parent
+    installed = package / "reporting" / name
+    return installed if installed.exists() else package.parent / "reports" / name
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
     """A SafeLoader for which dates stay text: a contract's `2025-05-09` is a string."""
 

@@ -6,18 +6,12 @@ measure anything; `benchmarks/mutation_score.py` does.
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from conformance import __version__
+from conformance.documents import report_file
 
 FILE = "mutation-score.json"
-
-
-def score_file() -> Path:
-    """Return the file of the score: inside the installed package, else in the clone's reports folder."""
-    installed = Path(__file__).with_name("reporting") / FILE
-    return installed if installed.exists() else Path(__file__).parents[1] / "reports" / FILE
 
 
 def mutation_score() -> Mapping[str, Any] | None:
@@ -26,7 +20,7 @@ def mutation_score() -> Mapping[str, Any] | None:
     One that was measured of another version says nothing of this one.
     """
     try:
-        score: Mapping[str, Any] = json.loads(score_file().read_text(encoding="utf-8"))
+        score: Mapping[str, Any] = json.loads(report_file(FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return score if score.get("harness") == __version__ else None

@@ -12,8 +12,6 @@ from urllib.parse import urlsplit
 
 from conformance.binding import bind
 from conformance.campaign import (
-    LOCAL_EXAMPLES,
-    POLITE_EXAMPLES,
     Campaign,
     Plan,
     Selection,
@@ -21,6 +19,7 @@ from conformance.campaign import (
     make_folder,
     make_plan,
     usual_counterexamples,
+    usual_examples,
 )
 from conformance.case import Case, Expectation, Kind, Step, Template
 from conformance.errors import ConformanceError, UsageError
@@ -31,9 +30,9 @@ from conformance.messages import spoken
 from conformance.recorded import Recorded, RecordedRun, near
 from conformance.resending import Part, fits, part_problems, place_of, plain_part, remark, request_of, soap_part
 from conformance.runner import Conversation
-from conformance.session import Session
+from conformance.session import Session, permitted
 from conformance.soap.breaches import BREACHES
-from conformance.target import LOCAL, PRODUCTION, ServiceTarget, Target, choose_services
+from conformance.target import LOCAL, ServiceTarget, Target, choose_services
 from conformance.verdict import Judgement, Severity
 
 _OUTER = frozenset({"status", "answer"})
@@ -210,7 +209,7 @@ def _planned(run: RecordedRun, exchanges: list[Recorded], target: Target, *, exa
     for one in exchanges:
         _refuse_in_production(one, service, target)
     told = {"run": run.id, "case": name, "exchanges": [one.id for one in exchanges], "exact": exact}
-    examples = run.run.get("examples") or (LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES)
+    examples = run.run.get("examples") or usual_examples(target)
     seed, selection = run.run.get("seed", 0), Selection(cases=(name,))
     plan = Plan(target, (service,), selection, seed, examples, disclose=disclose, replay=told)
     return Replay(run, plan, case, known, tuple(exchanges), tuple(run.before(exchanges[0])), exact)
@@ -236,7 +235,7 @@ def _refuse_intrusive(case: Case, target: Target, *, known: bool) -> None:
 
 def _refuse_in_production(one: Recorded, service: ServiceTarget, target: Target) -> None:
     method = one.exchange.request.method
-    if target.environment == PRODUCTION and (method != "GET" or not service.spec.contract.public):
+    if not permitted(target, service, method):
         raise UsageError(
             f"production: nothing but GET on the public status services may be sent, and the exchange {one.id} is "
             f"{method} on {service.service}"

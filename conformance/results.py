@@ -11,8 +11,7 @@ from typing import Any
 
 from conformance.case import Case, Kind
 from conformance.contract import Requirement
-from conformance.searching import Counterexample
-from conformance.verdict import ORDER, Finding, Severity, Verdict
+from conformance.verdict import ORDER, Counterexample, Finding, Severity, Verdict
 
 SCHEMA = "ehealth-conformance/results/1"
 

@@ -18,12 +18,12 @@ from conformance.case import Case, Step, Template
 from conformance.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
 from conformance.exchange import Exchange, Purpose, Request
 from conformance.results import CaseResult
-from conformance.searching import Attempt, Counterexample, Drawn, Search, distinct, kept_below, unsteady, words
+from conformance.searching import Attempt, Drawn, Search, distinct, kept_below, unsteady, words
 from conformance.session import Session, allowed
 from conformance.soap.composing import Wish
 from conformance.strategies.generators import EDGES, GENERATORS
 from conformance.strategies.xsd import Drawing, Start
-from conformance.verdict import Finding, Judgement, Severity, Verdict, merge
+from conformance.verdict import Counterexample, Finding, Judgement, Severity, Verdict, merge
 
 _MOST_DECIDING = 5
 _MOST_SHOWN = 20
@@ -383,11 +383,14 @@ class Conversation:
 
     def send(self, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request and return the exchange; errors as for `Session.exchange`."""
-        return self.resend(self.session.request(template), template, purpose)
+        return self._noted(self.session.exchange(self.case, template, purpose), template, purpose)
 
     def resend(self, request: Request, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request that is complete already, and return the exchange; a template says what it stands for."""
-        exchange = self.session.send(self.case, request, purpose)
+        return self._noted(self.session.send(self.case, request, purpose), template, purpose)
+
+    def _noted(self, exchange: Exchange, template: Template, purpose: Purpose) -> Exchange:
+        """Remember an exchange, and what its answer says of the credential."""
         self.ids.append(exchange.id)
         response = exchange.response
         self.answered = self.answered or (response is not None and not response.cut)

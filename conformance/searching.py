@@ -17,19 +17,11 @@ from hypothesis.strategies import SearchStrategy
 
 from conformance.errors import ConformanceError
 from conformance.exchange import Exchange
-from conformance.verdict import Finding, Judgement, merge
+from conformance.verdict import Counterexample, Finding, Judgement, merge
 
 Drawn = TypeVar("Drawn")
 Attempt = Callable[[Drawn], tuple[Exchange, Judgement]]
 """Sends what an example asks for, and returns the exchange that decides with its judgement."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counterexample:
-    """The exchanges (ids in order) that show a violation, the last of which decides, and what they do in words."""
-
-    exchanges: tuple[str, ...]
-    example: str = ""
 
 
 class _FalsifiedError(Exception):

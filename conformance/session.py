@@ -258,10 +258,13 @@ class Session:
 
     def _check_allowed(self, request: Request) -> None:
         """Refuse what must never reach production, whatever led here."""
-        if self.target.environment != PRODUCTION:
-            return
-        if request.method != "GET" or not self.service.spec.contract.public:
+        if not permitted(self.target, self.service, request.method):
             raise ForbiddenTrafficError("production: nothing but GET on the public status services may be sent")
+
+
+def permitted(target: Target, service: ServiceTarget, method: str) -> bool:
+    """Tell whether a request may reach a service at all: in production nothing but GET on the public ones."""
+    return target.environment != PRODUCTION or (method == "GET" and service.spec.contract.public)
 
 
 def allowed(target: Target, operation: Operation, template: Template) -> bool:

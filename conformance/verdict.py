@@ -65,6 +65,14 @@ class Judgement:
         return any(finding.severity is Severity.VIOLATION for finding in self.findings)
 
 
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """The exchanges (ids in order) that show a violation, the last of which decides, and what they do in words."""
+
+    exchanges: tuple[str, ...]
+    example: str = ""
+
+
 def merge(judgements: Iterable[Judgement]) -> Judgement:
     """Return one judgement with all findings, the summed counts and the first reason for a block."""
     findings: list[Finding] = []

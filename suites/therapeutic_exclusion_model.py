@@ -371,7 +371,8 @@ class Player:
         findings += self._foreign(rows, steps)
         self.full = self.full if page_size else rows
         if not findings and (not page_size or page_size >= length):
-            findings += self._recorded(rows, steps) or self._authored(rows, steps)
+            bag = _bag(rows)
+            findings += self._recorded(bag, steps) or self._authored(rows, bag, steps)
         elif not findings:
             findings += self._newest(rows, steps)
         slugs = [rule, "5.6/newest-first", "5.6/maximum"]
@@ -407,20 +408,20 @@ class Player:
                 yield self._finding("5.6/patient", message, steps, self.who.ssin, show(row.get("patient")))
                 return
 
-    def _authored(self, rows: list[Any], steps: Sequence[Step]) -> list[Finding]:
+    def _authored(self, rows: list[Any], bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
         """Check that as many entries as are new name among their authors the person who made the changes."""
-        fresh = _bag(rows) - self.model.kept(MOST_ENTRIES)
+        fresh = bag - self.model.kept(MOST_ENTRIES)
         own = [row for row in rows if _entry(row) in fresh and self.who.ssin in _authors(row)]
         for entry in fresh - _bag(own):
             message = "no author of an entry is the person who made the change"
-            authors = [row.get("author") for row in rows if entry in _bag([row])]
-            return [self._finding("5.6/author-responsible", message, steps, self.who.ssin, show(authors[0]))]
+            authors = next(row.get("author") for row in rows if _entry(row) == entry)
+            return [self._finding("5.6/author-responsible", message, steps, self.who.ssin, show(authors))]
         return []
 
-    def _recorded(self, rows: list[Any], steps: Sequence[Step]) -> list[Finding]:
+    def _recorded(self, bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
         """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
         changes = Counter(self.model.changes)
-        kept, bag = self.model.kept(max(MOST_ENTRIES - changes.total(), 0)), _bag(rows)
+        kept = self.model.kept(max(MOST_ENTRIES - changes.total(), 0))
         surplus, gone = bag - kept, kept - bag
         if gone:
             message = "entries from before have changed or gone"

@@ -16,7 +16,7 @@ RANKS = {
     "documents": 1,
     "exchange": 1,
     "identifiers": 1,
-    "mutation_score": 1,
+    "mutation_score": 2,
     "case": 2,
     "fault": 2,
     "redaction": 2,

@@ -50,5 +50,5 @@ def test_score_of_another_version_is_none(
     path = tmp_path / "score.json"
     if text:
         path.write_text(text, encoding="utf-8")
-    monkeypatch.setattr(mutation_score, "score_file", lambda: path)
+    monkeypatch.setattr(mutation_score, "report_file", lambda _: path)
     assert (mutation_score.mutation_score() is not None) is known

@@ -10,7 +10,7 @@ import secrets
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -27,7 +27,7 @@ from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_au
 from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError, name_of
 from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
-from conformance.soap.contract import read_contract, read_value
+from conformance.soap.contract import Steps, read_contract, read_value
 from conformance.soap.markup import Element
 from conformance.soap.message import Claim
 from conformance.soap.saml import Assertion
@@ -189,40 +189,28 @@ def last_name(caller: Caller, request: Element) -> str:
 
 def person_number(caller: Caller, request: Element) -> str:
     """Demand of a person the own number, where one is given."""
-    given = read_value(request, _PERSON)
-    if caller.kind is not CallerKind.PERSON or given in {None, caller.number}:
-        return ""
-    return _different("person", "PersonIdentifier", str(given), caller.number)
+    return _different(caller, request, {CallerKind.PERSON}, _PERSON, "person", "PersonIdentifier")
 
 
 def no_nihii_of_person(caller: Caller, request: Element) -> str:
     """Refuse an institution's NIHII number from a person."""
-    given = read_value(request, _NIHII)
-    unfit = caller.kind is CallerKind.PERSON and given is not None
-    return _unexpected("NIHII", str(given), "person", caller.number) if unfit else ""
+    return _unexpected(caller, request, CallerKind.PERSON, _NIHII, "NIHII", "person")
 
 
 def nihii_number(caller: Caller, request: Element) -> str:
     """Demand of a NIHII institution the own number, where one is given."""
-    given = read_value(request, _NIHII)
-    if caller.kind is not CallerKind.NIHII or given in {None, caller.number}:
-        return ""
-    return _different("institution", "InstitutionIdentifier.Nihii", str(given), caller.number)
+    return _different(caller, request, {CallerKind.NIHII}, _NIHII, "institution", "InstitutionIdentifier.Nihii")
 
 
 def no_cbe_of_nihii(caller: Caller, request: Element) -> str:
     """Refuse a CBE number from a NIHII institution."""
-    given = read_value(request, _CBE)
-    unfit = caller.kind is CallerKind.NIHII and given is not None
-    return _unexpected("CBE", str(given), "NIHII institution", caller.number) if unfit else ""
+    return _unexpected(caller, request, CallerKind.NIHII, _CBE, "CBE", "NIHII institution")
 
 
 def cbe_number(caller: Caller, request: Element) -> str:
     """Demand of a CBE or EHP institution the own number, where one is given."""
-    given = read_value(request, _CBE)
-    if caller.kind not in {CallerKind.CBE, CallerKind.EHP} or given in {None, caller.number}:
-        return ""
-    return _different("institution", "InstitutionIdentifier.Cbe", str(given), caller.number)
+    kinds = {CallerKind.CBE, CallerKind.EHP}
+    return _different(caller, request, kinds, _CBE, "institution", "InstitutionIdentifier.Cbe")
 
 
 RULES: Final[Mapping[str, Rule]] = {
@@ -235,14 +223,27 @@ What has no row there is allowed: a person's CBE number, an institution's person
 """
 
 
-def _different(what: str, element: str, given: str, own: str) -> str:
-    return f"The {what} identifier defined in your request (Criteria.Requester.{element} : {given}) {_OTHER} ({own})"
+def _different(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number stands, and the words for both
+    caller: Caller, request: Element, kinds: Collection[CallerKind], place: Steps, what: str, element: str
+) -> str:
+    """Say of callers of some kinds that the number at a place is not their own, "" where it is or none is there."""
+    given = read_value(request, place)
+    if caller.kind not in kinds or given in {None, caller.number}:
+        return ""
+    said = f"The {what} identifier defined in your request (Criteria.Requester.{element} : {given})"
+    return f"{said} {_OTHER} ({caller.number})"
 
 
-def _unexpected(what: str, given: str, caller: str, own: str) -> str:
+def _unexpected(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number stands, and the words for both
+    caller: Caller, request: Element, kind: CallerKind, place: Steps, what: str, called: str
+) -> str:
+    """Say of callers of a kind that they may give no number at a place, "" where they do not."""
+    given = read_value(request, place)
+    if caller.kind is not kind or given is None:
+        return ""
     return (
         f"No institution {what} identifier ({given}) may be defined in your request, "
-        f"as the WS-security is connecting as a {caller} ({own})."
+        f"as the WS-security is connecting as a {called} ({caller.number})."
     )
 
 

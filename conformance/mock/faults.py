@@ -24,10 +24,8 @@ from conformance.soap.markup import XmlError, parse, serialise
 NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it
 OTHER_TOKEN: Final = "other"  # noqa: S105 - what a fault's data calls it
 _LARGEST: Final = 2**24
-"""Bytes of a request that are looked at; what is larger passes as it is."""
+"""Bytes of a request from which on no more of it is read."""
 _SUCCESS: Final = 2
-
-Fieldset = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Faulty:
     """An ASGI application with one fault: requests below `base` pass through it, all others as they are.
 
     `operations` are the contract's, `tokens` the platform's own access tokens by role. What is remembered: how often
-    the fault has matched, the operations that succeeded, and what each address has answered.
+    the fault has matched and, where it asks for them, the operations that succeeded and what each address has answered.
     """
 
     application: ASGIApp
@@ -110,19 +108,21 @@ class Faulty:
             said = await self._instead(scope, seen, self.fault.ask)
         else:
             said = await _through(self.application, scope, self.base, seen)
-        place = (seen.method, seen.path, seen.query)
-        past = self._answers[place]
-        past.append(said)
-        if touched and self.fault.answer != Answer() and self._answers_so(seen, said) and (changing or self._due()):
-            change = self.fault.answer
+        change = self.fault.answer
+        older = self._older(seen, said, change.stale) if change.stale else said
+        if touched and change != Answer() and self._answers_so(seen, said) and (changing or self._due()):
             if change.wait:
                 await _wait(change.wait, receive)
-            if change.stale:
-                said = past[-1 - change.stale] if len(past) > change.stale else said
-            said = _changed(said, change)
-        if said.status // 100 == _SUCCESS and operation:
+            said = _changed(older, change)
+        if said.status // 100 == _SUCCESS and operation in self.fault.when.after:
             self._done.append(operation)
         return said
+
+    def _older(self, seen: Seen, said: Said, age: int) -> Said:
+        """Remember an answer, and return the one that the same address gave so many times before, if it did."""
+        past = self._answers[seen.method, seen.path, seen.query]
+        past.append(said)
+        return past[-1 - age] if len(past) > age else said
 
     async def _instead(self, scope: Scope, seen: Seen, ask: Ask) -> Said:
         if ask.status is not None:
@@ -157,7 +157,6 @@ class Faulty:
     def _asks(self, seen: Seen, operation: str) -> bool:
         """Tell whether a request is one that the fault touches."""
         when = self.fault.when
-        done = [one for one in self._done if one in when.after]
         return (
             (not when.operations or operation in when.operations)
             and (not when.methods or seen.method in when.methods)
@@ -167,7 +166,7 @@ class Faulty:
             and _fit({name.lower(): text for name, text in when.headers.items()}, seen.headers)
             and (when.body is None or when.body.search(seen.body.decode("utf-8", "replace")) is not None)
             and (not when.tokens or self._role(seen) in when.tokens)
-            and (not when.after or tuple(done[-len(when.after) :]) == when.after)
+            and (not when.after or tuple(self._done[-len(when.after) :]) == when.after)
         )
 
     def _answers_so(self, seen: Seen, said: Said) -> bool:

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from conformance.case import Case, Kind
 from conformance.contract import Contract, Level, Requirement
+from conformance.documents import report_file
 from conformance.evidence.store import Record
 from conformance.reporting.allure_exchange import (
     EXTENSION,
@@ -98,10 +99,8 @@ def write_context(config: "pytest.Config", folder: Path, document: Mapping[str, 
 
 
 def categories_file() -> Path:
-    """Return the file with Allure's categories: inside the installed package, else in the clone's reports folder."""
-    name = "allure-categories.json"
-    installed = Path(__file__).with_name(name)
-    return installed if installed.exists() else Path(__file__).parents[2] / "reports" / name
+    """Return the file with Allure's categories."""
+    return report_file("allure-categories.json")
 
 
 def describe(case: Case, result: CaseResult, contract: Contract, reader: ExchangeReader) -> None:
