@@ -6,6 +6,7 @@ Parsing and printing only.
 import csv
 import io
 import json
+import os
 import signal
 import sys
 import threading
@@ -345,8 +346,7 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
     chosen = [find_fault(name) for name in fault_ids] or list(all_faults(names))
     if fault_ids:
         names = list(dict.fromkeys(fault.service for fault in chosen))
-    if keep is not None and keep.exists():
-        raise UsageError(f"{keep} exists already; choose another name or remove it")
+    _check_outputs(json_file, keep)
     subjects = subjects_of(chosen, () if fault_ids else names)
     settings = Settings(seed, examples, str(keep.resolve()) if keep else "")
     began = datetime.now(UTC)
@@ -503,6 +503,20 @@ def _run(plan: Plan, folder: Path) -> int:
         _err.print(f"the harness erred; what was exchanged is kept in {_escaped(str(folder))}")
         return EXIT_ERROR
     return _print_summary(outcome.document, folder)
+
+
+def _check_outputs(json_file: Path | None, keep: Path | None) -> None:
+    """Make the folder of run folders, and see that a file can be written; raises UsageError before anything has run."""
+    if json_file is not None and (json_file.is_dir() or not os.access(json_file.parent, os.W_OK)):
+        raise UsageError(f"{json_file}: no file can be written here; name one in a folder that exists and is writable")
+    if keep is None:
+        return
+    if keep.exists():
+        raise UsageError(f"{keep} exists already; choose another name or remove it")
+    try:
+        keep.mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        raise UsageError(f"{keep}: no folder can be made here: {error.strerror}") from error
 
 
 class _Progress:

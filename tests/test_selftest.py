@@ -149,6 +149,9 @@ def test_command_prints_the_score_and_writes_what_became_of_each(tmp_path: Path)
         (["--fault", "status-dashboard/faults/nonsense"], "there is no fault"),
         (["nonsense"], "nonsense"),
         (["--fault", FAULT.id, "--keep", "."], "exists already"),
+        (["--fault", FAULT.id, "--keep", "/proc/kept"], "no folder can be made here"),
+        (["--fault", FAULT.id, "--json", "nowhere/found.json"], "no file can be written here"),
+        (["--fault", FAULT.id, "--json", "."], "no file can be written here"),
     ],
 )
 def test_wrong_input_ends_with_2(tmp_path: Path, arguments: list[str], message: str) -> None:
