@@ -200,8 +200,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     campaign.close()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    campaign.interrupted = campaign.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED
-    campaign.erred = exitstatus == pytest.ExitCode.INTERNAL_ERROR
+    campaign.erred = campaign.erred or exitstatus == pytest.ExitCode.INTERNAL_ERROR
+    # pytest calls a session interrupted too when a suite cannot be collected.
+    stopped = exitstatus == pytest.ExitCode.INTERRUPTED and not campaign.erred
+    campaign.interrupted = campaign.interrupted or stopped
     document = campaign.finish()
     config.stash[DOCUMENT] = document
     allure.write_context(config, campaign.folder, document)
@@ -218,7 +220,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 class _Collector:
-    """Collects the results that reports carry."""
+    """Collects the results that reports carry, and takes what broke outside of a case for what it is: an error."""
 
     def __init__(self, campaign: Campaign) -> None:
         self._campaign = campaign
@@ -229,6 +231,11 @@ class _Collector:
         if record is not None:
             case = self._cases[record["id"]]
             self._campaign.results[case.id] = from_portable(record, case)
+        elif report.failed:
+            self._campaign.erred = True
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._campaign.erred = self._campaign.erred or report.failed
 
 
 def _campaign(config: pytest.Config) -> Campaign:

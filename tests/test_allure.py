@@ -149,8 +149,7 @@ def test_results_are_valid(faulty: Output) -> None:
     uuids = {result["uuid"] for result in faulty.named.values()}
     assert len(uuids) == len({result["historyId"] for result in faulty.named.values()}) == len(faulty.named)
     assert all(result["start"] <= result["stop"] for result in faulty.named.values())
-    for path in faulty.allure.glob("*-container.json"):
-        assert set(json.loads(path.read_text("utf-8")).get("children", ())) <= uuids
+    assert not list(faulty.allure.glob("*-container.json")), "nothing is to be told of fixtures"
     attached = [row["source"] for result in faulty.named.values() for row in result.get("attachments", ())]
     assert sorted(attached) == sorted(path.name for path in faulty.allure.glob("*-attachment.*"))
 

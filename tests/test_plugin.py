@@ -31,10 +31,12 @@ def target_file(folder: Path, address: str, **more: object) -> Path:
     return path
 
 
-def run_pytest(folder: Path, *arguments: object) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
+def run_pytest(
+    folder: Path, *arguments: object, **variables: str
+) -> tuple[subprocess.CompletedProcess[str], list[Path]]:
     """Run pytest on the suites in a folder of its own; return what it said and the run folders it made."""
     command = [sys.executable, "-m", "pytest", *map(str, arguments)]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")} | variables
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
@@ -189,3 +191,36 @@ def test_installed_suites_run_by_pyargs(tmp_path: Path) -> None:
     done, (folder,) = run_pytest(tmp_path, "--pyargs", "conformance.suites", "--kind", "positive", "-n", 2)
     assert done.returncode == 0, done.stdout
     assert results_of(folder)["summary"]["pass"] > 50
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("moment", ["setup", "teardown"])
+def test_what_breaks_around_a_case_is_an_error_of_the_harness(tmp_path: Path, moment: str) -> None:
+    """A case that could not be prepared, or tidied up after, is not one that nobody has selected."""
+    hook = f"def pytest_runtest_{moment}(item):\n    if 'groups' in item.name: raise RuntimeError('broken')\n"
+    (tmp_path / "breaking.py").write_text(hook, "utf-8")
+    with serve("plain") as address:
+        target = target_file(tmp_path, address)
+        options = ("--target", str(target), "--examples", "1", "-p", "breaking")
+        done, (folder,) = run_pytest(tmp_path, suites_root(), *options, PYTHONPATH=str(tmp_path))
+    assert "broken" in done.stdout
+    assert results_of(folder)["run"]["exit_code"] == 4
+    assert done.returncode != 0
+
+
+@pytest.mark.whole_run
+def test_allure_tells_what_went_wrong_with_a_fixture(tmp_path: Path) -> None:
+    """Allure's files about fixtures are written where there is something to tell, and nowhere else."""
+    fixture = (
+        "@pytest.fixture(autouse=True)\ndef broken(request):\n    if 'groups' in request.node.name: raise OSError(7)\n"
+    )
+    (tmp_path / "breaking.py").write_text(f"import pytest\n{fixture}", "utf-8")
+    with serve("plain") as address:
+        target = target_file(tmp_path, address)
+        options = ("--target", str(target), "--examples", "1", "-p", "breaking")
+        _, (folder,) = run_pytest(tmp_path, suites_root(), *options, PYTHONPATH=str(tmp_path))
+    told = [json.loads(path.read_text("utf-8")) for path in (folder / "allure-results").glob("*-container.json")]
+    assert told
+    assert all([one["name"] for one in container["befores"]] == ["broken"] for container in told)
+    cases = results_of(folder)["cases"]
+    assert 0 < len(told) == sum("groups" in case["id"] for case in cases) < len(cases)

@@ -84,7 +84,7 @@ def configure(config: "pytest.Config", folder: Path) -> None:
         listener = AllureListener(config)
         config.pluginmanager.register(listener, _LISTENER)
         _register(config, listener)
-        _register(config, AllureFileLogger(str(results)))
+        _register(config, _Writer(str(results)))
 
 
 def write_context(config: "pytest.Config", folder: Path, document: Mapping[str, Any]) -> None:
@@ -137,6 +137,18 @@ def severity(case: Case, requirements: Iterable[Requirement]) -> str:
     if case.kind is Kind.SECURITY and Level.MUST in levels:
         return "blocker"
     return next((_SEVERITIES[level] for level in _LEVELS if level in levels), "trivial")
+
+
+if _INSTALLED:
+
+    class _Writer(AllureFileLogger):
+        """Allure's own writer, without the files of fixtures of which nothing is left to tell: two a case."""
+
+        @allure_commons.hookimpl
+        def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
+            """Write what went wrong of a case's fixtures, if anything did."""
+            if container.befores or container.afters:
+                super().report_container(container)
 
 
 class _Tidy:

@@ -54,7 +54,7 @@ def attachment(exchanges: Sequence[Record]) -> str:
     main = main_exchange(exchanges)
     others = [_exchange(record) for record in exchanges if record is not main]
     document = {"schemaVersion": 1, **_exchange(main)} | ({"related": others} if others else {})
-    return json.dumps(document, indent=1)
+    return json.dumps(document)
 
 
 def main_exchange(exchanges: Sequence[Record]) -> Record:
