@@ -78,7 +78,7 @@ class Judge:
         if response is None or schema is None:
             return []
         index = schema.index(parse(response.body).document)
-        return [[node.value for node in index[at]] for at in places]
+        return [list(index[at].values) for at in places]
 
     def _matching(self, response: Response, case: Case, *, unclaimed: bool) -> Clause | None:
         for clause in case.expectation.clauses:
@@ -176,9 +176,9 @@ class Judge:
         found = [self._finding(requirement, problem) for requirement, problem in schema.problems(parsed.document)]
         for rule in self._contract.rules:
             if rule.schema == name:
-                nodes = index[rule.at]
-                evaluated[rule.requirement] += APPLIES[rule.name](nodes, rule.options or {})
-                for problem in RULES[rule.name](nodes, rule.options or {}, exchange.started):
+                places = index[rule.at]
+                evaluated[rule.requirement] += APPLIES[rule.name](places, rule.options or {})
+                for problem in RULES[rule.name](places, rule.options or {}, exchange.started):
                     finding = self._finding(rule.requirement, problem)
                     found.append(replace(finding, severity=Severity(rule.severity)) if rule.severity else finding)
         found += [self._finding(requirement, problem) for requirement, problem in schema.undocumented(index)]

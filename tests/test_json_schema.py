@@ -178,9 +178,9 @@ def test_undocumented_members_are_odd_at_every_level(schema: CompiledSchema) -> 
 
 def test_nodes_of_a_place_come_in_document_order(schema: CompiledSchema) -> None:
     """The index gives the values of one place from first to last, whatever their list."""
-    index = schema.index(GOOD)
-    assert [node.value for node in index["shelves[].books[].state"]] == [1, 2, "lost"]
-    assert [node.location for node in index["shelves[].books[].state"]] == [
+    states = schema.index(GOOD)["shelves[].books[].state"]
+    assert states.values == [1, 2, "lost"]
+    assert [states.location(number) for number in range(3)] == [
         "/shelves/0/books/0/state",
         "/shelves/0/books/1/state",
         "/shelves/1/books/1/state",

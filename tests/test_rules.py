@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.checks.problem import Node, json_type, pointer, show
+from conformance.checks.problem import Path, Places, json_type, pointer, show
 from conformance.checks.rules import APPLIES, RULES
 
 NOW = datetime(2025, 5, 9, 12, 0, tzinfo=UTC)
@@ -20,12 +20,16 @@ CLOSED: dict[str, Any] = {"when": {"member": "closed", "is": True}, "members": [
 ORDER: dict[str, Any] = {"earlier": "start", "later": ["end", "end date"]}
 
 
-def _nodes(*values: object) -> list[Node]:
-    return [Node(("list", number, "member"), value) for number, value in enumerate(values)]
+def _at(values: Mapping[Path, object]) -> Places:
+    return Places(list(values.values()), lambda: list(values))
 
 
-def _found(rule: str, nodes: list[Node], options: dict[str, Any] | None = None) -> list[tuple[str, bool]]:
-    return [(problem.location, problem.odd) for problem in RULES[rule](nodes, options or {}, NOW)]
+def _values(*values: object) -> Places:
+    return _at({("list", number, "member"): value for number, value in enumerate(values)})
+
+
+def _found(rule: str, places: Places, options: dict[str, Any] | None = None) -> list[tuple[str, bool]]:
+    return [(problem.location, problem.odd) for problem in RULES[rule](places, options or {}, NOW)]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +66,7 @@ def test_rule_reports_exactly_the_places_that_break_it(
     rule: str, options: dict[str, Any], values: list[object], places: list[int]
 ) -> None:
     """Each broken value is one problem at its place, each other value none."""
-    assert _found(rule, _nodes(*values), options) == [(f"/list/{place}/member", False) for place in places]
+    assert _found(rule, _values(*values), options) == [(f"/list/{place}/member", False) for place in places]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +84,7 @@ def test_rule_reports_exactly_the_places_that_break_it(
 )
 def test_rule_notes_what_is_only_odd(rule: str, options: dict[str, Any], value: object, count: int) -> None:
     """What is possible but unusual, or one of two spellings, is an oddity and no more."""
-    assert _found(rule, _nodes(value), options) == [("/list/0/member", True)] * count
+    assert _found(rule, _values(value), options) == [("/list/0/member", True)] * count
 
 
 @pytest.mark.parametrize(
@@ -99,12 +103,14 @@ def test_rule_notes_what_is_only_odd(rule: str, options: dict[str, Any], value: 
 )
 def test_order_is_judged_within_each_list(lists: list[list[Any]], found: list[str]) -> None:
     """Numbers are compared with those of the same list, and one problem a list tells what they are."""
-    nodes = [
-        Node(("groups", group, "items", item, "order"), value)
-        for group, values in enumerate(lists)
-        for item, value in enumerate(values)
-    ]
-    problems = RULES["ascending"](nodes, {}, NOW)
+    places = _at(
+        {
+            ("groups", group, "items", item, "order"): value
+            for group, values in enumerate(lists)
+            for item, value in enumerate(values)
+        }
+    )
+    problems = RULES["ascending"](places, {}, NOW)
     assert [problem.message for problem in problems] == found
     assert all(problem.location.startswith("/groups/") for problem in problems)
     assert all(problem.location.endswith("/items") for problem in problems)
@@ -133,14 +139,14 @@ def test_problem_of_a_rule_says_expected_and_actual(
     rule: str, options: dict[str, Any], value: object, expected: str, actual: str
 ) -> None:
     """A reader learns from a problem what should stand there and what does."""
-    [problem] = RULES[rule](_nodes(value), options, NOW)
+    [problem] = RULES[rule](_values(value), options, NOW)
     assert (problem.expected, problem.actual) == (expected, actual)
     assert problem.message
 
 
 def test_repeated_identifier_names_the_first_place_of_it() -> None:
     """What is not unique points to where the same value stood first."""
-    [problem] = RULES["unique"](_nodes("a", "b", "a"), {}, NOW)
+    [problem] = RULES["unique"](_values("a", "b", "a"), {}, NOW)
     assert (problem.expected, problem.actual) == ("a value other than that of /list/0/member", '"a" (string)')
 
 
@@ -192,14 +198,13 @@ def test_rule_counts_only_where_it_really_applies(
     rule: str, options: Mapping[str, Any], values: list[Any], count: int
 ) -> None:
     """What a rule does not apply to shows nothing, and is not counted as a check."""
-    nodes = [Node(("list", number), value) for number, value in enumerate(values)]
-    assert APPLIES[rule](nodes, options) == count
+    assert APPLIES[rule](_at({("list", number): value for number, value in enumerate(values)}), options) == count
 
 
 def test_numbers_are_compared_within_their_own_list() -> None:
     """One number a list has no order, two have."""
-    apart = [Node(("a", 0, "order"), 1), Node(("b", 0, "order"), 2)]
-    together = [Node(("a", 0, "order"), 1), Node(("a", 1, "order"), 2)]
+    apart = _at({("a", 0, "order"): 1, ("b", 0, "order"): 2})
+    together = _at({("a", 0, "order"): 1, ("a", 1, "order"): 2})
     assert (APPLIES["ascending"](apart, {}), APPLIES["ascending"](together, {})) == (0, 1)
 
 

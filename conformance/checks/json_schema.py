@@ -4,20 +4,23 @@ Places are written `groups[].items[].id`. The only home of jsonschema_rs. Must n
 """
 
 import itertools
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
-from conformance.checks.problem import Node, Problem, pointer, show
+from conformance.checks.problem import Places, Problem, pointer, show
 
 _MOST_UNDOCUMENTED = 50
 _LONGEST_NAME = 60
 
 REQUIREMENT = "x-requirement"
 """The annotation that ties a place of a schema to the requirement that describes it."""
+
+
+Above = tuple[str, str | None]
+"""The place that another one stands in, and the member's name there, None for a list's items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,43 +38,20 @@ class UnreadableError(ValueError):
 
 
 class Index:
-    """The nodes of one document by place; one walk finds the containers, leaves are looked up when asked for."""
+    """The values of one document by place, each looked up when it is asked for first."""
 
-    def __init__(
-        self,
-        document: object,
-        below: Mapping[str, Mapping[str | None, str]],
-        inner: Mapping[str, tuple[tuple[str | None, str], ...]],
-    ) -> None:
-        """Walk `document` without recursion; `below` maps a place to its members' places, None to its items'.
+    def __init__(self, document: object, above: Mapping[str, Above]) -> None:
+        """Take a document, and for each place the one that it stands in."""
+        self._above = above
+        self._found = {"": Places([document], lambda: [()])}
 
-        `inner` are those of them that have places below them in turn.
-        """
-        self._below = below
-        self._nodes: defaultdict[str, list[Node]] = defaultdict(list)
-        stack: list[tuple[str, Node]] = [("", Node((), document))]
-        while stack:
-            at, node = stack.pop()
-            self._nodes[at].append(node)
-            for name, place in inner[at]:
-                _push(stack, node, name, place)
-
-    def __getitem__(self, at: str) -> list[Node]:
-        """Return the nodes at a place, in document order."""
-        if at not in self._nodes and at and not self._below[at]:
-            above = self._nodes.get(_above(at), [])
-            name = None if at.endswith("[]") else at.rpartition(".")[2]
-            self._nodes[at] = [child for node in above for child in _leaves(node, name)]
-        return self._nodes.get(at, [])
-
-    def count(self, at: str) -> int:
-        """Return how many nodes stand at a place; leaves are counted without being made."""
-        if at in self._nodes or not at or self._below[at]:
-            return len(self[at])
-        above, name = self._nodes.get(_above(at), []), at.rpartition(".")[2]
-        if at.endswith("[]"):
-            return sum(len(node.value) for node in above if isinstance(node.value, list))
-        return sum(isinstance(node.value, dict) and name in node.value for node in above)
+    def __getitem__(self, at: str) -> Places:
+        """Return the values at a place, in document order."""
+        found = self._found.get(at)
+        if found is None:
+            above, name = self._above[at]
+            found = self._found[at] = self[above].items() if name is None else self[above].members(name)
+        return found
 
 
 class CompiledSchema:
@@ -87,11 +67,8 @@ class CompiledSchema:
             self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
         except (jsonschema_rs.ReferencingError, LookupError) as error:
             raise ValueError(f"a reference leads nowhere: {error}") from error
-        self._below = {at: _places_below(at, self.places) for at in self.places}
-        self._inner = {
-            at: tuple((name, place) for name, place in below.items() if self._below[place])
-            for at, below in self._below.items()
-        }
+        self._above: dict[str, Above] = {"": ("", None)}
+        self._above |= {place: (at, name) for at in self.places for name, place in _places_below(at, self.places)}
 
     def fits(self, document: object) -> bool:
         """Tell whether the document fulfils the schema; a document too deep to follow does not."""
@@ -101,8 +78,8 @@ class CompiledSchema:
             return False
 
     def index(self, document: object) -> Index:
-        """Return the document's nodes by place."""
-        return Index(document, self._below, self._inner)
+        """Return the document's values by place."""
+        return Index(document, self._above)
 
     def requirement_at(self, at: str) -> str:
         """Return the requirement that describes a place, or the nearest place above it."""
@@ -131,7 +108,7 @@ class CompiledSchema:
         """
         for at, place in self.places.items():
             if place.requirement:
-                yield place.requirement, index.count(_above(at) if place.required and at else at)
+                yield place.requirement, len(index[self._above[at][0] if place.required and at else at])
 
     def undocumented(self, index: Index) -> Iterator[tuple[str, Problem]]:
         """Yield the members that no row of the cookbook's table describes, up to a number that is enough to see."""
@@ -141,12 +118,15 @@ class CompiledSchema:
         for at, place in self.places.items():
             if place.members is None:
                 continue
-            for node in index[at]:
-                for name in sorted(node.value.keys() - place.members) if isinstance(node.value, dict) else ():
-                    where = pointer((*node.path, name))
+            found = index[at]
+            for number, value in enumerate(found.values):
+                if not isinstance(value, dict) or value.keys() <= place.members:
+                    continue
+                for name in sorted(value.keys() - place.members):
+                    where = pointer((*found.paths[number], name))
                     message = f"the member {name[:_LONGEST_NAME]!r} is not documented"
-                    found = Problem(message, where, "documented members only", show(node.value[name]), odd=True)
-                    yield self.requirement_at(at), found
+                    problem = Problem(message, where, "documented members only", show(value[name]), odd=True)
+                    yield self.requirement_at(at), problem
 
     def _problem(self, error: jsonschema_rs.ValidationError) -> tuple[str, Problem]:
         path = tuple(error.instance_path)
@@ -177,29 +157,12 @@ def _above(at: str) -> str:
     return at[:-2] if at.endswith("[]") else at.rpartition(".")[0]
 
 
-def _places_below(at: str, places: Mapping[str, Place]) -> dict[str | None, str]:
-    """Return the described places one step below a place, by member name; None stands for the items of a list."""
-    below: dict[str | None, str] = {None: f"{at}[]"} if f"{at}[]" in places else {}
-    members = places[at].members or ()
-    return below | {name: f"{at}.{name}".lstrip(".") for name in members}
-
-
-def _push(stack: list[tuple[str, Node]], node: Node, name: str | None, place: str) -> None:
-    """Put the children of a name that have children of their own on a stack, those of a list in reverse."""
-    value = node.value
-    if name is None:
-        if isinstance(value, list):
-            stack.extend((place, Node((*node.path, number), value[number])) for number in reversed(range(len(value))))
-    elif isinstance(value, dict) and name in value:
-        stack.append((place, Node((*node.path, name), value[name])))
-
-
-def _leaves(node: Node, name: str | None) -> Iterator[Node]:
-    """Yield the member of a name, or the items where the name is None."""
-    if name is None and isinstance(node.value, list):
-        yield from (Node((*node.path, number), value) for number, value in enumerate(node.value))
-    elif name is not None and isinstance(node.value, dict) and name in node.value:
-        yield Node((*node.path, name), node.value[name])
+def _places_below(at: str, places: Mapping[str, Place]) -> Iterator[tuple[str | None, str]]:
+    """Yield the described places one step below a place with the member's name, None for the items of a list."""
+    if f"{at}[]" in places:
+        yield None, f"{at}[]"
+    for name in places[at].members or ():
+        yield name, f"{at}.{name}".lstrip(".")
 
 
 def _places(schema: Mapping[str, Any]) -> Iterator[Place]:

@@ -4,9 +4,12 @@ Must not know requirements nor severities, save a hint that a check found a tole
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+Path = tuple[str | int, ...]
+"""Keys and indexes from a document to a value in it."""
 
 _LONGEST = 160
 
@@ -22,16 +25,50 @@ class Problem:
     odd: bool = False
 
 
-class Node(NamedTuple):
-    """A value inside a JSON document, with its path of keys and indexes; there are many, so it is a cheap one."""
+class Places:
+    """The values at one place of a document, in its order; where each stands is found out when somebody asks.
 
-    path: tuple[str | int, ...]
-    value: Any
+    Documents are long and mostly right, so that nobody does.
+    """
+
+    __slots__ = ("_find", "_paths", "values")
+
+    def __init__(self, values: Sequence[Any], find: Callable[[], list[Path]]) -> None:
+        """Take the values, and what finds a path of keys and indexes for each."""
+        self.values = values
+        self._find = find
+        self._paths: list[Path] | None = None
+
+    def __len__(self) -> int:
+        """Return how many values there are."""
+        return len(self.values)
 
     @property
-    def location(self) -> str:
-        """Return the path as a JSON Pointer (RFC 6901); the document itself is `/`."""
-        return pointer(self.path)
+    def paths(self) -> list[Path]:
+        """Return the path of each value."""
+        if self._paths is None:
+            self._paths = self._find()
+        return self._paths
+
+    def location(self, number: int) -> str:
+        """Return where a value stands, as a JSON Pointer (RFC 6901)."""
+        return pointer(self.paths[number])
+
+    def members(self, name: str) -> "Places":
+        """Return the members of a name in the values that are objects and have one."""
+        values = [value[name] for value in self.values if isinstance(value, dict) and name in value]
+        return Places(values, lambda: [(*path, name) for path, value in self._objects() if name in value])
+
+    def items(self) -> "Places":
+        """Return the items of the values that are lists."""
+        values = [item for value in self.values if isinstance(value, list) for item in value]
+        return Places(values, lambda: [(*path, at) for path, value in self._lists() for at in range(len(value))])
+
+    def _objects(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        return ((path, one) for path, one in zip(self.paths, self.values, strict=True) if isinstance(one, dict))
+
+    def _lists(self) -> Iterator[tuple[Path, list[Any]]]:
+        return ((path, one) for path, one in zip(self.paths, self.values, strict=True) if isinstance(one, list))
 
 
 def pointer(path: Iterable[str | int]) -> str:

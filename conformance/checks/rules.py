@@ -1,54 +1,48 @@
 """Rules about JSON documents that a JSON Schema cannot express, by name.
 
-Each takes the nodes at one place of a document and returns what is wrong with them. A contract binds
+Each takes the values at one place of a document and returns what is wrong with them. A contract binds
 rules to places and requirements in its `rules.yaml`. Must not know any service.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from conformance.checks.date_time import date_oddities, read_moment
-from conformance.checks.problem import Node, Problem, show
+from conformance.checks.problem import Path, Places, Problem, pointer, show
 
 Options = Mapping[str, Any]
-RuleFunction = Callable[[Sequence[Node], Options, datetime], list[Problem]]
-"""Nodes, the rule's options, and the time of the exchange (UTC) to the problems found."""
+RuleFunction = Callable[[Places, Options, datetime], list[Problem]]
+"""Values, the rule's options, and the time of the exchange (UTC) to the problems found."""
 
 
-def unique(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
-    """Return a problem for each value that an earlier node has already."""
+def unique(places: Places, options: Options, now: datetime) -> list[Problem]:
+    """Return a problem for each value that stands before it already."""
     del options, now
-    seen: dict[str, Node] = {}
+    seen: dict[str, int] = {}
     problems = []
-    for node in nodes:
-        if not isinstance(node.value, str | int):
+    for number, value in enumerate(places.values):
+        if not isinstance(value, str | int):
             continue
-        first = seen.setdefault(repr(node.value), node)
-        if first is not node:
-            problems.append(
-                Problem(
-                    "the identifier is not unique",
-                    node.location,
-                    f"a value other than that of {first.location}",
-                    show(node.value),
-                )
-            )
+        first = seen.setdefault(repr(value), number)
+        if first != number:
+            expected = f"a value other than that of {places.location(first)}"
+            problems.append(Problem("the identifier is not unique", places.location(number), expected, show(value)))
     return problems
 
 
-def not_empty(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def not_empty(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each text that is null, empty or white space."""
     del options, now
     return [
-        Problem("the text is empty", node.location, "a text", show(node.value))
-        for node in nodes
-        if node.value is None or (isinstance(node.value, str) and not node.value.strip())
+        Problem("the text is empty", places.location(number), "a text", show(value))
+        for number, value in enumerate(places.values)
+        if value is None or (isinstance(value, str) and not value.strip())
     ]
 
 
-def date_time(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def date_time(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each text that is no date-time, or an odd one.
 
     Option `past: true` says that the moment has happened, so that a future one is odd; `optional: true`
@@ -56,43 +50,39 @@ def date_time(nodes: Sequence[Node], options: Options, now: datetime) -> list[Pr
     """
     problems = []
     expected = "an ISO 8601 date-time such as 2025-03-05T09:25:00+01:00"
-    for node in nodes:
-        if not isinstance(node.value, str) or (options.get("optional") and not node.value.strip()):
+    for number, value in enumerate(places.values):
+        if not isinstance(value, str) or (options.get("optional") and not value.strip()):
             continue
-        moment = read_moment(node.value)
+        moment = read_moment(value)
         if moment.instant is None:
-            problems.append(Problem(moment.problem, node.location, expected, show(node.value)))
+            problems.append(Problem(moment.problem, places.location(number), expected, show(value)))
             continue
         oddities = list(moment.oddities)
         if options.get("past"):
             oddities += date_oddities(moment.instant, now)
         problems += [
-            Problem(f"the date-time {oddity}", node.location, expected, show(node.value), odd=True)
+            Problem(f"the date-time {oddity}", places.location(number), expected, show(value), odd=True)
             for oddity in oddities
         ]
     return problems
 
 
-def whole_number(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def whole_number(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each number that is not a whole one."""
     del options, now
     return [
-        Problem("the number is not whole", node.location, "a whole number", show(node.value))
-        for node in nodes
-        if isinstance(node.value, float) and not node.value.is_integer()
+        Problem("the number is not whole", places.location(number), "a whole number", show(value))
+        for number, value in enumerate(places.values)
+        if isinstance(value, float) and not value.is_integer()
     ]
 
 
-def ascending(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def ascending(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each list in which the numbers at this place are equal or not ascending."""
     del options, now
-    lists: defaultdict[tuple[str | int, ...], list[float]] = defaultdict(list)
-    for node in nodes:
-        if isinstance(node.value, int | float):
-            lists[node.path[:-2]].append(node.value)
     problems = []
-    for path, values in lists.items():
-        location = Node(path, values).location
+    for path, values in _lists(places).items():
+        location = pointer(path)
         equal = [value for value, count in Counter(values).items() if count > 1]
         if equal:
             problems.append(Problem("numbers are equal", location, "each number once", show(equal)))
@@ -101,48 +91,50 @@ def ascending(nodes: Sequence[Node], options: Options, now: datetime) -> list[Pr
     return problems
 
 
-def word(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def word(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each text that is not one of the option `words`."""
     del now
     words = tuple(options["words"])
     return [
-        Problem("the word is not one that the cookbook prints", node.location, " or ".join(words), show(node.value))
-        for node in nodes
-        if isinstance(node.value, str) and node.value not in words
+        Problem(
+            "the word is not one that the cookbook prints", places.location(number), " or ".join(words), show(value)
+        )
+        for number, value in enumerate(places.values)
+        if isinstance(value, str) and value not in words
     ]
 
 
-def any_member(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def any_member(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each object that has none of the option `members`, and an oddity for the one it has.
 
     The members are spellings of one thing; which of them is used is worth noting, unless it is the `plain` one.
     """
     del now
     names = tuple(options["members"])
+    plain, wanted = options.get("plain"), f"a member {' or '.join(map(repr, names))}"
     problems = []
-    for node in _objects(nodes):
-        used = [name for name in names if name in node.value]
-        wanted = f"a member {' or '.join(map(repr, names))}"
+    for number, value in _objects(places):
+        used = [name for name in names if name in value]
         if not used:
-            problems.append(Problem(f"{wanted} is missing", node.location, wanted, "absent"))
-        problems.extend(
-            Problem(f"the spelling {name!r} is used", node.location, wanted, name, odd=True)
+            problems.append(Problem(f"{wanted} is missing", places.location(number), wanted, "absent"))
+        problems += [
+            Problem(f"the spelling {name!r} is used", places.location(number), wanted, name, odd=True)
             for name in used
-            if name != options.get("plain")
-        )
+            if name != plain
+        ]
     return problems
 
 
-def other_spelling(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def other_spelling(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return an oddity for each place that only another spelling of a member can have led to."""
     del now
     expected = f"a member {options['of']!r}"
     return [
-        Problem("another spelling is used", node.location, expected, str(node.path[-1]), odd=True) for node in nodes
+        Problem("another spelling is used", pointer(path), expected, str(path[-1]), odd=True) for path in places.paths
     ]
 
 
-def implies(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def implies(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each object in which one member's value does not go with another's presence.
 
     Option `when`: a member and the value it has; `then`: the option `members`, of which one must be
@@ -151,30 +143,30 @@ def implies(nodes: Sequence[Node], options: Options, now: datetime) -> list[Prob
     del now
     member, value, names = options["when"]["member"], options["when"]["is"], tuple(options["members"])
     problems = []
-    for node in _objects(nodes):
-        if not _holds(node.value, options["when"]):
+    for number, found in _objects(places):
+        if not _holds(found, options["when"]):
             continue
-        filled = [name for name in names if _is_filled(node.value.get(name))]
+        filled = [name for name in names if _is_filled(found.get(name))]
         if bool(filled) is not options["filled"]:
             expected = f"{names[0]!r} {'with a value' if options['filled'] else 'without a value'}"
-            actual = f"{filled[0]!r} is {show(node.value[filled[0]])}" if filled else "no value"
+            actual = f"{filled[0]!r} is {show(found[filled[0]])}" if filled else "no value"
             message = f"{names[0]!r} does not go with {member!r} = {show(value)}"
-            problems.append(Problem(message, node.location, expected, actual))
+            problems.append(Problem(message, places.location(number), expected, actual))
     return problems
 
 
-def not_before(nodes: Sequence[Node], options: Options, now: datetime) -> list[Problem]:
+def not_before(places: Places, options: Options, now: datetime) -> list[Problem]:
     """Return a problem for each object in which the moment `later` (a list of spellings) lies before `earlier`."""
     del now
     problems = []
-    for node in _objects(nodes):
-        start = _instant(node.value.get(options["earlier"]))
+    for number, value in _objects(places):
+        start = _instant(value.get(options["earlier"]))
         for name in options["later"]:
-            end = _instant(node.value.get(name))
+            end = _instant(value.get(name))
             if start is not None and end is not None and end < start:
                 message = f"{name!r} lies before {options['earlier']!r}"
-                expected = f"not before {show(node.value[options['earlier']])}"
-                problems.append(Problem(message, node.location, expected, show(node.value[name])))
+                expected = f"not before {show(value[options['earlier']])}"
+                problems.append(Problem(message, places.location(number), expected, show(value[name])))
     return problems
 
 
@@ -184,8 +176,18 @@ def _holds(value: Mapping[str, Any], when: Mapping[str, Any]) -> bool:
     return type(given) is type(when["is"]) and given == when["is"]
 
 
-def _objects(nodes: Sequence[Node]) -> list[Node]:
-    return [node for node in nodes if isinstance(node.value, dict)]
+def _objects(places: Places) -> list[tuple[int, dict[str, Any]]]:
+    """Return the values that are objects, each with its number among all."""
+    return [(number, value) for number, value in enumerate(places.values) if isinstance(value, dict)]
+
+
+def _lists(places: Places) -> dict[Path, list[float]]:
+    """Return the numbers by the list that their objects stand in."""
+    lists: defaultdict[Path, list[float]] = defaultdict(list)
+    for path, value in zip(places.paths, places.values, strict=True):
+        if isinstance(value, int | float):
+            lists[path[:-2]].append(value)
+    return lists
 
 
 def _is_filled(value: object) -> bool:
@@ -196,49 +198,48 @@ def _instant(value: object) -> datetime | None:
     return read_moment(value).instant if isinstance(value, str) else None
 
 
-Counting = Callable[[Sequence[Node], Options], int]
-"""Nodes and a rule's options to the number of times that its predicate really applies."""
+Counting = Callable[[Places, Options], int]
+"""Values and a rule's options to the number of times that its predicate really applies."""
 
 
-def _all(nodes: Sequence[Node], options: Options) -> int:
+def _all(places: Places, options: Options) -> int:
     del options
-    return len(nodes)
+    return len(places)
 
 
-def _comparable(nodes: Sequence[Node], options: Options) -> int:
+def _comparable(places: Places, options: Options) -> int:
     """Return how many identifiers there are to be told from an earlier one."""
     del options
-    return max(sum(isinstance(node.value, str | int) for node in nodes) - 1, 0)
+    return max(sum(isinstance(value, str | int) for value in places.values) - 1, 0)
 
 
-def _texts(nodes: Sequence[Node], options: Options) -> int:
+def _texts(places: Places, options: Options) -> int:
     return sum(
-        isinstance(node.value, str) and not (options.get("optional") and not node.value.strip()) for node in nodes
+        isinstance(value, str) and not (options.get("optional") and not value.strip()) for value in places.values
     )
 
 
-def _numbers(nodes: Sequence[Node], options: Options) -> int:
+def _numbers(places: Places, options: Options) -> int:
     del options
-    return sum(isinstance(node.value, int | float) and not isinstance(node.value, bool) for node in nodes)
+    return sum(isinstance(value, int | float) and not isinstance(value, bool) for value in places.values)
 
 
-def _neighbours(nodes: Sequence[Node], options: Options) -> int:
+def _neighbours(places: Places, options: Options) -> int:
     """Return how many numbers have one before them in their own list."""
     del options
-    lists = Counter(node.path[:-2] for node in nodes if isinstance(node.value, int | float))
-    return sum(count - 1 for count in lists.values())
+    return sum(len(numbers) - 1 for numbers in _lists(places).values())
 
 
-def _conditioned(nodes: Sequence[Node], options: Options) -> int:
+def _conditioned(places: Places, options: Options) -> int:
     """Return how many objects fulfil the condition of an implication."""
-    return sum(_holds(node.value, options["when"]) for node in _objects(nodes))
+    return sum(_holds(value, options["when"]) for _, value in _objects(places))
 
 
-def _periods(nodes: Sequence[Node], options: Options) -> int:
+def _periods(places: Places, options: Options) -> int:
     """Return how many pairs of moments can be compared."""
     return sum(
-        _instant(node.value.get(options["earlier"])) is not None and _instant(node.value.get(name)) is not None
-        for node in _objects(nodes)
+        _instant(value.get(options["earlier"])) is not None and _instant(value.get(name)) is not None
+        for _, value in _objects(places)
         for name in options["later"]
     )
 
@@ -250,12 +251,12 @@ APPLIES: Mapping[str, Counting] = {
     "whole-number": _numbers,
     "ascending": _neighbours,
     "word": _texts,
-    "any-member": lambda nodes, _: len(_objects(nodes)),
+    "any-member": lambda places, _: len(_objects(places)),
     "other-spelling": _all,
     "implies": _conditioned,
     "not-before": _periods,
 }
-"""How often a rule is really applied to nodes: one that is never applied has shown nothing."""
+"""How often a rule is really applied to values: one that is never applied has shown nothing."""
 
 NEEDED_OPTIONS: Mapping[str, frozenset[str]] = {
     "word": frozenset({"words"}),
