@@ -98,9 +98,9 @@ class Author:
     ssin: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """One entry of a patient's history."""
+    """One entry of a patient's history; two that look alike are still two."""
 
     author: Author
     party: Party

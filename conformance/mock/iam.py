@@ -9,7 +9,8 @@ import json
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -40,6 +41,7 @@ ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S10
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 _ALGORITHM = "RS256"
+_MOST_REMEMBERED = 256
 _KEY_BITS = 2048
 _LIFETIME = timedelta(minutes=5)
 _CODE_LIFETIME = timedelta(minutes=1)
@@ -153,23 +155,31 @@ class Verifier:
     keys: Mapping[str, KeySet]
     audience: str
     clock: Clock
+    _signed: dict[str, Claims] = field(default_factory=dict, repr=False, compare=False)
+    """Tokens of which the signature was right, as it will be again."""
 
     def verify(self, token: str) -> Claims:
         """Return the claims of an access token that holds now.
 
         Raises TokenError where signature, algorithm, issuer, audience, kind or time is wrong.
         """
+        claims = self._signed.get(token) or self._remember(token)
+        rules: Mapping[str, ClaimsOption] = {
+            "typ": {"essential": True, "value": "Bearer"},
+            "aud": {"essential": True, "value": self.audience},
+            "sub": {"essential": True},
+        }
+        _check(claims, self.clock(), rules)
+        return claims
+
+    def _remember(self, token: str) -> Claims:
         issuer = str(_unverified(token).get("iss"))
         if issuer not in self.keys:
             raise TokenError("its issuer is not trusted")
-        return read_token(
-            token,
-            self.keys[issuer],
-            self.clock(),
-            typ={"essential": True, "value": "Bearer"},
-            aud={"essential": True, "value": self.audience},
-            sub={"essential": True},
-        )
+        if len(self._signed) >= _MOST_REMEMBERED:
+            self._signed.clear()
+        self._signed[token] = _signed(token, self.keys[issuer])
+        return self._signed[token]
 
 
 def read_token(token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsOption) -> Claims:
@@ -177,14 +187,30 @@ def read_token(token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsO
 
     Raises TokenError. Source: RFC 7519, section 7.2; RFC 8725, section 3.1 for the list of algorithms.
     """
+    claims = _signed(token, key)
+    _check(claims, now, rules)
+    return claims
+
+
+def _signed(token: str, key: RSAKey | KeySet) -> Claims:
+    with _refusing():
+        return jwt.decode(token, key, [_ALGORITHM]).claims
+
+
+def _check(claims: Claims, now: datetime, rules: Mapping[str, ClaimsOption]) -> None:
+    with _refusing():
+        JWTClaimsRegistry(_seconds(now), 0, exp={"essential": True}, **rules).validate(dict(claims))
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Tell what is wrong with a token in words of our own."""
     try:
-        claims = jwt.decode(token, key, [_ALGORITHM]).claims
-        JWTClaimsRegistry(_seconds(now), 0, exp={"essential": True}, **rules).validate(claims)
+        yield
     except JoseError as error:
         raise TokenError(f"{error.error}: {error.description}" if error.description else error.error) from None
     except (ValueError, TypeError, RecursionError):
         raise TokenError("it is not a signed JSON Web Token") from None
-    return claims
 
 
 def roles(claims: Claims, service: str) -> frozenset[str]:

@@ -93,7 +93,9 @@ class LocalPlatform:
             own = self.fault is not None and self.fault.service == spec.contract.service
             without = self.fault.without if self.fault is not None and own else ()
             self._served[spec.contract.service] = module.serve(spec, self.address, without)
-        config = uvicorn.Config(self._application(), log_level="error", lifespan="off", server_header=False)
+        config = uvicorn.Config(
+            self._application(), log_level="error", lifespan="off", server_header=False, proxy_headers=False
+        )
         config.load()
         if self.tls:
             self.certificate = make_server_certificate()

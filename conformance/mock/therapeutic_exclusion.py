@@ -4,6 +4,7 @@ Source: Therapeutic Exclusion cookbook 1.2, chapters 5 and 8. Must not know the 
 to its state but the four operations.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -175,7 +176,8 @@ class TherapeuticExclusion:
         changes = self.exclusions.history(patient, _page_size(request.query_params.get("pageSize", "")))
         if not changes:
             raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
-        return JSONResponse([_change_json(change, self.named(change.party)) for change in changes])
+        entries = ",".join(_entry(change, self.named) for change in changes)
+        return Response(f"[{entries}]", media_type="application/json")
 
     async def _health(self, request: Request) -> Response:
         self._claims(request, MONITORING)
@@ -349,17 +351,20 @@ def _actor_json(identifier: Mapping[str, str], name: str | None, first: str | No
     return {"identifier": [identifier], "name": name, "firstName": first, "qualificationCode": code}
 
 
-def _change_json(change: Change, name: Name) -> dict[str, Any]:
+@functools.lru_cache(maxsize=4 * HISTORY_LIMIT)
+def _entry(change: Change, named: Callable[[Party], Name]) -> str:
+    """Return an entry of a history as JSON; made once, since a long history is mostly what it was the time before."""
     application, person = change.author.application, change.author.ssin
-    return {
+    entry = {
         "author": [
             _actor_json({"type": "local", "value": application}, application, None, "application"),
             _actor_json({"type": Scheme.SSIN.value, "value": person}, None, None, "patient"),
         ],
-        "target": _party_json(change.party, name),
+        "target": _party_json(change.party, named(change.party)),
         "timestamp": change.moment.isoformat(timespec="seconds"),
         "operation": change.operation.value,
     }
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
 def _told(
