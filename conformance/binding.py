@@ -11,7 +11,7 @@ from typing import Any
 from conformance import documents
 from conformance.errors import SpecError, TargetError
 from conformance.loading import Spec, bundled_schemas, format_problems, load_format, spellings, suggestion
-from conformance.soap.contract import SoapContract, SoapOperation, Steps, read_contract, resolve
+from conformance.soap.contract import SoapContract, SoapOperation, Steps, resolve
 
 NAMES = "names"
 
@@ -49,6 +49,8 @@ def bind(spec: Spec, settings: Mapping[str, Any], folder: Path) -> Binding:
 
     Raises UsageError (WsdlError, TargetError) with file and remedy where the WSDL or the names cannot be used.
     """
+    from conformance.soap.wsdl import read_contract  # noqa: PLC0415 - takes long to load, and only SOAP services need it
+
     rules = spec.contract.soap
     if rules is None:
         raise SpecError(f"{spec.folder}: {spec.contract.service} is no SOAP service")

@@ -34,7 +34,6 @@ from conformance.known import KnownFailure, apply_known
 from conformance.ledger import close_ledger, open_ledger
 from conformance.loading import Spec, bundled_schemas, suggestion
 from conformance.messages import SoapMessages
-from conformance.mock.platform import LocalPlatform
 from conformance.mutation_score import mutation_score
 from conformance.redaction import Redactor
 from conformance.reporting.allure_exchange import ExchangeReader
@@ -48,7 +47,7 @@ from conformance.session import Session
 from conformance.soap.schemas import read_schema
 from conformance.soap_judging import SoapJudge
 from conformance.target import ServiceTarget, Target
-from conformance.transport import make_transport
+from conformance.transport import Transport
 from conformance.verdict import Verdict
 
 DEFAULT_SEED = 1
@@ -202,6 +201,8 @@ class Campaign:
         """Start the local platform for the services that have no address of their own."""
         specs = tuple(service.spec for service in self.plan.services if service.address is None)
         if specs:
+            from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - takes long to load
+
             platform = self._resources.enter_context(LocalPlatform(specs, fault=self.plan.fault))
             self.embedded = {spec.contract.service: platform.settings(spec.contract.service) for spec in specs}
 
@@ -350,7 +351,7 @@ class Campaign:
     def _make_runner(self, name: str) -> Runner:
         target = self.plan.target
         service = self.service(name)
-        transport = make_transport(target.limits.timeout, target.ca_file)
+        transport = Transport(target.limits.timeout, target.ca_file)
         store = self._resources.enter_context(Store(self.folder, self._redactor))
         self._resources.callback(transport.close)
         ledger = open_ledger(target.limits, self.folder)
@@ -431,7 +432,7 @@ def check_credentials(plan: Plan) -> None:
     """
     problems: list[str] = []
     for service in plan.services:
-        send = make_transport(plan.target.limits.timeout, plan.target.ca_file).send
+        send = Transport(plan.target.limits.timeout, plan.target.ca_file).send
         cases = [case for case in service.spec.cases.values() if plan.selection.takes(case)]
         tokens = _tokens(plan.target, service, send, Redactor())
         if tokens is not None:
@@ -460,7 +461,7 @@ def credential_problems(
     target: Target, service: ServiceTarget, roles: Collection[str], callers: Collection[str]
 ) -> list[str]:
     """Return why tokens of some roles or assertions of some callers cannot be had, as far as it shows by itself."""
-    send = make_transport(target.limits.timeout, target.ca_file).send
+    send = Transport(target.limits.timeout, target.ca_file).send
     tokens = _tokens(target, service, send, Redactor())
     problems = tokens.check_before_run(roles) if tokens is not None else []
     return problems + (caller_problems(target, service, datetime.now(UTC), callers) if callers else [])

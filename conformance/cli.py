@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -39,9 +39,7 @@ from conformance.evidence.comparing import answer_line, differences, same_body
 from conformance.evidence.store import Record
 from conformance.initialising import target_text, write_target, written_target
 from conformance.known import load_known
-from conformance.linting import lint as lint_specs
 from conformance.loading import specs_root, suggestion
-from conformance.mock.platform import LocalPlatform
 from conformance.mutation_score import in_words
 from conformance.plugin import DEFAULT_FOLDER
 from conformance.recorded import Recorded, find_run, target_of
@@ -71,6 +69,9 @@ from conformance.selftest import (
 )
 from conformance.suite_session import run_suites
 from conformance.target import BUILT_IN, LOCAL, choose_services, load_target
+
+if TYPE_CHECKING:
+    from conformance.mock.platform import LocalPlatform
 
 _MEANINGS = {
     0: "conformant",
@@ -292,6 +293,8 @@ def init(name: str, out: Path | None) -> None:
 @click.option("--fault", "fault_id", metavar="ID", help="Make this mistake on purpose; see `list faults`.")
 def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) -> None:  # noqa: FBT001 - a flag
     """Serve the local platform on loopback until interrupted."""
+    from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - takes long to load, and only this needs it
+
     fault = find_fault(fault_id) if fault_id else None
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -463,6 +466,8 @@ def explain_id(name: str) -> None:
 @click.pass_context
 def lint(ctx: click.Context, folder: Path | None) -> None:
     """Check spec folders: formats, references, examples, coverage of requirements."""
+    from conformance.linting import lint as lint_specs  # noqa: PLC0415 - what tells mistakes in words loads long
+
     problems = lint_specs(folder or specs_root())
     for problem in problems:
         _err.print(f"[bold red]error:[/] {_escaped(problem)}")
@@ -757,7 +762,7 @@ def _print_reasons(verdict: str, cases: Sequence[Mapping[str, Any]]) -> None:
         _out.print(f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {_escaped(reason)}")
 
 
-def _write_mock_target(platform: LocalPlatform, services: dict[str, dict[str, Any]], path: Path) -> None:
+def _write_mock_target(platform: "LocalPlatform", services: dict[str, dict[str, Any]], path: Path) -> None:
     ca_file = None
     if platform.certificate is not None:
         ca_file = path.with_name(f"{path.stem}-ca.pem")

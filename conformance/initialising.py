@@ -80,5 +80,5 @@ def _section(spec: Spec, environment: str) -> str:
     known = spec.contract.environments
     path = urlsplit(next(iter(known.values()), "")).path
     address = known.get(environment, f"http://127.0.0.1:8080{path}")
-    lines = spec.template.replace("{address}", address).rstrip("\n").split("\n")
+    lines = spec.description.template.replace("{address}", address).rstrip("\n").split("\n")
     return "\n".join([f"  {spec.contract.service}:", *(f"    {line}" for line in lines)]) + "\n"

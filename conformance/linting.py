@@ -98,7 +98,7 @@ def _reference_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> It
     for case in spec.cases.values():
         yield from _case_problems(case, contract)
         yield from _guard_problems(case, contract, schemas)
-        if case.claim is not None and case.claim.setting not in spec.target_schema.get("properties", {}):
+        if case.claim is not None and case.claim.setting not in spec.description.target_schema.get("properties", {}):
             yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
     yield from _soap_problems(spec)
     for fault in spec.faults.values():

@@ -9,11 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import jsonschema
 import jsonschema_rs
-from jsonschema.exceptions import ValidationError
 
 from conformance import documents
 from conformance.case import Case, Claim, Clause, Effect, Expectation, Kind, Message, Step, Template, Unchanged
@@ -37,6 +35,9 @@ from conformance.contract import (
 from conformance.documents import Data, Document, Pointer
 from conformance.errors import SpecError, UsageError
 from conformance.fault import Fault, read_fault
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 FORMATS = {
     "service.yaml": "service",
@@ -64,19 +65,39 @@ _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
-    """One version of one service: its folder, contract, cases, and what a target file may say of it.
+class Description:
+    """What service.yaml says of one version of a service: all that target files are about.
 
     `target_schema` is the JSON Schema of the service's section in a target file, `template` the
-    commented text that `init` writes for it. `faults` are mistakes that the local platform can make on purpose, by id.
+    commented text that `init` writes for it.
     """
 
     folder: Path
-    contract: Contract
-    cases: Mapping[str, Case]
+    service: str
+    public: bool
+    wants_sender: bool
+    environments: Mapping[str, str]
+    address_key: str
     target_schema: Mapping[str, Any]
     template: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One version of one service: its description, contract and cases.
+
+    `faults` are mistakes that the local platform can make on purpose, by id.
+    """
+
+    description: Description
+    contract: Contract
+    cases: Mapping[str, Case]
     faults: Mapping[str, Fault] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Return the folder that holds the spec."""
+        return self.description.folder
 
 
 @functools.cache
@@ -99,22 +120,38 @@ def versions(service: str, root: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(found, key=lambda version: [int(part) for part in re.findall(r"\d+", version)]))
 
 
+def describe(service: str, version: str | None = None, root: Path | None = None) -> Description:
+    """Return what a service's service.yaml says, by default of its newest version; errors as for `load_spec`."""
+    return _described(spec_folder(service, version, root), root or specs_root())
+
+
 def load_spec(service: str, version: str | None = None, root: Path | None = None) -> Spec:
     """Return a service's spec, by default of its newest version.
 
     Raises SpecError, with one line per mistake, where a file breaks its format.
     """
-    return _load_spec(service, version, root or specs_root())
+    return _loaded(spec_folder(service, version, root), root or specs_root())
 
 
-@functools.cache
-def _load_spec(service: str, version: str | None, root: Path) -> Spec:
+def spec_folder(service: str, version: str | None = None, root: Path | None = None) -> Path:
+    """Return the folder of a service's spec, by default of its newest version; raises SpecError where there is none."""
+    root = root or specs_root()
     known = versions(service, root)
     if not known:
         raise SpecError(f"there is no service {service!r}; known are: {', '.join(service_ids(root))}")
     if version is not None and version not in known:
         raise SpecError(f"{service} has no spec version {version!r}; known are: {', '.join(known)}")
-    return read_spec(root / service / (version or known[-1]), root)
+    return root / service / (version or known[-1])
+
+
+@functools.cache
+def _described(folder: Path, root: Path) -> Description:
+    return _description(_read_valid(folder / "service.yaml", FORMATS["service.yaml"], root))
+
+
+@functools.cache
+def _loaded(folder: Path, root: Path) -> Spec:
+    return read_spec(folder, root)
 
 
 def read_spec(folder: Path, root: Path) -> Spec:
@@ -123,9 +160,22 @@ def read_spec(folder: Path, root: Path) -> Spec:
     contract = _contract(folder, files)
     own = [*_cases(contract.service, files["cases.yaml"]), *_matrix_cases(contract, files, root)]
     cases = {case.id: case for case in own}
-    service = files["service.yaml"].data
     faults = {fault.id: fault for fault in _faults(files["faults.yaml"])}
-    return Spec(folder, contract, cases, service["target"], service["template"], faults)
+    return Spec(_description(files["service.yaml"]), contract, cases, faults)
+
+
+def _description(document: Document) -> Description:
+    service = document.data
+    return Description(
+        folder=document.path.parent,
+        service=service["id"],
+        public=service["public"],
+        wants_sender=service.get("wants_sender", False),
+        environments=service["environments"],
+        address_key=service["address_key"],
+        target_schema=service["target"],
+        template=service["template"],
+    )
 
 
 def _faults(document: Document) -> Iterator[Fault]:
@@ -184,12 +234,14 @@ def format_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[t
     """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
     if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
         return  # many times faster than what tells mistakes in words
+    import jsonschema  # noqa: PLC0415 - needed only where somebody has made a mistake
+
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(validator.iter_errors(document.data), key=lambda found: [str(part) for part in found.path]):
         yield from _readable(error)
 
 
-def _readable(error: ValidationError) -> Iterator[tuple[Pointer, str]]:
+def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
     path = tuple(error.absolute_path)
     if (
         error.validator == "additionalProperties"

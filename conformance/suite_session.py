@@ -3,6 +3,7 @@
 Must not print: whoever wants to show progress or to end the session early hands in a plugin.
 """
 
+import gc
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,7 @@ def run_suites(plan: Plan, folder: Path, plugins: Sequence[object] = (), *, with
     arguments += allure.plugin_arguments() if with_allure else []
     outcome = Outcome()
     try:
-        with _own_environment(), interruptible():
+        with _own_environment(), _settled(), interruptible():
             status: object = pytest.main(arguments, plugins=[_Session(plan, folder, outcome), *plugins])
     except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
         outcome.document = None
@@ -70,6 +71,16 @@ def _own_environment() -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Keep the collector from going through what has been loaded, which stays, over and over."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

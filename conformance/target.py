@@ -21,7 +21,9 @@ from conformance.documents import Document, Pointer
 from conformance.errors import SpecError, TargetError
 from conformance.exchange import Headers
 from conformance.loading import (
+    Description,
     Spec,
+    describe,
     format_problems,
     load_environments,
     load_format,
@@ -73,6 +75,15 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceEntry:
+    """What a target says of one service, before its spec is read."""
+
+    description: Description
+    address: str | None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceTarget:
     """One service of a target: its spec, its address (None: the embedded platform) and the file's settings."""
 
@@ -84,6 +95,34 @@ class ServiceTarget:
     def service(self) -> str:
         """Return the service's id."""
         return self.spec.contract.service
+
+
+class Services(Mapping[str, ServiceTarget]):
+    """The services of a target by id; a spec is read when its service is asked for first.
+
+    Raises SpecError where it cannot be.
+    """
+
+    def __init__(self, found: Iterable[ServiceEntry]) -> None:
+        """Take what is said of each service."""
+        self._entries = {entry.description.service: entry for entry in found}
+        self._read: dict[str, ServiceTarget] = {}
+
+    def __getitem__(self, service: str) -> ServiceTarget:
+        """Return a service of the target."""
+        if service not in self._read:
+            entry = self._entries[service]
+            spec = load_spec(service, entry.description.folder.name)
+            self._read[service] = ServiceTarget(spec, entry.address, entry.settings)
+        return self._read[service]
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the ids of the services."""
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        """Return how many services there are."""
+        return len(self._entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,20 +262,21 @@ def _form_problem(address: str) -> str | None:
 
 def _built_in(name: str) -> Target:
     environment = BUILT_IN[name]
-    services = {}
-    for service in service_ids():
-        spec = load_spec(service)
-        address = spec.contract.environments.get(environment)
+    services = []
+    for description in map(describe, service_ids()):
+        address = description.environments.get(environment)
         if environment == LOCAL:
-            services[service] = ServiceTarget(spec, None)
-        elif address and spec.contract.public:
-            services[service] = ServiceTarget(spec, address)
+            services.append(ServiceEntry(description, None))
+        elif address and description.public:
+            services.append(ServiceEntry(description, address))
     if not services:
         raise TargetError(
             f"the built-in target {name!r} has no service that works without credentials; "
             f"write a target file with `ehealth-conformance init {name} --out FILE` and fill it in"
         )
-    return Target(name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), services)
+    return Target(
+        name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), Services(services)
+    )
 
 
 def _limits(data: Mapping[str, Any], environment: str) -> Limits:
@@ -254,13 +294,13 @@ def _from_document(document: Document) -> Target:
     data = document.data if isinstance(document.data, dict) else {}
     environment = str(data.get("environment"))
     identity = _texts(data, "identity")
-    services: dict[str, ServiceTarget] = {}
+    services: list[ServiceEntry] = []
     if well_formed or isinstance(data.get("services"), dict):
         services, problems = _services(document, environment)
         found += problems
     found += _identity_problems(identity)
     if well_formed:
-        found += _sender_problems(identity, environment, services.values())
+        found += _sender_problems(identity, environment, services)
     ca_file, problems = _ca_file(document.path.parent, _texts(data, "tls").get("ca_file"))
     found += problems
     if found:
@@ -273,7 +313,7 @@ def _from_document(document: Document) -> Target:
         identity=Identity(identity.get("user_agent", own.user_agent), identity.get("from", own.sender)),
         ca_file=ca_file,
         limits=_limits(data.get("limits", {}), environment),
-        services=services,
+        services=Services(services),
         file=document.path,
     )
 
@@ -289,8 +329,8 @@ def _texts(data: Mapping[str, Any], section: str) -> dict[str, str]:
     return {key: value for key, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
 
 
-def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTarget], list[tuple[Pointer, str]]]:
-    services: dict[str, ServiceTarget] = {}
+def _services(document: Document, environment: str) -> tuple[list[ServiceEntry], list[tuple[Pointer, str]]]:
+    services: list[ServiceEntry] = []
     problems: list[tuple[Pointer, str]] = []
     given = document.data.get("services")
     names = list(service_ids()) if given is None and environment == LOCAL else list(given or {})
@@ -302,19 +342,19 @@ def _services(document: Document, environment: str) -> tuple[dict[str, ServiceTa
             continue
         settings = {} if settings is None else settings
         try:
-            spec = load_spec(service, _spec_version(settings))
+            description = describe(service, _spec_version(settings))
         except SpecError as error:
             problems += [((*at, "spec"), problem) for problem in error.problems]
             continue
         section = Document(document.path, settings, {})
-        found = [((*at, *where), text) for where, text in format_problems(section, spec.target_schema)]
-        if isinstance(settings, dict) and (not found or isinstance(settings.get(spec.contract.address_key), str)):
-            found += _address_problems(spec, settings, environment, at)
+        found = [((*at, *where), text) for where, text in format_problems(section, description.target_schema)]
+        if isinstance(settings, dict) and (not found or isinstance(settings.get(description.address_key), str)):
+            found += _address_problems(description, settings, environment, at)
         if environment != LOCAL:
             found += [((*at, *where), _LITERAL) for where in _literal_secrets(settings)]
         problems += found
         if not found:
-            services[service] = ServiceTarget(spec, settings.get(spec.contract.address_key), settings)
+            services.append(ServiceEntry(description, settings.get(description.address_key), settings))
     if not names and not problems:
         problems.append((("services",), "the target names no service; add one below `services:`"))
     return services, problems
@@ -340,10 +380,10 @@ def _spec_version(settings: object) -> str | None:
 
 
 def _address_problems(
-    spec: Spec, settings: Mapping[str, Any], environment: str, at: tuple[str, str]
+    description: Description, settings: Mapping[str, Any], environment: str, at: tuple[str, str]
 ) -> Iterator[tuple[Pointer, str]]:
-    key = spec.contract.address_key
-    if environment == PRODUCTION and not spec.contract.public:
+    key = description.address_key
+    if environment == PRODUCTION and not description.public:
         yield at, f"production is never a target for {at[1]}: only the public status services may be read there"
     elif key not in settings:
         if environment != LOCAL:
@@ -367,9 +407,9 @@ def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]
 
 
 def _sender_problems(
-    identity: Mapping[str, str], environment: str, services: Iterable[ServiceTarget]
+    identity: Mapping[str, str], environment: str, services: Iterable[ServiceEntry]
 ) -> list[tuple[Pointer, str]]:
-    demanding = [service.service for service in services if service.spec.contract.wants_sender]
+    demanding = [one.description.service for one in services if one.description.wants_sender]
     if environment == LOCAL or "from" in identity or not demanding:
         return []
     names = ", ".join(demanding)

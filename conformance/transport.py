@@ -58,12 +58,23 @@ class _Connection:
 class Transport:
     """Sends one request at a time, keeping the connection alive between requests to one origin.
 
-    `timeout` is the number of seconds for a whole exchange, from connecting to the last byte.
+    `timeout` is the number of seconds for a whole exchange, from connecting to the last byte; `ca_file` (PEM) has
+    certificate authorities to trust besides the system's.
     """
 
     timeout: float
-    tls: ssl.SSLContext
-    _connection: _Connection | None = None
+    ca_file: Path | None = None
+    _tls: ssl.SSLContext | None = field(default=None, init=False)
+    _connection: _Connection | None = field(default=None, init=False)
+
+    @property
+    def tls(self) -> ssl.SSLContext:
+        """Return what peers are verified by, made when the first one is: it takes long to read."""
+        if self._tls is None:
+            self._tls = _system_trust()
+            if self.ca_file is not None:
+                self._tls.load_verify_locations(cafile=self.ca_file)
+        return self._tls
 
     def send(self, request: Request) -> Response | TransportFailure:
         """Return the answer to a request, or why there is none; never raises for what the peer does."""
@@ -114,18 +125,10 @@ class Transport:
         if kept is not None and (fresh or kept.origin != origin or _is_readable(kept.sock)):
             self.close()
         if self._connection is None:
-            sock = _open(origin, self.tls, deadline)
+            sock = _open(origin, self.tls if url.scheme == "https" else None, deadline)
             http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
             self._connection = _Connection(origin, sock, http)
         return self._connection
-
-
-def make_transport(timeout: float, ca_file: Path | None = None) -> Transport:
-    """Return a transport that trusts the system's certificate authorities and those of `ca_file` (PEM)."""
-    context = _system_trust()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return Transport(timeout, context)
 
 
 def _system_trust() -> ssl.SSLContext:
@@ -140,8 +143,8 @@ def _system_trust() -> ssl.SSLContext:
     return context
 
 
-def _open(origin: tuple[str, str, int], tls: ssl.SSLContext, deadline: float) -> socket.socket:
-    scheme, host, port = origin
+def _open(origin: tuple[str, str, int], tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
+    _, host, port = origin
     try:
         sock = _dial(host, port, deadline)
     except TimeoutError:
@@ -149,7 +152,7 @@ def _open(origin: tuple[str, str, int], tls: ssl.SSLContext, deadline: float) ->
     except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot hold
         reason = getattr(error, "strerror", None) or error
         raise _FailureError(ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}") from None
-    if scheme == "http":
+    if tls is None:
         return sock
     try:
         sock.settimeout(_left(deadline))

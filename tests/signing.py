@@ -11,11 +11,12 @@ from conformance.loading import bundled_schemas, specs_root
 from conformance.mock.authority import Authority, Credential, KeyKind, Owner, make_authority
 from conformance.mock.sts import TokenService
 from conformance.soap import wss
-from conformance.soap.contract import SoapContract, Steps, read_contract
+from conformance.soap.contract import SoapContract, Steps
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import Claim, secure
 from conformance.soap.names import DS, SOAP, WSSE, WSU
 from conformance.soap.saml import Assertion, read_assertion
+from conformance.soap.wsdl import read_contract
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The time, for all that is made and verified here."""

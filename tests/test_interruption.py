@@ -10,7 +10,7 @@ import pytest
 
 from conformance.exchange import Request, Response
 from conformance.interruption import interruptible, raise_if_requested
-from conformance.transport import make_transport
+from conformance.transport import Transport
 from tests.peers.server import Answer, serving
 
 
@@ -74,7 +74,7 @@ def test_another_thread_leaves_signals_alone() -> None:
 def test_connection_of_an_interrupted_exchange_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """What restores a service is sent on a new connection, on which no answer is still to come."""
     with serving(lambda _: Answer()) as address:
-        transport = make_transport(5)
+        transport = Transport(5)
         request = Request("GET", f"{address}/")
         assert isinstance(transport.send(request), Response)
 

@@ -20,7 +20,7 @@ from conformance.fault import read_fault
 from conformance.loading import load_spec
 from conformance.mock.authority import make_server_certificate
 from conformance.mock.platform import LocalPlatform, service_module
-from conformance.transport import make_transport
+from conformance.transport import Transport
 from tests.campaigns import run_campaign
 
 SERVICE = "status-dashboard"
@@ -36,7 +36,7 @@ def platform() -> Iterator[LocalPlatform]:
 
 
 def _send(url: str, method: str = "GET", ca_file: Path | None = None) -> Response | TransportFailure:
-    transport = make_transport(5.0, ca_file)
+    transport = Transport(5.0, ca_file)
     try:
         return transport.send(Request(method, url, (("Accept", "application/json"),)))
     finally:
@@ -127,7 +127,7 @@ def test_settings_tell_how_to_reach_a_service(platform: LocalPlatform) -> None:
     settings = platform.settings(SERVICE)
     assert settings["base_url"].startswith(platform.address)
     assert settings["dashboards"] == ["prod", "int", "acc"]
-    jsonschema.Draft202012Validator(SPEC.target_schema).validate(settings)
+    jsonschema.Draft202012Validator(SPEC.description.target_schema).validate(settings)
 
 
 def test_platform_listens_on_loopback_only(platform: LocalPlatform) -> None:

@@ -254,10 +254,11 @@ def test_spec_folder_with_a_slip_in_its_rules_is_refused(tmp_path: Path) -> None
     """A key that review.yaml cannot have is named with file and line."""
     folder = tmp_path / "x" / "1.0"
     folder.mkdir(parents=True)
-    (tmp_path / "formats").symlink_to(load_spec(SERVICE).folder.parents[1] / "formats")
+    spec = load_spec(SERVICE)
+    (tmp_path / "formats").symlink_to(spec.folder.parents[1] / "formats")
     (folder / "review.yaml").write_text("probes: []\ntoken: {}\n", "utf-8")
     with pytest.raises(SpecError, match=r"review\.yaml:2: unknown key 'token'; did you mean 'tokens'\?"):
-        load_rules(replace(load_spec(SERVICE), folder=folder))
+        load_rules(replace(spec, description=replace(spec.description, folder=folder)))
 
 
 @pytest.mark.parametrize("service", service_ids())
@@ -265,7 +266,7 @@ def test_rules_name_what_there_is(service: str) -> None:
     """Roles, operations and lists that review.yaml names exist in the spec folder."""
     spec = load_spec(service)
     rules = load_rules(spec)
-    tokens = spec.target_schema.get("properties", {}).get("tokens", {}).get("properties", {})
+    tokens = spec.description.target_schema.get("properties", {}).get("tokens", {}).get("properties", {})
     assert set(rules.get("tokens", {}).get("by_role", {})) == set(tokens)
     for probe in rules.get("probes", ()):
         assert spec.contract.operations[probe["operation"]].method == "GET"

@@ -7,18 +7,11 @@ from pathlib import Path
 import pytest
 
 from conformance.loading import bundled_schemas, specs_root
-from conformance.soap.contract import (
-    Place,
-    SoapContract,
-    Steps,
-    body_of,
-    read_contract,
-    read_value,
-    resolve,
-)
+from conformance.soap.contract import Place, SoapContract, Steps, body_of, read_value, resolve
 from conformance.soap.markup import Element, children, local, namespace, parse, serialise
 from conformance.soap.names import SOAP, XML, XSD
 from conformance.soap.schemas import WsdlError, read_schema
+from conformance.soap.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_number_generation import contract_of
 

@@ -10,10 +10,11 @@ import pytest
 
 from conformance.case import Deed, Edit
 from conformance.loading import bundled_schemas, specs_root
-from conformance.soap.contract import SoapContract, SoapOperation, Steps, read_contract, resolve
+from conformance.soap.contract import SoapContract, SoapOperation, Steps, resolve
 from conformance.soap.editing import SWEEPS, apply, refused
 from conformance.soap.markup import Element, children, parse, serialise
 from conformance.soap.message import body_child
+from conformance.soap.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_number_generation import contract_of
 

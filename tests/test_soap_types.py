@@ -10,7 +10,7 @@ from lxml import etree
 
 from conformance.loading import bundled_schemas
 from conformance.soap.composing import leaves, walk
-from conformance.soap.contract import SoapContract, read_contract
+from conformance.soap.contract import SoapContract
 from conformance.soap.patterns import (
     PatternError,
     lengths,
@@ -31,6 +31,7 @@ from conformance.soap.types import (
     size,
 )
 from conformance.soap.values import limits, number_range, outside
+from conformance.soap.wsdl import read_contract
 
 XS = "http://www.w3.org/2001/XMLSchema"
 OWN = "urn:example:types"

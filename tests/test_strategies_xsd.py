@@ -13,11 +13,12 @@ from conformance.binding import bind
 from conformance.case import Deed, Edit
 from conformance.loading import load_spec
 from conformance.soap.composing import Grammar, Wish, leaves, read_grammar
-from conformance.soap.contract import SoapContract, Steps, read_contract, read_value
+from conformance.soap.contract import SoapContract, Steps, read_value
 from conformance.soap.difference import difference
 from conformance.soap.editing import apply
 from conformance.soap.markup import parse
 from conformance.soap.schemas import WsdlError
+from conformance.soap.wsdl import read_contract
 from conformance.strategies.xsd import Broken, broken, edges, valid
 from tests.peers.dossier_number_generation import contract_of
 from tests.test_soap_types import OWN, held, restricted, sequence, written

@@ -12,7 +12,7 @@ import yaml
 from conformance.checks.tracing import user_agent_problems
 from conformance.errors import DocumentError, TargetError, UsageError
 from conformance.initialising import target_text, write_target, written_target
-from conformance.loading import load_spec, load_tracing
+from conformance.loading import Spec, describe, load_spec, load_tracing, service_ids
 from conformance.mock.authority import make_server_certificate
 from conformance.target import (
     BUILT_IN,
@@ -270,6 +270,25 @@ def test_services_are_chosen_in_the_order_asked_for() -> None:
     assert choose_services(target, (SERVICE, SERVICE)) == (target.services[SERVICE],)
 
 
+def test_spec_is_read_only_where_its_service_is_tested(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of one service does not read the cases of all others; a mistake in their sections is told all the same."""
+    read: list[str] = []
+
+    def reading(name: str, version: str) -> Spec:
+        read.append(name)
+        return load_spec(name, version)
+
+    monkeypatch.setattr("conformance.target.load_spec", reading)
+    target = load_target("local")
+    choose_services(target, (SERVICE,))
+    assert read == [SERVICE]
+    assert sorted(target.services) == sorted(service_ids())
+    file.write_text("name: x\nenvironment: local\nservices: {status-dashboard: {}, therapeutic-exclusion: {data: 5}}\n")
+    with pytest.raises(TargetError, match=r"target\.yaml:3: .*data"):
+        load_target(str(file))
+    assert read == [SERVICE]
+
+
 def test_unknown_services_are_refused_all_at_once() -> None:
     """Every service that does not exist, or that the target does not have, is named with a remedy."""
     target = replace(load_target("local"), services={})
@@ -329,9 +348,8 @@ def test_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_production_is_no_target_for_a_service_with_credentials(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is not public is refused in production, whatever its address."""
-    spec = load_spec(SERVICE)
-    private = replace(spec, contract=replace(spec.contract, public=False))
-    monkeypatch.setattr("conformance.target.load_spec", lambda *_: private)
+    private = replace(describe(SERVICE), public=False)
+    monkeypatch.setattr("conformance.target.describe", lambda *_: private)
     file.write_text(
         "name: x\nenvironment: production\nservices: {status-dashboard: {base_url: 'https://example.org'}}\n", "utf-8"
     )

@@ -35,7 +35,7 @@ from conformance.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.loading import load_spec
 from conformance.mock.platform import LocalPlatform
 from conformance.redaction import Redactor
-from conformance.transport import make_transport
+from conformance.transport import Transport
 from tests.scripted import Scripted
 from tests.test_keystore import PASSWORD, Key, certificate, store
 
@@ -650,7 +650,7 @@ def platform() -> Iterator[LocalPlatform]:
 @pytest.fixture
 def send() -> Iterator[Send]:
     """Return the sending half of a transport of its own."""
-    transport = make_transport(10.0)
+    transport = Transport(10.0)
     yield transport.send
     transport.close()
 

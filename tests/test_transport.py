@@ -20,7 +20,7 @@ from conformance.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.loading import load_spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
 from conformance.mock.platform import LocalPlatform
-from conformance.transport import LARGEST_BODY, Transport, make_transport
+from conformance.transport import LARGEST_BODY, Transport
 from tests.peers import hostile
 from tests.peers.server import Answer, serving
 from tests.peers.server import Request as PeerRequest
@@ -202,7 +202,7 @@ def recording(script: Script, host: str = "127.0.0.1") -> Iterator[Recorder]:
 @contextlib.contextmanager
 def sending(timeout: float = 5.0, ca_file: Path | None = None) -> Iterator[Transport]:
     """Give a transport and close it afterwards."""
-    transport = make_transport(timeout, ca_file)
+    transport = Transport(timeout, ca_file)
     try:
         yield transport
     finally:
@@ -285,11 +285,11 @@ def test_redirect_is_an_answer_and_never_followed(behaviour: str) -> None:
 MEASURE = """
 import sys, tracemalloc
 from conformance.exchange import Request
-from conformance.transport import make_transport
+from conformance.transport import Transport
 
 tracemalloc.start()
 for url in sys.argv[1:]:
-    transport = make_transport(1.0)
+    transport = Transport(1.0)
     transport.send(Request("GET", url, (("Accept-Encoding", "gzip"),)))
     transport.close()
 print(tracemalloc.get_traced_memory()[1])
@@ -701,8 +701,8 @@ def test_idle_tls_connection_that_the_peer_ends_is_replaced(tmp_path: Path) -> N
 
 def test_verification_cannot_be_switched_off(ca_file: Path) -> None:
     """There is no parameter for it, and what is made verifies chain and name by TLS 1.2 or newer."""
-    assert set(inspect.signature(make_transport).parameters) == {"timeout", "ca_file"}
-    for transport in (make_transport(1), make_transport(1, ca_file)):
+    assert set(inspect.signature(Transport).parameters) == {"timeout", "ca_file"}
+    for transport in (Transport(1), Transport(1, ca_file)):
         assert transport.tls.verify_mode is ssl.CERT_REQUIRED
         assert transport.tls.check_hostname
         assert transport.tls.minimum_version >= ssl.TLSVersion.TLSv1_2

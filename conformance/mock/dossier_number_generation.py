@@ -27,10 +27,11 @@ from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_au
 from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError, name_of
 from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
-from conformance.soap.contract import Steps, read_contract, read_value
+from conformance.soap.contract import Steps, read_value
 from conformance.soap.markup import Element
 from conformance.soap.message import Claim
 from conformance.soap.saml import Assertion
+from conformance.soap.wsdl import read_contract
 from conformance.soap.wss import instant
 
 PATH: Final = "/DossierNumberGeneration/v1"

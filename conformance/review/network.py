@@ -19,7 +19,7 @@ from conformance.review.remarks import Remark, split, tidy
 from conformance.review.subject import CALLERS, Subject, load_rules
 from conformance.review.tokens import token_remarks
 from conformance.target import PRODUCTION, ServiceTarget, Target, address_problem
-from conformance.transport import Transport, make_transport
+from conformance.transport import Transport
 
 _BUSY = frozenset({429, 502, 503, 504})
 
@@ -53,7 +53,7 @@ def review_network(
     endpoints it names; no message to a SOAP service or an STS. Raises SpecError as `review_offline` does.
     """
     redactor = Redactor()
-    line = transport() if transport is not None else make_transport(target.limits.timeout, target.ca_file)
+    line = transport() if transport is not None else Transport(target.limits.timeout, target.ca_file)
     found: list[Remark] = []
     network = _Network(line, clock, pause)
     try:
