@@ -116,6 +116,10 @@ class Services(Mapping[str, ServiceTarget]):
             self._read[service] = ServiceTarget(spec, entry.address, entry.settings)
         return self._read[service]
 
+    def __contains__(self, service: object) -> bool:
+        """Tell whether the target has a service, without reading anything."""
+        return service in self._entries
+
     def __iter__(self) -> Iterator[str]:
         """Yield the ids of the services."""
         return iter(self._entries)
