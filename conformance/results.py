@@ -18,7 +18,6 @@ SCHEMA = "ehealth-conformance/results/1"
 EXIT_CONFORMANT, EXIT_FAILED, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 NOT_SELECTED = "not selected"
 _OWN = "local"
-BUDGET = "budget"
 
 DUTY = (
     "security findings: report them to the eHealth platform at once, and publish them in no case "
