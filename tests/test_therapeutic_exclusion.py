@@ -93,7 +93,9 @@ def violated(document: Mapping[str, Any]) -> set[str]:
 
 
 CONFORMING = [name for name, variant in peers.VARIANTS.items() if variant.conforming]
-DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming]
+UNDECIDED = "health-monitoring-refused"
+"""A service that refuses the only token for its monitoring looks like one that got a token without the role."""
+DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming and name != UNDECIDED]
 
 
 @pytest.mark.whole_run
@@ -116,6 +118,18 @@ def test_defect_is_found_and_named(tmp_path: Path, name: str) -> None:
         document = run_suite(tmp_path, SERVICE, section, examples=4, until=until)
     assert document["run"]["exit_code"] == 1
     assert violated(document) & set(wanted)
+
+
+@pytest.mark.whole_run
+def test_refused_token_that_never_served_decides_nothing(tmp_path: Path) -> None:
+    """Whether the service or the token is wrong cannot be told: the cases that need it are inconclusive, and say so."""
+    with peers.serve(UNDECIDED) as section:
+        document = run_suite(tmp_path, SERVICE, section, examples=1)
+    assert document["run"]["exit_code"] == 3
+    undecided = {case["id"]: case["reason"] for case in document["cases"] if case["verdict"] == "inconclusive"}
+    assert {name.partition("/5.1.1/health")[0] for name in undecided} == {SERVICE}
+    assert "'monitoring'" in undecided[f"{SERVICE}/5.1.1/health"]
+    assert violated(document) == set()
 
 
 def test_each_rule_is_broken_by_a_variant_of_the_sample() -> None:
