@@ -5,6 +5,7 @@ Whatever the cases do, the patient's active exclusions are restored at the end, 
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -12,11 +13,12 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.campaign import Campaign
-from conformance.case import Case
+from conformance.case import Case, Template
 from conformance.errors import ConformanceError, MissingDataError
 from conformance.exchange import Exchange, Purpose
 from conformance.plugin import Verify
 from conformance.runner import Conversation, Procedure
+from conformance.searching import distinct
 from conformance.verdict import Judgement, merge
 
 from .therapeutic_exclusion_births import play_births
@@ -29,6 +31,7 @@ from .therapeutic_exclusion_model import (
     Step,
     Verb,
     declaration,
+    is_absent,
     own_case,
     parties,
     person,
@@ -38,12 +41,14 @@ from .therapeutic_exclusion_model import (
 pytestmark = pytest.mark.service(SERVICE)
 
 LONGEST_SEQUENCE = 8
+_SUCCESS = 2
 DECLARE, REVOKE, CONSULT, HISTORY = Verb.DECLARE, Verb.REVOKE, Verb.CONSULT, Verb.HISTORY
 
 FIXED_SEQUENCES = (
     (Step(HISTORY), Step(CONSULT, 0)),
     (Step(DECLARE, 0), Step(DECLARE, 0), Step(CONSULT, 0), Step(REVOKE, 0), Step(REVOKE, 0), Step(CONSULT, 0)),
     (Step(REVOKE, 0), Step(DECLARE, 0), Step(REVOKE, 0), Step(DECLARE, 0)),
+    (Step(DECLARE, 0), Step(Verb.DECLARE_AGAIN, 0)),
     (Step(DECLARE, 0), Step(DECLARE, 1), Step(DECLARE, 2), Step(CONSULT, 0), Step(CONSULT, 1), Step(CONSULT, 2)),
     (Step(DECLARE, 2), Step(DECLARE, 0), Step(REVOKE, 2), Step(CONSULT, 2), Step(CONSULT, 0)),
     (Step(DECLARE, 0), Step(DECLARE, 1), Step(REVOKE, 0), Step(CONSULT, 0), Step(CONSULT, 1)),
@@ -138,8 +143,10 @@ def play_two_patients(conversation: Conversation) -> Judgement:
         for player, step in _turns(first, second):
             steps.append(step)
             judgements.append(player.play([step]))
-            judgements.append((second if player is first else first).compare(steps))
-            if merge(judgements[-2:]).violated:
+            if not judgements[-1].blocked:
+                judgements.append((second if player is first else first).compare(steps))
+                judgements += [one.play([Step(CONSULT, step.party)]) for one in (first, second)]
+            if merge(judgements).violated or merge(judgements).blocked:
                 break
         return merge(judgements)
     finally:
@@ -153,6 +160,44 @@ def _turns(first: Player, second: Player) -> Iterator[tuple[Player, Step]]:
             yield second, Step(Verb.REVOKE if verb is DECLARE else DECLARE, number)
 
 
+def play_representatives(conversation: Conversation) -> Judgement:
+    """Let parent and mandatary change what the patient has, and the patient what they have; all see the same."""
+    tokens = conversation.session.tokens
+    roles = [role for role in ("parent", "mandatary") if tokens is not None and role in tokens.roles]
+    if not roles:
+        raise MissingDataError("the target gives no token for the role 'parent' nor for 'mandatary'")
+    judgements = []
+    for role in roles:
+        judgements.append(conversation.reduce(_represented(role), partial(_attempt_represented, conversation, role)))
+        if judgements[-1].violated or judgements[-1].blocked:
+            break
+    return merge(judgements)
+
+
+def _represented(role: str) -> tuple[Step, ...]:
+    """Return steps by which a patient and a representative each revoke what the other has declared."""
+    return (
+        Step(REVOKE, 0),
+        Step(REVOKE, 1),
+        Step(DECLARE, 0),
+        Step(REVOKE, 0, by=role),
+        Step(DECLARE, 1, by=role),
+        Step(REVOKE, 1),
+    )
+
+
+def _attempt_represented(conversation: Conversation, role: str, steps: tuple[Step, ...]) -> tuple[Exchange, Judgement]:
+    """Play a sequence that a patient and a representative share."""
+    who, known = person(conversation, "patient", "citizen"), parties(conversation)
+    player = Player(conversation, who, known, watchers=(role,))
+    judgement = merge([player.begin(), player.served(role)])
+    if not judgement.violated and not judgement.blocked:
+        judgement = merge([judgement, player.play(steps, thorough=False)])
+    if player.last is None:
+        raise ConformanceError("a sequence sent nothing")
+    return player.last, judgement
+
+
 def play_professions(conversation: Conversation) -> Judgement:
     """Declare the first practitioner under each listed code; outside local under the target's own one only."""
     who, known = person(conversation, "patient", "citizen"), parties(conversation)
@@ -162,7 +207,7 @@ def play_professions(conversation: Conversation) -> Judgement:
     local = conversation.session.target.local
     judgements = []
     for code in conversation.case.options["codes"] if local else [practitioner.qualification]:
-        conversation.send(revocation(who, practitioner), Purpose.TWIN)
+        _clean_up(conversation, revocation(who, practitioner))
         request = declaration(who, replace(practitioner, qualification=code))
         exchange = conversation.send(request)
         if conversation.refused(request, exchange):
@@ -173,12 +218,20 @@ def play_professions(conversation: Conversation) -> Judgement:
     return merge(judgements)
 
 
+def _clean_up(conversation: Conversation, request: Template) -> None:
+    """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
+    exchange = conversation.send(request, Purpose.TWIN)
+    response = exchange.response
+    if not is_absent(exchange) and (response is None or response.status // 100 != _SUCCESS):
+        raise Blocked(f"the revocation before was not served: {response.status if response else 'no answer'}")
+
+
 def unless_blocked(procedure: Procedure) -> Procedure:
     """Return a procedure that is inconclusive where the service's state cannot be learnt."""
 
     def guarded(conversation: Conversation) -> Judgement:
         try:
-            return procedure(conversation)
+            return distinct(procedure(conversation))
         except Blocked as obstacle:
             return Judgement(blocked=str(obstacle))
 
@@ -190,6 +243,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "sequences": unless_blocked(play_sequences),
     "across-seconds": unless_blocked(play_across_seconds),
     "two-patients": unless_blocked(play_two_patients),
+    "representatives": unless_blocked(play_representatives),
     "professions": unless_blocked(play_professions),
     "births": unless_blocked(play_births),
 }
@@ -197,21 +251,22 @@ PROCEDURES: Mapping[str, Procedure] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _restored(campaign: Campaign) -> Iterator[None]:
-    """Restore the patient's active exclusions when the module's cases are done, failed or interrupted."""
+    """Restore both patients' active exclusions when the module's cases are done, failed or interrupted."""
     conversation = campaign.runner(SERVICE).conversation(own_case(f"{SERVICE}/7.2/restoring"))
-    try:
-        keeper = Keeper(conversation, person(conversation, "patient", "citizen"))
-        with campaign.alone(SERVICE):
-            keeper.recall(campaign.shared(SERVICE, keeper.remembered))
-    except (Blocked, ConformanceError):
-        yield
-        return
+    keepers = []
+    with suppress(Blocked, ConformanceError):
+        for data, token in (("patient", "citizen"), ("other_patient", "other_citizen")):
+            keeper = Keeper(conversation, person(conversation, data, token))
+            with campaign.alone(SERVICE):
+                keeper.recall(campaign.shared(f"{SERVICE}-{data}", keeper.remembered))
+            keepers.append(keeper)
     yield
-    try:
-        with campaign.alone(SERVICE):
-            campaign.note(keeper.restore())
-    except (Blocked, ConformanceError) as obstacle:
-        campaign.note(f"{SERVICE}: the active exclusions could NOT be restored: {obstacle}")
+    for keeper, whose in zip(keepers, ("", "the other patient: "), strict=False):
+        try:
+            with campaign.alone(SERVICE):
+                campaign.note(f"{SERVICE}: {whose}{keeper.restore()}")
+        except (Blocked, ConformanceError) as obstacle:
+            campaign.note(f"{SERVICE}: {whose}the active exclusions could NOT be restored: {obstacle}")
 
 
 def test_case(case: Case, verify: Verify) -> None:

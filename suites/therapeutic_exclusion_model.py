@@ -4,9 +4,12 @@ The model starts from a consultation, never from an empty state, and is compared
 after each step. Must not know any implementation: it says what the cookbook says (chapters 2.1, 5, 8).
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -16,7 +19,8 @@ from conformance.checks.date_time import read_moment
 from conformance.checks.json_body import parse
 from conformance.checks.problem import show
 from conformance.errors import MissingDataError
-from conformance.exchange import Exchange, Purpose
+from conformance.exchange import Exchange, Purpose, Response
+from conformance.judging import error_codes
 from conformance.runner import Conversation
 from conformance.verdict import Finding, Judgement, Severity, merge
 
@@ -24,8 +28,15 @@ SERVICE = "therapeutic-exclusion"
 MOST_ENTRIES = 1500
 INVENTED_NAME, INVENTED_FIRST_NAME = "Inventedname", "Inventedfirst"
 _LONG_HISTORY = 60
-_OK, _ABSENT = 200, 404
+_PROFESSIONS = ("persphysician", "persnurse")
+_OK, _REFUSED, _ABSENT = 200, 400, 404
 _SUCCESS = 2
+_FRACTION = re.compile(r":\d\d[.,](\d+)", re.ASCII)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS_APART = timedelta(minutes=15)
+"""How far the moment of an entry may be from when the change was made."""
+_CLOCK_WRONG = timedelta(minutes=5)
+"""How far the clock that a service's Date header shows may be from ours to be right."""
 _A_SECOND = 1.05
 """Seconds until a clock that shows whole seconds shows another one."""
 
@@ -61,23 +72,29 @@ class Verb(StrEnum):
 
     DECLARE = "declare"
     DECLARE_NAMED = "declare with names"
+    DECLARE_AGAIN = "declare again under another profession"
     REVOKE = "revoke"
     CONSULT = "consult"
     HISTORY = "history"
     WAIT = "wait"
 
 
-CHANGING = frozenset({Verb.DECLARE, Verb.DECLARE_NAMED, Verb.REVOKE})
+_DECLARING = frozenset({Verb.DECLARE, Verb.DECLARE_NAMED})
+CHANGING = _DECLARING | {Verb.DECLARE_AGAIN, Verb.REVOKE}
 """The verbs after which a service may be in another state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a sequence: what it does, to which party, or with which page size."""
+    """One step of a sequence: what it does, to which party, or with which page size.
+
+    `by` is the token of a representative, "" where the patient acts in person.
+    """
 
     verb: Verb
     party: int = 0
     page_size: int = 0
+    by: str = ""
 
     def __repr__(self) -> str:
         """Return the step as a reader should see it."""
@@ -85,7 +102,7 @@ class Step:
             return f"history(pageSize={self.page_size})" if self.page_size else "history()"
         if self.verb is Verb.WAIT:
             return "wait()"
-        return f"{self.verb}({self.party})"
+        return f"{self.verb}({self.party})" + (f" as {self.by}" if self.by else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +201,11 @@ class Blocked(Exception):  # noqa: N818 - not an error: the comparison cannot go
 
 @dataclass(slots=True)
 class Player:
-    """Plays steps for one patient and compares the service with the model after each."""
+    """Plays steps for one patient and compares the service with the model after each.
+
+    `watchers` are tokens of representatives, who have to see what the patient sees. `full` is the last full history
+    that was read, after `read` changes; `others` are the changes that representatives made.
+    """
 
     conversation: Conversation
     who: Person
@@ -192,7 +213,11 @@ class Player:
     model: Model = field(default_factory=lambda: Model({}, []))
     last: Exchange | None = None
     full: list[Any] = field(default_factory=list)
+    read: int = 0
     purpose: Purpose = Purpose.PROBE
+    watchers: tuple[str, ...] = ()
+    others: set[tuple[str, Key]] = field(default_factory=set)
+    _begun: datetime = _LONG_AGO
     _judgements: list[Judgement] = field(default_factory=list)
 
     def begin(self) -> Judgement:
@@ -204,7 +229,7 @@ class Player:
         told = merge([self._readable(active, "5.5"), self._readable(past, "5.6")])
         if told.violated:
             return told
-        self.full = self._rows(past, "the history at the start")
+        self.full, self.read, self._begun = self._rows(past, "the history at the start"), 0, past.started
         rows = self._rows(active, "the consultation at the start")
         self.model = Model({key: row for row in rows for key in self._known_or_first(row)}, self.full)
         return Judgement()
@@ -213,7 +238,16 @@ class Player:
         """Judge by its status alone an answer of which nobody knows whether it has to find something."""
         empty = exchange.response is not None and exchange.response.status // 100 == _SUCCESS
         rule = f"{section}/not-found" if empty else f"{section}/success"
-        return self._expect(exchange, rule, [_clause("200"), _clause("404")], ())
+        return self._expect(exchange, rule, [_clause("200"), *_NOTHING_THERE], ())
+
+    def served(self, role: str) -> Judgement:
+        """Judge by its status alone whether a representative may ask for the patient's exclusions."""
+        exchange = self._send(consultation(self._person(role)))
+        return self._expect(exchange, f"5.1.1/{role}", [_clause("200"), *_NOTHING_THERE], ())
+
+    def _person(self, role: str) -> Person:
+        """Return the patient, with the token of a representative where a role is named."""
+        return replace(self.who, token=role) if role else self.who
 
     def play(self, steps: Sequence[Step], *, thorough: bool = True) -> Judgement:
         """Play steps until one shows a violation; return the judgement of all that was seen.
@@ -234,8 +268,12 @@ class Player:
 
     def compare(self, steps: Sequence[Step], *, whole: bool = True) -> Judgement:
         """Compare a full consultation, and the full history where the `whole` is wanted, with the model."""
-        judgements = [self._consult(None, steps)]
-        return merge([*judgements, self._history(0, steps)] if whole else judgements)
+        judgements = []
+        for who in map(self._person, ("", *self.watchers)):
+            judgements.append(self._consult(who, None, steps))
+            if whole:
+                judgements.append(self._history(who, 0, steps))
+        return merge(judgements)
 
     @property
     def long(self) -> bool:
@@ -243,19 +281,21 @@ class Player:
         return len(self.model.past) > _LONG_HISTORY
 
     def _step(self, step: Step, steps: Sequence[Step]) -> Judgement:
-        party = self.parties[step.party % len(self.parties)]
+        party, who = self.parties[step.party % len(self.parties)], self._person(step.by)
         match step.verb:
             case Verb.DECLARE | Verb.DECLARE_NAMED:
-                exchange = self._send(declaration(self.who, party, named=step.verb is Verb.DECLARE_NAMED))
+                exchange = self._send(declaration(who, party, named=step.verb is Verb.DECLARE_NAMED))
                 return self._declared(exchange, party, steps)
+            case Verb.DECLARE_AGAIN:
+                return self._declared_again(who, party, steps)
             case Verb.REVOKE:
-                return self._revoked(self._send(revocation(self.who, party)), party, steps)
+                return self._revoked(self._send(revocation(who, party)), party, steps)
             case Verb.CONSULT:
-                return self._consult(party, steps)
+                return self._consult(who, party, steps)
             case Verb.WAIT:
                 return self._wait()
             case _:
-                return self._history(step.page_size, steps)
+                return self._history(who, step.page_size, steps)
 
     def _wait(self) -> Judgement:
         """Let a second pass where all of the history happened in one, so that its order cannot be told."""
@@ -270,29 +310,61 @@ class Player:
             key = self.parties[step.party % len(self.parties)].key
             if step.verb is Verb.REVOKE:
                 future.revoke(key)
-            elif step.verb in CHANGING:
+            elif step.verb in _DECLARING:
                 future.declare(key)
         return min(len(self.model.past) + len(future.changes), MOST_ENTRIES)
 
     def _declared(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
         if self.model.declare(party.key):
+            self._note_author(steps[-1])
             return self._expect(exchange, "5.3/declares", [_clause("201")], steps)
         return self._expect(exchange, "5.3/conflict", [_clause("409"), _clause("400", "BIZ001")], steps)
 
+    def _declared_again(self, who: Person, party: Party, steps: Sequence[Step]) -> Judgement:
+        """Declare a practitioner's active exclusion under another profession, which must not change its own."""
+        before = self._profession(who, party)
+        if party.key not in self.model.active or not before:
+            return Judgement()
+        other = next(code for code in _PROFESSIONS if code != before)
+        exchange = self._send(declaration(who, replace(party, qualification=other)))
+        unqualified = replace(_clause("400", "VAL008"), effect=Effect.NOT_APPLICABLE, note="no such profession")
+        clauses = [_clause("409"), _clause("400", "BIZ001"), unqualified]
+        judgement = self._expect(exchange, "5.3/conflict", clauses, steps)
+        if judgement.violated or judgement.blocked:
+            return judgement
+        after = self._profession(who, party)
+        if not after or after == before:
+            return judgement
+        message = "a declaration that was refused has changed the active exclusion's profession"
+        return merge([judgement, Judgement((self._finding("5.3/conflict", message, steps, before, after),))])
+
+    def _profession(self, who: Person, party: Party) -> str:
+        """Return the code that a practitioner's active exclusion shows, "" where it shows none."""
+        if party.kind != "ssin":
+            return ""
+        rows = _objects(self._send(consultation(who, party)))
+        return next((_qualification(row) for row in rows if party.key in _identifiers(row.get("hcParty"))), "")
+
     def _revoked(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
         if self.model.revoke(party.key):
+            self._note_author(steps[-1])
             return self._expect(exchange, "5.4/revokes", [_clause("204")], steps)
-        return self._expect(exchange, "5.4/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+        return self._expect(exchange, "5.4/not-found", _NOTHING_THERE, steps)
 
-    def _consult(self, party: Party | None, steps: Sequence[Step]) -> Judgement:
-        exchange = self._send(consultation(self.who, party))
+    def _note_author(self, step: Step) -> None:
+        """Note that a representative made the last change, whose own number nobody has told."""
+        if step.by:
+            self.others.add(self.model.changes[-1])
+
+    def _consult(self, who: Person, party: Party | None, steps: Sequence[Step]) -> Judgement:
+        exchange = self._send(consultation(who, party))
         wanted = [key for key in self.model.active if party is None or key == party.key]
         rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
         if not wanted:
-            judgement = self._expect(exchange, "5.5/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+            judgement = self._expect(exchange, "5.5/not-found", _NOTHING_THERE, steps)
             listed = self._listed(_objects(exchange), wanted, rule, steps)
             return listed if listed.violated else judgement
-        told = self._blame(wanted[0], rule, steps) if _is_absent(exchange) else "5.5/success"
+        told = self._blame(wanted[0], rule, steps) if is_absent(exchange) else "5.5/success"
         judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
         if judgement.violated or judgement.blocked:
             return judgement
@@ -354,14 +426,14 @@ class Player:
             message = f"{_name(own.key)} carries a qualification of another kind of party"
             yield self._finding("5.5/qualification-code", message, steps, f"like {own.qualification}", show(code))
 
-    def _history(self, page_size: int, steps: Sequence[Step]) -> Judgement:
+    def _history(self, who: Person, page_size: int, steps: Sequence[Step]) -> Judgement:
         length = min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES)
-        exchange = self._send(history(self.who, page_size))
+        exchange = self._send(history(who, page_size))
         if not length:
-            return self._expect(exchange, "5.6/not-found", [_clause("404"), _clause("400", "BIZ002")], steps)
+            return self._expect(exchange, "5.6/not-found", _NOTHING_THERE, steps)
         rule = "5.6/page-size" if page_size else "5.6/all"
         told = "5.6/success"
-        if _is_absent(exchange):
+        if is_absent(exchange):
             told = rule if page_size else (told if self.model.past else "5.6/every-change")
         judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
         if judgement.violated or judgement.blocked:
@@ -369,18 +441,21 @@ class Player:
         rows = _objects(exchange)
         findings = [*self._ordered(rows, steps), *self._counted(rows, length, page_size, steps)]
         findings += self._foreign(rows, steps)
-        self.full = self.full if page_size else rows
+        if not page_size:
+            self.full, self.read = rows, len(self.model.changes)
         if not findings and (not page_size or page_size >= length):
             bag = _bag(rows)
-            findings += self._recorded(bag, steps) or self._authored(rows, bag, steps)
-        elif not findings:
+            lasting = self._recorded(bag, steps)
+            findings += lasting or [*self._authored(rows, bag, steps), *self._timed(exchange, bag, steps)]
+        elif not findings and self.read == len(self.model.changes):
             findings += self._newest(rows, steps)
         slugs = [rule, "5.6/newest-first", "5.6/maximum"]
-        slugs += ["5.6/every-change", "5.6/author-responsible"] if self.model.changes and not page_size else []
+        if self.model.changes and not page_size:
+            slugs += ["5.6/every-change", "5.6/author-responsible", "5.6/timestamp"]
         return merge([judgement, Judgement(tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs}))])
 
     def _ordered(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
-        moments = [read_moment(str(row.get("timestamp"))).instant for row in rows]
+        moments = [_moment(str(row.get("timestamp"))) for row in rows]
         for number, (above, below) in enumerate(pairwise(moments)):
             if above is not None and below is not None and below > above:
                 actual = f"{rows[number]['timestamp']} above {rows[number + 1]['timestamp']}"
@@ -394,7 +469,8 @@ class Player:
                 "5.6/maximum", "the history has too many entries", steps, "1500 at most", str(len(rows))
             )
         elif len(rows) != wanted:
-            paged = page_size and (page_size < length or len(self.full) == length)
+            known = self.read == len(self.model.changes) and len(self.full) == length
+            paged = page_size and (page_size < length or known)
             rule = "5.6/page-size" if paged else ("5.6/every-change" if self.model.changes else "5.6/all")
             message = f"the history has {len(rows)} entries"
             yield self._finding(rule, message, steps, f"{wanted} entries", f"{len(rows)} entries")
@@ -409,14 +485,38 @@ class Player:
                 return
 
     def _authored(self, rows: list[Any], bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
-        """Check that as many entries as are new name among their authors the person who made the changes."""
+        """Check that as many entries as are new name among their authors the patient who made the changes.
+
+        Left out are changes like those that a representative has made.
+        """
         fresh = bag - self.model.kept(MOST_ENTRIES)
         own = [row for row in rows if _entry(row) in fresh and self.who.ssin in _authors(row)]
-        for entry in fresh - _bag(own):
+        unnamed = fresh - _bag(own)
+        for entry in unnamed:
+            if any((entry[0], key) in self.others for key in self._own_first(entry[2])):
+                continue
             message = "no author of an entry is the person who made the change"
             authors = next(row.get("author") for row in rows if _entry(row) == entry)
             return [self._finding("5.6/author-responsible", message, steps, self.who.ssin, show(authors))]
         return []
+
+    def _timed(self, exchange: Exchange, bag: Counter[Entry], steps: Sequence[Step]) -> Iterator[Finding]:
+        """Check that each new entry has a moment between the start and now, as far as clocks may be apart.
+
+        Where the service's clock is wrong, or not told, its entries cannot be held against it.
+        """
+        earliest, latest = self._begun - _CLOCKS_APART, exchange.started + _CLOCKS_APART
+        for entry in bag - self.model.kept(MOST_ENTRIES):
+            instant = read_moment(entry[1]).instant
+            if instant is not None and not earliest <= instant <= latest:
+                clock = _clock(exchange.response)
+                right = clock is not None and abs(clock - exchange.started) <= _CLOCK_WRONG
+                message = "the moment of a new entry is not that of its change"
+                expected = f"about {exchange.started.isoformat(timespec='seconds')}"
+                finding = self._finding("5.6/timestamp", message, steps, expected, entry[1])
+                unsure = f"{message}; the service's clock is wrong, too, or not told"
+                yield finding if right else replace(finding, severity=Severity.OBSERVATION, message=unsure)
+                return
 
     def _recorded(self, bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
         """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
@@ -436,11 +536,9 @@ class Player:
 
     def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         """Check that a page holds the newest entries of the full history; ties are left open."""
-        if len(self.full) != min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES):
-            return
         page, full = _bag(rows), _bag(self.full)
-        left = [moment for entry in full - page if (moment := read_moment(entry[1]).instant) is not None]
-        shown = [moment for entry in page if (moment := read_moment(entry[1]).instant) is not None]
+        left = [moment for entry in full - page if (moment := _moment(entry[1])) is not None]
+        shown = [moment for entry in page if (moment := _moment(entry[1])) is not None]
         if page - full or (left and shown and min(shown) < max(left)):
             message = "a page holds other entries than the newest"
             yield self._finding("5.6/page-size", message, steps, "the newest entries", show(rows[:3]))
@@ -451,7 +549,7 @@ class Player:
             raise Blocked(f"the token {template.token!r} was refused")
         return self.last
 
-    def _expect(self, exchange: Exchange, rule: str, clauses: list[Clause], steps: Sequence[Step]) -> Judgement:
+    def _expect(self, exchange: Exchange, rule: str, clauses: Sequence[Clause], steps: Sequence[Step]) -> Judgement:
         requirement = f"{SERVICE}/{rule}"
         operation = _operation(exchange)
         expectation = Expectation(rule, tuple(clauses))
@@ -471,7 +569,7 @@ class Player:
 
     def _rows(self, exchange: Exchange, what: str) -> list[Any]:
         response = exchange.response
-        if response is not None and response.status == _ABSENT:
+        if is_absent(exchange):
             return []
         if response is None or response.status != _OK or response.cut:
             raise Blocked(f"{what} cannot be read: {response.status if response else 'no answer'}")
@@ -493,6 +591,10 @@ def _clause(status: str, *codes: str) -> Clause:
     return Clause((status,), Effect.ACCEPT, codes=codes)
 
 
+_NOTHING_THERE = (_clause("404"), _clause("400", "BIZ002"))
+"""How a service says that there is nothing (erratum 8.1.3/business-codes)."""
+
+
 def _objects(exchange: Exchange) -> list[dict[str, Any]]:
     """Return the objects of a list that was found, none where nothing was, or no list."""
     response = exchange.response
@@ -500,8 +602,29 @@ def _objects(exchange: Exchange) -> list[dict[str, Any]]:
     return [row for row in document if isinstance(row, dict)] if isinstance(document, list) else []
 
 
-def _is_absent(exchange: Exchange) -> bool:
-    return exchange.response is not None and exchange.response.status == _ABSENT
+def is_absent(exchange: Exchange) -> bool:
+    """Tell whether an answer says that there is nothing: by 404, or by 400 and BIZ002."""
+    response = exchange.response
+    if response is None or response.status != _REFUSED:
+        return response is not None and response.status == _ABSENT
+    return "BIZ002" in error_codes(parse(response.body).document)
+
+
+def _moment(text: str) -> tuple[datetime, str] | None:
+    """Return what orders moments: the instant in whole seconds, and the digits of its fraction."""
+    instant, fraction = read_moment(text).instant, _FRACTION.search(text)
+    if instant is None or fraction is None:
+        return (instant, "") if instant is not None else None
+    return instant.replace(microsecond=0), fraction[1].rstrip("0")
+
+
+def _clock(response: Response | None) -> datetime | None:
+    """Return the time that an answer's Date header tells (RFC 9110, 6.6.1), None where it tells none."""
+    try:
+        moment = parsedate_to_datetime((response and response.header("Date")) or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _identifiers(party: Any) -> list[Key]:  # noqa: ANN401 - an answer's part
@@ -587,7 +710,7 @@ class Keeper:
         state = (
             "the active exclusions are as before" if not failed else f"NOT restored: {', '.join(map(_name, failed))}"
         )
-        return f"{SERVICE}: {state} ({len(undoing)} changes undone); the history grew by {grown} entries"
+        return f"{state} ({len(undoing)} changes undone); the history grew by {grown} entries"
 
     def _player(self) -> Player:
         player = Player(self.conversation, self.who, parties(self.conversation), purpose=Purpose.RESTORE)

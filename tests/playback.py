@@ -150,6 +150,7 @@ MODEL_CHECKS: Mapping[str, Without] = {
     "counted": _method(Player, "_counted", _nothing),
     "recorded": _method(Player, "_recorded", _nothing),
     "newest": _method(Player, "_newest", _nothing),
+    "timed": _method(Player, "_timed", _nothing),
 }
 SOAP_CHECKS: Mapping[str, Without] = {
     **{name: _soap_check(name) for name in sorted(soap_judging.CHECKS - {"not-a-fault", "outcome"})},

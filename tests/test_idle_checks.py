@@ -39,6 +39,7 @@ MODEL = {
     "counted": (EXCLUSIONS, "page-size-ignored"),
     "recorded": (EXCLUSIONS, "operation-always-declared"),
     "newest": (EXCLUSIONS, "page-of-one-is-oldest"),
+    "timed": (EXCLUSIONS, "timestamp-of-another-zone"),
 }
 """For each comparison of Therapeutic Exclusion with its model, a fault that only it finds."""
 SOAP = {

@@ -143,6 +143,8 @@ class CompiledSchema:
             case jsonschema_rs.ValidationErrorKind.Enum():
                 expected = "one of " + ", ".join(show(option).rpartition(" (")[0] for option in kind.options)
                 message = "the value is not in the cookbook's list"
+            case jsonschema_rs.ValidationErrorKind.Contains():
+                expected, message = "an item as the cookbook describes it", "no item is one that the cookbook describes"
             case _:
                 expected, message = error.message[:200], "the value breaks the schema"
         return self.requirement_at(at), Problem(message, pointer(path), expected, show(error.instance))

@@ -1,0 +1,224 @@
+"""The model of Therapeutic Exclusion, against a service in memory that makes one mistake at a time."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import count
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from conformance.case import Template
+from conformance.exchange import Exchange, Purpose, Request, Response
+from conformance.judging import Judge
+from conformance.loading import load_spec
+from conformance.runner import Conversation
+from conformance.verdict import Judgement, Severity
+from suites.test_therapeutic_exclusion import PROCEDURES
+from suites.therapeutic_exclusion_model import MOST_ENTRIES, SERVICE, Party, Person, Player, Step, Verb
+
+PATIENT, OTHER = "90010199794", "85061599690"
+CALLERS = {"citizen": PATIENT, "other_citizen": OTHER, "parent": "70010100000", "mandatary": "70010100001"}
+PARTIES = [Party("ssin", "70020299541", "persphysician"), Party("nihii", "61234516", "orgpharmacy")]
+OWN = ("citizen", "other_citizen")
+SPEC = load_spec(SERVICE)
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(slots=True)
+class Service:
+    """A service in memory, and the conversation with it; `mistake` names what it does wrong."""
+
+    mistake: str = ""
+    absent: tuple[int, str] = (404, "")
+    revoking: int = 0
+    date: timedelta | None = timedelta()
+    active: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    ticks: "count[int]" = field(default_factory=count)
+    case: Any = SPEC.cases[f"{SERVICE}/2.1/professions"]
+    runner: Any = field(default_factory=lambda: SimpleNamespace(judge=Judge(SPEC.contract)))
+
+    @property
+    def session(self) -> Any:  # noqa: ANN401 - a stand-in
+        """Return what procedures ask of a session: tokens and test data."""
+        data = {
+            "practitioners": [{"ssin": PARTIES[0].number, "qualification": PARTIES[0].qualification}],
+            "pharmacies": [{"nihii": PARTIES[1].number}],
+        }
+        return SimpleNamespace(
+            token=str,
+            tokens=SimpleNamespace(roles=frozenset(CALLERS)),
+            value={"$patient": PATIENT, "$other_patient": OTHER}.__getitem__,
+            service=SimpleNamespace(settings={"data": data}),
+            target=SimpleNamespace(local=False),
+        )
+
+    def refused(self, *_: object) -> bool:
+        """Return that no token is refused."""
+        return False
+
+    def reduce(self, parts: Any, attempt: Callable[[Any], tuple[Exchange, Judgement]]) -> Judgement:  # noqa: ANN401
+        """Try a sequence without making it smaller."""
+        return attempt(parts)[1]
+
+    def send(self, template: Template, _: Purpose = Purpose.PROBE) -> Exchange:
+        """Answer a request."""
+        status, document = self._answer(template)
+        headers = () if self.date is None else (("Date", format_datetime(NOW + self.date)),)
+        body = b"" if document is None else json.dumps(document).encode()
+        response = Response(status, "", (("Content-Type", "application/json"), *headers), body, len(body), "")
+        operation = SPEC.contract.operations[template.operation]
+        request = Request(operation.method, f"http://localhost{operation.path}")
+        return Exchange("1", "test", Purpose.PROBE, NOW, 0.0, request, response)
+
+    def _answer(self, template: Template) -> tuple[int, Any]:
+        query = dict(template.parameters)
+        body: Any = template.json
+        patient = query.get("patientSsin") or body["patient"]["identifier"][0]["value"]
+        active, entries = self.active.setdefault(patient, {}), self.entries.setdefault(patient, [])
+        number = query.get("hcPartySsin") or query.get("hcPartyNihii")
+        nothing = self.absent[0], [{"code": self.absent[1], "message": "none"}] if self.absent[1] else None
+        match template.operation:
+            case "declareExclusion":
+                party = body["hcParty"]
+                number = party["identifier"][0]["value"]
+                if number in active:
+                    if self.mistake == "conflict-overwrites":
+                        active[number] = party
+                    return 409, None
+                active[number] = party
+                self._log(entries, party, "DECLARE_EXCLUSION", template.token)
+                return 201, None
+            case "revokeExclusion":
+                if self.revoking or number not in active:
+                    return (self.revoking, None) if self.revoking else nothing
+                self._log(entries, active[number], "REVOKE_EXCLUSION", template.token)
+                if self.mistake != "parent-delete-noop" or template.token in OWN:
+                    del active[number]
+                return 204, None
+            case "getExclusions":
+                return self._listed(patient, number, template.token) or nothing
+            case _:
+                shown = entries[: int(query.get("pageSize", MOST_ENTRIES))]
+                return (200, shown) if shown else nothing
+
+    def _listed(self, patient: str, number: str | None, token: str) -> tuple[int, Any] | None:
+        owners = [patient, *self.active] if self.mistake == "leak-filter" and number else [patient]
+        for owner in owners:
+            named = CALLERS[token] if self.mistake == "patient-is-caller" else owner
+            rows = [
+                {"patient": {"identifier": [{"type": "ssin", "value": named}]}, "hcParty": {**party, "name": "A"}}
+                for key, party in self.active[owner].items()
+                if number in (None, key)
+            ]
+            if rows:
+                return 200, rows
+        return None
+
+    def _log(self, entries: list[dict[str, Any]], party: Any, operation: str, token: str) -> None:  # noqa: ANN401
+        if self.mistake == "history-parent-missing" and token not in OWN:
+            return
+        fraction = next(self.ticks)
+        moment = NOW + timedelta(hours=1 if self.mistake == "ts-local-as-utc" else 0)
+        entry = {
+            "author": [{"identifier": [{"type": "ssin", "value": CALLERS[token]}]}],
+            "target": {**party, "name": "A"},
+            "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:03}Z",
+            "operation": operation,
+        }
+        entries.insert(len(entries) if self.mistake == "unstable" else 0, entry)
+
+    def play(self, *steps: Step) -> Judgement:
+        """Compare the service with the model after steps of the patient."""
+        player = Player(cast("Conversation", self), Person(PATIENT, "citizen"), PARTIES)
+        player.begin()
+        return player.play(steps)
+
+
+def broken(judgement: Judgement, severity: Severity = Severity.VIOLATION) -> set[str]:
+    """Return the requirements that findings of a severity name."""
+    rows = [row for row in judgement.findings if row.severity is severity]
+    return {row.requirement.removeprefix(f"{SERVICE}/") for row in rows}
+
+
+def played(service: Service, procedure: str) -> Judgement:
+    """Play a procedure against a service."""
+    return PROCEDURES[procedure](cast("Conversation", service))
+
+
+@pytest.mark.parametrize("absent", [(404, ""), (400, "BIZ002")])
+@pytest.mark.parametrize("procedure", ["as-found", "two-patients", "representatives", "professions"])
+def test_service_without_mistake_is_not_accused(procedure: str, absent: tuple[int, str]) -> None:
+    """Nothing there is told by 404, or by 400 with BIZ002: either is right."""
+    judgement = played(Service(absent=absent), procedure)
+    assert (broken(judgement), judgement.blocked) == (set(), "")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "procedure", "requirement"),
+    [
+        ("parent-delete-noop", "representatives", "5.4/revokes"),
+        ("patient-is-caller", "representatives", "5.5/active-only"),
+        ("history-parent-missing", "representatives", "5.6/every-change"),
+        ("leak-filter", "two-patients", "5.5/active-only"),
+    ],
+)
+def test_mistake_is_found(mistake: str, procedure: str, requirement: str) -> None:
+    """What others than the patient do, and what others than the patient are shown, is looked at."""
+    assert requirement in broken(played(Service(mistake), procedure))
+
+
+def test_page_is_compared_with_a_full_history_that_is_fresh() -> None:
+    """At the limit a history has the same length before and after a change, so that its length tells nothing."""
+    service = Service()
+    entry = {
+        "author": [{"identifier": [{"type": "ssin", "value": PATIENT}]}],
+        "target": {"identifier": [{"type": "ssin", "value": PARTIES[0].number}], "qualificationCode": "persnurse"},
+        "timestamp": "2025-01-01T00:00:00Z",
+    }
+    words = ("REVOKE_EXCLUSION", "DECLARE_EXCLUSION")
+    service.entries[PATIENT] = [entry | {"operation": words[number % 2]} for number in range(MOST_ENTRIES)]
+    player = Player(cast("Conversation", service), Person(PATIENT, "citizen"), PARTIES)
+    player.begin()
+    steps = Step(Verb.DECLARE), Step(Verb.HISTORY, page_size=2), Step(Verb.REVOKE)
+    assert broken(player.play(steps, thorough=False)) == set()
+
+
+def test_clean_up_that_is_not_served_blocks() -> None:
+    """A declaration after a revocation that failed says nothing about professions."""
+    judgement = played(Service(revoking=503), "professions")
+    assert judgement.blocked == "the revocation before was not served: 503"
+    assert broken(judgement) == set()
+
+
+@pytest.mark.parametrize(
+    ("date", "severity"),
+    [
+        (timedelta(), Severity.VIOLATION),
+        (timedelta(hours=1), Severity.OBSERVATION),
+        (None, Severity.OBSERVATION),
+    ],
+)
+def test_new_entry_has_the_moment_of_its_change(date: timedelta | None, severity: Severity) -> None:
+    """Where the service's clock is known to be right, an entry's moment must not be an hour off."""
+    judgement = Service("ts-local-as-utc", date=date).play(Step(Verb.DECLARE))
+    assert "5.6/timestamp" in broken(judgement, severity)
+    assert bool(broken(judgement)) is (severity is Severity.VIOLATION)
+
+
+def test_order_is_told_by_fractions_of_a_second() -> None:
+    """Entries of one second descend by what their own timestamps say."""
+    steps = Step(Verb.DECLARE), Step(Verb.REVOKE)
+    assert broken(Service("unstable").play(*steps)) == {"5.6/newest-first"}
+    assert broken(Service().play(*steps)) == set()
+
+
+def test_refused_declaration_changes_no_profession() -> None:
+    """A declaration under another profession that is answered with 409 leaves the exclusion as it is."""
+    steps = Step(Verb.DECLARE), Step(Verb.DECLARE_AGAIN)
+    assert broken(Service("conflict-overwrites").play(*steps)) == {"5.3/conflict"}
+    assert broken(Service().play(*steps)) == set()
