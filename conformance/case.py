@@ -38,7 +38,7 @@ class Clause:
     """One reading of an answer: it matches by status (`200`, `4xx`; any where empty) and, where given, by more.
 
     `answer` is what a SOAP answer has to be, `response` or `fault`, `outcomes` the names of status codes of which a
-    response must have one; codes of faults may end with `*`.
+    response must have one, `detail` an element that must stand in it; codes of faults may end with `*`.
     `matches` names a schema that the JSON body must fulfil; `codes` are error codes of which the body
     must carry one (`*` for any of the catalogue); `unclaimed` restricts the clause to
     resources that the target does not claim to have; `judge` applies the operation's response checks.
@@ -53,6 +53,7 @@ class Clause:
     note: str = ""
     answer: str = ""
     outcomes: tuple[str, ...] = ()
+    detail: str = ""
 
     @property
     def welcome(self) -> str:

@@ -189,6 +189,8 @@ def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:
     for clause in case.expectation.clauses:
         for outcome in sorted(set(clause.outcomes) - rules.outcomes.keys()):
             yield f"expectation {case.expectation.name} names the outcome {outcome}, which soap.yaml does not have"
+        if clause.detail and clause.detail not in {rule.element for rule in rules.details}:
+            yield f"expectation {case.expectation.name} names the detail {clause.detail}, which soap.yaml does not have"
 
 
 def _guard_problems(case: Case, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:

@@ -543,6 +543,7 @@ def _clause(row: Data) -> Clause:
         row.get("note", ""),
         row.get("answer", ""),
         tuple(row.get("outcome", ())),
+        row.get("detail", ""),
     )
 
 

@@ -6,9 +6,11 @@ but what a caller's assertion takes, nor judge answers.
 
 import random
 import re
+import secrets
+import string
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -34,7 +36,9 @@ from conformance.strategies.generators import LISTED, OTHER_NUMBERS
 from conformance.strategies.xsd import Broken, Drawing, Start, broken, edges, valid
 
 REQUEST_ID, ISSUE_INSTANT = "request_id", "issue_instant"
-_MADE_UP = re.compile(r"_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID_FORMS: Final = ("_{}", "{}")
+"""What is made of a UUID as a request's id: an xs:ID, which begins with no digit; bare where a WSDL wants that."""
+_MADE_UP = re.compile(r"_?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OWN_NUMBER = "own_number"
 """A role that stands for the one by which the caller's kind names itself."""
 VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
@@ -55,6 +59,7 @@ class SoapMessages:
     local: bool
     clock: Callable[[], datetime]
     _last: bytes = b""
+    _id_forms: dict[str, str] = field(default_factory=dict)
 
     def voices(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it, its messages naming the caller.
@@ -259,7 +264,7 @@ class SoapMessages:
         root = body_child(envelope)
         count = self.binding.contract.schemas.count
         problems = count(root)
-        for role, text in self._standing().items():
+        for role, text in self._standing(bound).items():
             before = read_value(root, bound.request[role]) if role in bound.request else None
             if before is not None:
                 apply(root, Edit(Deed.WRITE, bound.request[role], text))
@@ -267,14 +272,27 @@ class SoapMessages:
                     apply(root, Edit(Deed.WRITE, bound.request[role], before))
         return envelope
 
-    def _standing(self) -> dict[str, str]:
+    def _standing(self, bound: BoundOperation) -> dict[str, str]:
         """Return what each request says of itself, by role."""
-        return {REQUEST_ID: f"_{uuid.uuid4()}", ISSUE_INSTANT: instant(self.clock())}
+        return {REQUEST_ID: self._id_form(bound).format(uuid.uuid4()), ISSUE_INSTANT: instant(self.clock())}
+
+    def _id_form(self, bound: BoundOperation) -> str:
+        """Return the first form of ids that the WSDL's type takes, or else the first one."""
+        name, contract = bound.operation.name, self.binding.contract
+        if name not in self._id_forms:
+
+            def count(form: str) -> int:
+                given = {bound.request[REQUEST_ID]: form.format(uuid.UUID(int=0))}
+                return contract.schemas.count(body_child(contract.build(name, given)))
+
+            self._id_forms[name] = min(_ID_FORMS, key=count) if REQUEST_ID in bound.request else _ID_FORMS[0]
+        return self._id_forms[name]
 
     def _values(self, bound: BoundOperation, message: Message) -> Iterator[tuple[Steps, str]]:
         """Yield place and text of each value: what the message says, id and time where it says nothing of them."""
         caller = self._caller(message)
-        usual: dict[str, str | None] = {role: text for role, text in self._standing().items() if role in bound.request}
+        standing = self._standing(bound).items()
+        usual: dict[str, str | None] = {role: text for role, text in standing if role in bound.request}
         for role, text in (usual | dict(message.values)).items():
             if text is None:
                 continue
@@ -285,7 +303,11 @@ class SoapMessages:
         return self.callers.rule(self._caller(message)).role if role == OWN_NUMBER else role
 
     def _value(self, text: str, caller: str) -> str:
-        """Return a text, or what it stands for: `$own`, `$other`, `$other.nihii`, `$person.last_name`."""
+        """Return a text, or what it stands for: `$own`, `$other`, `$other.nihii`, `$person.last_name`.
+
+        `$person.last_name:TEST_NAME` stands for that text in the form of the target's own, `$unique.a-` for an id of
+        these characters that is another one at each sending, `$unique` for a single letter.
+        """
         if not text.startswith("$"):
             return text
         what, _, which = text[1:].partition(".")
@@ -293,8 +315,12 @@ class SoapMessages:
             return self._known(self.callers.identity(caller), f"callers.{caller}.requester")
         if what == "other":
             return self._other(which or self.callers.rule(caller).identity, caller)
+        if what == "unique":
+            return which[:1] + secrets.token_hex(4) + which[1:] if which else secrets.choice(string.ascii_letters)
+        which, _, made_up = which.partition(":")
         given = self.settings.get("data", {}).get(what, {})
-        return self._known(str(given.get(which) or self.rules.defaults.get(which, "")), f"data.{what}.{which}")
+        known = self._known(str(given.get(which) or self.rules.defaults.get(which, "")), f"data.{what}.{which}")
+        return _alike(known, made_up) if made_up else known
 
     def _other(self, identity: str, caller: str) -> str:
         """Return somebody else's number: the target's, another caller's, on a local target a made-up one."""
@@ -372,6 +398,17 @@ def _with_body(plain: Template, body: str, *edits: Edit) -> Template:
 
 def _with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 - of a message
     return replace(plain, message=replace(plain.message or Message(), **changes))
+
+
+def _alike(own: str, made_up: str) -> str:
+    """Return a made-up text in the form of an own one: digits in the place of its last ones, `_` where it has some."""
+    if not made_up.isdecimal():
+        return made_up if "_" in own else made_up.replace("_", "")
+    characters = list(own)
+    places = [place for place, character in enumerate(own) if character.isdecimal()]
+    for place, digit in zip(reversed(places), reversed(made_up), strict=False):
+        characters[place] = digit
+    return "".join(characters)
 
 
 def _place(bound: BoundOperation, role: str) -> Steps:

@@ -17,6 +17,7 @@ from conformance.checks.soap import (
     OTHER,
     RESPONSE,
     SoapAnswer,
+    blames_header,
     code_problems,
     envelope_problems,
     instant_problems,
@@ -31,6 +32,7 @@ from conformance.checks.soap import (
 from conformance.contract import Contract, DetailRule, SoapRules
 from conformance.exchange import Exchange, Response
 from conformance.judging import NEVER_CONCLUSIVE, REFUSED, condense, only, severity_of
+from conformance.soap.breaches import OF_THE_FORM
 from conformance.soap.markup import Element, XmlError, below, children, local, parse, path, text
 from conformance.soap.schemas import SchemaProblem, SchemaSet
 from conformance.verdict import Finding, Judgement, Severity
@@ -75,7 +77,7 @@ class SoapJudge:
             return Judgement(blocked=f"no answer: {exchange.failure.message if exchange.failure else 'unknown'}")
         if response.cut:
             return Judgement(blocked=f"the answer {_line(response)} could not be read to its end: {response.cut}")
-        answer = read_answer(response)
+        answer = self._read(response, case.request.operation)
         if answer.kind == OTHER and response.status in NEVER_CONCLUSIVE:
             return Judgement(blocked=f"the answer {_line(response)} tells of load or of a gateway, not of the service")
         bound = self.binding.bound.get(case.request.operation)
@@ -98,7 +100,7 @@ class SoapJudge:
         judgement = self.judge(exchange, own)
         if judgement.blocked or exchange.response is None:
             return judgement
-        answer = read_answer(exchange.response)
+        answer = self._read(exchange.response, step.request.operation)
         outcome = self._outcome(answer, self.binding.bound.get(step.request.operation))
         if _matches(served.clauses[0], exchange.response, answer, outcome):
             return replace(judgement, findings=())
@@ -110,7 +112,7 @@ class SoapJudge:
         """Tell whether a gateway refused who asks: by its own code, in the words of WS-Security, or by bare HTTP."""
         if exchange.response is None:
             return False
-        answer = read_answer(exchange.response)
+        answer = self._read(exchange.response)
         if answer.kind == OTHER:
             return exchange.response.status in REFUSED
         return answer.kind == FAULT and (answer.code in self.rules.gates or speaks_of_security(answer))
@@ -119,7 +121,7 @@ class SoapJudge:
         """Tell whether an answer says that the service is not available."""
         if exchange.response is None:
             return False
-        answer = read_answer(exchange.response)
+        answer = self._read(exchange.response)
         return answer.kind == FAULT and answer.code in self.rules.unavailable
 
     def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
@@ -129,6 +131,12 @@ class SoapJudge:
             return []
         answer = read_answer(exchange.response)
         return [value(answer, bound.answer.get(place)) for place in places]
+
+    def _read(self, response: Response, operation: str = "") -> SoapAnswer:
+        """Return what an answer is, by the fault elements that the WSDL declares for an operation, else for any."""
+        bound = self.binding.bound.get(operation)
+        known = [bound] if bound is not None else self.binding.bound.values()
+        return read_answer(response, {name for one in known for name in one.operation.faults})
 
     def _judged(  # noqa: PLR0913, PLR0917 - all that is known of an answer
         self,
@@ -148,7 +156,7 @@ class SoapJudge:
         if answer.kind == OTHER:
             # A refusal by HTTP alone, where one is allowed, is no message that could be held against anything.
             return Judgement(tuple(self._expectation_findings(case, clause, answer, outcome, (), told)), evaluated)
-        found = _Checks(self, exchange, response, answer, bound, outcome)
+        found = _Checks(self, exchange, response, answer, bound, outcome, _breaks_header(case))
         found.run()
         findings = list(self._expectation_findings(case, clause, answer, outcome, found.findings, told))
         findings += condense(found.findings)
@@ -178,7 +186,8 @@ class SoapJudge:
         wants = {one.answer for one in case.expectation.clauses}
         if answer.kind == FAULT and FAULT in wants:
             # The message was refused, as it should be; a code that does not fit, or is not there, is another matter.
-            if answer.code or not broken:
+            # Whether a code fits that was not found in an element of the WSDL's own, nobody can tell.
+            if answer.code or not (broken or answer.declared is not None):
                 message = "the fault's code is not one that fits this message"
                 yield replace(
                     self._unexpected(self.rules.checks["fault-code"], case.expectation, told), message=message
@@ -244,7 +253,7 @@ class SoapJudge:
 
 @dataclass(slots=True)
 class _Checks:
-    """All that is checked of one SOAP answer, whatever the case."""
+    """All that is checked of one SOAP answer, whatever the case but for whether its message breaks the header."""
 
     judge: SoapJudge
     exchange: Exchange
@@ -252,6 +261,7 @@ class _Checks:
     answer: SoapAnswer
     bound: BoundOperation | None
     outcome: str
+    breaks_header: bool
     findings: list[Finding] = field(default_factory=list)
     evaluated: Counter[str] = field(default_factory=Counter)
     _asked: SoapAnswer | None = None
@@ -269,10 +279,14 @@ class _Checks:
         if speaks_of_security(self.answer):
             return  # an engine of WS-Security in front of the service, which answers in the words of its own standard
         catalogue = self.judge.contract.errors
-        error = self.answer.error
-        found = [] if error is None else [_as_problem(one) for one in self.judge.errors.problems(error)]
-        self._check("fault-structure", structure_problems(self.answer, found))
-        self._check("fault-code", code_problems(self.answer, tuple(catalogue)))
+        error, declared = self.answer.error, self.answer.declared
+        found = self.judge.errors.problems(error) if error is not None else []
+        if declared is not None:
+            found = self.judge.binding.contract.problems(declared)
+        of_header = self.breaks_header or blames_header(self.answer) or self.answer.code in self.judge.rules.gates
+        problems = [_as_problem(one) for one in found]
+        self._check("fault-structure", structure_problems(self.answer, problems, of_header=of_header))
+        self._check("fault-code", code_problems(self.answer, tuple(catalogue), of_header=of_header))
         components = {code: row.component for code, row in catalogue.items()}
         if error is not None and components.get(self.answer.code):
             self._check("fault-origin", origin_problems(self.answer, components))
@@ -444,11 +458,19 @@ def _matches(clause: Clause, response: Response, answer: SoapAnswer, outcome: st
         return False
     if clause.outcomes and outcome not in clause.outcomes:
         return False
+    if clause.detail and (answer.body is None or next(below(answer.body, clause.detail), None) is None):
+        return False
     return not clause.codes or any(_is_code(answer.code, code) for code in clause.codes)
 
 
 def _is_code(code: str, wanted: str) -> bool:
     return code.startswith(wanted[:-1]) if wanted.endswith("*") else code == wanted
+
+
+def _breaks_header(case: Case) -> bool:
+    """Tell whether a case's message has something wrong in its header, and not only in its form or its Body."""
+    breach = case.request.message.breach if case.request.message is not None else ""
+    return bool(breach) and breach not in OF_THE_FORM
 
 
 def _all_wanted(expectation: Expectation) -> str:

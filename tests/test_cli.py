@@ -110,6 +110,7 @@ def _without_address(request: dict[str, object]) -> str:
     text = json.dumps({key: value for key, value in request.items() if key not in ("length", "sha256")})
     for changing in (
         r"http://127\.0\.0\.1:\d+",
+        r'(?<= Id=\\").*?(?=\\")',
         r"_?[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}",
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z",
         r"(?<=>)[A-Za-z0-9+/=\\n]{24,}(?=<)",

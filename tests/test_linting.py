@@ -374,6 +374,10 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
         _soap("cases.yaml", "outcome: [success]}", "outcome: [triumph]}"),
         ("expectation generated names the outcome triumph, which soap.yaml does not have",),
     ),
+    "detail that nobody documents": (
+        _soap("cases.yaml", "detail: CbssStatus,", "detail: CbssNote,"),
+        ("expectation empty-last-name names the detail CbssNote, which soap.yaml does not have",),
+    ),
     "breach that nobody made": (
         _change("common/matrix.yaml", "breach: no-signature,", "breach: no-stamp,"),
         ("names the breach no-stamp, which does not exist",),

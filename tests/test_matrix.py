@@ -63,12 +63,17 @@ Form = Callable[[Incoming], bool]
 """Tells whether a message is of a form."""
 
 
-def _requester(incoming: Incoming) -> Response:
+def _requester(incoming: Incoming, status: str = module.REQUESTER) -> Response:
     """Answer that the requester has made a mistake: neither what was asked for nor a fault."""
     request = incoming.request
     assert request is not None
     accepted = Accepted(incoming.gateway.operations[0], request, None)
-    return gateway.respond(module._response(accepted, module.REQUESTER, message="The request is not in order."))
+    return gateway.respond(module._response(accepted, status, message="The request is not in order."))
+
+
+def _responder(incoming: Incoming) -> Response:
+    """Answer that the provider has made a mistake, which a message sent twice is not."""
+    return _requester(incoming, "urn:be:fgov:ehealth:2.0:status:Responder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -868,7 +873,7 @@ FAULTS: Mapping[str, Fault] = {
     "tolerated": Fault(turned=_is_late),
     "long-lifetime": Fault(turned=_is_long),
     # Readings of which either is conforming
-    "replay": Fault(turned=_again()),
+    "replay": Fault(turned=_again(), answer=_responder),
     "sha1": Fault(turned=_form("//d:SignatureMethod[contains(@Algorithm, 'sha1')]")),
     "token-signed": Fault(turned=_form(f"{REFERENCES}/@URI = concat('#', //s:Assertion/@AssertionID)")),
     # The form of the message
@@ -894,6 +899,9 @@ FAULTS: Mapping[str, Fault] = {
     "no-action": Fault(turned=lambda incoming: incoming.action is None),
 }
 """For each row the fault that makes it fail, and no other."""
+
+ACCUSED_BESIDES = {"replay": f"{SERVICE}/5.2.2.3/requester"}
+"""A fault that breaks another requirement than its row's: a replay may be refused by a status, but by one alone."""
 
 SERVED = [
     name
@@ -936,7 +944,15 @@ def test_fault_makes_its_row_fail_alone(stage: Stage, tmp_path: Path, name: str)
     stage.fault, beside = FAULTS[name], _beside(name)
     cases = stage.cases(tmp_path, *beside)
     assert {one: case["verdict"] for one, case in cases.items()} == dict.fromkeys(beside, "pass") | {name: "fail"}
-    assert _accused(cases[name]) & set(CASES[name].requirements)
+    assert _accused(cases[name]) & {*CASES[name].requirements, ACCUSED_BESIDES.get(name, "")}
+
+
+@pytest.mark.whole_run
+def test_replay_may_be_refused_by_status_requester(stage: Stage, tmp_path: Path) -> None:
+    """An id that was used before may be what a service refuses: its own status is as good as a fault."""
+    stage.fault = Fault(turned=_again())
+    case = stage.cases(tmp_path, "replay")["replay"]
+    assert (case["verdict"], case["findings"]) == ("pass", [])
 
 
 @pytest.mark.whole_run

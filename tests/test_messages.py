@@ -22,6 +22,7 @@ from conformance.messages import DRAWN, SoapMessages
 from conformance.redaction import Redactor
 from conformance.soap.editing import SWEEPS
 from conformance.strategies.generators import GENERATORS
+from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_world import CBE, EHP, IDENTITIES, NIHII, PERSON, world
 
 SERVICE = "dossier-number-generation"
@@ -256,6 +257,73 @@ def test_id_and_time_are_sent_unless_they_are_left_out() -> None:
 def test_id_may_be_given() -> None:
     """A message that names its id has that one."""
     assert told(made(messages(), template(values={**ALL, "request_id": "abc-1.2"})))["@Id"] == "abc-1.2"
+
+
+def test_unique_id_is_another_one_at_each_sending() -> None:
+    """What stands for an id of some characters has these and a random part; a lone letter stands for itself."""
+    source = messages()
+    one, other = (told(made(source, template(values={**ALL, "request_id": "$unique.a.b-"})))["@Id"] for _ in range(2))
+    assert one != other
+    assert all(re.fullmatch(r"a[0-9a-f]{8}\.b-", found) for found in (one, other))
+    assert re.fullmatch("[A-Za-z]", told(made(source, template(values={**ALL, "request_id": "$unique"})))["@Id"])
+
+
+def official(folder: Path, schema: str, old: str, new: str) -> Binding:
+    """Return a binding to a WSDL of another hand, with something changed in one of its schemas."""
+    contract = Contract()
+    contract.write(folder)
+    (folder / "own.wsdl").write_text(contract.wsdl("https://127.0.0.1/covid"), "utf-8")
+    path = folder / "schemas" / schema
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+    return bind(SPEC, {"wsdl": "own.wsdl"}, folder)
+
+
+def test_ids_are_bare_where_the_schema_wants_that(tmp_path: Path) -> None:
+    """A type of ids that takes no underscore gets a bare UUID."""
+    pattern = '<xs:restriction base="xs:string"><xs:pattern value="[0-9a-f-]{36}"/></xs:restriction>'
+    bare = f'<xs:attribute name="Id"><xs:simpleType>{pattern}</xs:simpleType></xs:attribute>'
+    binding = official(tmp_path, "commons-protocol.xsd", '<xs:attribute name="Id" type="xs:ID"/>', bare)
+    assert re.fullmatch(r"[0-9a-f-]{36}", told(made(messages(binding=binding)))["@Id"])
+
+
+def test_institution_names_itself_and_another_where_the_schema_has_room(tmp_path: Path) -> None:
+    """A WSDL that takes a NIHII and a CBE number together gets both of a NIHII institution."""
+    choice = (
+        '<xs:choice>\n      <xs:element name="Nihii"',
+        '<xs:choice maxOccurs="2">\n      <xs:element name="Nihii"',
+    )
+    source = messages(binding=official(tmp_path, "dossier-core.xsd", *choice))
+    [voice] = source.voices(case("8/nihii-and-cbe-nihii-institution"))
+    place = "Criteria/Requester/InstitutionIdentifier"
+    found = told(made(source, voice.request))
+    assert found[f"{place}/Nihii"] == IDENTITIES[NIHII]
+    assert found[f"{place}/Cbe"]
+
+
+@pytest.mark.parametrize(
+    ("person", "role", "text", "place", "expected"),
+    [
+        ({}, "phone_number", "$person.phone_number:000012", "PhoneNumber", "+32470000012"),
+        (
+            {"phone_number": "0470 11 22 33"},
+            "phone_number",
+            "$person.phone_number:000012",
+            "PhoneNumber",
+            "0470 00 00 12",
+        ),
+        ({"phone_number": "112"}, "phone_number", "$person.phone_number:000012", "PhoneNumber", "012"),
+        ({}, "last_name", "$person.last_name:A_TEST", "LastName", "A_TEST"),
+        ({"last_name": "TESTER"}, "last_name", "$person.last_name:A_TEST", "LastName", "ATEST"),
+    ],
+)
+def test_made_up_person_has_the_form_of_the_own_one(
+    person: dict[str, str], role: str, text: str, place: str, expected: str
+) -> None:
+    """Other last digits of the target's number, no underscore where its name has none."""
+    found = sent(messages(data={"person": person}), values={**ALL, role: text})
+    assert found[f"Criteria/Person/{place}"] == expected
 
 
 def test_two_requests_differ_in_ids_and_times_alone() -> None:

@@ -16,6 +16,7 @@ from conformance.checks.soap import (
     OTHER,
     RESPONSE,
     SoapAnswer,
+    blames_header,
     code_problems,
     envelope_problems,
     instant_problems,
@@ -29,7 +30,7 @@ from conformance.checks.soap import (
 )
 from conformance.exchange import Response
 from conformance.soap.markup import parse
-from conformance.soap.names import SOAP, SOAP12, WSSE
+from conformance.soap.names import SOAP, SOAP12, WSSE, WSU
 
 RESPONSE_ELEMENT = '<r:Done xmlns:r="urn:r" Id="_1">Zoë</r:Done>'
 PLATFORM = "urn:be:fgov:ehealth:errors:soa:v1"
@@ -427,6 +428,75 @@ def test_origin_goes_with_the_code(body: str, found: list[tuple[str, str, str, b
 def test_fault_of_ws_security_is_told_apart(body: str, expected: object) -> None:
     """A gateway that refuses a message's security by WS-Security's own codes has no detail to give."""
     assert speaks_of_security(read_answer(answer(body, 500))) is expected
+
+
+def coded(code: str, declaration: str = "", detail: str | None = None) -> str:
+    """Return a fault with a faultcode, whose prefix is declared there."""
+    return fault(detail, code=code).replace("<faultcode>", f"<faultcode {declaration}>")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (coded("s:MustUnderstand"), True),
+        (coded("MustUnderstand", f'xmlns="{SOAP}"'), True),
+        (coded("w:Anything", f'xmlns:w="{WSSE}"'), True),
+        (coded("w:MessageExpired", f'xmlns:w="{WSU}"'), True),
+        (coded("s:Client"), False),
+        (coded("MustUnderstand"), False),
+        (coded("x:MustUnderstand", 'xmlns:x="urn:x"'), False),
+        (coded("x:MustUnderstand"), False),
+        (ENVELOPE % "<s:Fault/>", False),
+        (RIGHT, False),
+    ],
+)
+def test_fault_of_a_header_block_is_told_apart(body: str, expected: object) -> None:
+    """MustUnderstand and the names of WS-Security speak of a header block."""
+    assert blames_header(read_answer(answer(body, 500))) is expected
+
+
+def test_fault_of_a_header_block_needs_no_detail() -> None:
+    """What may not be told in a detail is not missed there, though observed; a detail that is there is judged."""
+    read = read_answer(answer(fault(), 500))
+    found = [*structure_problems(read, (), of_header=True), *code_problems(read, tuple(KNOWN), of_header=True)]
+    assert [(one.message, one.odd) for one in found] == [
+        ("a fault has no detail", True),
+        ("a fault has no error code", True),
+    ]
+    read = read_answer(answer(fault(""), 500))
+    found = [*structure_problems(read, (), of_header=True), *code_problems(read, tuple(KNOWN), of_header=True)]
+    assert [one.odd for one in found] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("inside", "code"),
+    [
+        ('<o:Failure xmlns:o="urn:o"><o:Number>SOA-03001</o:Number>SOA-0</o:Failure>', "SOA-03001"),
+        (
+            '<o:Failure xmlns:o="urn:o" Code=" SOA-03001 "><!-- SOA-01001 --><o:Text>words</o:Text></o:Failure>',
+            "SOA-03001",
+        ),
+        ('<o:Failure xmlns:o="urn:o">SOA-03001</o:Failure>', "SOA-03001"),
+        (f'<x/><o:Failure xmlns:o="urn:o" Code="SOA-03001"/>{error("SOA-01001")}', "SOA-03001"),
+        ('<o:Failure xmlns:o="urn:o" Code="7"/>', ""),
+    ],
+)
+def test_element_that_the_wsdl_declares_is_read(inside: str, code: str) -> None:
+    """A code is taken from wherever it stands in the WSDL's own element; none that is found is no more than odd."""
+    read = read_answer(answer(fault(inside), 500), {"{urn:o}Failure", f"{{{PLATFORM}}}SystemError"})
+    assert (read.code, read.error) == (code, None)
+    assert read.declared is not None
+    problem = Problem("schema")
+    assert list(structure_problems(read, [problem])) == [problem]
+    assert [one.odd for one in code_problems(read, tuple(KNOWN))] == ([] if code else [True])
+    assert list(origin_problems(read, KNOWN)) == []
+
+
+def test_declared_element_of_the_platform_is_judged_as_one() -> None:
+    """That the WSDL declares the platform's own error changes nothing."""
+    read = read_answer(answer(fault(error()), 500), {f"{{{PLATFORM}}}SystemError"})
+    assert (read.declared, read.code) == (None, "SOA-01001")
+    assert read.error is not None
 
 
 def test_value_is_that_of_its_place() -> None:

@@ -631,7 +631,60 @@ LANGUAGE = (
     "</xs:complexType></xs:element>"
 )
 UNPREFIXED = f'<xs:schema xmlns:xs="{XSD}" elementFormDefault="qualified">%s</xs:schema>'
+CHAMELEON = UNPREFIXED % (
+    TYPE.replace("xs:string", "Text") + '<xs:simpleType name="Text"><xs:restriction base="xs:string"/></xs:simpleType>'
+)
+
+
+def unprefixed(text: str) -> str:
+    """Return a WSDL in which WSDL's own namespace is the default one."""
+    return text.replace("xmlns:wsdl=", "xmlns=").replace("<wsdl:", "<").replace("</wsdl:", "</")
+
+
+def renamed(text: str, prefix: str) -> str:
+    """Return a schema that calls the namespace of schemas by another prefix."""
+    return text.replace("xmlns:xs=", f"xmlns:{prefix}=").replace("xs:", f"{prefix}:")
+
+
+def plain(text: str) -> str:
+    """Return a schema whose elements have no prefix."""
+    return text.replace("<xs:schema", f'<xs:schema xmlns="{XSD}"').replace("<xs:", "<").replace("</xs:", "</")
+
+
 PARTS: dict[str, Mapping[str, str | bytes]] = {
+    "WSDL without prefix": {"s.wsdl": unprefixed(wsdl(schema(TYPE, ELEMENT)))},
+    "WSDL without prefix, schemas in files": {
+        "s.wsdl": unprefixed(wsdl(importing("a.xsd"))),
+        "a.xsd": schema('<xs:include schemaLocation="b.xsd"/>', ELEMENT),
+        "b.xsd": CHAMELEON,
+    },
+    "WSDL without prefix, included without namespace": {
+        "s.wsdl": unprefixed(wsdl(schema('<xs:include schemaLocation="b.xsd"/>', ELEMENT))),
+        "b.xsd": CHAMELEON,
+    },
+    "WSDL whose default namespace is its own": {
+        "s.wsdl": wsdl(schema(TYPE, ELEMENT)).replace("xmlns:w=", "xmlns=").replace('"w:', '"')
+    },
+    "WSDL and schemas without prefix": {"s.wsdl": unprefixed(wsdl(plain(schema(TYPE, ELEMENT))))},
+    "schemas with several prefixes": {
+        "s.wsdl": unprefixed(wsdl(renamed(schema(TYPE), "a") + plain(schema()) + renamed(schema(ELEMENT), "b")))
+    },
+    "WSDL without prefix that imports another": {
+        "s.wsdl": unprefixed(f'{HEAD}<wsdl:import namespace="urn:w" location="a.wsdl"/>{BINDING}{SERVICE}{END}'),
+        "a.wsdl": unprefixed(f"{HEAD}<wsdl:types>{importing('a.xsd')}</wsdl:types>{ABSTRACT}{END}"),
+        "a.xsd": schema(TYPE, ELEMENT),
+    },
+    "WSDL with prefix that imports one without": {
+        "s.wsdl": f'{HEAD}<wsdl:import namespace="urn:w" location="a.wsdl"/><wsdl:types>{schema(TYPE)}</wsdl:types>'
+        f"{BINDING}{SERVICE}{END}",
+        "a.wsdl": unprefixed(f"{HEAD}<wsdl:types>{schema(ELEMENT)}</wsdl:types>{ABSTRACT}{END}"),
+    },
+    "documentation and comments": {
+        "s.wsdl": "<?xml version='1.0'?><!-- a --><?b?>"
+        + unprefixed(wsdl(f"<wsdl:documentation>d</wsdl:documentation><!-- c -->{schema(TYPE, ELEMENT)}")).replace(
+            "<types>", "<documentation>e <b xmlns=''>f</b></documentation><types>"
+        )
+    },
     "beside": {"s.wsdl": wsdl(importing("a.xsd")), "a.xsd": schema(TYPE, ELEMENT)},
     "below and above": {
         "x/s.wsdl": wsdl(importing("../y/a.xsd")),
@@ -928,6 +981,27 @@ def test_port_of_another_protocol_is_passed_over(tmp_path: Path) -> None:
     assert read(tmp_path, {"s.wsdl": text}).operations["Do"].address == "https://127.0.0.1/first"
 
 
+# Faults
+
+
+def test_elements_of_faults_are_those_of_the_port_type(tmp_path: Path, shipped: SoapContract) -> None:
+    """A fault's detail may hold what the port type declares, whether or not the binding says it again."""
+    soa = "{urn:be:fgov:ehealth:errors:soa:v1}"
+    assert shipped.operations["GenerateCovidId"].faults == (f"{soa}SystemError", f"{soa}BusinessError")
+    message = '<wsdl:message name="Flt"><wsdl:part name="fault" element="t:Failure"/></wsdl:message>'
+    abstract = message + ABSTRACT.replace(
+        "</wsdl:operation>", '<wsdl:fault name="Failure" message="w:Flt"/></wsdl:operation>'
+    )
+    failure = '<xs:element name="Failure" type="xs:string"/>'
+    text = wsdl(schema(TYPE, ELEMENT, failure)).replace(ABSTRACT, abstract)
+    assert read(tmp_path, {"s.wsdl": text}).operations["Do"].faults == (f"{{{OWN}}}Failure",)
+
+
+def test_operation_without_faults_has_none(tmp_path: Path) -> None:
+    """A WSDL need not say anything of faults."""
+    assert read(tmp_path, {"s.wsdl": wsdl(schema(TYPE, ELEMENT))}).operations["Do"].faults == ()
+
+
 # Schemas alone
 
 
@@ -953,6 +1027,30 @@ def test_problem_is_told_without_namespaces() -> None:
         )
         assert "{" not in problem.message
         assert (problem.name, problem.place) == ("Own", "/SystemError/Own")
+
+
+@pytest.mark.parametrize("pattern", ["[0-9]{9,12}", r"\p{Lu}{2}", "A( {2}x|B){3}", "[{}]x"])
+def test_problem_shows_a_pattern_whole(tmp_path: Path, pattern: str) -> None:
+    """Braces of a pattern are no namespace."""
+    facet = f'<xs:restriction base="xs:string"><xs:pattern value="{pattern}"/></xs:restriction>'
+    file = write(
+        tmp_path, {"a.xsd": schema(f'<xs:element name="A"><xs:simpleType>{facet}</xs:simpleType></xs:element>')}
+    )
+    problem, *_ = read_schema(file, {}).problems(parse(f'<A xmlns="{OWN}">?</A>'.encode()))
+    assert problem.message == f"Element 'A': [facet 'pattern'] The value '?' is not accepted by the pattern '{pattern}'"
+
+
+def test_wildcard_is_told_without_its_namespace(tmp_path: Path) -> None:
+    """What may stand in another namespace is expected by a name that has none either."""
+    content = f'{A}<xs:any namespace="##other" processContents="lax"/>'
+    text = schema(
+        f'<xs:element name="R"><xs:complexType><xs:sequence>{content}</xs:sequence></xs:complexType></xs:element>'
+    )
+    schemas = read_schema(write(tmp_path, {"a.xsd": text}), {})
+    (problem,) = schemas.problems(parse(f'<R xmlns="{OWN}"><A/><A/></R>'.encode()))
+    assert problem.message == "Element 'A': This element is not expected. Expected is ( ##other* )"
+    (problem,) = schemas.problems(parse(f'<R xmlns="{OWN}"/>'.encode()))
+    assert problem.message == "Element 'R': Missing child element(s). Expected is ( A )"
 
 
 # Roles

@@ -16,6 +16,7 @@ from conformance.contract import Contract, Level
 from conformance.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
 from conformance.judging import NEVER_CONCLUSIVE
 from conformance.loading import bundled_schemas, load_spec, specs_root
+from conformance.soap.breaches import BREACHES, OF_THE_FORM
 from conformance.soap.schemas import read_schema
 from conformance.soap_judging import SoapJudge
 from conformance.verdict import Finding, Judgement, Severity
@@ -452,7 +453,101 @@ def test_fault_without_detail_and_code_is_accused_of_that() -> None:
     assert set(named(judged(text, XSD))) == {("violation", "8/fault-structure"), ("violation", "8/fault-code")}
 
 
+def bare(code: str = "s:Client", words: str = "no") -> str:
+    """Return a fault without detail."""
+    return envelope(f"<s:Fault><faultcode>{code}</faultcode><faultstring>{words}</faultstring></s:Fault>")
+
+
+STRUCTURE, CODE = ("observation", "8/fault-structure"), ("observation", "8/fault-code")
+
+
+@pytest.mark.parametrize(
+    ("text", "which", "findings"),
+    [
+        pytest.param(bare(), SECURITY, {STRUCTURE, CODE}, id="answers a wrong header"),
+        pytest.param(bare(words="SOA-01001"), SECURITY, {STRUCTURE}, id="with a code in its words"),
+        pytest.param(bare("s:MustUnderstand"), case("8/unknown-header"), {STRUCTURE, CODE}, id="MustUnderstand"),
+        pytest.param(bare(words="SOA-03005"), case("8/unknown-operation"), {("violation", STRUCTURE[1])}, id="Body"),
+    ],
+)
+def test_fault_about_the_header_needs_no_detail(text: str, which: Case, findings: set[tuple[str, str]]) -> None:
+    """SOAP 1.1 keeps errors of header entries out of the detail, so that it is no violation where it is missing."""
+    assert set(named(judged(text, which))) == findings
+
+
+def test_breaches_of_the_form_are_breaches() -> None:
+    """A breach by another name would be taken for one of the header."""
+    assert BREACHES.keys() > OF_THE_FORM
+
+
+def test_fault_about_the_header_with_a_detail_is_judged_by_it() -> None:
+    """A detail that is there has to be one of the platform."""
+    judgement = judged(swap("e:SystemError", "e:Failure")(fault("SOA-01001")), SECURITY)
+    assert named(judgement) == [("violation", "8/fault-structure")]
+
+
 # ------------------------------------------------------------------------------------------------- details and WSDLs
+
+
+OWN_FAULT = "urn:own:faults"
+
+
+@pytest.fixture(scope="module")
+def own_binding(tmp_path_factory: pytest.TempPathFactory) -> Binding:
+    """Return the contract with a fault element of its own."""
+    shipped = SPEC.contract.soap
+    assert shipped is not None
+    text = shipped.wsdl.read_text(encoding="utf-8")
+    element = (
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{OWN_FAULT}"><xs:element '
+        'name="ServiceFault"><xs:complexType><xs:sequence><xs:element name="Text" type="xs:string"/></xs:sequence>'
+        '<xs:attribute name="Code" type="xs:string"/></xs:complexType></xs:element></xs:schema></wsdl:types>'
+    )
+    text = swap("</wsdl:types>", element)(text)
+    text = swap('element="soa:SystemError"', f'element="of:ServiceFault" xmlns:of="{OWN_FAULT}"')(text)
+    folder = tmp_path_factory.mktemp("own")
+    texts = {file.name: file.read_text(encoding="utf-8") for file in shipped.wsdl.parent.glob("*.xsd")}
+    for name, content in {**texts, shipped.wsdl.name: text}.items():
+        here = content.replace("../../../common", str(specs_root() / "common"))
+        (folder / name).write_text(here, encoding="utf-8")
+    return bind(SPEC, {"wsdl": shipped.wsdl.name}, folder)
+
+
+def own_fault(code: str = ' Code="SOA-03006"', inside: str = "<Text>words</Text>", words: str = "no") -> str:
+    """Return a fault with the WSDL's own element."""
+    element = f'<o:ServiceFault xmlns:o="{OWN_FAULT}"{code}>{inside}</o:ServiceFault>'
+    detail = f"<faultstring>{words}</faultstring><detail>{element}</detail>"
+    return envelope(f"<s:Fault><faultcode>s:Client</faultcode>{detail}</s:Fault>")
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        pytest.param(own_fault(), [], id="code in an attribute"),
+        pytest.param(own_fault("", "<Text>SOA-03006</Text>"), [], id="code in an element"),
+        pytest.param(own_fault("", words="SOA-03006: no"), [], id="code in the words of the fault"),
+        pytest.param(own_fault(""), [CODE], id="no code"),
+        pytest.param(own_fault(' Code="SOA-02001"'), [("violation", "8/fault-code")], id="another code"),
+        pytest.param(own_fault(inside=""), [("violation", "8/fault-structure")], id="not valid"),
+        pytest.param(fault(), [], id="the platform's own"),
+        pytest.param(
+            swap("SystemError", "Failure")(fault()), [("violation", "8/fault-structure")], id="an element of nobody"
+        ),
+    ],
+)
+def test_fault_element_of_the_own_wsdl_prevails(
+    own_binding: Binding, text: str, findings: list[tuple[str, str]]
+) -> None:
+    """What the target's WSDL declares for a fault is judged by its schemas; its code is read where there is one."""
+    assert named(judge(binding=own_binding).judge(exchange(text), XSD)) == findings
+
+
+def test_own_fault_element_tells_of_access_and_outage(own_binding: Binding) -> None:
+    """The code of an own element counts as any other where nothing is known of the operation."""
+    judging = judge(binding=own_binding)
+    assert judging.refuses_credential(exchange(own_fault(' Code="SOA-01001"')))
+    assert judging.tells_of_outage(exchange(own_fault(' Code="SOA-02002"')))
+    assert not judge().refuses_credential(exchange(own_fault(' Code="SOA-01001"')))
 
 
 UNDECLARED = f'<x:CbssStatus xmlns:x="urn:x">{cbss().partition(">")[2].rpartition("<")[0]}</x:CbssStatus>'
@@ -521,6 +616,14 @@ def test_other_status_is_laid_to_the_outcome_where_the_cookbook_has_a_requiremen
     assert only(told).actual == "response with status responder"
     checks = {name: requirement for name, requirement in judge().rules.checks.items() if name != "outcome"}
     assert named(judge(checks=checks).judge(one, NO_NAME)) == [("violation", "5.2.2.2/last-name")]
+
+
+@pytest.mark.parametrize(("detail", "severity"), [(cbss(), "observation"), ("", "violation")])
+def test_blank_last_name_may_be_refused_by_the_process(detail: str, severity: str) -> None:
+    """The cookbook leaves open who refuses a blank name: Responder will do where a CbssStatus says whose it is."""
+    judgement = judged(response("Responder", None, detail=detail), case("5.2.2.2/blank-last-name"))
+    assert [one.severity.value for one in judgement.findings] == [severity]
+    assert named(judged(response("Responder", None, detail=detail), NO_NAME)) == [("violation", "5.2.2.3/requester")]
 
 
 def test_status_of_a_positive_case_is_laid_to_the_case() -> None:

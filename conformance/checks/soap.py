@@ -4,7 +4,7 @@ Roles and values are arguments. Must not know requirements, levels or services.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,7 @@ from conformance.checks.problem import Problem
 from conformance.exchange import Response
 from conformance.soap.contract import Steps, read_value
 from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, path, text
-from conformance.soap.names import SOAP, SOAP12
+from conformance.soap.names import ERRORS, SOAP, SOAP12, WSSE, WSU
 
 RESPONSE, FAULT, OTHER = "response", "fault", "http"
 _FAULT_STATUS, _RESPONSE_STATUS = 500, 200
@@ -39,7 +39,8 @@ class SoapAnswer:
     """An answer as SOAP: a `response`, a `fault`, or `http` for anything else, with the reason in `problem`.
 
     `body` is the element in the Body, for a fault the Fault; `code` the error code of a fault, "" where it has none;
-    `error` the SystemError or BusinessError of its detail.
+    `error` the SystemError or BusinessError of its detail; `declared` an element there that is none of the platform's,
+    but that the WSDL declares for a fault.
     """
 
     kind: str
@@ -48,10 +49,11 @@ class SoapAnswer:
     body: Element | None = None
     code: str = ""
     error: Element | None = None
+    declared: Element | None = None
 
 
-def read_answer(response: Response) -> SoapAnswer:
-    """Return what an answer is."""
+def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
+    """Return what an answer is; `faults` are the elements that the WSDL declares for the detail of a fault."""
     try:
         envelope = _parsed(response)
     except XmlError as problem:
@@ -66,8 +68,9 @@ def read_answer(response: Response) -> SoapAnswer:
     inside = children(bodies[0])
     fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
     if fault is not None:
-        error = _error(fault)
-        return SoapAnswer(FAULT, "", envelope, fault, _fault_code(fault, error), error)
+        declared = _declared(fault, faults)
+        error = _error(fault) if declared is None else None
+        return SoapAnswer(FAULT, "", envelope, fault, _fault_code(fault, error, declared), error, declared)
     if not inside:
         return SoapAnswer(OTHER, "an envelope with an empty Body", envelope)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
@@ -135,13 +138,21 @@ def _is_bound(element: Element) -> bool:
     return not colon or prefix in element.nsmap
 
 
-def structure_problems(answer: SoapAnswer, schema_problems: Sequence[Problem]) -> Iterator[Problem]:
-    """Yield what is wrong with a fault's detail; `schema_problems` are those of its error element."""
+def structure_problems(
+    answer: SoapAnswer, schema_problems: Sequence[Problem], *, of_header: bool = False
+) -> Iterator[Problem]:
+    """Yield what is wrong with a fault's detail; `schema_problems` are those of its error, or of the declared element.
+
+    A fault `of_header` is about a header block, of which a detail must not speak (SOAP 1.1, section 4.4).
+    """
     if answer.body is None:
         return
-    detail = next((child for child in children(answer.body) if local(child) == "detail"), None)
+    detail = _detail(answer.body)
     if detail is None:
-        yield Problem("a fault has no detail", path(answer.body), " or ".join(_ERRORS), "no detail")
+        wanted = " or ".join(_ERRORS)
+        yield Problem("a fault has no detail", path(answer.body), wanted, "no detail", odd=of_header)
+    elif answer.declared is not None:
+        yield from schema_problems
     elif answer.error is None:
         names = ", ".join(local(child) for child in children(detail)) or "nothing"
         yield Problem("a fault's detail has no error of the platform", path(detail), " or ".join(_ERRORS), names)
@@ -152,11 +163,21 @@ def structure_problems(answer: SoapAnswer, schema_problems: Sequence[Problem]) -
                 yield Problem(f"a fault's {name} is empty", f"{path(answer.error)}/{name}", "a text", "empty")
 
 
-def code_problems(answer: SoapAnswer, known: Sequence[str]) -> Iterator[Problem]:
-    """Yield that a fault has no code, or one that the catalogue does not have."""
+def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool = False) -> Iterator[Problem]:
+    """Yield that a fault has no code, or one that the catalogue does not have.
+
+    Nobody says where an element of the WSDL's own has its code, nor need a fault about a header block have a detail.
+    """
     empty = answer.error is not None and not _child_text(answer.error, "Code")
     if not answer.code or empty:
-        yield Problem("a fault has no error code", "/Envelope/Body/Fault/detail", "a code of the catalogue", "none")
+        bare = of_header and answer.body is not None and _detail(answer.body) is None
+        yield Problem(
+            "a fault has no error code",
+            "/Envelope/Body/Fault/detail",
+            "a code of the catalogue",
+            "none",
+            odd=bare or answer.declared is not None,
+        )
     elif answer.code not in known:
         message = "a fault's code is not in the catalogue"
         yield Problem(message, "/Envelope/Body/Fault/detail", ", ".join(known), answer.code, odd=True)
@@ -180,6 +201,18 @@ def speaks_of_security(answer: SoapAnswer) -> bool:
         return False
     names = {local(child): text(child).rpartition(":")[2] for child in children(answer.body)}
     return "detail" not in names and names.get("faultcode", "") in _SECURITY_FAULTS
+
+
+def blames_header(answer: SoapAnswer) -> bool:
+    """Tell whether a fault's faultcode speaks of a header block: MustUnderstand, or a name of WS-Security's."""
+    if answer.kind != FAULT or answer.body is None:
+        return False
+    for child in children(answer.body):
+        if local(child) == "faultcode":
+            prefix, _, name = text(child).rpartition(":")
+            space = child.nsmap.get(prefix or None)
+            return space in (WSSE, WSU) or (space == SOAP and name == "MustUnderstand")
+    return False
 
 
 def value(answer: SoapAnswer, place: Steps | None) -> str | None:
@@ -235,25 +268,45 @@ def _parsed(response: Response) -> Element:
             raise XmlError(f"not text in {found[1]}") from None
 
 
+def _detail(fault: Element) -> Element | None:
+    return next((child for child in children(fault) if local(child) == "detail"), None)
+
+
+def _entries(fault: Element) -> list[Element]:
+    """Return the elements in a fault's detail."""
+    detail = _detail(fault)
+    return children(detail) if detail is not None else []
+
+
 def _error(fault: Element) -> Element | None:
-    for child in children(fault):
-        if local(child) == "detail":
-            return next((one for one in children(child) if local(one) in _ERRORS), None)
-    return None
+    return next((one for one in _entries(fault) if local(one) in _ERRORS), None)
 
 
-def _fault_code(fault: Element, error: Element | None) -> str:
+def _declared(fault: Element, faults: Collection[str]) -> Element | None:
+    return next((one for one in _entries(fault) if str(one.tag) in faults and namespace(one) != ERRORS), None)
+
+
+def _fault_code(fault: Element, error: Element | None, declared: Element | None) -> str:
     """Return a fault's error code: that of its detail, else one that its text begins with."""
-    if error is not None:
-        code = _child_text(error, "Code")
-        if code:
-            return code
+    code = _child_text(error, "Code") if error is not None else ""
+    if declared is not None:
+        code = next((one for one in _texts(declared) if _CODE.fullmatch(one)), "")
+    if code:
+        return code
     for name in ("detail", "faultstring", "faultcode"):
         for child in children(fault):
             found = _CODE.search(text(child)) if local(child) == name else None
             if found:
                 return found.group()
     return ""
+
+
+def _texts(element: Element) -> Iterator[str]:
+    """Yield the texts of an element, of all elements in it, and of their attributes."""
+    for one in (element, *element.iterdescendants()):
+        if local(one):
+            yield text(one)
+            yield from (str(told).strip() for told in one.attrib.values())
 
 
 def _child_text(element: Element, name: str) -> str:

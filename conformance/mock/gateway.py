@@ -31,6 +31,7 @@ from conformance.soap.markup import Element, XmlError, children, local, namespac
 from conformance.soap.message import CONTENT_TYPE
 from conformance.soap.names import (
     DS,
+    ERRORS,
     EXCLUSIVE,
     HOLDER_OF_KEY,
     SAML_ASSERTION_ID,
@@ -48,7 +49,7 @@ LARGEST: Final = 2**20
 TOLERANCE: Final = timedelta(minutes=5)
 """Between the caller's clock and this one (cookbooks, section 6.2)."""
 ENVIRONMENT: Final = "Test"
-ERRORS: Final = "urn:be:fgov:ehealth:errors:soa:v1"
+
 UNFORESEEN, UNAUTHENTICATED, UNAUTHORISED = "SOA-00001", "SOA-01001", "SOA-01002"
 MALFORMED, NO_SOAP, NO_BODY, NO_WSI = "SOA-03001", "SOA-03002", "SOA-03003", "SOA-03004"
 NO_OPERATION, INVALID = "SOA-03005", "SOA-03006"

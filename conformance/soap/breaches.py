@@ -757,3 +757,11 @@ BREACHES: Final[Mapping[str, Breach]] = {
     "no-action": Breach(headers={"SOAPAction": None}),
 }
 """Breaches by name."""
+OF_THE_FORM: Final = frozenset(
+    {
+        *("other-prefixes", "not-well-formed", "document-type", "not-soap", "soap12", "soap12-media-type"),
+        *("media-type", "method-get", "method-put", "no-body", "empty-body", "second-child", "unknown-operation"),
+        *("other-action", "no-action"),
+    }
+)
+"""Breaches of the form of a message or of its Body; all others are of its header."""

@@ -35,7 +35,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class SoapOperation:
-    """One operation of a SOAP 1.1 binding: its action, address, and the elements of its messages as `{uri}local`."""
+    """One operation of a SOAP 1.1 binding: its action, address, and the elements of its messages as `{uri}local`.
+
+    `faults` are the elements that the WSDL declares for the detail of a fault.
+    """
 
     name: str
     action: str
@@ -44,6 +47,7 @@ class SoapOperation:
     response: str
     places: tuple[Place, ...]
     answers: tuple[Place, ...]
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ SHA256: Final = "http://www.w3.org/2001/04/xmlenc#sha256"
 RSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
 ECDSA_SHA256: Final = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 
+ERRORS: Final = "urn:be:fgov:ehealth:errors:soa:v1"
+"""Namespace of the errors that the platform puts into the detail of a fault."""
 IDENTIFICATION: Final = "urn:be:fgov:identification-namespace"
 """Namespace of the attributes that a caller asserts of itself in a token request."""
 CERTIFIED: Final = "urn:be:fgov:certified-namespace:ehealth"

@@ -34,6 +34,8 @@ _ATOM = re.compile(r"\\[pP]\{\w+\}|\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[\]]", re.DOTAL
 _OFTEN = re.compile(r"\{(\d+)(?:,\d*)?\}|[?*+]")
 _ESCAPED: Final = {"d": "1", "w": "a", "i": "a", "c": "a", "D": "a", "S": "a", "s": " ", "W": "-", "n": "\n", "t": "\t"}
 _SPECIAL = re.compile(r"\[|--|&&|~~|\|\|")
+_QUALIFIED = re.compile(r"(?:(?<=[\s'(])|(?<=##other))\{(?![\d,]*\})[^{}\s]*\}(?=[\w*])")
+"""A namespace in front of a name in the words of libxml2; how often a part of a pattern may stand is none."""
 _WILDCARD = "No matching global element declaration available, but demanded by the strict wildcard"
 
 
@@ -154,8 +156,7 @@ class _Collector:
                 self._groups.setdefault(schema.get("targetNamespace", ""), []).append(inline)
                 self._follow(self._roots[inline], file)
                 types.remove(schema)
-            loader = etree.SubElement(types, f"{{{XSD}}}schema")
-            etree.SubElement(loader, f"{{{XSD}}}include", schemaLocation=self.everything)
+            etree.SubElement(types, f"{{{XSD}}}schema").append(_inclusion(self.everything))
         return address
 
     def finished(self) -> dict[str, bytes]:
@@ -204,12 +205,21 @@ class _Collector:
                 continue
             address = self.schema(_beside(file, location), included=found.tag != _FOLLOWED[0])
             found.set("schemaLocation", address)
+            if found.tag == _FOLLOWED[1]:
+                root.replace(found, _inclusion(address))
 
     def _address(self, file: Path, ending: str) -> str:
         resolved = file.resolve()
         if resolved not in self._addresses:
             self._addresses[resolved] = f"{_MEMORY}{len(self._addresses)}{ending}"
         return self._addresses[resolved]
+
+
+def _inclusion(address: str) -> Element:
+    """Return an inclusion where no default namespace holds, which zeep would hand on to the schema that is included."""
+    found = parse(f'<xs:include xmlns:xs="{XSD}" xmlns=""/>'.encode())
+    found.set("schemaLocation", address)
+    return found
 
 
 def _gathering(space: str, members: list[tuple[str, str, str]]) -> bytes:
@@ -330,7 +340,7 @@ def _problem(entry: "etree._LogEntry", root: Element) -> SchemaProblem:
     message = str(entry.message)
     found = _NAME.findall(message)
     return SchemaProblem(
-        re.sub(r"\{[^}]*\}", "", message).rstrip(". "),
+        _QUALIFIED.sub("", message).rstrip(". "),
         found[-1] if found else "",
         _place(entry, root),
         _WILDCARD in message,

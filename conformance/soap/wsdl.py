@@ -118,9 +118,16 @@ def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
                     str(answer.qname) if answer is not None else "",
                     tuple(_places(asked.type)),
                     tuple(_places(answer.type)) if answer is not None else (),
+                    tuple(_faults(operation)),
                 )
                 found.setdefault(name, (described, asked.type))
     return found
+
+
+def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
+    """Yield the elements of the faults of an operation, by its port type: a binding need not repeat them."""
+    for message in operation.abstract.fault_messages.values():
+        yield from (str(part.element.qname) for part in message.parts.values() if part.element is not None)
 
 
 def _places(kind: Any, path: Steps = (), above: tuple[Any, ...] = ()) -> Iterator[Place]:  # noqa: ANN401 - zeep's types

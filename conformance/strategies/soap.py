@@ -30,16 +30,20 @@ def person(plain: Template) -> SearchStrategy[Template]:
         "last_name": _name(),
         "first_names": st.none() | st.lists(_name(), min_size=1, max_size=3).map(" ".join),
         "gender": st.sampled_from([None, "F", "M"]),
-        "phone_number": st.none() | st.integers(0, 9_999_999).map(lambda number: f"+3247{number:07d}"),
+        "phone_number": st.none() | st.integers(0, 999_999).map(lambda number: f"$person.phone_number:{number:06d}"),
     }
     return st.fixed_dictionaries(dict(values)).map(lambda drawn: _with_values(plain, drawn))
 
 
 def request_id(plain: Template) -> SearchStrategy[Template]:
-    """Draw ids of every form that xs:ID allows (XML 1.0, production 5, without colon)."""
+    """Draw ids of every form that xs:ID allows (XML 1.0, production 5, without colon), each sent but once."""
     first = st.sampled_from(list("_abcxyzABCXYZ\N{LATIN SMALL LETTER E WITH ACUTE}"))
-    rest = st.text("abcXYZ0123456789._-", max_size=40)
-    return st.builds("{}{}".format, first, rest).map(lambda name: _with_values(plain, {"request_id": name}))
+    rest = st.text("abcXYZ0123456789._-", max_size=32)
+    return st.builds("{}{}".format, first, rest).map(lambda name: _with_id(plain, name))
+
+
+def _with_id(plain: Template, form: str) -> Template:
+    return _with_values(plain, {"request_id": f"$unique.{form}" if form else "$unique"})
 
 
 def _with_values(plain: Template, values: Mapping[str, str | None]) -> Template:
@@ -50,7 +54,7 @@ def _with_values(plain: Template, values: Mapping[str, str | None]) -> Template:
 def _persons(plain: Template) -> tuple[Template, ...]:
     """Return a person of two letters and one of a long name, each optional part alone, and all of them."""
     least: dict[str, str | None] = {"last_name": "Ao", "first_names": None, "gender": None, "phone_number": None}
-    parts = {"first_names": "Ea", "gender": "F", "phone_number": "+32470000000"}
+    parts = {"first_names": "Ea", "gender": "F", "phone_number": "$person.phone_number:000000"}
     alone = [{**least, name: text} for name, text in parts.items()]
     longest = "A" + "a" * (_LONGEST_NAME - 1)
     drawn = [least, *alone, {**least, "gender": "M"}, {**least, **parts}, {**least, "last_name": longest}]
@@ -58,9 +62,9 @@ def _persons(plain: Template) -> tuple[Template, ...]:
 
 
 def _request_ids(plain: Template) -> tuple[Template, ...]:
-    """Return the shortest ids, each class of first and further characters, and a long one."""
-    names = ("_", "a", "Z", "a0", "a.", "a-", "a_", "\N{LATIN SMALL LETTER E WITH ACUTE}a", "a" + "9" * 40)
-    return tuple(_with_values(plain, {"request_id": name}) for name in names)
+    """Return a single letter, each class of first and last characters, and a long id."""
+    forms = ("", "_", "a", "Z", "a0", "a.", "a-", "a_", "\N{LATIN SMALL LETTER E WITH ACUTE}a", "a" + "9" * 32)
+    return tuple(_with_id(plain, form) for form in forms)
 
 
 EDGES: Mapping[str, Edges] = {"person": _persons, "request-id": _request_ids}
