@@ -291,6 +291,7 @@ class Campaign:
         )
         document = results_document(run, self.in_order(), self.plan.requirements)
         self._tell_counterexamples(document)
+        self._forget_counterexamples(document)
         write_atomically(self.folder / RESULTS, json.dumps(document, indent=1) + "\n")
         write_atomically(self.folder / JUNIT, junit_text(document))
         write_report(self.folder)
@@ -315,6 +316,13 @@ class Campaign:
                 make_private(kept)
                 told = {"case": case["id"], "run": self.folder.name, "reason": case["reason"], **shown}
                 write_atomically(kept / _LATEST, json.dumps(told, indent=1) + "\n")
+
+    def _forget_counterexamples(self, document: Mapping[str, Any]) -> None:
+        """Take away what people are told of failures that are none any longer."""
+        for case in document["cases"]:
+            kept = kept_below(self.plan.counterexamples, case["id"])
+            if kept is not None and case["verdict"] == Verdict.PASS.value:
+                (kept / _LATEST).unlink(missing_ok=True)
 
     def in_order(self) -> list[CaseResult]:
         """Return a result for every case of the plan, in the order of the specs, then those of cases that it lacks."""

@@ -45,6 +45,7 @@ from conformance.plugin import DEFAULT_FOLDER
 from conformance.recorded import Recorded, find_run, target_of
 from conformance.replay import Replay, perform, plan_case, plan_counterexample, plan_exchange
 from conformance.results import (
+    EXIT_CONFORMANT,
     EXIT_ERROR,
     EXIT_FAILED,
     EXIT_INCONCLUSIVE,
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
 
 _MEANINGS = {
     0: "conformant",
-    1: "not conformant: at least one case failed",
+    1: "not conformant: at least one case failed, or a known failure is over",
     3: "not decided: nothing failed, but a case is inconclusive or was not run",
     4: "the harness itself erred",
     130: "interrupted; what was done is on disk",
@@ -709,7 +710,9 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
     one_answer = "exchanges" in document["run"].get("replay", {})
     meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
-    _out.print(f"[{style}]exit {code}: {meanings[code]}[/]")
+    known = sum("known" in case for case in document["cases"])
+    apart = f", apart from {known} known failure{'s' if known > 1 else ''}" if known and code == EXIT_CONFORMANT else ""
+    _out.print(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
     return code
 
 

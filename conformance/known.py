@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from conformance import documents
+from conformance.documents import Document
 from conformance.errors import TargetError
 from conformance.loading import format_problems, load_format
 from conformance.results import CaseResult
@@ -27,11 +28,11 @@ class KnownFailure:
 
 
 def load_known(path: Path) -> tuple[KnownFailure, ...]:
-    """Return the known failures that a file lists.
+    """Return the known failures that a file lists, below `known:` or by itself.
 
     Raises TargetError with every mistake, one line each.
     """
-    document = documents.read(path)
+    document = _below_key(documents.read(path))
     problems = [(document.line(at), text) for at, text in format_problems(document, load_format("known"))]
     known = []
     for number, row in enumerate(document.data["known"] if not problems else ()):
@@ -45,6 +46,14 @@ def load_known(path: Path) -> tuple[KnownFailure, ...]:
     if problems:
         raise TargetError([f"{path}:{line}: {text}" for line, text in problems])
     return tuple(known)
+
+
+def _below_key(document: Document) -> Document:
+    """Return a document in which the list stands below its key."""
+    if not isinstance(document.data, list):
+        return document
+    lines = {(): 1} | {("known", *at): line for at, line in document.lines.items()}
+    return Document(document.path, {"known": document.data}, lines)
 
 
 def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:

@@ -6,6 +6,7 @@ Must not parse options, print, or know pytest.
 import hashlib
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +18,7 @@ from hypothesis.strategies import SearchStrategy
 from conformance.case import Case, Step, Template
 from conformance.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
 from conformance.exchange import Exchange, Purpose, Request
+from conformance.judging import NEVER_CONCLUSIVE, REFUSED
 from conformance.results import CaseResult
 from conformance.searching import Attempt, Drawn, Search, distinct, kept_below, unsteady, words
 from conformance.session import Session, allowed
@@ -31,6 +33,8 @@ _SILENT_CASES = 3
 """After so many cases in a row without any answer the service counts as unreachable."""
 _SHRINK_REQUESTS_LOCAL, _SHRINK_REQUESTS = 200, 25
 _SUCCESS = 2
+_FIRST_REFUSAL = 400
+_CLIENT_ERROR = 4
 _ANSWER = "answer"
 _TELLING = frozenset({"status", _ANSWER})
 """Locations of findings of which the reason of an undecided case repeats what was found."""
@@ -164,9 +168,28 @@ class Runner:
         judgement = self._main(case, log, procedure)
         if case.twin is not None and case.twin_after and not log.accepted:
             blocked = self._step_problem(case, case.twin, log, "the plain request after it")
+            if blocked and procedure is None and not case.generate and self._took_effect(case, case.twin, log):
+                return merge([judgement, _done_all_the_same(case)])
             if blocked:
                 return Judgement(blocked=blocked)
         return judgement
+
+    def _took_effect(self, case: Case, twin: Step, log: "Conversation") -> bool:
+        """Tell whether the plain request fails because of the refused one: from the same state, with and without it."""
+        for probed in (False, True):
+            if any(self._step_problem(case, step, log, "") for step in case.preamble):
+                return False
+            if probed:
+                log.deciding = [log.send(case.request).id]
+            exchange = log.send(twin.request, Purpose.TWIN)
+            log.deciding.append(exchange.id)
+            status = exchange.response.status if exchange.response is not None else 0
+            conclusive = status // 100 == _CLIENT_ERROR and status not in REFUSED | NEVER_CONCLUSIVE
+            failed = bool(self.step_problem(case, twin, exchange, ""))
+            if failed is not probed or (failed and not conclusive):
+                log.deciding = []
+                return False
+        return True
 
     def _main(self, case: Case, log: "Conversation", procedure: "Procedure | None") -> Judgement:
         if procedure is not None:
@@ -272,7 +295,7 @@ class Runner:
             return exchange, judgement
         if case.unchanged is not None and exchange.response is not None:
             try:
-                judgement = merge([judgement, self._changes(case, before, exchange, log)])
+                judgement = merge([judgement, self._changes(case, template, before, exchange, log)])
             except BudgetError:
                 if not judgement.violated:
                     raise
@@ -326,21 +349,30 @@ class Runner:
         exchange = log.send(Template(guard.operation), Purpose.GUARD)
         return self.judge.values(exchange, guard.operation, guard.at)
 
-    def _changes(self, case: Case, before: list[list[object]], exchange: Exchange, log: "Conversation") -> Judgement:
+    def _changes(
+        self, case: Case, template: Template, before: list[list[object]], exchange: Exchange, log: "Conversation"
+    ) -> Judgement:
         """Return a violation where a request changed what the service answers.
 
-        A change counts only between answers that stand still: two alike before, two alike after.
+        A change counts only between answers that stand still: two alike before, two alike after. Where the request
+        was refused, it also has to happen again when the request is sent again, unless nothing is left to change:
+        a service that shows what happens in real time changes now and then between two answers.
         """
         after = self._snapshots(case, log)
         if before[1] == after[0]:
             return Judgement()
-        stands_still = before[0] == before[1] and after[0] == after[1]
+        own = before[0] == before[1] and after[0] == after[1]
+        refused = exchange.response is not None and exchange.response.status >= _FIRST_REFUSAL
+        if own and refused and any(after[1]):
+            log.send(template)
+            later = self._snapshots(case, log)
+            own = after[1] != later[0] and later[0] == later[1]
         places = ", ".join(case.unchanged.at) if case.unchanged else ""
         finding = Finding(
             case.requirements[0],
-            Severity.VIOLATION if stands_still else Severity.OBSERVATION,
+            Severity.VIOLATION if own else Severity.OBSERVATION,
             f"{exchange.request.method} changed what the service answers"
-            if stands_still
+            if own
             else "the answers change by themselves, so that no change can be laid to this request",
             places,
             "the same values before and after",
@@ -396,7 +428,8 @@ class Conversation:
         self.answered = self.answered or (response is not None and not response.cut)
         if response is not None and not self.runner.judge.refuses_credential(exchange):
             self.served.add(_credential(template))
-        self.accepted = purpose is Purpose.PROBE and response is not None and response.status // 100 == _SUCCESS
+        if purpose is Purpose.PROBE and response is not None and response.status // 100 == _SUCCESS:
+            self.accepted = True
         return exchange
 
     def refused(self, template: Template, exchange: Exchange) -> bool:
@@ -495,6 +528,19 @@ def _step_problem(judgement: Judgement, what: str) -> str:
             actual = f", actual {finding.actual}" if finding.location in _TELLING else ""
             return f"{what} breaks {finding.requirement} already: {finding.message}{actual}"
     return ""
+
+
+def _done_all_the_same(case: Case) -> Judgement:
+    """Return the violation of a request that was refused and took effect."""
+    finding = Finding(
+        case.requirements[0],
+        Severity.VIOLATION,
+        "the request was refused, and done all the same",
+        "state",
+        "no effect: the plain request after it is served, as it is without it",
+        "the plain request after it is refused, since there is nothing left to do",
+    )
+    return Judgement((finding,), Counter({case.requirements[0]: 1}))
 
 
 def _conclude(case: Case, judgement: Judgement) -> CaseResult:

@@ -73,6 +73,7 @@ def test_smallest_failure_is_told_kept_and_tried_first(tmp_path: Path) -> None:
         mended = run(tmp_path, "status-dashboard", {"base_url": address}, CASE)
         after = run(tmp_path, "status-dashboard", {"base_url": address}, CASE)
     assert entry(mended, CASE)["verdict"] == "pass"
+    assert not list((tmp_path / KEPT).rglob("latest.json"))
     assert 4321 in queries(mended)[: bounds + 1]
     assert 4321 not in queries(after)
 

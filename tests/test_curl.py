@@ -12,16 +12,18 @@ import pytest
 from conformance.evidence.curl import LONGEST_BODY, curl_line
 from tests.peers.server import Answer, Request, serving
 
+HEADERS = [["User-Agent", "a/1 b/1"], ["Accept", "x/y"]]
+
 
 def record(**changes: object) -> dict[str, Any]:
     """Return the record of a request."""
-    request = {"method": "GET", "url": "http://127.0.0.1:1/a?b=c", "headers": [["Accept", "x/y"]], "body": {"text": ""}}
+    request = {"method": "GET", "url": "http://127.0.0.1:1/a?b=c", "headers": HEADERS, "body": {"text": ""}}
     return {"request": {**request, **changes}}
 
 
 def test_plain_request_needs_no_method() -> None:
     """GET is what curl sends by itself."""
-    assert curl_line(record()) == "curl -i -H 'Accept: x/y' 'http://127.0.0.1:1/a?b=c'"
+    assert curl_line(record()) == "curl -i -H 'User-Agent: a/1 b/1' -H 'Accept: x/y' 'http://127.0.0.1:1/a?b=c'"
 
 
 def test_answer_is_unpacked() -> None:
@@ -61,9 +63,11 @@ def test_what_no_command_line_can_hold_has_none(body: object) -> None:
 
 def test_foreign_text_stays_text() -> None:
     """Whatever stands in a header, a body or an address, the shell takes it as it is."""
-    line = curl_line(record(method="POST", headers=[["X", "a'b$(c)`d`"]], body={"text": "e'$f\n"}, url="http://h/'g"))
+    headers = [*HEADERS, ["Content-Type", "a'b$(c)`d`"]]
+    line = curl_line(record(method="POST", headers=headers, body={"text": "e'$f\n"}, url="http://h/'g"))
     assert shlex.split(line) == [
-        *("curl", "-i", "-X", "POST", "-H", "X: a'b$(c)`d`", "--data-raw", "e'$f\n", "http://h/'g"),
+        *("curl", "-i", "-X", "POST", "-H", "User-Agent: a/1 b/1", "-H", "Accept: x/y"),
+        *("-H", "Content-Type: a'b$(c)`d`", "--data-raw", "e'$f\n", "http://h/'g"),
     ]
 
 
@@ -86,3 +90,19 @@ def test_curl_sends_what_was_recorded(tmp_path: Path) -> None:
     assert (request.method, request.body) == ("POST", body["text"].encode())
     fields = {name.lower(): value for name, value in request.headers.items()}
     assert (fields["authorization"], fields["content-type"]) == ("Bearer abc", "application/json")
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+@pytest.mark.parametrize("body", ["", "text"])
+def test_curl_adds_no_header_of_its_own(tmp_path: Path, body: str) -> None:
+    """What was sent without User-Agent, Accept or Content-Type is sent without them again."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        return Answer()
+
+    with serving(answer) as address:
+        line = curl_line(record(method="POST", url=address, headers=[["X-A", "b"]], body={"text": body}))
+        subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+    assert {name.lower() for name in seen[0].headers} - {"host", "content-length"} == {"x-a"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.documents import dump
-from conformance.errors import UsageError
+from conformance.errors import TargetError, UsageError
 from conformance.known import KnownFailure, apply_known, load_known
 from conformance.loading import load_spec
 from conformance.results import CaseResult, exit_code
@@ -40,6 +40,16 @@ def test_list_is_read_with_reasons_and_dates(file: Path) -> None:
         KnownFailure(CASE.id, "r", "ticket 17", date(2026, 12, 31)),
         KnownFailure(CASE.id, "s", "ticket 17", date(2026, 2, 28)),
     )
+
+
+def test_list_may_stand_by_itself(file: Path) -> None:
+    """The key above it may be left out; mistakes are told with their lines all the same."""
+    row = "- {case: a/1/b, requirement: a/1/c, reason: r, expires: '2031-01-31'}\n"
+    file.write_text(row, encoding="utf-8")
+    assert [(one.case, one.expires.year) for one in load_known(file)] == [("a/1/b", 2031)]
+    file.write_text(row + row.replace("reason", "because"), encoding="utf-8")
+    with pytest.raises(TargetError, match=r":2: unknown key 'because'"):
+        load_known(file)
 
 
 def test_empty_list_knows_nothing(file: Path) -> None:

@@ -418,6 +418,36 @@ def test_service_that_changes_by_itself_is_not_accused(bench: Opener) -> None:
     assert Severity.VIOLATION not in {finding.severity for finding in result.findings}
 
 
+@pytest.mark.parametrize("first", range(9))
+def test_change_in_real_time_is_not_laid_to_a_refused_request(bench: Opener, first: int) -> None:
+    """A service may go on between two answers at any moment, also where it has just refused something."""
+    numbers = count(first)
+
+    def handle(request: Request) -> Answer:
+        document = json.loads(json.dumps(BOARD))
+        document["groups"][0]["name"] = f"Group {next(numbers) // 9}"
+        return Answer(405) if request.method == "DELETE" else _board(document)(request)
+
+    result = bench(handle)("8/method-delete")
+    assert result.verdict is not Verdict.FAIL
+    assert Severity.VIOLATION not in {finding.severity for finding in result.findings}
+
+
+def test_refused_request_that_leaves_nothing_to_change_is_found(bench: Opener) -> None:
+    """What has emptied a service cannot do it twice."""
+    done: list[str] = []
+
+    def handle(request: Request) -> Answer:
+        if request.method == "DELETE":
+            done.append(request.path)
+            return Answer(405)
+        return _board({"groups": []} if done else BOARD)(request)
+
+    result = bench(handle)("8/method-delete")
+    assert result.verdict is Verdict.FAIL
+    assert "DELETE changed what the service answers" in result.reason
+
+
 # --------------------------------------------------------------------------------------------- preambles and procedures
 
 

@@ -13,6 +13,10 @@ from conformance.evidence.store import Record
 LONGEST_BODY = 4096
 """Characters of a body that a command line holds."""
 
+_OWN = ("User-Agent", "Accept")
+_OWN_OF_BODY = ("Content-Type",)
+"""Header fields that curl sends on its own, always or with a body, unless it is told not to."""
+
 
 def curl_line(record: Record) -> str:
     """Return a recorded request as a command; "" where its body is too long, binary, or holds a credential."""
@@ -23,6 +27,13 @@ def curl_line(record: Record) -> str:
     parts = ["curl", "-i", *(["-X", request["method"]] if request["method"] != "GET" or body else [])]
     for name, value in request["headers"]:
         parts += ["--compressed"] if name.lower() == "accept-encoding" else ["-H", _header(name, value)]
+    named = {name.lower() for name, _ in request["headers"]}
+    parts += [
+        word
+        for name in (*_OWN, *(_OWN_OF_BODY if body else ()))
+        if name.lower() not in named
+        for word in ("-H", shlex.quote(f"{name}:"))
+    ]
     parts += ["--data-raw", shlex.quote(body)] if body else []
     return " ".join([*parts, shlex.quote(request["url"])])
 
