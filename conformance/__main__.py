@@ -7,7 +7,6 @@ gc.disable()  # nothing of what is loaded now is garbage, and looking for some t
 from conformance.cli import main  # noqa: E402
 
 gc.enable()
-gc.freeze()
 
 if __name__ == "__main__":
     main()

@@ -39,7 +39,7 @@ from conformance.evidence.comparing import answer_line, differences, same_body
 from conformance.evidence.store import Record
 from conformance.initialising import target_text, write_target, written_target
 from conformance.known import load_known
-from conformance.loading import specs_root, suggestion
+from conformance.loading import describe, service_ids, specs_root, suggestion
 from conformance.mutation_score import in_words
 from conformance.plugin import DEFAULT_FOLDER
 from conformance.recorded import Recorded, find_run, target_of
@@ -263,7 +263,7 @@ def init(name: str, out: Path | None) -> None:
     """Write a commented target file to fill in, for a built-in target (default: status-sim)."""
     if name not in BUILT_IN:
         raise UsageError(f"there is no built-in target {name!r}{suggestion(name, tuple(BUILT_IN))}")
-    text = target_text(name, str(out or "FILE"), all_specs())
+    text = target_text(name, str(out or "FILE"), map(describe, service_ids()))
     if out is None:
         click.echo(text, nl=False)
         return

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from conformance.campaign import write_atomically
 from conformance.documents import dump
 from conformance.errors import UsageError
-from conformance.loading import Spec
+from conformance.loading import Description
 from conformance.target import BUILT_IN, LOCAL, PRODUCTION
 
 _HEAD = """\
@@ -30,14 +30,14 @@ services:
 """
 
 
-def target_text(name: str, file: str, specs: Iterable[Spec]) -> str:
+def target_text(name: str, file: str, services: Iterable[Description]) -> str:
     """Return the commented target file for a built-in target.
 
     Raises UsageError where no service stands in its environment.
     """
     environment = BUILT_IN[name]
     local = environment == LOCAL
-    sections = [_section(spec, environment) for spec in specs if _stands(spec, environment)]
+    sections = [_section(one, environment) for one in services if _stands(one, environment)]
     if not sections:
         raise UsageError(f"no service of this version stands in the environment {environment}")
     intrusive = (
@@ -70,15 +70,15 @@ def write_target(path: Path, text: str) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _stands(spec: Spec, environment: str) -> bool:
-    if environment == PRODUCTION and not spec.contract.public:
+def _stands(service: Description, environment: str) -> bool:
+    if environment == PRODUCTION and not service.public:
         return False
-    return environment == LOCAL or environment in spec.contract.environments
+    return environment == LOCAL or environment in service.environments
 
 
-def _section(spec: Spec, environment: str) -> str:
-    known = spec.contract.environments
+def _section(service: Description, environment: str) -> str:
+    known = service.environments
     path = urlsplit(next(iter(known.values()), "")).path
     address = known.get(environment, f"http://127.0.0.1:8080{path}")
-    lines = spec.description.template.replace("{address}", address).rstrip("\n").split("\n")
-    return "\n".join([f"  {spec.contract.service}:", *(f"    {line}" for line in lines)]) + "\n"
+    lines = service.template.replace("{address}", address).rstrip("\n").split("\n")
+    return "\n".join([f"  {service.service}:", *(f"    {line}" for line in lines)]) + "\n"

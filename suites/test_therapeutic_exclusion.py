@@ -102,9 +102,7 @@ def _attempt(
     if not judgement.violated:
         sizes = _page_sizes(player, steps, thorough=thorough)
         judgement = player.play((*steps, *sizes), thorough=thorough)
-    if player.last is None:
-        raise ConformanceError("a sequence sent nothing")
-    return player.last, judgement
+    return player.decisive, judgement
 
 
 def _page_sizes(player: Player, steps: tuple[Step, ...], *, thorough: bool) -> tuple[Step, ...]:
@@ -133,24 +131,20 @@ def play_two_patients(conversation: Conversation) -> Judgement:
     """Let two patients exclude the same party, and see that neither's changes touch the other."""
     first = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
     second = Player(conversation, person(conversation, "other_patient", "other_citizen"), parties(conversation))
-    keeper = Keeper(conversation, second.who)
-    keeper.remember()
-    try:
-        judgements = [first.begin(), second.begin()]
-        if merge(judgements).violated:
-            return merge(judgements)
-        steps: list[Step] = []
-        for player, step in _turns(first, second):
-            steps.append(step)
-            judgements.append(player.play([step]))
-            if not judgements[-1].blocked:
-                judgements.append((second if player is first else first).compare(steps))
-                judgements += [one.play([Step(CONSULT, step.party)]) for one in (first, second)]
-            if merge(judgements).violated or merge(judgements).blocked:
-                break
+    judgements = [first.begin(), second.begin()]
+    if merge(judgements).violated:
         return merge(judgements)
-    finally:
-        keeper.restore()
+    steps: list[Step] = []
+    for player, step in _turns(first, second):
+        steps.append(step)
+        judgements.append(player.play([step]))
+        if not judgements[-1].blocked:
+            judgements.append((second if player is first else first).compare(steps))
+            judgements += [one.play([Step(CONSULT, step.party)]) for one in (first, second)]
+        told = merge(judgements)
+        if told.violated or told.blocked:
+            break
+    return merge(judgements)
 
 
 def _turns(first: Player, second: Player) -> Iterator[tuple[Player, Step]]:
@@ -193,9 +187,7 @@ def _attempt_represented(conversation: Conversation, role: str, steps: tuple[Ste
     judgement = merge([player.begin(), player.served(role)])
     if not judgement.violated and not judgement.blocked:
         judgement = merge([judgement, player.play(steps, thorough=False)])
-    if player.last is None:
-        raise ConformanceError("a sequence sent nothing")
-    return player.last, judgement
+    return player.decisive, judgement
 
 
 def play_professions(conversation: Conversation) -> Judgement:
@@ -253,15 +245,18 @@ PROCEDURES: Mapping[str, Procedure] = {
 def _restored(campaign: Campaign) -> Iterator[None]:
     """Restore both patients' active exclusions when the module's cases are done, failed or interrupted."""
     conversation = campaign.runner(SERVICE).conversation(own_case(f"{SERVICE}/7.2/restoring"))
-    keepers = []
+    keepers: list[tuple[str, Keeper]] = []
     with suppress(Blocked, ConformanceError):
-        for data, token in (("patient", "citizen"), ("other_patient", "other_citizen")):
+        for whose, data, token in (
+            ("", "patient", "citizen"),
+            ("the other patient: ", "other_patient", "other_citizen"),
+        ):
             keeper = Keeper(conversation, person(conversation, data, token))
             with campaign.alone(SERVICE):
                 keeper.recall(campaign.shared(f"{SERVICE}-{data}", keeper.remembered))
-            keepers.append(keeper)
+            keepers.append((whose, keeper))
     yield
-    for keeper, whose in zip(keepers, ("", "the other patient: "), strict=False):
+    for whose, keeper in keepers:
         try:
             with campaign.alone(SERVICE):
                 campaign.note(f"{SERVICE}: {whose}{keeper.restore()}")

@@ -19,6 +19,7 @@ from conformance.runner import Conversation
 from conformance.verdict import Judgement, merge
 
 from .therapeutic_exclusion_model import (
+    NOTHING_THERE,
     SERVICE,
     Blocked,
     Party,
@@ -84,7 +85,6 @@ class Question:
     ask: Callable[[Person, Party, str], Template]
 
 
-_NOTHING = (Clause(("404",), Effect.ACCEPT), Clause(("400",), Effect.ACCEPT, codes=("BIZ002",)))
 _STRANGER = (Clause(("401", "403", "404"), Effect.ACCEPT), Clause(("400",), Effect.ACCEPT, codes=("BIZ003",)))
 _UNTOLD = Clause(
     ("2xx", "3xx", "4xx"), Effect.NOT_APPLICABLE, note="what becomes of a special number cannot be told by that"
@@ -99,13 +99,13 @@ QUESTIONS = (
     Question(
         "hcPartySsin of a consultation",
         "5.5/not-found",
-        _NOTHING,
+        NOTHING_THERE,
         lambda who, _, ssin: consultation(who, _practitioner(ssin)),
     ),
     Question(
         "hcPartySsin of a revocation",
         "5.4/not-found",
-        _NOTHING,
+        NOTHING_THERE,
         lambda who, _, ssin: revocation(who, _practitioner(ssin)),
     ),
     Question(

@@ -4,7 +4,6 @@ The model starts from a consultation, never from an empty state, and is compared
 after each step. Must not know any implementation: it says what the cookbook says (chapters 2.1, 5, 8).
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from conformance.case import Case, Clause, Effect, Expectation, Kind, Template
 from conformance.checks.date_time import read_moment
 from conformance.checks.json_body import parse
 from conformance.checks.problem import show
-from conformance.errors import MissingDataError
+from conformance.errors import ConformanceError, MissingDataError
 from conformance.exchange import Exchange, Purpose, Response
 from conformance.judging import error_codes
 from conformance.runner import Conversation
@@ -31,7 +30,6 @@ _LONG_HISTORY = 60
 _PROFESSIONS = ("persphysician", "persnurse")
 _OK, _REFUSED, _ABSENT = 200, 400, 404
 _SUCCESS = 2
-_FRACTION = re.compile(r":\d\d[.,](\d+)", re.ASCII)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCKS_APART = timedelta(minutes=15)
 """How far the moment of an entry may be from when the change was made."""
@@ -238,12 +236,19 @@ class Player:
         """Judge by its status alone an answer of which nobody knows whether it has to find something."""
         empty = exchange.response is not None and exchange.response.status // 100 == _SUCCESS
         rule = f"{section}/not-found" if empty else f"{section}/success"
-        return self._expect(exchange, rule, [_clause("200"), *_NOTHING_THERE], ())
+        return self._expect(exchange, rule, [_clause("200"), *NOTHING_THERE], ())
+
+    @property
+    def decisive(self) -> Exchange:
+        """Return the last exchange, on which the judgement of what was played rests."""
+        if self.last is None:
+            raise ConformanceError("a sequence sent nothing")
+        return self.last
 
     def served(self, role: str) -> Judgement:
         """Judge by its status alone whether a representative may ask for the patient's exclusions."""
         exchange = self._send(consultation(self._person(role)))
-        return self._expect(exchange, f"5.1.1/{role}", [_clause("200"), *_NOTHING_THERE], ())
+        return self._expect(exchange, f"5.1.1/{role}", [_clause("200"), *NOTHING_THERE], ())
 
     def _person(self, role: str) -> Person:
         """Return the patient, with the token of a representative where a role is named."""
@@ -349,7 +354,7 @@ class Player:
         if self.model.revoke(party.key):
             self._note_author(steps[-1])
             return self._expect(exchange, "5.4/revokes", [_clause("204")], steps)
-        return self._expect(exchange, "5.4/not-found", _NOTHING_THERE, steps)
+        return self._expect(exchange, "5.4/not-found", NOTHING_THERE, steps)
 
     def _note_author(self, step: Step) -> None:
         """Note that a representative made the last change, whose own number nobody has told."""
@@ -361,7 +366,7 @@ class Player:
         wanted = [key for key in self.model.active if party is None or key == party.key]
         rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
         if not wanted:
-            judgement = self._expect(exchange, "5.5/not-found", _NOTHING_THERE, steps)
+            judgement = self._expect(exchange, "5.5/not-found", NOTHING_THERE, steps)
             listed = self._listed(_objects(exchange), wanted, rule, steps)
             return listed if listed.violated else judgement
         told = self._blame(wanted[0], rule, steps) if is_absent(exchange) else "5.5/success"
@@ -430,7 +435,7 @@ class Player:
         length = min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES)
         exchange = self._send(history(who, page_size))
         if not length:
-            return self._expect(exchange, "5.6/not-found", _NOTHING_THERE, steps)
+            return self._expect(exchange, "5.6/not-found", NOTHING_THERE, steps)
         rule = "5.6/page-size" if page_size else "5.6/all"
         told = "5.6/success"
         if is_absent(exchange):
@@ -455,7 +460,7 @@ class Player:
         return merge([judgement, Judgement(tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs}))])
 
     def _ordered(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
-        moments = [_moment(str(row.get("timestamp"))) for row in rows]
+        moments = [read_moment(str(row.get("timestamp"))).instant for row in rows]
         for number, (above, below) in enumerate(pairwise(moments)):
             if above is not None and below is not None and below > above:
                 actual = f"{rows[number]['timestamp']} above {rows[number + 1]['timestamp']}"
@@ -537,8 +542,8 @@ class Player:
     def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         """Check that a page holds the newest entries of the full history; ties are left open."""
         page, full = _bag(rows), _bag(self.full)
-        left = [moment for entry in full - page if (moment := _moment(entry[1])) is not None]
-        shown = [moment for entry in page if (moment := _moment(entry[1])) is not None]
+        left = [moment for entry in full - page if (moment := read_moment(entry[1]).instant) is not None]
+        shown = [moment for entry in page if (moment := read_moment(entry[1]).instant) is not None]
         if page - full or (left and shown and min(shown) < max(left)):
             message = "a page holds other entries than the newest"
             yield self._finding("5.6/page-size", message, steps, "the newest entries", show(rows[:3]))
@@ -591,7 +596,7 @@ def _clause(status: str, *codes: str) -> Clause:
     return Clause((status,), Effect.ACCEPT, codes=codes)
 
 
-_NOTHING_THERE = (_clause("404"), _clause("400", "BIZ002"))
+NOTHING_THERE = (_clause("404"), _clause("400", "BIZ002"))
 """How a service says that there is nothing (erratum 8.1.3/business-codes)."""
 
 
@@ -608,14 +613,6 @@ def is_absent(exchange: Exchange) -> bool:
     if response is None or response.status != _REFUSED:
         return response is not None and response.status == _ABSENT
     return "BIZ002" in error_codes(parse(response.body).document)
-
-
-def _moment(text: str) -> tuple[datetime, str] | None:
-    """Return what orders moments: the instant in whole seconds, and the digits of its fraction."""
-    instant, fraction = read_moment(text).instant, _FRACTION.search(text)
-    if instant is None or fraction is None:
-        return (instant, "") if instant is not None else None
-    return instant.replace(microsecond=0), fraction[1].rstrip("0")
 
 
 def _clock(response: Response | None) -> datetime | None:

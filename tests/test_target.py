@@ -304,7 +304,7 @@ def test_unknown_services_are_refused_all_at_once() -> None:
 @pytest.mark.parametrize("name", ["local", "status-sim", "production"])
 def test_file_that_init_writes_is_a_target_at_once(file: Path, name: str) -> None:
     """The commented file is complete: it loads, and names environment, address and polite limits."""
-    write_target(file, target_text(name, "my.yaml", [load_spec(SERVICE)]))
+    write_target(file, target_text(name, "my.yaml", [describe(SERVICE)]))
     target = load_target(str(file))
     assert (target.name, target.environment) == (f"my-{name}", BUILT_IN[name])
     address = target.services[SERVICE].address
@@ -318,13 +318,12 @@ def test_file_that_init_writes_is_a_target_at_once(file: Path, name: str) -> Non
 def test_init_for_an_environment_without_services_is_refused() -> None:
     """Where no service stands, there is no file to write."""
     with pytest.raises(UsageError, match="no service of this version stands in the environment acceptance"):
-        target_text("acceptance", "x.yaml", [load_spec(SERVICE)])
+        target_text("acceptance", "x.yaml", [describe(SERVICE)])
 
 
 def test_init_offers_no_service_with_credentials_for_production() -> None:
     """A service that is not public is not even written into a file for production."""
-    spec = load_spec(SERVICE)
-    private = replace(spec, contract=replace(spec.contract, public=False))
+    private = replace(describe(SERVICE), public=False)
     with pytest.raises(UsageError):
         target_text("production", "x.yaml", [private])
 

@@ -111,7 +111,8 @@ def _instant(form: re.Match[str]) -> tuple[datetime, list[str]]:
     instant = moment.astimezone(UTC)
     if leap and (instant.hour, instant.minute) != (23, 59):
         raise ValueError("a leap second is the last one of a day in UTC")
-    return instant + extra + leap, oddities
+    fraction = timedelta(microseconds=int((form["fraction"] or "")[1:7].ljust(6, "0")))
+    return instant + extra + leap + fraction, oddities
 
 
 def _zone(offset: str) -> timezone:

@@ -147,7 +147,7 @@ def structure_problems(
     """
     if answer.body is None:
         return
-    detail = _detail(answer.body)
+    detail = _part(answer.body, "detail")
     if detail is None:
         wanted = " or ".join(_ERRORS)
         yield Problem("a fault has no detail", path(answer.body), wanted, "no detail", odd=of_header)
@@ -170,7 +170,7 @@ def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool =
     """
     empty = answer.error is not None and not _child_text(answer.error, "Code")
     if not answer.code or empty:
-        bare = of_header and answer.body is not None and _detail(answer.body) is None
+        bare = of_header and answer.body is not None and _part(answer.body, "detail") is None
         yield Problem(
             "a fault has no error code",
             "/Envelope/Body/Fault/detail",
@@ -199,20 +199,21 @@ def speaks_of_security(answer: SoapAnswer) -> bool:
     """Tell whether a fault has no detail and a code of WS-Security's own (WS-Security 1.1, section 12)."""
     if answer.kind != FAULT or answer.body is None:
         return False
-    names = {local(child): text(child).rpartition(":")[2] for child in children(answer.body)}
-    return "detail" not in names and names.get("faultcode", "") in _SECURITY_FAULTS
+    code = _part(answer.body, "faultcode")
+    name = text(code).rpartition(":")[2] if code is not None else ""
+    return _part(answer.body, "detail") is None and name in _SECURITY_FAULTS
 
 
 def blames_header(answer: SoapAnswer) -> bool:
     """Tell whether a fault's faultcode speaks of a header block: MustUnderstand, or a name of WS-Security's."""
     if answer.kind != FAULT or answer.body is None:
         return False
-    for child in children(answer.body):
-        if local(child) == "faultcode":
-            prefix, _, name = text(child).rpartition(":")
-            space = child.nsmap.get(prefix or None)
-            return space in (WSSE, WSU) or (space == SOAP and name == "MustUnderstand")
-    return False
+    code = _part(answer.body, "faultcode")
+    if code is None:
+        return False
+    prefix, _, name = text(code).rpartition(":")
+    space = code.nsmap.get(prefix or None)
+    return space in (WSSE, WSU) or (space == SOAP and name == "MustUnderstand")
 
 
 def value(answer: SoapAnswer, place: Steps | None) -> str | None:
@@ -268,13 +269,13 @@ def _parsed(response: Response) -> Element:
             raise XmlError(f"not text in {found[1]}") from None
 
 
-def _detail(fault: Element) -> Element | None:
-    return next((child for child in children(fault) if local(child) == "detail"), None)
+def _part(fault: Element, name: str) -> Element | None:
+    return next((child for child in children(fault) if local(child) == name), None)
 
 
 def _entries(fault: Element) -> list[Element]:
     """Return the elements in a fault's detail."""
-    detail = _detail(fault)
+    detail = _part(fault, "detail")
     return children(detail) if detail is not None else []
 
 

@@ -14,8 +14,7 @@ LONGEST_BODY = 4096
 """Characters of a body that a command line holds."""
 
 _OWN = ("User-Agent", "Accept")
-_OWN_OF_BODY = ("Content-Type",)
-"""Header fields that curl sends on its own, always or with a body, unless it is told not to."""
+"""Header fields that curl sends on its own unless it is told not to; with a body, Content-Type too."""
 
 
 def curl_line(record: Record) -> str:
@@ -28,12 +27,8 @@ def curl_line(record: Record) -> str:
     for name, value in request["headers"]:
         parts += ["--compressed"] if name.lower() == "accept-encoding" else ["-H", _header(name, value)]
     named = {name.lower() for name, _ in request["headers"]}
-    parts += [
-        word
-        for name in (*_OWN, *(_OWN_OF_BODY if body else ()))
-        if name.lower() not in named
-        for word in ("-H", shlex.quote(f"{name}:"))
-    ]
+    for name in (*_OWN, "Content-Type") if body else _OWN:
+        parts += [] if name.lower() in named else ["-H", shlex.quote(f"{name}:")]
     parts += ["--data-raw", shlex.quote(body)] if body else []
     return " ".join([*parts, shlex.quote(request["url"])])
 

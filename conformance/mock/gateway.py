@@ -49,7 +49,6 @@ LARGEST: Final = 2**20
 TOLERANCE: Final = timedelta(minutes=5)
 """Between the caller's clock and this one (cookbooks, section 6.2)."""
 ENVIRONMENT: Final = "Test"
-
 UNFORESEEN, UNAUTHENTICATED, UNAUTHORISED = "SOA-00001", "SOA-01001", "SOA-01002"
 MALFORMED, NO_SOAP, NO_BODY, NO_WSI = "SOA-03001", "SOA-03002", "SOA-03003", "SOA-03004"
 NO_OPERATION, INVALID = "SOA-03005", "SOA-03006"

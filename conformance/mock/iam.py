@@ -155,7 +155,7 @@ class Verifier:
     keys: Mapping[str, KeySet]
     audience: str
     clock: Clock
-    _signed: dict[str, Claims] = field(default_factory=dict, repr=False, compare=False)
+    _seen: dict[str, Claims] = field(default_factory=dict, repr=False, compare=False)
     """Tokens of which the signature was right, as it will be again."""
 
     def verify(self, token: str) -> Claims:
@@ -163,7 +163,7 @@ class Verifier:
 
         Raises TokenError where signature, algorithm, issuer, audience, kind or time is wrong.
         """
-        claims = self._signed.get(token) or self._remember(token)
+        claims = self._seen.get(token) or self._verified(token)
         rules: Mapping[str, ClaimsOption] = {
             "typ": {"essential": True, "value": "Bearer"},
             "aud": {"essential": True, "value": self.audience},
@@ -172,14 +172,14 @@ class Verifier:
         _check(claims, self.clock(), rules)
         return claims
 
-    def _remember(self, token: str) -> Claims:
+    def _verified(self, token: str) -> Claims:
         issuer = str(_unverified(token).get("iss"))
         if issuer not in self.keys:
             raise TokenError("its issuer is not trusted")
-        if len(self._signed) >= _MOST_REMEMBERED:
-            self._signed.clear()
-        self._signed[token] = _signed(token, self.keys[issuer])
-        return self._signed[token]
+        if len(self._seen) >= _MOST_REMEMBERED:
+            self._seen.clear()
+        self._seen[token] = _signed(token, self.keys[issuer])
+        return self._seen[token]
 
 
 def read_token(token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsOption) -> Claims:
