@@ -341,7 +341,7 @@ def test_token_is_got_again_by_its_role(desk: Desk, tex: tuple[Path, dict[str, A
     for name in names:
         done = desk.replay(folder, name)
         assert done.code in (0, 3), done.output
-        assert "401" not in done.output
+        assert done.records[0]["response"]["status"] != 401
         assert ["Authorization", {"scheme": "Bearer", "token": "citizen"}] in done.records[0]["request"]["headers"]
         assert done.folder is not None
         texts = [path.read_text("utf-8") for path in done.folder.rglob("*") if path.is_file()]
