@@ -31,10 +31,10 @@ import yaml
 
 import conformance
 from conformance import __version__
-from conformance.catalogue import all_faults, find_fault
-from conformance.errors import UsageError
-from conformance.fault import Answer, Ask, Expected, Fault
-from conformance.loading import load_spec
+from conformance.catalogue.listing import all_faults, find_fault
+from conformance.contracts.loading import load_spec
+from conformance.model.errors import UsageError
+from conformance.model.fault import Answer, Ask, Expected, Fault
 
 SERVICE = "therapeutic-exclusion"
 TIMES = 3.0

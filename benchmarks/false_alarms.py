@@ -11,9 +11,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from conformance.campaign import LOCAL_EXAMPLES
-from conformance.loading import service_ids
-from conformance.selftest import Examination, Fate, Settings, Subject, examine, processors
+from conformance.contracts.loading import service_ids
+from conformance.engine.campaign import LOCAL_EXAMPLES
+from conformance.selftest.selftest import Examination, Fate, Settings, Subject, examine, processors
 
 
 def main() -> None:

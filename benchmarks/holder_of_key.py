@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
-from conformance.binding import bind
-from conformance.loading import load_spec
-from conformance.soap import saml, wss
-from conformance.soap.contract import body_of
+from conformance.contracts.binding import bind
+from conformance.contracts.loading import load_spec
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import LIFETIME, body_child, secure
 from conformance.soap.names import DS, RSA_SHA256, SAML, WSSE, WSU
+from conformance.soap.security import saml, wss
+from conformance.soap.xsd.contract import body_of
 
 LIMIT = 1.3
 SERVICE = "dossier-number-generation"

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import httpx
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.exchange import Request
-from conformance.target import choose_services, load_target
+from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.model.exchange import Request
+from conformance.target.reading import choose_services, load_target
 
 SERVICE, CASE = "status-dashboard", "status-dashboard/7.2/dashboard"
 LIMIT = 2.5

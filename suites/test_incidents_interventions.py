@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.case import Case
+from conformance.model.case import Case
 from conformance.plugin import Verify
 
 pytestmark = pytest.mark.service("incidents-interventions")

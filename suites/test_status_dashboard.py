@@ -6,10 +6,10 @@ from typing import Final
 
 import pytest
 
-from conformance.case import Case, Step, Template
+from conformance.engine.runner import Conversation, Procedure
+from conformance.model.case import Case, Step, Template
+from conformance.model.verdict import Finding, Judgement, Severity
 from conformance.plugin import Verify
-from conformance.runner import Conversation, Procedure
-from conformance.verdict import Finding, Judgement, Severity
 
 SERVICE: Final = "status-dashboard"
 pytestmark = pytest.mark.service(SERVICE)

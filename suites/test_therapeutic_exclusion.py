@@ -12,14 +12,14 @@ from functools import partial
 import pytest
 from hypothesis import strategies as st
 
-from conformance.campaign import Campaign
-from conformance.case import Case, Template
-from conformance.errors import ConformanceError, MissingDataError
-from conformance.exchange import Exchange, Purpose
+from conformance.engine.campaign import Campaign
+from conformance.engine.runner import Conversation, Procedure
+from conformance.engine.search import distinct
+from conformance.model.case import Case, Template
+from conformance.model.errors import ConformanceError, MissingDataError
+from conformance.model.exchange import Exchange, Purpose
+from conformance.model.verdict import Judgement, merge
 from conformance.plugin import Verify
-from conformance.runner import Conversation, Procedure
-from conformance.searching import distinct
-from conformance.verdict import Judgement, merge
 
 from .therapeutic_exclusion_births import play_births
 from .therapeutic_exclusion_model import (

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from conformance.case import Clause, Effect, Expectation, Template
 from conformance.checks.json_body import parse
-from conformance.errors import MissingDataError
-from conformance.exchange import Exchange, Purpose
-from conformance.identifiers import FICTITIOUS_SEQUENCES, compose_bis, compose_ssin
-from conformance.judging import error_codes
-from conformance.runner import Conversation
-from conformance.verdict import Judgement, merge
+from conformance.engine.runner import Conversation
+from conformance.identifiers.rules import FICTITIOUS_SEQUENCES, compose_bis, compose_ssin
+from conformance.judging.rest import error_codes
+from conformance.model.case import Clause, Effect, Expectation, Template
+from conformance.model.errors import MissingDataError
+from conformance.model.exchange import Exchange, Purpose
+from conformance.model.verdict import Judgement, merge
 
 from .therapeutic_exclusion_model import (
     NOTHING_THERE,

@@ -13,15 +13,15 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
-from conformance.case import Case, Clause, Effect, Expectation, Kind, Template
 from conformance.checks.date_time import read_moment
 from conformance.checks.json_body import parse
 from conformance.checks.problem import show
-from conformance.errors import ConformanceError, MissingDataError
-from conformance.exchange import Exchange, Purpose, Response
-from conformance.judging import error_codes
-from conformance.runner import Conversation
-from conformance.verdict import Finding, Judgement, Severity, merge
+from conformance.engine.runner import Conversation
+from conformance.judging.rest import error_codes
+from conformance.model.case import Case, Clause, Effect, Expectation, Kind, Template
+from conformance.model.errors import ConformanceError, MissingDataError
+from conformance.model.exchange import Exchange, Purpose, Response
+from conformance.model.verdict import Finding, Judgement, Severity, merge
 
 SERVICE = "therapeutic-exclusion"
 MOST_ENTRIES = 1500

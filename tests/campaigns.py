@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Case
 from conformance.cli import main
-from conformance.documents import dump
+from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.formats.documents import dump
+from conformance.model.case import Case
 from conformance.plugin import case_of
-from conformance.suite_session import run_suites
-from conformance.target import choose_services, load_target
+from conformance.plugin.session import run_suites
+from conformance.target.reading import choose_services, load_target
 from tests.peers.server import Variant
 
 ALL_PEERS = bool(os.environ.get("EHEALTH_ALL_PEERS"))

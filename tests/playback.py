@@ -14,23 +14,23 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conformance import soap_judging
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Case
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import RULES
-from conformance.errors import ConformanceError
+from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.runner import Procedure, Runner
+from conformance.engine.session import Session
 from conformance.evidence.store import read_exchanges, recorded_exchange
-from conformance.exchange import Exchange, Purpose, Request
-from conformance.fault import Fault
-from conformance.judging import Judge
+from conformance.judging import soap as soap_judging
+from conformance.judging.rest import Judge
 from conformance.mock.platform import LocalPlatform
-from conformance.results import case_record
-from conformance.runner import Procedure, Runner
-from conformance.selftest import EXAMPLES, _Hunt
-from conformance.session import Session
-from conformance.target import LOCAL, choose_services, load_target
-from conformance.verdict import Judgement
+from conformance.model.case import Case
+from conformance.model.errors import ConformanceError
+from conformance.model.exchange import Exchange, Purpose, Request
+from conformance.model.fault import Fault
+from conformance.model.result import case_record
+from conformance.model.verdict import Judgement
+from conformance.selftest.selftest import EXAMPLES, _Hunt
+from conformance.target.reading import LOCAL, choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
 from suites import test_therapeutic_exclusion as exclusion_suite
 from suites.therapeutic_exclusion_model import Player
@@ -130,7 +130,7 @@ def _soap_check(name: str) -> Without:
 
 
 def _no_media_type(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("conformance.judging.media_type_problem", lambda _: None)
+    patch.setattr("conformance.judging.rest.media_type_problem", lambda _: None)
 
 
 REST_CHECKS: Mapping[str, Without] = {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from conformance.exchange import Request, Response, TransportFailure
+from conformance.model.exchange import Request, Response, TransportFailure
 
 
 @dataclass(slots=True)

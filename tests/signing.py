@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 import xmlsec
 from lxml import etree
 
-from conformance.loading import bundled_schemas, specs_root
+from conformance.contracts.loading import bundled_schemas, specs_root
 from conformance.mock.authority import Authority, Credential, KeyKind, Owner, make_authority
 from conformance.mock.sts import TokenService
-from conformance.soap import wss
-from conformance.soap.contract import SoapContract, Steps
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import Claim, secure
 from conformance.soap.names import DS, SOAP, WSSE, WSU
-from conformance.soap.saml import Assertion, read_assertion
-from conformance.soap.wsdl import read_contract
+from conformance.soap.security import wss
+from conformance.soap.security.saml import Assertion, read_assertion
+from conformance.soap.xsd.contract import SoapContract, Steps
+from conformance.soap.xsd.wsdl import read_contract
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The time, for all that is made and verified here."""

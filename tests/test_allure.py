@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from conformance.case import Case, Kind
-from conformance.contract import Level, Requirement, Role, Source
-from conformance.errors import UsageError
+from conformance.contracts.loading import load_spec
+from conformance.evidence.reading import LONGEST_BODY, MIME, ExchangeReader, attachment
 from conformance.evidence.store import read_exchanges
-from conformance.loading import load_spec
+from conformance.model.case import Case, Kind
+from conformance.model.contract import Level, Requirement, Role, Source
+from conformance.model.errors import UsageError
 from conformance.reporting.allure import severity
-from conformance.reporting.allure_exchange import LONGEST_BODY, MIME, ExchangeReader, attachment
 from conformance.reporting.allure_report import (
     ReportError,
     clean,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from conformance.binding import Binding, bind
-from conformance.errors import DocumentError, SpecError, TargetError
-from conformance.loading import load_spec
-from conformance.soap.schemas import WsdlError
+from conformance.contracts.binding import Binding, bind
+from conformance.contracts.loading import load_spec
+from conformance.model.errors import DocumentError, SpecError, TargetError
+from conformance.soap.xsd.schemas import WsdlError
 from tests.peers.dossier_contract import Contract
 
 SPEC = load_spec("dossier-number-generation", "1.2")

@@ -6,12 +6,12 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.errors import MissingDataError
-from conformance.fault import read_fault
-from conformance.identifiers import check, parse_person_number, person_kind
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
+from conformance.engine.runner import Conversation
+from conformance.identifiers.rules import check, parse_person_number, person_kind
 from conformance.mock.platform import LocalPlatform
-from conformance.runner import Conversation
+from conformance.model.errors import MissingDataError
+from conformance.model.fault import read_fault
 from suites.therapeutic_exclusion_births import BIRTHS, ORDINARY, play_births
 from tests.campaigns import run_suite
 

@@ -15,12 +15,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
 
-from conformance.credentials.callers import MARGIN, PATIENCE, SKEW, Callers
-from conformance.errors import CredentialRefusedError, MissingDataError, SecretError
-from conformance.exchange import ErrorKind, Request, Response, TransportFailure
-from conformance.loading import load_spec
-from conformance.redaction import Redactor
-from conformance.soap.wss import certificate_text
+from conformance.contracts.loading import load_spec
+from conformance.credentials.assertions import MARGIN, PATIENCE, SKEW, Callers
+from conformance.evidence.redaction import Redactor
+from conformance.model.errors import CredentialRefusedError, MissingDataError, SecretError
+from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
+from conformance.soap.security.wss import certificate_text
 from tests.scripted import Scripted
 from tests.test_keystore import Key, certificate, store
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import TOPICS, all_specs, explain, rows, verifying
-from conformance.errors import UsageError
-from conformance.loading import load_spec
+from conformance.catalogue.listing import TOPICS, all_specs, explain, rows, verifying
+from conformance.contracts.loading import load_spec
+from conformance.model.errors import UsageError
 from tests.campaigns import run_campaign
 
 SERVICE = "status-dashboard"

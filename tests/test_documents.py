@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance import documents
-from conformance.errors import DocumentError
+from conformance.formats import documents
+from conformance.model.errors import DocumentError
 
 YAML, JSON = Path("some/file.yaml"), Path("some/file.json")
 

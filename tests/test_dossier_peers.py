@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from conformance.campaign import Selection
-from conformance.case import Kind
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
+from conformance.engine.campaign import Selection
+from conformance.model.case import Kind
 from tests.campaigns import ALL_PEERS, run_campaign, sample
 from tests.peers import dossier_number_generation as peers
 

@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import pytest
 
-from conformance.case import Template
-from conformance.exchange import Exchange, Purpose, Request, Response
-from conformance.judging import Judge
-from conformance.loading import load_spec
-from conformance.runner import Conversation
-from conformance.verdict import Judgement, Severity
+from conformance.contracts.loading import load_spec
+from conformance.engine.runner import Conversation
+from conformance.judging.rest import Judge
+from conformance.model.case import Template
+from conformance.model.exchange import Exchange, Purpose, Request, Response
+from conformance.model.verdict import Judgement, Severity
 from suites.test_therapeutic_exclusion import PROCEDURES
 from suites.therapeutic_exclusion_model import MOST_ENTRIES, SERVICE, Party, Person, Player, Step, Verb
 

@@ -15,12 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from conformance.catalogue import find_fault
-from conformance.contract import Operation
-from conformance.errors import UsageError
-from conformance.fault import Expected, Fault, read_fault
-from conformance.loading import load_spec, service_ids
+from conformance.catalogue.listing import find_fault
+from conformance.contracts.loading import load_spec, service_ids
 from conformance.mock.faults import Faulty, Said, Seen, _through
+from conformance.model.contract import Operation
+from conformance.model.errors import UsageError
+from conformance.model.fault import Expected, Fault, read_fault
 
 Data = dict[str, Any]
 BASE = "/service"

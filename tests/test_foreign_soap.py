@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.binding import bind
+from conformance.contracts.binding import bind
+from conformance.contracts.loading import Spec, load_spec
 from conformance.credentials.keystore import open_keystore
-from conformance.loading import Spec, load_spec
 from conformance.mock.platform import LocalPlatform
-from conformance.soap.contract import SoapContract
 from conformance.soap.markup import local, parse
 from conformance.soap.message import secure, token_request
-from conformance.soap.saml import element_of, read_assertion, signer_certificate
-from conformance.soap.wss import make_signer
+from conformance.soap.security.saml import element_of, read_assertion, signer_certificate
+from conformance.soap.security.wss import make_signer
+from conformance.soap.xsd.contract import SoapContract
 
 NODE = Path(__file__).parent / "node"
 SPEC: Spec = load_spec("dossier-number-generation")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.campaign import Selection
+from conformance.engine.campaign import Selection
 from conformance.evidence.store import read_exchanges
-from conformance.transport import LARGEST_BODY
+from conformance.traffic.transport import LARGEST_BODY
 from tests.campaigns import run_campaign
 from tests.peers import hostile
 

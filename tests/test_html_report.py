@@ -20,10 +20,10 @@ from typing import Any, Self
 
 import pytest
 
-from conformance.errors import UsageError
+from conformance.evidence.redaction import Redactor
 from conformance.evidence.store import Store
-from conformance.exchange import ErrorKind, Exchange, Purpose, Request, Response, TransportFailure
-from conformance.redaction import Redactor
+from conformance.model.errors import UsageError
+from conformance.model.exchange import ErrorKind, Exchange, Purpose, Request, Response, TransportFailure
 from conformance.reporting import html as report
 from conformance.reporting.html import visible, write_report
 

@@ -12,8 +12,8 @@ import yaml
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
-from conformance import identifiers
-from conformance.identifiers import CbeForm, Doubt, IdentifierError, Kind, Nihii, Problem, Sex
+from conformance.identifiers import rules as identifiers
+from conformance.identifiers.rules import CbeForm, Doubt, IdentifierError, Kind, Nihii, Problem, Sex
 from conformance.strategies import identifiers as strategies
 from conformance.strategies.identifiers import Broken, Defect
 

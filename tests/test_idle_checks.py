@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import find_fault
-from conformance.selftest import Fate, Settings, Subject, examine
+from conformance.catalogue.listing import find_fault
+from conformance.selftest.selftest import Fate, Settings, Subject, examine
 from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
 
 DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
 from conformance.mock.platform import LocalPlatform
 from tests.campaigns import run_campaign
 from tests.peers import incidents_interventions as peers

@@ -8,9 +8,9 @@ import weakref
 
 import pytest
 
-from conformance.exchange import Request, Response
-from conformance.interruption import interruptible, raise_if_requested
-from conformance.transport import Transport
+from conformance.model.exchange import Request, Response
+from conformance.traffic.interruption import interruptible, raise_if_requested
+from conformance.traffic.transport import Transport
 from tests.peers.server import Answer, serving
 
 
@@ -82,7 +82,7 @@ def test_connection_of_an_interrupted_exchange_is_not_used_again(monkeypatch: py
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
-            patch.setattr("conformance.transport._receive", interrupted)
+            patch.setattr("conformance.traffic.transport._receive", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 transport.send(request)
         assert isinstance(transport.send(request), Response)

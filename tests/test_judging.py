@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from conformance.case import Case, Clause, Effect, Expectation
-from conformance.contract import Contract, ErrorCode, Level
-from conformance.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
-from conformance.judging import NEVER_CONCLUSIVE, Judge
-from conformance.loading import load_spec
-from conformance.verdict import Finding, Judgement, Severity, Verdict, merge, worst
+from conformance.contracts.loading import load_spec
+from conformance.judging.rest import NEVER_CONCLUSIVE, Judge
+from conformance.model.case import Case, Clause, Effect, Expectation
+from conformance.model.contract import Contract, ErrorCode, Level
+from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
+from conformance.model.verdict import Finding, Judgement, Severity, Verdict, merge, worst
 
 SERVICE = "status-dashboard"
 SPEC = load_spec(SERVICE)

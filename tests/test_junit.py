@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from conformance.case import Kind
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
+from conformance.model.case import Kind
+from conformance.model.result import WITHHELD, CaseResult, Run, results_document
+from conformance.model.verdict import Finding, Severity, Verdict
 from conformance.reporting.junit import junit_text
-from conformance.results import WITHHELD, CaseResult, Run, results_document
-from conformance.verdict import Finding, Severity, Verdict
 
 SERVICE = "status-dashboard"
 CASES = list(load_spec(SERVICE).cases.values())

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from conformance.credentials import keystore
 from conformance.credentials.keystore import open_keystore
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 
 Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 PASSWORD = "changeit"  # noqa: S105 - of files that are made here

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.documents import dump
-from conformance.errors import TargetError, UsageError
-from conformance.known import KnownFailure, apply_known, load_known
-from conformance.loading import load_spec
-from conformance.results import CaseResult, exit_code
-from conformance.verdict import Finding, Severity, Verdict
+from conformance.contracts.loading import load_spec
+from conformance.engine.known import KnownFailure, apply_known, load_known
+from conformance.formats.documents import dump
+from conformance.model.errors import TargetError, UsageError
+from conformance.model.result import CaseResult, exit_code
+from conformance.model.verdict import Finding, Severity, Verdict
 
 CASE = load_spec("status-dashboard").cases["status-dashboard/7.2/dashboard"]
 TODAY = date(2026, 5, 9)

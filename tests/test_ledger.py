@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.errors import BudgetError
-from conformance.ledger import close_ledger, open_ledger
-from conformance.target import Limits
+from conformance.model.errors import BudgetError
+from conformance.target.reading import Limits
+from conformance.traffic.ledger import close_ledger, open_ledger
 
 
 def _take_all(folder: Path, limits: Limits, tries: int) -> list[float]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.linting import lint
-from conformance.loading import specs_root
+from conformance.catalogue.lint import lint
+from conformance.contracts.loading import specs_root
 
 SERVICE = "status-dashboard"
 VERSION = "1.4"

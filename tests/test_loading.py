@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance import loading
-from conformance.case import Case, Effect, Kind
-from conformance.contract import Contract, Level, Role
-from conformance.documents import Document
-from conformance.errors import SpecError, UsageError
+from conformance.contracts import loading
+from conformance.formats.documents import Document
+from conformance.model.case import Case, Effect, Kind
+from conformance.model.contract import Contract, Level, Role
+from conformance.model.errors import SpecError, UsageError
 
 SERVICE = "status-dashboard"
 VERSION = "1.4"

@@ -29,19 +29,19 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 from starlette.responses import HTMLResponse, Response
 
-from conformance.campaign import Selection
-from conformance.case import Kind
-from conformance.documents import read
-from conformance.loading import load_spec, specs_root
+from conformance.contracts.loading import load_spec, specs_root
+from conformance.engine.campaign import Selection
+from conformance.formats.documents import read
 from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway
 from conformance.mock.gateway import CHECKS, TOLERANCE, Accepted, Call, Check, Gateway, Incoming, RefusalError, name_of
 from conformance.mock.platform import LocalPlatform
-from conformance.soap import wss
+from conformance.model.case import Kind
 from conformance.soap.markup import Element, XmlError, canonical, children, parse, serialise, text
 from conformance.soap.message import LIFETIME
 from conformance.soap.names import DS, SAML, SOAP, SOAP12, WSSE, WSU
-from conformance.soap.saml import signature_problem, signer_certificate
+from conformance.soap.security import wss
+from conformance.soap.security.saml import signature_problem, signer_certificate
 from tests.campaigns import run_campaign
 
 SERVICE = "dossier-number-generation"

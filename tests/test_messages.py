@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from conformance.binding import Binding, bind
-from conformance.case import Case, Deed, Edit, Message, Step, Template
-from conformance.contract import SoapRules
-from conformance.credentials.callers import Callers
-from conformance.documents import dump
-from conformance.errors import MissingDataError
-from conformance.identifiers import Kind, check
-from conformance.loading import load_spec
-from conformance.messages import DRAWN, SoapMessages
-from conformance.redaction import Redactor
+from conformance.contracts.binding import Binding, bind
+from conformance.contracts.loading import load_spec
+from conformance.credentials.assertions import Callers
+from conformance.evidence.redaction import Redactor
+from conformance.formats.documents import dump
+from conformance.identifiers.rules import Kind, check
+from conformance.messages.soap import DRAWN, SoapMessages
+from conformance.model.case import Case, Deed, Edit, Message, Step, Template
+from conformance.model.contract import SoapRules
+from conformance.model.errors import MissingDataError
 from conformance.soap.editing import SWEEPS
 from conformance.strategies.generators import GENERATORS
 from tests.peers.dossier_contract import Contract

@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 import jsonschema
 import pytest
 
-from conformance.errors import UsageError
-from conformance.exchange import Request, Response, TransportFailure
-from conformance.fault import read_fault
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
 from conformance.mock.authority import make_server_certificate
 from conformance.mock.platform import LocalPlatform, service_module
-from conformance.transport import Transport
+from conformance.model.errors import UsageError
+from conformance.model.exchange import Request, Response, TransportFailure
+from conformance.model.fault import read_fault
+from conformance.traffic.transport import Transport
 from tests.campaigns import run_campaign
 
 SERVICE = "status-dashboard"

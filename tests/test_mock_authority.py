@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from conformance.credentials.keystore import open_keystore
-from conformance.errors import SecretError
 from conformance.mock import authority as module
 from conformance.mock.authority import (
     ALIAS,
@@ -24,6 +23,7 @@ from conformance.mock.authority import (
     owner_of,
     write_private,
 )
+from conformance.model.errors import SecretError
 from tests.signing import PERSON, authority, holder, tokens
 
 NOW = datetime.now(UTC)

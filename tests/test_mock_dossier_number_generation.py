@@ -16,22 +16,22 @@ import uvicorn
 from cryptography import x509
 from starlette.routing import Route
 
-from conformance.contract import CallerRule, SoapRules
+from conformance.contracts.loading import load_spec
 from conformance.credentials.keystore import KeyStore, open_keystore
-from conformance.errors import SpecError
-from conformance.identifiers import Kind, check, doubts, seems_fictitious
-from conformance.loading import load_spec
+from conformance.identifiers.rules import Kind, check, doubts, seems_fictitious
 from conformance.mock import dossier_number_generation as module
 from conformance.mock.dossier_number_generation import Caller, CallerKind, cbe_number, person_number, serve
 from conformance.mock.gateway import LARGEST, UNAUTHORISED, RefusalError
 from conformance.mock.platform import LocalPlatform
 from conformance.mock.service import Served
-from conformance.soap import wss
-from conformance.soap.contract import Steps, read_value
+from conformance.model.contract import CallerRule, SoapRules
+from conformance.model.errors import SpecError
 from conformance.soap.markup import Element, parse
 from conformance.soap.message import CONTENT_TYPE, TOKEN_ACTION, Claim, issued_assertion, secure, token_request
 from conformance.soap.names import SOAP
-from conformance.soap.saml import Assertion, element_of, public_key, read_assertion, signature_problem
+from conformance.soap.security import wss
+from conformance.soap.security.saml import Assertion, element_of, public_key, read_assertion, signature_problem
+from conformance.soap.xsd.contract import Steps, read_value
 from tests.signing import OPERATION, contract
 
 SERVICE = "dossier-number-generation"

@@ -17,15 +17,13 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from conformance.contract import ErrorCode
-from conformance.documents import read
-from conformance.loading import specs_root
+from conformance.contracts.loading import specs_root
+from conformance.formats.documents import read
 from conformance.mock import gateway
 from conformance.mock.authority import Credential, KeyKind
 from conformance.mock.gateway import CHECKS, Accepted, Call, Gateway, RefusalError, answering, error_fault
 from conformance.mock.sts import ISSUER
-from conformance.soap import wss
-from conformance.soap.contract import SoapOperation, read_value
+from conformance.model.contract import ErrorCode
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.names import (
     BASE64,
@@ -42,6 +40,8 @@ from conformance.soap.names import (
     X509_TOKEN,
     XML,
 )
+from conformance.soap.security import wss
+from conformance.soap.xsd.contract import SoapOperation, read_value
 from tests.signing import (
     BODY,
     HEADER,

@@ -25,7 +25,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
 from conformance.mock.iam import (
     ACCESS_TOKEN_TYPE,
     ASSERTION_TYPE,

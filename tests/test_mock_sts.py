@@ -9,15 +9,22 @@ from lxml import etree
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from conformance.identifiers import Kind, check, doubts
+from conformance.identifiers.rules import Kind, check, doubts
 from conformance.mock.authority import Credential, KeyKind, Owner, make_authority
 from conformance.mock.gateway import Call, Endpoint
 from conformance.mock.sts import ISSUER, PATH, TokenService
-from conformance.soap import wss
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import TOKEN_ACTION, Claim, issued_assertion, token_request
 from conformance.soap.names import AUTH, CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML, SAML_TOKEN, WSSE, WST, WSU
-from conformance.soap.saml import Assertion, SamlError, element_of, public_key, read_assertion, signature_problem
+from conformance.soap.security import wss
+from conformance.soap.security.saml import (
+    Assertion,
+    SamlError,
+    element_of,
+    public_key,
+    read_assertion,
+    signature_problem,
+)
 from tests.signing import (
     BODY,
     CLAIMS,

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
-from conformance.identifiers import Kind, check, doubts, seems_fictitious
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
+from conformance.identifiers.rules import Kind, check, doubts, seems_fictitious
 from conformance.mock import therapeutic_exclusion
 from conformance.mock.exclusions import PRACTITIONERS
 from conformance.mock.iam import machine_claims

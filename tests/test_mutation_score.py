@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance import __version__, mutation_score
-from conformance.loading import load_spec, service_ids
+from conformance import __version__
+from conformance.contracts.loading import load_spec, service_ids
+from conformance.reporting import mutation_score
 
 SCORE = mutation_score.mutation_score()
 

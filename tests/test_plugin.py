@@ -16,7 +16,7 @@ import pytest
 
 import conformance
 from conformance.evidence.store import read_exchanges
-from conformance.suite_session import suites_root
+from conformance.plugin.session import suites_root
 from tests.peers import status_dashboard
 from tests.peers.server import Answer, serving
 

@@ -1,7 +1,7 @@
 """The KMEHR codes stand in several places, each for its own reason; they agree."""
 
-from conformance import documents
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
+from conformance.formats import documents
 from conformance.mock import exclusions
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from click import Group
 
 from conformance.cli import main
-from conformance.loading import load_spec, service_ids
+from conformance.contracts.loading import load_spec, service_ids
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

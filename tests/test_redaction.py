@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conformance.redaction import UNKNOWN, Redactor
+from conformance.evidence.redaction import UNKNOWN, Redactor
 
 KNOWN = "Zm9vYmFyYmF6cXV4"
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl"

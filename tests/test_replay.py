@@ -18,21 +18,21 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from conformance.campaign import Campaign, Selection, make_folder, make_plan
-from conformance.case import Template
 from conformance.cli import main
-from conformance.documents import dump
-from conformance.errors import UsageError
-from conformance.evidence.comparing import answer_line, differences, same_body
+from conformance.contracts.loading import load_spec
+from conformance.engine.campaign import Campaign, Selection, make_folder, make_plan
+from conformance.engine.runner import Conversation
+from conformance.evidence.comparison import answer_line, differences, same_body
+from conformance.evidence.recorded_run import find_run, target_of
+from conformance.evidence.redaction import pieces
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
-from conformance.exchange import Purpose
-from conformance.loading import load_spec
-from conformance.messages import SoapMessages
-from conformance.recorded import find_run, target_of
-from conformance.redaction import pieces
-from conformance.runner import Conversation
-from conformance.target import choose_services, load_target
-from conformance.verdict import Judgement
+from conformance.formats.documents import dump
+from conformance.messages.soap import SoapMessages
+from conformance.model.case import Template
+from conformance.model.errors import UsageError
+from conformance.model.exchange import Purpose
+from conformance.model.verdict import Judgement
+from conformance.target.reading import choose_services, load_target
 from tests.peers import dossier_number_generation as dossiers
 from tests.peers import status_dashboard as dashboards
 from tests.peers import therapeutic_exclusion as exclusions

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from conformance.case import Case
-from conformance.contract import Level, Requirement, Role, Source
-from conformance.loading import load_spec
-from conformance.results import (
+from conformance.contracts.loading import load_spec
+from conformance.model.case import Case
+from conformance.model.contract import Level, Requirement, Role, Source
+from conformance.model.result import (
     CaseResult,
     Run,
     case_record,
@@ -22,7 +22,7 @@ from conformance.results import (
     results_document,
     summary,
 )
-from conformance.verdict import Finding, Severity, Verdict
+from conformance.model.verdict import Finding, Severity, Verdict
 
 SERVICE = "status-dashboard"
 CASES = list(load_spec(SERVICE).cases.values())

@@ -23,13 +23,12 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conformance import documents
-from conformance.catalogue import all_specs
-from conformance.errors import SpecError, TargetError
-from conformance.initialising import written_target
-from conformance.loading import load_spec, service_ids
+from conformance.catalogue.listing import all_specs
+from conformance.contracts.loading import load_spec, service_ids
+from conformance.formats import documents
 from conformance.mock.iam import Issuer
 from conformance.mock.platform import LocalPlatform
+from conformance.model.errors import SpecError, TargetError
 from conformance.review import (
     ReleaseStep,
     Remark,
@@ -38,7 +37,8 @@ from conformance.review import (
     review_network,
     review_offline,
 )
-from conformance.target import ServiceTarget, Target, choose_services, load_target
+from conformance.target.reading import ServiceTarget, Target, choose_services, load_target
+from conformance.target.writing import written_target
 from tests.peers import therapeutic_exclusion as peers
 
 NOW = datetime(2026, 3, 24, 12, tzinfo=UTC)

@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 
-from conformance import documents
+from conformance.formats import documents
 from conformance.review import Remark, caller_problems, release_steps, review_network, review_offline
 from conformance.review.certificates import owner_of
 from conformance.soap.markup import parse, serialise
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
-from conformance.soap.wss import SAML_ID, certificate_text, make_signer, sign_enveloped
-from conformance.target import ServiceTarget, Target, choose_services, load_target
+from conformance.soap.security.wss import SAML_ID, certificate_text, make_signer, sign_enveloped
+from conformance.target.reading import ServiceTarget, Target, choose_services, load_target
 
 NOW = datetime(2026, 3, 24, 12, tzinfo=UTC)
 SERVICE = "dossier-number-generation"

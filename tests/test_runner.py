@@ -12,19 +12,19 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import strategies as st
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Case, Kind, Step, Template
-from conformance.documents import dump
-from conformance.errors import CredentialRefusedError
+from conformance.contracts.loading import load_spec
+from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.runner import Conversation
 from conformance.evidence.store import read_exchanges
-from conformance.exchange import Exchange
-from conformance.judging import Judge
-from conformance.loading import load_spec
-from conformance.results import CaseResult
-from conformance.runner import Conversation
+from conformance.formats.documents import dump
+from conformance.judging.rest import Judge
+from conformance.model.case import Case, Kind, Step, Template
+from conformance.model.errors import CredentialRefusedError
+from conformance.model.exchange import Exchange
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Finding, Judgement, Severity, Verdict
 from conformance.strategies.http import EDGES, GENERATORS
-from conformance.target import choose_services, load_target
-from conformance.verdict import Finding, Judgement, Severity, Verdict
+from conformance.target.reading import choose_services, load_target
 from tests.peers import hostile
 from tests.peers import status_dashboard as peers
 from tests.peers.server import Answer, Handler, Request, serving
@@ -746,7 +746,7 @@ def test_fault_of_the_harness_is_an_error_of_one_case(bench: Opener, monkeypatch
 def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that would send more than GET to production on its way is stopped, and errs."""
     posting: Any = {"posting": lambda plain: st.just(replace(plain, method="POST"))}
-    monkeypatch.setattr("conformance.runner.GENERATORS", {**GENERATORS, **posting})
+    monkeypatch.setattr("conformance.engine.runner.GENERATORS", {**GENERATORS, **posting})
     run = bench(environment="production")
     result = run("5.2/repeated", generate="posting")
     assert result.verdict is Verdict.ERROR
@@ -757,7 +757,7 @@ def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: p
 def test_strategy_without_an_example_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A property that cannot draw anything has not shown anything."""
     nothing: Any = {"nothing": lambda _: st.integers().filter(lambda _: False)}
-    monkeypatch.setattr("conformance.runner.GENERATORS", {**GENERATORS, **nothing})
+    monkeypatch.setattr("conformance.engine.runner.GENERATORS", {**GENERATORS, **nothing})
     result = bench()("8/unexpected-query", generate="nothing")
     assert result.verdict is Verdict.ERROR
     assert "the harness erred" in result.reason

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conformance.credentials import secrets
 from conformance.credentials.secrets import LARGEST_SECRET, read_file, resolve
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 
 WHERE = "target.yaml:12: tokens.citizen"
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl"

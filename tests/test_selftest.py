@@ -10,20 +10,12 @@ from typing import Any
 
 import pytest
 
-from conformance import selftest
-from conformance.catalogue import find_fault
-from conformance.fault import Answer, Ask, Expected, Fault
-from conformance.loading import load_spec
-from conformance.selftest import (
-    Examination,
-    Fate,
-    Settings,
-    Subject,
-    examine,
-    selftest_document,
-    subjects_of,
-)
-from conformance.suite_session import Outcome
+from conformance.catalogue.listing import find_fault
+from conformance.contracts.loading import load_spec
+from conformance.model.fault import Answer, Ask, Expected, Fault
+from conformance.plugin.session import Outcome
+from conformance.selftest import selftest
+from conformance.selftest.selftest import Examination, Fate, Settings, Subject, examine, selftest_document, subjects_of
 
 SERVICE = "status-dashboard"
 REQUIREMENT = f"{SERVICE}/5.3.1.2/item-status-code"

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Case, Template
-from conformance.documents import dump
-from conformance.errors import BudgetError, ForbiddenTrafficError, MissingDataError
+from conformance.contracts.loading import load_spec
+from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.session import Session, allowed
 from conformance.evidence.store import read_exchanges
-from conformance.exchange import Purpose, Response
-from conformance.loading import load_spec
-from conformance.session import Session, allowed
-from conformance.target import choose_services, load_target
+from conformance.formats.documents import dump
+from conformance.model.case import Case, Template
+from conformance.model.errors import BudgetError, ForbiddenTrafficError, MissingDataError
+from conformance.model.exchange import Purpose, Response
+from conformance.target.reading import choose_services, load_target
 from tests.peers.server import Answer, Handler, Request, serving
 
 SERVICE = "status-dashboard"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.checks.problem import Problem
-from conformance.checks.soap import (
+from conformance.checks.soap_answer import (
     FAULT,
     OTHER,
     RESPONSE,
@@ -28,7 +28,7 @@ from conformance.checks.soap import (
     structure_problems,
     value,
 )
-from conformance.exchange import Response
+from conformance.model.exchange import Response
 from conformance.soap.markup import parse
 from conformance.soap.names import SOAP, SOAP12, WSSE, WSU
 

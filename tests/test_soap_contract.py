@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from conformance.loading import bundled_schemas, specs_root
-from conformance.soap.contract import Place, SoapContract, Steps, body_of, read_value, resolve
+from conformance.contracts.loading import bundled_schemas, specs_root
 from conformance.soap.markup import Element, children, local, namespace, parse, serialise
 from conformance.soap.names import SOAP, XML, XSD
-from conformance.soap.schemas import WsdlError, read_schema
-from conformance.soap.wsdl import read_contract
+from conformance.soap.xsd.contract import Place, SoapContract, Steps, body_of, read_value, resolve
+from conformance.soap.xsd.schemas import WsdlError, read_schema
+from conformance.soap.xsd.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_number_generation import contract_of
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from conformance.case import Deed, Edit
-from conformance.loading import bundled_schemas, specs_root
-from conformance.soap.contract import SoapContract, SoapOperation, Steps, resolve
+from conformance.contracts.loading import bundled_schemas, specs_root
+from conformance.model.case import Deed, Edit
 from conformance.soap.editing import SWEEPS, apply, refused
 from conformance.soap.markup import Element, children, parse, serialise
 from conformance.soap.message import body_child
-from conformance.soap.wsdl import read_contract
+from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps, resolve
+from conformance.soap.xsd.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_number_generation import contract_of
 

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from conformance.binding import Binding, bind
-from conformance.case import Case, Clause, Deed, Edit, Effect, Expectation, Message, Step, Template
-from conformance.contract import Contract, Level
-from conformance.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
-from conformance.judging import NEVER_CONCLUSIVE
-from conformance.loading import bundled_schemas, load_spec, specs_root
-from conformance.soap.breaches import BREACHES, OF_THE_FORM
-from conformance.soap.schemas import read_schema
-from conformance.soap_judging import SoapJudge
-from conformance.verdict import Finding, Judgement, Severity
+from conformance.contracts.binding import Binding, bind
+from conformance.contracts.loading import bundled_schemas, load_spec, specs_root
+from conformance.judging.rest import NEVER_CONCLUSIVE
+from conformance.judging.soap import SoapJudge
+from conformance.model.case import Case, Clause, Deed, Edit, Effect, Expectation, Message, Step, Template
+from conformance.model.contract import Contract, Level
+from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
+from conformance.model.verdict import Finding, Judgement, Severity
+from conformance.soap.security.mutations import BREACHES, OF_THE_FORM
+from conformance.soap.xsd.schemas import read_schema
 
 SERVICE = "dossier-number-generation"
 SPEC = load_spec(SERVICE)

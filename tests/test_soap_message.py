@@ -6,8 +6,6 @@ import pytest
 from lxml import etree
 
 from conformance.mock.authority import KeyKind
-from conformance.soap.breaches import BREACHES, LATE, LONG, TOLERATED, Breach, foreign
-from conformance.soap.contract import body_of
 from conformance.soap.markup import Element, children, parse, serialise, text
 from conformance.soap.message import (
     LIFETIME,
@@ -36,8 +34,10 @@ from conformance.soap.names import (
     WSU,
     X509_TOKEN,
 )
-from conformance.soap.saml import Assertion, SamlError, element_of, read_assertion, signature_problem
-from conformance.soap.wss import WSU_ID, Signer, certificate_text, make_signer
+from conformance.soap.security.mutations import BREACHES, LATE, LONG, TOLERATED, Breach, foreign
+from conformance.soap.security.saml import Assertion, SamlError, element_of, read_assertion, signature_problem
+from conformance.soap.security.wss import WSU_ID, Signer, certificate_text, make_signer
+from conformance.soap.xsd.contract import body_of
 from tests.peers import dossier_security as peer
 from tests.peers.dossier_world import CBE, KINDS, NIHII, PERSON, Terms, world
 from tests.signing import (

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Case, Clause, Deed, Edit, Effect, Expectation, Kind, Message, Step, Template
-from conformance.documents import dump
-from conformance.errors import MissingDataError
+from conformance.engine.campaign import Campaign, Selection, make_plan
 from conformance.evidence.store import read_exchanges
-from conformance.messages import BROKEN_MESSAGES, VALID_MESSAGES, SoapMessages
-from conformance.results import CaseResult
-from conformance.target import choose_services, load_target
-from conformance.verdict import Severity, Verdict
+from conformance.formats.documents import dump
+from conformance.messages.soap import BROKEN_MESSAGES, VALID_MESSAGES, SoapMessages
+from conformance.model.case import Case, Clause, Deed, Edit, Effect, Expectation, Kind, Message, Step, Template
+from conformance.model.errors import MissingDataError
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Severity, Verdict
+from conformance.target.reading import choose_services, load_target
 from tests.peers.dossier_number_generation import serve
 from tests.test_soap_types import held, restricted, sequence, written
 

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.campaign import Campaign, Selection, make_plan
-from conformance.case import Message, Template
-from conformance.documents import dump
+from conformance.engine.campaign import Campaign, Selection, make_plan
 from conformance.evidence.store import FILE, read_exchanges
-from conformance.results import CaseResult
-from conformance.target import choose_services, load_target
-from conformance.verdict import Verdict
+from conformance.formats.documents import dump
+from conformance.model.case import Message, Template
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Verdict
+from conformance.target.reading import choose_services, load_target
 from tests.peers.dossier_number_generation import serve
 from tests.peers.dossier_world import EHP, NIHII, PASSWORD, PERSON, world
 from tests.peers.server import PREFIX, Answer, Handler, Request, serving

@@ -15,7 +15,7 @@ from lxml import etree
 from conformance.mock.authority import Credential, KeyKind, make_authority
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
-from conformance.soap.saml import (
+from conformance.soap.security.saml import (
     Assertion,
     Attribute,
     SamlError,
@@ -26,7 +26,7 @@ from conformance.soap.saml import (
     signature_problem,
     signer_certificate,
 )
-from conformance.soap.wss import SAML_ID, certificate_text, sign_enveloped
+from conformance.soap.security.wss import SAML_ID, certificate_text, sign_enveloped
 from tests.peers.dossier_world import KINDS, world
 from tests.signing import NOW, PERSON, authority, holder, issued, signer, tokens
 

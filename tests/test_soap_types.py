@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from conformance.loading import bundled_schemas
-from conformance.soap.composing import leaves, walk
-from conformance.soap.contract import SoapContract
-from conformance.soap.patterns import (
+from conformance.contracts.loading import bundled_schemas
+from conformance.soap.xsd.contract import SoapContract
+from conformance.soap.xsd.grammar import leaves, walk
+from conformance.soap.xsd.patterns import (
     PatternError,
     lengths,
     one_branch_each,
@@ -19,8 +19,8 @@ from conformance.soap.patterns import (
     text_of_length,
     translated,
 )
-from conformance.soap.schemas import WsdlError
-from conformance.soap.types import (
+from conformance.soap.xsd.schemas import WsdlError
+from conformance.soap.xsd.types import (
     Bound,
     ElementParticle,
     GroupParticle,
@@ -30,8 +30,8 @@ from conformance.soap.types import (
     read_request,
     size,
 )
-from conformance.soap.values import limits, number_range, outside
-from conformance.soap.wsdl import read_contract
+from conformance.soap.xsd.values import limits, number_range, outside
+from conformance.soap.xsd.wsdl import read_contract
 
 XS = "http://www.w3.org/2001/XMLSchema"
 OWN = "urn:example:types"

@@ -25,7 +25,7 @@ from conformance.soap.names import (
     WSU,
     X509_TOKEN,
 )
-from conformance.soap.wss import (
+from conformance.soap.security.wss import (
     SAML_ID,
     WSU_ID,
     SignatureError,
@@ -338,7 +338,7 @@ def test_signature_that_could_cover_something_else_is_refused(
 
     root = signed(holder(KeyKind.RSA))
     change(root)
-    monkeypatch.setattr("conformance.soap.wss.xmlsec.SignatureContext", reached)
+    monkeypatch.setattr("conformance.soap.security.wss.xmlsec.SignatureContext", reached)
     with pytest.raises(SignatureError, match=message):
         check(root, holder(KeyKind.RSA))
 

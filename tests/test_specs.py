@@ -8,10 +8,10 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from openapi_spec_validator.readers import read_from_filename
 
+from conformance.catalogue.lint import lint
 from conformance.checks.tracing import user_agent_problems
-from conformance.linting import lint
-from conformance.loading import load_spec, load_tracing, service_ids, specs_root
-from conformance.verdict import Verdict
+from conformance.contracts.loading import load_spec, load_tracing, service_ids, specs_root
+from conformance.model.verdict import Verdict
 
 OPENAPI = sorted(specs_root().glob("*/*/openapi.yaml"))
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.documents import dump
+from conformance.evidence.redaction import Redactor
 from conformance.evidence.store import FILE, Store, read_exchanges
-from conformance.exchange import ErrorKind, Exchange, Purpose, Request, Response, TransportFailure
-from conformance.redaction import Redactor
+from conformance.formats.documents import dump
+from conformance.model.exchange import ErrorKind, Exchange, Purpose, Request, Response, TransportFailure
 from tests.peers.server import Answer, serving
 from tests.peers.server import Request as PeerRequest
 

@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, Phase, find, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 from lxml import etree
 
-from conformance.binding import bind
-from conformance.case import Deed, Edit
-from conformance.loading import load_spec
-from conformance.soap.composing import Grammar, Wish, leaves, read_grammar
-from conformance.soap.contract import SoapContract, Steps, read_value
+from conformance.contracts.binding import bind
+from conformance.contracts.loading import load_spec
+from conformance.model.case import Deed, Edit
 from conformance.soap.difference import difference
 from conformance.soap.editing import apply
 from conformance.soap.markup import parse
-from conformance.soap.schemas import WsdlError
-from conformance.soap.wsdl import read_contract
+from conformance.soap.xsd.contract import SoapContract, Steps, read_value
+from conformance.soap.xsd.grammar import Grammar, Wish, leaves, read_grammar
+from conformance.soap.xsd.schemas import WsdlError
+from conformance.soap.xsd.wsdl import read_contract
 from conformance.strategies.xsd import Broken, broken, edges, valid
 from tests.peers.dossier_number_generation import contract_of
 from tests.test_soap_types import OWN, held, restricted, sequence, written

@@ -10,11 +10,10 @@ import pytest
 import yaml
 
 from conformance.checks.tracing import user_agent_problems
-from conformance.errors import DocumentError, TargetError, UsageError
-from conformance.initialising import target_text, write_target, written_target
-from conformance.loading import Spec, describe, load_spec, load_tracing, service_ids
+from conformance.contracts.loading import Spec, describe, load_spec, load_tracing, service_ids
 from conformance.mock.authority import make_server_certificate
-from conformance.target import (
+from conformance.model.errors import DocumentError, TargetError, UsageError
+from conformance.target.reading import (
     BUILT_IN,
     Limits,
     address_problem,
@@ -23,6 +22,7 @@ from conformance.target import (
     is_loopback,
     load_target,
 )
+from conformance.target.writing import target_text, write_target, written_target
 
 VECTORS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("vectors").joinpath("target_mistakes.yaml").read_text("utf-8")
@@ -278,7 +278,7 @@ def test_spec_is_read_only_where_its_service_is_tested(file: Path, monkeypatch: 
         read.append(name)
         return load_spec(name, version)
 
-    monkeypatch.setattr("conformance.target.load_spec", reading)
+    monkeypatch.setattr("conformance.target.reading.load_spec", reading)
     target = load_target("local")
     choose_services(target, (SERVICE,))
     assert read == [SERVICE]
@@ -348,7 +348,7 @@ def test_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_production_is_no_target_for_a_service_with_credentials(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is not public is refused in production, whatever its address."""
     private = replace(describe(SERVICE), public=False)
-    monkeypatch.setattr("conformance.target.describe", lambda *_: private)
+    monkeypatch.setattr("conformance.target.reading.describe", lambda *_: private)
     file.write_text(
         "name: x\nenvironment: production\nservices: {status-dashboard: {base_url: 'https://example.org'}}\n", "utf-8"
     )

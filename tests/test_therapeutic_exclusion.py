@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from conformance.documents import dump
+from conformance.contracts.loading import load_spec
 from conformance.evidence.store import read_exchanges
-from conformance.loading import load_spec
+from conformance.formats.documents import dump
 from tests.campaigns import run_suite, sample, told
 from tests.peers import therapeutic_exclusion as peers
 

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from conformance.contracts.loading import load_spec
 from conformance.credentials.tokens import (
     EXPIRED,
     MARGIN,
@@ -30,12 +31,11 @@ from conformance.credentials.tokens import (
     claims,
     expiry,
 )
-from conformance.errors import CredentialRefusedError, SecretError
-from conformance.exchange import ErrorKind, Request, Response, TransportFailure
-from conformance.loading import load_spec
+from conformance.evidence.redaction import Redactor
 from conformance.mock.platform import LocalPlatform
-from conformance.redaction import Redactor
-from conformance.transport import Transport
+from conformance.model.errors import CredentialRefusedError, SecretError
+from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
+from conformance.traffic.transport import Transport
 from tests.scripted import Scripted
 from tests.test_keystore import PASSWORD, Key, certificate, store
 

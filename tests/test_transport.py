@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.exchange import ErrorKind, Request, Response, TransportFailure
-from conformance.loading import load_spec
+from conformance.contracts.loading import load_spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
 from conformance.mock.platform import LocalPlatform
-from conformance.transport import LARGEST_BODY, Transport
+from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
+from conformance.traffic.transport import LARGEST_BODY, Transport
 from tests.peers import hostile
 from tests.peers.server import Answer, serving
 from tests.peers.server import Request as PeerRequest

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, p
 from cryptography.x509 import Certificate
 
 from conformance.credentials.secrets import read_file
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 
 AUTHENTICATION = "authentication"
 """The alias of the platform's own choice for the key that identifies its owner, beside those for encryption."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from conformance.errors import SecretError
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.errors import SecretError
 
 COMMAND_SECONDS = 30.0
 """How long a command may take to print a secret."""

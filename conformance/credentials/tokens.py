@@ -24,10 +24,10 @@ from joserfc.jwk import ECKey, RSAKey
 
 from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.credentials.secrets import resolve
-from conformance.errors import CredentialRefusedError, SecretError
-from conformance.exchange import Headers, Request, Response, TransportFailure
-from conformance.redaction import Redactor
-from conformance.target import LOCAL, PRODUCTION, address_problem
+from conformance.evidence.redaction import Redactor
+from conformance.model.errors import CredentialRefusedError, SecretError
+from conformance.model.exchange import Headers, Request, Response, TransportFailure
+from conformance.target.reading import LOCAL, PRODUCTION, address_problem
 
 EXPIRED = "expired"
 """The role of a genuine token whose time is over, which is never renewed."""

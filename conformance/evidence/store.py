@@ -13,16 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from conformance.exchange import (
-    ErrorKind,
-    Exchange,
-    Headers,
-    Purpose,
-    Request,
-    Response,
-    TransportFailure,
-)
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
 
 FILE = "exchanges.jsonl"
 _WIDE = ("utf-16-le", "utf-16-be")

@@ -20,19 +20,19 @@ from typing import Any, Final
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.errors import SpecError
-from conformance.loading import Spec, bundled_schemas
+from conformance.contracts.loading import Spec, bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_authority, write_private
 from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError, name_of
 from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
-from conformance.soap.contract import Steps, read_value
+from conformance.model.errors import SpecError
 from conformance.soap.markup import Element
 from conformance.soap.message import Claim
-from conformance.soap.saml import Assertion
-from conformance.soap.wsdl import read_contract
-from conformance.soap.wss import instant
+from conformance.soap.security.saml import Assertion
+from conformance.soap.security.wss import instant
+from conformance.soap.xsd.contract import Steps, read_value
+from conformance.soap.xsd.wsdl import read_contract
 
 PATH: Final = "/DossierNumberGeneration/v1"
 CORE: Final = "urn:be:fgov:ehealth:commons:core:v2"

@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 from lxml import etree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from conformance.contract import Operation
-from conformance.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields, Replacement
+from conformance.model.contract import Operation
+from conformance.model.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields, Replacement
 from conformance.soap.markup import XmlError, parse, serialise
 
 NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it

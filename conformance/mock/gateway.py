@@ -22,11 +22,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from conformance.contract import ErrorCode
 from conformance.mock.authority import in_time
 from conformance.mock.iam import read_body
 from conformance.mock.service import demand_known
-from conformance.soap.contract import SoapOperation
+from conformance.model.contract import ErrorCode
 from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, serialise, text
 from conformance.soap.message import CONTENT_TYPE
 from conformance.soap.names import (
@@ -40,9 +39,10 @@ from conformance.soap.names import (
     WSU,
     XML,
 )
-from conformance.soap.saml import Assertion, SamlError, read_element, signature_problem
-from conformance.soap.schemas import SchemaProblem
-from conformance.soap.wss import ASSERTION, SAML_ID, WSU_ID, SignatureError, identified, references, verify
+from conformance.soap.security.saml import Assertion, SamlError, read_element, signature_problem
+from conformance.soap.security.wss import ASSERTION, SAML_ID, WSU_ID, SignatureError, identified, references, verify
+from conformance.soap.xsd.contract import SoapOperation
+from conformance.soap.xsd.schemas import SchemaProblem
 
 LARGEST: Final = 2**20
 """Bytes that a message may have."""

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from conformance.loading import Spec
+from conformance.contracts.loading import Spec
 from conformance.mock.service import Served, demand_known
 
 _BASE_PATH = "/api/v1"

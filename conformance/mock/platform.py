@@ -23,12 +23,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from conformance.errors import UsageError
-from conformance.fault import Fault
-from conformance.loading import Spec
+from conformance.contracts.loading import Spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
 from conformance.mock.faults import Faulty
 from conformance.mock.service import Served, ServiceModule
+from conformance.model.errors import UsageError
+from conformance.model.fault import Fault
 
 _HOST = "127.0.0.1"
 _BACKLOG = 512

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from starlette.routing import BaseRoute
 
-from conformance.loading import Spec
+from conformance.contracts.loading import Spec
 
 
 def _nothing() -> None:

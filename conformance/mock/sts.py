@@ -17,7 +17,7 @@ from cryptography import x509
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.identifiers import make_nihii11
+from conformance.identifiers.rules import make_nihii11
 from conformance.mock import gateway
 from conformance.mock.authority import Authority, Credential, Owner, owner_of
 from conformance.mock.gateway import (
@@ -32,7 +32,6 @@ from conformance.mock.gateway import (
     Incoming,
     RefusalError,
 )
-from conformance.soap.contract import SoapOperation
 from conformance.soap.markup import Element, serialise, text
 from conformance.soap.message import TOKEN_ACTION, Claim, filled, placeholder
 from conformance.soap.names import (
@@ -50,7 +49,8 @@ from conformance.soap.names import (
     X509_SUBJECT,
     X509_TOKEN,
 )
-from conformance.soap.wss import ASSERTION, SAML_ID, WSU_ID, instant, make_signer, sign_enveloped, x509_data
+from conformance.soap.security.wss import ASSERTION, SAML_ID, WSU_ID, instant, make_signer, sign_enveloped, x509_data
+from conformance.soap.xsd.contract import SoapOperation
 
 PATH: Final = "/IAM/SecurityTokenService/v1"
 ISSUER: Final = "urn:be:fgov:ehealth:sts:1_0"

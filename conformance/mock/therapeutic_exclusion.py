@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from conformance.identifiers import Kind, check, person_kind
-from conformance.loading import Spec
+from conformance.contracts.loading import Spec
+from conformance.identifiers.rules import Kind, check, person_kind
 from conformance.mock import iam
 from conformance.mock.exclusions import (
     HISTORY_LIMIT,

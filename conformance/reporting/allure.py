@@ -14,20 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from conformance.case import Case, Kind
-from conformance.contract import Contract, Level, Requirement
-from conformance.documents import report_file
+from conformance.evidence.reading import EXTENSION, MIME, ExchangeReader, attachment, main_exchange, summary
 from conformance.evidence.store import Record
-from conformance.reporting.allure_exchange import (
-    EXTENSION,
-    MIME,
-    ExchangeReader,
-    attachment,
-    main_exchange,
-    summary,
-)
-from conformance.results import CaseResult
-from conformance.verdict import Finding, Severity
+from conformance.formats.documents import report_file
+from conformance.model.case import Case, Kind
+from conformance.model.contract import Contract, Level, Requirement
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Finding, Severity
 
 try:
     import allure

@@ -21,7 +21,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from conformance.errors import ConformanceError, UsageError
+from conformance.model.errors import ConformanceError, UsageError
 from conformance.reporting.allure import CATEGORIES, FOLDER, categories_file
 
 REPORT = "allure.html"

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, NewType
 from urllib.parse import quote
 
-from conformance.errors import UsageError
 from conformance.evidence.store import FILE, Record, read_exchanges
-from conformance.mutation_score import in_words
+from conformance.model.errors import UsageError
+from conformance.reporting.mutation_score import in_words
 
 Html = NewType("Html", str)
 """Text that may stand in the page as it is; only `_text`, `_json`, `_element` and our own assets make it."""

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.results import WITHHELD, is_confidential
+from conformance.model.result import WITHHELD, is_confidential
 
 _TAGS = {
     "fail": "failure",

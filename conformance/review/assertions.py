@@ -10,11 +10,18 @@ from cryptography.x509 import Certificate
 
 from conformance.credentials.keystore import KeyStore
 from conformance.credentials.secrets import read_file
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 from conformance.review.remarks import CLOCK_TOLERANCE, Remark, span, split
 from conformance.review.subject import Subject
 from conformance.soap.names import HOLDER_OF_KEY
-from conformance.soap.saml import Assertion, SamlError, element_of, public_key, read_assertion, signature_problem
+from conformance.soap.security.saml import (
+    Assertion,
+    SamlError,
+    element_of,
+    public_key,
+    read_assertion,
+    signature_problem,
+)
 
 STS_ISSUER: Final = "urn:be:fgov:ehealth:sts:1_0"
 """What the platform's STS calls itself in each assertion that is known."""

@@ -10,11 +10,11 @@ from typing import Any
 
 from cryptography.x509 import Certificate
 
-from conformance.contract import CallerRule
-from conformance.credentials.callers import requester_number
+from conformance.credentials.assertions import requester_number
 from conformance.credentials.keystore import KeyStore
-from conformance.errors import SecretError
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.contract import CallerRule
+from conformance.model.errors import SecretError
 from conformance.review.assertions import assertion_remarks, read_stored, signature_remarks, stopping_remarks
 from conformance.review.certificates import certificate_remarks, owner_of, read_authorities
 from conformance.review.data import untold_remarks
@@ -22,8 +22,8 @@ from conformance.review.keystores import opened
 from conformance.review.remarks import Remark, clean, split
 from conformance.review.requesters import asserted_remarks, owner_remarks, requester_remarks
 from conformance.review.subject import CALLERS, Subject, send_nothing
-from conformance.soap.saml import Assertion
-from conformance.target import ServiceTarget, Target, address_problem
+from conformance.soap.security.saml import Assertion
+from conformance.target.reading import ServiceTarget, Target, address_problem
 
 
 @dataclass(slots=True)

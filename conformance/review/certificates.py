@@ -16,11 +16,11 @@ from cryptography.x509 import Certificate, Name, load_pem_x509_certificates
 
 from conformance.credentials.keystore import KeyStore
 from conformance.credentials.secrets import read_file
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 from conformance.review.keystores import validity_remarks
 from conformance.review.remarks import Remark
 from conformance.review.subject import Subject
-from conformance.target import PRODUCTION
+from conformance.target.reading import PRODUCTION
 
 RENEWAL: Final = timedelta(days=90)
 """A certificate can be renewed from this time before its end."""

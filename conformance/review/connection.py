@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.exchange import Response
+from conformance.model.exchange import Response
 from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, certificate_end, name_of, span
 from conformance.review.subject import Subject
 

@@ -5,8 +5,8 @@ Must not judge whether the WSDL is what the cookbook describes.
 
 from collections.abc import Iterator
 
-from conformance.binding import NAMES, bind
-from conformance.errors import UsageError
+from conformance.contracts.binding import NAMES, bind
+from conformance.model.errors import UsageError
 from conformance.review.remarks import Remark, split
 from conformance.review.subject import Subject
 

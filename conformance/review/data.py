@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, combinations
 from typing import Any
 
-from conformance import documents
-from conformance.case import Case, Template
-from conformance.credentials.callers import requester_number
-from conformance.identifiers import Kind, check, doubts, person_kind, seems_fictitious
-from conformance.loading import suggestion
+from conformance.contracts.loading import suggestion
+from conformance.credentials.assertions import requester_number
+from conformance.formats import documents
+from conformance.identifiers.rules import Kind, check, doubts, person_kind, seems_fictitious
+from conformance.model.case import Case, Template
 from conformance.review.remarks import Remark, Severity, at
 from conformance.review.subject import CALLERS, Subject, roles_of, voices
 from conformance.strategies.generators import OTHER_NUMBERS

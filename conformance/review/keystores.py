@@ -11,7 +11,7 @@ from cryptography.x509 import Certificate
 
 from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.credentials.secrets import resolve
-from conformance.errors import SecretError
+from conformance.model.errors import SecretError
 from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, split
 from conformance.review.subject import CALLERS, Subject
 

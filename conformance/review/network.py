@@ -11,15 +11,15 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from conformance.errors import ConformanceError, SecretError
-from conformance.exchange import Request, Response, TransportFailure
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.errors import ConformanceError, SecretError
+from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.review.connection import clock_remarks, connection_remarks
 from conformance.review.remarks import Remark, split, tidy
 from conformance.review.subject import CALLERS, Subject, load_rules
 from conformance.review.tokens import token_remarks
-from conformance.target import PRODUCTION, ServiceTarget, Target, address_problem
-from conformance.transport import Transport
+from conformance.target.reading import PRODUCTION, ServiceTarget, Target, address_problem
+from conformance.traffic.transport import Transport
 
 _BUSY = frozenset({429, 502, 503, 504})
 

@@ -6,8 +6,8 @@ Must not name a whole identifier or a secret.
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from conformance.case import Case
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.case import Case
 from conformance.review.callers import caller_remarks
 from conformance.review.contracts import contract_remarks
 from conformance.review.data import data_remarks, missing_remarks
@@ -22,7 +22,7 @@ from conformance.review.target_file import (
     requests_of,
 )
 from conformance.review.tokens import credential_remarks, held, same_token_remarks, token_remarks, trust_remarks
-from conformance.target import ServiceTarget, Target
+from conformance.target.reading import ServiceTarget, Target
 
 _EXAMPLES = 8
 _LOCAL_SECONDS = 0.05

@@ -11,14 +11,14 @@ from itertools import chain
 from typing import Literal
 
 from conformance.credentials.tokens import EXPIRED, expiry
-from conformance.errors import SecretError
-from conformance.redaction import Redactor
+from conformance.evidence.redaction import Redactor
+from conformance.model.errors import SecretError
 from conformance.review.keystores import keystores, opened
 from conformance.review.remarks import clean, moment
 from conformance.review.subject import Subject, load_rules, send_nothing
 from conformance.review.target_file import authorities
 from conformance.review.tokens import held
-from conformance.target import ServiceTarget, Target
+from conformance.target.reading import ServiceTarget, Target
 
 
 @dataclass(frozen=True, slots=True)

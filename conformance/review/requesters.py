@@ -6,14 +6,14 @@ Must not look up whether a number was given to anybody.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from conformance.contract import CallerRule
-from conformance.credentials.callers import requester_number
-from conformance.identifiers import Kind, normalise, person_kind
+from conformance.credentials.assertions import requester_number
+from conformance.identifiers.rules import Kind, normalise, person_kind
+from conformance.model.contract import CallerRule
 from conformance.review.certificates import Owner
 from conformance.review.data import identifier_remarks
 from conformance.review.remarks import Remark, masked
 from conformance.review.subject import Subject
-from conformance.soap.saml import Assertion
+from conformance.soap.security.saml import Assertion
 
 _EHP_PLACE = "cbe"
 """Where a request, and so a file, may have an EHP number too (InstitutionIdentifier.Cbe)."""

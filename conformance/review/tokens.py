@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.credentials.tokens import EXPIRED, claims, expiry
-from conformance.errors import ConformanceError
+from conformance.model.errors import ConformanceError
 from conformance.review.remarks import CLOCK_TOLERANCE, Remark, Severity, at, masked, span, split
 from conformance.review.subject import Subject
-from conformance.target import PRODUCTION, address_problem, environment_of
+from conformance.target.reading import PRODUCTION, address_problem, environment_of
 
 _NO_TIME = 10**15
 """A number of seconds beyond any calendar, that of a year written in milliseconds included."""

@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from conformance.case import quoted
-from conformance.soap.contract import Steps
+from conformance.model.case import quoted
 from conformance.soap.markup import Element, children, local, local_name, namespace, parse, text
+from conformance.soap.xsd.contract import Steps
 
 _MOST: Final = 12
 

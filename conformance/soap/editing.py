@@ -10,9 +10,9 @@ from typing import Final
 
 from lxml import etree
 
-from conformance.case import Deed, Edit
-from conformance.soap.contract import SoapContract, SoapOperation, Steps
+from conformance.model.case import Deed, Edit
 from conformance.soap.markup import Element, children, local, local_name, namespace
+from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
 
 _UNKNOWN: Final = "NotDeclaredAnywhere"
 _WRONG: Final = (

@@ -10,7 +10,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from conformance.errors import ConformanceError
+from conformance.model.errors import ConformanceError
 
 Element = etree._Element  # noqa: SLF001 - lxml publishes the class of its elements under this name only
 LARGEST: Final = 8 * 2**20

@@ -12,7 +12,6 @@ from typing import Final
 
 from lxml import etree
 
-from conformance.soap.contract import body_of
 from conformance.soap.markup import (
     Element,
     XmlError,
@@ -25,8 +24,8 @@ from conformance.soap.markup import (
     text,
 )
 from conformance.soap.names import AUTH, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
-from conformance.soap.saml import Assertion, SamlError, read_assertion
-from conformance.soap.wss import (
+from conformance.soap.security.saml import Assertion, SamlError, read_assertion
+from conformance.soap.security.wss import (
     WSU_ID,
     Signer,
     assertion_reference,
@@ -37,6 +36,7 @@ from conformance.soap.wss import (
     token_reference,
     x509_data,
 )
+from conformance.soap.xsd.contract import body_of
 
 LIFETIME: Final = timedelta(seconds=60)
 """Between Created and Expires (cookbooks, section 6.2: one minute)."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from conformance.case import Template
+from conformance.model.case import Template
 
 Generator = Callable[[Template], SearchStrategy[Template]]
 Edges = Callable[[Template], Sequence[Template]]

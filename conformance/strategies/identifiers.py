@@ -13,8 +13,8 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-from conformance import identifiers
-from conformance.identifiers import Doubt, Kind, Problem
+from conformance.identifiers import rules as identifiers
+from conformance.identifiers.rules import Doubt, Kind, Problem
 
 _BIRTHDAYS: Final = st.dates(date(1925, 1, 2), date(2014, 12, 31)).filter(lambda day: day.day > 1)
 # Not 2000-01-01: 1 January stands for unknown birthdays, so that its sequence numbers may run high.

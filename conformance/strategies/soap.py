@@ -9,7 +9,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from conformance.case import Message, Template
+from conformance.model.case import Message, Template
 from conformance.strategies.http import Edges, Generator
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

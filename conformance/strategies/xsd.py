@@ -13,14 +13,14 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.case import Deed, Edit, Template
-from conformance.soap.composing import MANY, Address, Grammar, Wish, compose, leaves, places
-from conformance.soap.contract import SoapContract, SoapOperation, Steps
+from conformance.model.case import Deed, Edit, Template
 from conformance.soap.editing import SWEEPS, Subject, apply
 from conformance.soap.markup import Element, parse
-from conformance.soap.patterns import Node, Option, text_of_length
-from conformance.soap.types import AttributeUse, GroupParticle, Particle, Simple, Wildcard
-from conformance.soap.values import (
+from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
+from conformance.soap.xsd.grammar import MANY, Address, Grammar, Wish, compose, leaves, places
+from conformance.soap.xsd.patterns import Node, Option, text_of_length
+from conformance.soap.xsd.types import AttributeUse, GroupParticle, Particle, Simple, Wildcard
+from conformance.soap.xsd.values import (
     FACETS,
     INTEGERS,
     NAMES,

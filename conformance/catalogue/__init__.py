@@ -1,0 +1,1 @@
+"""Spec folders for people: list, explain, lint."""

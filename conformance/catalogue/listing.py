@@ -1,0 +1,253 @@
+"""What the harness knows, as rows for `list` and texts for `explain`: services, cases, requirements, and so on.
+
+Must not print.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from conformance.contracts.loading import Spec, load_spec, service_ids, suggestion
+from conformance.engine.campaign import RESULTS, run_folders
+from conformance.model.case import Case
+from conformance.model.contract import Erratum, Operation, Requirement
+from conformance.model.errors import UsageError
+from conformance.model.fault import Fault
+
+Row = dict[str, str]
+
+
+def all_specs() -> tuple[Spec, ...]:
+    """Return the newest spec of every service."""
+    return tuple(load_spec(service) for service in service_ids())
+
+
+def rows(topic: str, folder: Path) -> list[Row]:
+    """Return the rows of a topic; `folder` is where runs are looked for."""
+    topics = {
+        "services": _services,
+        "cases": _cases,
+        "requirements": _requirements,
+        "errata": _errata,
+        "faults": _faults,
+    }
+    return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
+
+
+TOPICS = ("services", "cases", "requirements", "errata", "faults", "runs")
+
+
+def all_faults(services: Iterable[str]) -> Iterator[Fault]:
+    """Yield the seeded faults of some services."""
+    for service in services:
+        yield from load_spec(service).faults.values()
+
+
+def find_fault(name: str) -> Fault:
+    """Return the seeded fault of an id; raises UsageError where there is none."""
+    known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
+    if name not in known:
+        near = suggestion(name, tuple(known)) if "/faults/" in name else "; see `list faults`"
+        raise UsageError(f"there is no fault {name!r}{near}")
+    return known[name]
+
+
+def verifying(spec: Spec) -> dict[str, list[str]]:
+    """Return, for each requirement, the ids of the cases that verify it."""
+    found: dict[str, list[str]] = {name: [] for name in spec.contract.requirements}
+    for case in spec.cases.values():
+        for requirement in dict.fromkeys((*case.requirements, *case.only, *_judged(spec, case))):
+            found[requirement].append(case.id)
+    return found
+
+
+def explain(name: str) -> str:
+    """Return all that is known of a case, a requirement, an erratum, a fault or a service, by its id.
+
+    Raises UsageError where there is no such id.
+    """
+    texts: dict[str, str] = {}
+    for spec in all_specs():
+        texts[spec.contract.service] = _explain_service(spec)
+        texts |= {fault.id: _explain_fault(fault) for fault in spec.faults.values()}
+        texts |= {erratum.id: _explain_erratum(spec, erratum) for erratum in spec.contract.errata.values()}
+        found = verifying(spec)
+        texts |= {row.id: _explain_requirement(row, found[row.id]) for row in spec.contract.requirements.values()}
+        for case in spec.cases.values():
+            texts[case.id] = "\n".join(filter(None, [texts.get(case.id, ""), _explain_case(spec, case)]))
+    if name not in texts:
+        raise UsageError(f"nothing is known by the id {name!r}{suggestion(name, tuple(texts))}")
+    return texts[name]
+
+
+def _judged(spec: Spec, case: Case) -> Iterator[str]:
+    """Yield the requirements of an answer's members that a case without restriction judges."""
+    if case.only:
+        return
+    rules = spec.contract.soap
+    if rules is not None:
+        yield from rules.requirements
+        yield from (rules.messages[case.words].requirement for _ in [case] if case.words in rules.messages)
+        return
+    operation = spec.contract.operations[case.request.operation]
+    judged = {status for clause in case.expectation.clauses if clause.judge for status in clause.statuses}
+    for status, name in operation.schemas.items():
+        if not {str(status), f"{status // 100}xx"} & judged:
+            continue
+        text = json.dumps(spec.contract.schemas[name])
+        yield from (requirement for requirement in spec.contract.requirements if f'"{requirement}"' in text)
+        yield from (rule.requirement for rule in spec.contract.rules if rule.schema == name)
+
+
+def _services(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        contract = spec.contract
+        yield {
+            "id": contract.service,
+            "title": contract.title,
+            "version": contract.version,
+            "protocol": contract.protocol,
+            "cases": str(len(spec.cases)),
+            "requirements": str(len(contract.requirements)),
+            "environments": ", ".join(contract.environments),
+        }
+
+
+def _cases(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for case in spec.cases.values():
+            yield {
+                "id": case.id,
+                "kind": case.kind.value,
+                "intrusive": "yes" if case.intrusive else "no",
+                "title": case.title,
+                "origin": case.origin,
+                "requirements": ", ".join(case.requirements),
+            }
+
+
+def _requirements(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        found = verifying(spec)
+        for requirement in spec.contract.requirements.values():
+            yield {
+                "id": requirement.id,
+                "level": requirement.level.value,
+                "binds": requirement.iut.value,
+                "statement": requirement.statement,
+                "cases": str(len(found[requirement.id])),
+                "untested": "" if found[requirement.id] else requirement.untested,
+            }
+
+
+def _errata(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for erratum in spec.contract.errata.values():
+            yield {
+                "id": erratum.id,
+                "printed": erratum.printed,
+                "reading": erratum.reading,
+                "accepted": "; ".join(erratum.accepted),
+                "reason": erratum.reason,
+            }
+
+
+def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
+    for spec in specs:
+        for fault in spec.faults.values():
+            yield {
+                "id": fault.id,
+                "breaks": fault.breaks,
+                "expected": fault.expected.value,
+                "requirements": ", ".join(fault.requirements),
+            }
+
+
+def _runs(folder: Path) -> Iterator[Row]:
+    for run in run_folders(folder):
+        document = json.loads((run / RESULTS).read_text(encoding="utf-8"))
+        yield {
+            "id": document["run"]["id"],
+            "started": document["run"]["started"],
+            "target": document["run"]["target"]["name"],
+            "services": ", ".join(document["run"]["services"]),
+            "pass": str(document["summary"]["pass"]),
+            "fail": str(document["summary"]["fail"]),
+            "exit_code": str(document["run"]["exit_code"]),
+            "report": str(run / "report.html"),
+        }
+
+
+def _explain_service(spec: Spec) -> str:
+    contract = spec.contract
+    lines = [f"service {contract.service}: {contract.title}, cookbook {contract.source.document} {contract.version}"]
+    lines += [f"  {environment}: {address}" for environment, address in contract.environments.items()]
+    lines += [f"  {operation.id}: {operation.method} {operation.path}" for operation in contract.operations.values()]
+    lines.append(f"  {len(spec.cases)} cases, {len(contract.requirements)} requirements, {len(contract.errata)} errata")
+    return "\n".join(lines)
+
+
+def _explain_requirement(requirement: Requirement, cases: Sequence[str]) -> str:
+    source = requirement.source
+    lines = [
+        f"requirement {requirement.id}",
+        f"  {requirement.level} for the {requirement.iut} (printed: {requirement.printed})",
+        f"  {requirement.statement}",
+        f"  source: {source.document} {source.version}, section {source.section}",
+    ]
+    lines += [f"  verified by {case}" for case in cases] or [f"  not verified: {requirement.untested}"]
+    return "\n".join(lines)
+
+
+def _explain_erratum(spec: Spec, erratum: Erratum) -> str:
+    accepted = "; ".join(erratum.accepted) or "nothing else"
+    return (
+        f"erratum {erratum.id}\n"
+        f"  source: {spec.contract.source.document} {spec.contract.version}, section {erratum.section}\n"
+        f"  printed: {erratum.printed}\n  reading taken: {erratum.reading}\n  also accepted: {accepted}\n"
+        f"  because: {erratum.reason}"
+    )
+
+
+def _explain_fault(fault: Fault) -> str:
+    first, *others = fault.requirements
+    lines = [f"fault {fault.id}", f"  {fault.breaks}", f"  breaks {first}; to be found: {fault.expected.value}"]
+    lines += [f"  explained by {other} as well" for other in others]
+    lines.append(f"  try it: ehealth-conformance selftest --fault {fault.id}")
+    return "\n".join(lines)
+
+
+def _explain_case(spec: Spec, case: Case) -> str:
+    operation = spec.contract.operations[case.request.operation]
+    lines = [
+        f"case {case.id}",
+        f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
+        f"  sends {_sent(case, operation)}" + (f", drawn by {case.generate}" if case.generate else ""),
+    ]
+    if case.request.headers:
+        lines.append(f"  with {dict(case.request.headers)}")
+    lines += [f"  verifies {requirement}" for requirement in case.requirements]
+    lines.append(f"  expects ({case.expectation.name}), tried in this order; anything else is a violation:")
+    for clause in case.expectation.clauses:
+        condition = "".join(
+            [f" with {clause.matches}" if clause.matches else "", " where not claimed" if clause.unclaimed else ""]
+        )
+        judged = ", the body is judged" if clause.judge else ""
+        note = f": {clause.note}" if clause.note else ""
+        lines.append(f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}")
+    return "\n".join(lines)
+
+
+def _sent(case: Case, operation: Operation) -> str:
+    """Say what a case sends: method and path, or a SOAP message's values and what is wrong with it."""
+    message = case.request.message
+    if message is None:
+        return f"{case.request.method or operation.method} {operation.path}{case.request.path}"
+    values = [f"{role}={text}" for role, text in message.values.items() if text is not None]
+    values += [f"{role}={text!r} (whatever the schema says)" for role, text in message.replace.items()]
+    parts = [f"the message {operation.id} with {', '.join(values)}"]
+    missing = [*message.remove, *(role for role, text in message.values.items() if text is None)]
+    parts += [f"without {', '.join(missing)}"] if missing else []
+    parts += [f"with {message.breach} once it is signed"] if message.breach else []
+    caller = f"as each {case.caller.replace('_', ' ')}" if case.caller else "as the first caller"
+    return ", ".join([*parts, caller])

@@ -1,0 +1,314 @@
+"""Checks SOAP 1.1 answers: what came over HTTP, the envelope, a fault and its code, a status.
+
+Roles and values are arguments. Must not know requirements, levels or services.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from conformance.checks.problem import Problem
+from conformance.model.exchange import Response
+from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, path, text
+from conformance.soap.names import ERRORS, SOAP, SOAP12, WSSE, WSU
+from conformance.soap.xsd.contract import Steps, read_value
+
+RESPONSE, FAULT, OTHER = "response", "fault", "http"
+_FAULT_STATUS, _RESPONSE_STATUS = 500, 200
+_SUCCESSES = range(200, 300)
+_FAULT_PARTS = ("faultcode", "faultstring", "faultactor", "detail")
+_ERRORS = ("SystemError", "BusinessError")
+_SECURITY_FAULTS = frozenset(
+    {
+        *("UnsupportedSecurityToken", "UnsupportedAlgorithm", "InvalidSecurity", "InvalidSecurityToken"),
+        *("FailedAuthentication", "FailedCheck", "SecurityTokenUnavailable", "MessageExpired"),
+    }
+)
+_CODE = re.compile(r"SOA-[0-9]{5}")
+_SHOWN = 120
+_FAR = timedelta(days=1)
+_OFF = timedelta(minutes=5)
+_ZONE = timedelta(minutes=55)
+"""What a wrong zone is off at least, give or take what clocks are."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoapAnswer:
+    """An answer as SOAP: a `response`, a `fault`, or `http` for anything else, with the reason in `problem`.
+
+    `body` is the element in the Body, for a fault the Fault; `code` the error code of a fault, "" where it has none;
+    `error` the SystemError or BusinessError of its detail; `declared` an element there that is none of the platform's,
+    but that the WSDL declares for a fault.
+    """
+
+    kind: str
+    problem: str = ""
+    envelope: Element | None = None
+    body: Element | None = None
+    code: str = ""
+    error: Element | None = None
+    declared: Element | None = None
+
+
+def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
+    """Return what an answer is; `faults` are the elements that the WSDL declares for the detail of a fault."""
+    try:
+        envelope = _parsed(response)
+    except XmlError as problem:
+        shown = response.body[:_SHOWN].decode("utf-8", "replace")
+        return SoapAnswer(OTHER, f"{problem}: {shown!r}" if response.body else "an empty body")
+    if local(envelope) != "Envelope" or namespace(envelope) not in (SOAP, SOAP12):
+        return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
+    space = namespace(envelope)
+    bodies = [child for child in children(envelope) if child.tag == f"{{{space}}}Body"]
+    if len(bodies) != 1:
+        return SoapAnswer(OTHER, f"an envelope with {len(bodies)} Body elements", envelope)
+    inside = children(bodies[0])
+    fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
+    if fault is not None:
+        declared = _declared(fault, faults)
+        error = _error(fault) if declared is None else None
+        return SoapAnswer(FAULT, "", envelope, fault, _fault_code(fault, error, declared), error, declared)
+    if not inside:
+        return SoapAnswer(OTHER, "an envelope with an empty Body", envelope)
+    return SoapAnswer(RESPONSE, "", envelope, inside[0])
+
+
+def status_problems(response: Response, answer: SoapAnswer) -> Iterator[Problem]:
+    """Yield an HTTP status that does not go with the message (WS-I Basic Profile 1.1, R1111, R1124 and R1126)."""
+    if answer.kind == FAULT and response.status != _FAULT_STATUS:
+        yield Problem("a SOAP fault comes with another status than 500", "status", "500", str(response.status))
+    elif answer.kind == RESPONSE and response.status not in _SUCCESSES:
+        yield Problem("a response comes with the status of an error", "status", "200", str(response.status))
+    elif answer.kind == RESPONSE and response.status != _RESPONSE_STATUS:
+        yield Problem("a response comes with another status than 200", "status", "200", str(response.status), odd=True)
+
+
+def media_problems(response: Response) -> Iterator[Problem]:
+    """Yield a media type other than text/xml (SOAP 1.1, section 6)."""
+    value = response.header("Content-Type")
+    if value is None:
+        yield Problem("the answer has no Content-Type", "Content-Type", "text/xml", "absent")
+    elif value.partition(";")[0].strip().lower() != "text/xml":
+        yield Problem("the answer's media type is not text/xml", "Content-Type", "text/xml", value)
+
+
+def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
+    """Yield what is wrong with the envelope and the frame of a fault (SOAP 1.1, section 4; R1000, R1001, R1014)."""
+    envelope, body = answer.envelope, answer.body
+    if envelope is None or body is None:
+        return
+    if namespace(envelope) != SOAP:
+        yield Problem("the envelope is not of SOAP 1.1", "/Envelope", SOAP, namespace(envelope))
+        return
+    parts = [local(child) if namespace(child) == SOAP else str(child.tag) for child in children(envelope)]
+    if parts not in (["Body"], ["Header", "Body"]):
+        yield Problem(
+            "the envelope has other parts than Header and Body", "/Envelope", "Header, Body", ", ".join(parts)
+        )
+    above = body.getparent()
+    siblings = children(above) if above is not None else []
+    if len(siblings) > 1:
+        names = ", ".join(local(child) for child in siblings)
+        yield Problem("the Body has more than one element", "/Envelope/Body", "one element", names)
+    if answer.kind == FAULT:
+        yield from _frame_problems(body)
+
+
+def _frame_problems(fault: Element) -> Iterator[Problem]:
+    found = children(fault)
+    for child in found:
+        if local(child) not in _FAULT_PARTS:
+            yield Problem(
+                "a fault has a part that SOAP 1.1 does not know", path(child), ", ".join(_FAULT_PARTS), local(child)
+            )
+        elif namespace(child):
+            yield Problem("a fault's part is qualified", path(child), "no namespace", namespace(child))
+        elif local(child) == "faultcode" and not _is_bound(child):
+            yield Problem("faultcode has a prefix that nobody declares", path(child), "a QName", text(child))
+    for name in _FAULT_PARTS[:2]:
+        if not any(local(child) == name for child in found):
+            yield Problem(f"a fault has no {name}", path(fault), name, "absent")
+
+
+def _is_bound(element: Element) -> bool:
+    prefix, colon, _ = text(element).rpartition(":")
+    return not colon or prefix in element.nsmap
+
+
+def structure_problems(
+    answer: SoapAnswer, schema_problems: Sequence[Problem], *, of_header: bool = False
+) -> Iterator[Problem]:
+    """Yield what is wrong with a fault's detail; `schema_problems` are those of its error, or of the declared element.
+
+    A fault `of_header` is about a header block, of which a detail must not speak (SOAP 1.1, section 4.4).
+    """
+    if answer.body is None:
+        return
+    detail = _part(answer.body, "detail")
+    if detail is None:
+        wanted = " or ".join(_ERRORS)
+        yield Problem("a fault has no detail", path(answer.body), wanted, "no detail", odd=of_header)
+    elif answer.declared is not None:
+        yield from schema_problems
+    elif answer.error is None:
+        names = ", ".join(local(child) for child in children(detail)) or "nothing"
+        yield Problem("a fault's detail has no error of the platform", path(detail), " or ".join(_ERRORS), names)
+    else:
+        yield from schema_problems
+        for name in ("Origin", "Message"):
+            if any(local(child) == name and not text(child) for child in children(answer.error)):
+                yield Problem(f"a fault's {name} is empty", f"{path(answer.error)}/{name}", "a text", "empty")
+
+
+def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool = False) -> Iterator[Problem]:
+    """Yield that a fault has no code, or one that the catalogue does not have.
+
+    Nobody says where an element of the WSDL's own has its code, nor need a fault about a header block have a detail.
+    """
+    empty = answer.error is not None and not _child_text(answer.error, "Code")
+    if not answer.code or empty:
+        bare = of_header and answer.body is not None and _part(answer.body, "detail") is None
+        yield Problem(
+            "a fault has no error code",
+            "/Envelope/Body/Fault/detail",
+            "a code of the catalogue",
+            "none",
+            odd=bare or answer.declared is not None,
+        )
+    elif answer.code not in known:
+        message = "a fault's code is not in the catalogue"
+        yield Problem(message, "/Envelope/Body/Fault/detail", ", ".join(known), answer.code, odd=True)
+
+
+def origin_problems(answer: SoapAnswer, components: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield an Origin that contradicts the component that the catalogue gives for the code."""
+    if answer.error is None or not components.get(answer.code):
+        return
+    origin, expected = _child_text(answer.error, "Origin"), components[answer.code]
+    if origin == expected or not origin:
+        return
+    contradicts = origin in components.values()
+    message = f"the Origin of {answer.code} is {origin!r}"
+    yield Problem(message, "/Envelope/Body/Fault/detail", expected, origin, odd=not contradicts)
+
+
+def speaks_of_security(answer: SoapAnswer) -> bool:
+    """Tell whether a fault has no detail and a code of WS-Security's own (WS-Security 1.1, section 12)."""
+    if answer.kind != FAULT or answer.body is None:
+        return False
+    code = _part(answer.body, "faultcode")
+    name = text(code).rpartition(":")[2] if code is not None else ""
+    return _part(answer.body, "detail") is None and name in _SECURITY_FAULTS
+
+
+def blames_header(answer: SoapAnswer) -> bool:
+    """Tell whether a fault's faultcode speaks of a header block: MustUnderstand, or a name of WS-Security's."""
+    if answer.kind != FAULT or answer.body is None:
+        return False
+    code = _part(answer.body, "faultcode")
+    if code is None:
+        return False
+    prefix, _, name = text(code).rpartition(":")
+    space = code.nsmap.get(prefix or None)
+    return space in (WSSE, WSU) or (space == SOAP and name == "MustUnderstand")
+
+
+def value(answer: SoapAnswer, place: Steps | None) -> str | None:
+    """Return the text at a role's place in a response, None where there is none, or no place for it."""
+    if answer.body is None or place is None:
+        return None
+    found = read_value(answer.body, place)
+    return found.strip() if found is not None else None
+
+
+def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Problem]:
+    """Yield a response's time that is not when it was made.
+
+    It is held against the answer's own Date header (`sent`), so that only the service's clock counts, and against this
+    machine's; a time without zone may be off by hours, since it does not say in which zone it was taken.
+    """
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        return  # the schema says so
+    date = _date(sent)
+    zoned = moment.tzinfo is not None
+    moment = moment if zoned else moment.replace(tzinfo=UTC)
+    off = min(abs(reference - moment) for reference in (now, date or now))
+    about = f"about {date or now:%Y-%m-%dT%H:%M:%SZ}"
+    if off > _OFF:
+        certain = off > _FAR or (zoned and date is not None and off > _ZONE)
+        message = "the time of the response is not that at which it was made"
+        yield Problem(message, "/@IssueInstant", about, told, odd=not certain)
+    elif not zoned:
+        yield Problem("the time of the response has no time zone", "/@IssueInstant", about, told, odd=True)
+
+
+def _date(text_of_header: str | None) -> datetime | None:
+    try:
+        date = parsedate_to_datetime(text_of_header or "")
+    except (ValueError, OverflowError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
+
+
+def _parsed(response: Response) -> Element:
+    """Return the root of a body; where only the header says how it is encoded, that is believed."""
+    try:
+        return parse(response.body)
+    except XmlError:
+        found = re.search(r"charset=[\"']?([\w.:-]+)", response.header("Content-Type") or "", re.IGNORECASE)
+        if found is None or found[1].lower() in ("utf-8", "utf8"):
+            raise
+        try:
+            return parse(response.body.decode(found[1]).encode())
+        except (LookupError, UnicodeError):
+            raise XmlError(f"not text in {found[1]}") from None
+
+
+def _part(fault: Element, name: str) -> Element | None:
+    return next((child for child in children(fault) if local(child) == name), None)
+
+
+def _entries(fault: Element) -> list[Element]:
+    """Return the elements in a fault's detail."""
+    detail = _part(fault, "detail")
+    return children(detail) if detail is not None else []
+
+
+def _error(fault: Element) -> Element | None:
+    return next((one for one in _entries(fault) if local(one) in _ERRORS), None)
+
+
+def _declared(fault: Element, faults: Collection[str]) -> Element | None:
+    return next((one for one in _entries(fault) if str(one.tag) in faults and namespace(one) != ERRORS), None)
+
+
+def _fault_code(fault: Element, error: Element | None, declared: Element | None) -> str:
+    """Return a fault's error code: that of its detail, else one that its text begins with."""
+    code = _child_text(error, "Code") if error is not None else ""
+    if declared is not None:
+        code = next((one for one in _texts(declared) if _CODE.fullmatch(one)), "")
+    if code:
+        return code
+    for name in ("detail", "faultstring", "faultcode"):
+        for child in children(fault):
+            found = _CODE.search(text(child)) if local(child) == name else None
+            if found:
+                return found.group()
+    return ""
+
+
+def _texts(element: Element) -> Iterator[str]:
+    """Yield the texts of an element, of all elements in it, and of their attributes."""
+    for one in (element, *element.iterdescendants()):
+        if local(one):
+            yield text(one)
+            yield from (str(told).strip() for told in one.attrib.values())
+
+
+def _child_text(element: Element, name: str) -> str:
+    return next((text(child) for child in children(element) if local(child) == name), "")

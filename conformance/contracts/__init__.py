@@ -1,0 +1,1 @@
+"""Spec folders into contracts and cases; roles bound to a WSDL."""

@@ -1,0 +1,1 @@
+"""One run: plan, session, case execution, search for counterexamples, known failures, events."""

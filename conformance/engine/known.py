@@ -1,0 +1,78 @@
+"""Known failures: cases that are expected to fail, with a reason and a date until which that holds.
+
+A known failure that has expired, or that no longer happens, counts as failed. Must not change the
+verdict that results.json keeps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from conformance.contracts.loading import format_problems, load_format
+from conformance.formats import documents
+from conformance.formats.documents import Document
+from conformance.model.errors import TargetError
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Severity, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFailure:
+    """A case that fails because of a requirement, why that is accepted, and the last day on which it is."""
+
+    case: str
+    requirement: str
+    reason: str
+    expires: date
+
+
+def load_known(path: Path) -> tuple[KnownFailure, ...]:
+    """Return the known failures that a file lists, below `known:` or by itself.
+
+    Raises TargetError with every mistake, one line each.
+    """
+    document = _below_key(documents.read(path))
+    problems = [(document.line(at), text) for at, text in format_problems(document, load_format("known"))]
+    known = []
+    for number, row in enumerate(document.data["known"] if not problems else ()):
+        try:
+            known.append(
+                KnownFailure(row["case"], row["requirement"], row["reason"], date.fromisoformat(row["expires"]))
+            )
+        except ValueError:
+            line = document.line(("known", number, "expires"))
+            problems.append((line, f"expires: {row['expires']!r} is not a date such as 2027-01-31"))
+    if problems:
+        raise TargetError([f"{path}:{line}: {text}" for line, text in problems])
+    return tuple(known)
+
+
+def _below_key(document: Document) -> Document:
+    """Return a document in which the list stands below its key."""
+    if not isinstance(document.data, list):
+        return document
+    lines = {(): 1} | {("known", *at): line for at, line in document.lines.items()}
+    return Document(document.path, {"known": document.data}, lines)
+
+
+def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
+    """Return a result marked as known where it fails as expected, and as stale where a known failure is over."""
+    known = [row for row in known if row.case == result.case.id]
+    violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
+    valid = [row for row in known if row.expires >= today]
+    if result.verdict is Verdict.FAIL:
+        if not known or violated - {row.requirement for row in valid}:
+            return result
+        if violated != {row.requirement for row in valid}:
+            return _over(result, next(row for row in valid if row.requirement not in violated))
+        return replace(result, known="; ".join(row.reason for row in valid))
+    if result.verdict is Verdict.PASS and known:
+        return _over(result, known[0])
+    return result
+
+
+def _over(result: CaseResult, gone: KnownFailure) -> CaseResult:
+    """Return a result that counts as failed because of its entry in the list, whatever its verdict."""
+    message = f"this failure was known ({gone.reason}) and no longer happens: remove it from the list"
+    return replace(result, stale=message, reason=message)

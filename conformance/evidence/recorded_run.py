@@ -1,0 +1,190 @@
+"""A run folder as it was left: its results, its exchanges, and the target that it was made against.
+
+Must not send anything, nor change what it reads.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conformance.contracts.loading import suggestion
+from conformance.engine.campaign import RESULTS, run_folders
+from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
+from conformance.model.errors import UsageError
+from conformance.model.exchange import Exchange, Purpose
+from conformance.model.result import SCHEMA
+from conformance.target.reading import BUILT_IN, Target, load_target
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An exchange of a run: its record, and what the record tells of."""
+
+    record: Record
+    exchange: Exchange
+
+    @property
+    def id(self) -> str:
+        """Return its id in its run."""
+        return self.exchange.id
+
+    @property
+    def purpose(self) -> Purpose:
+        """Return what it was for."""
+        return self.exchange.purpose
+
+    @property
+    def digest(self) -> str:
+        """Return the SHA-256 of the body that was really sent, "" where the record has none."""
+        return str(self.record["request"].get("sha256", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A run folder with its results, which are empty where the run was killed before it wrote any."""
+
+    folder: Path
+    results: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Return the run's id."""
+        return self.folder.resolve().name
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """Return what results.json says of the run as a whole."""
+        found: Mapping[str, Any] = self.results.get("run", {})
+        return found
+
+    @property
+    def cases(self) -> dict[str, Mapping[str, Any]]:
+        """Return the entries of the cases by id."""
+        return {case["id"]: case for case in self.results.get("cases", ())}
+
+    def exchange(self, name: str) -> Recorded:
+        """Return an exchange by its id, whose leading zeros may be left out; raises UsageError where there is none."""
+        wanted = name.zfill(_DIGITS) if name.isdecimal() else name
+        ids = []
+        for record in self._records():
+            if record["id"] == wanted:
+                return _recorded(self.folder, record)
+            ids.append(record["id"])
+        there = f"its exchanges are {ids[0]} to {ids[-1]}" if ids else "it has no exchanges"
+        raise UsageError(
+            f"the run {self.id} has neither an exchange nor a case {name!r}; {there}{near(name, self.cases)}"
+        )
+
+    def exchanges(self, names: Iterable[str]) -> list[Recorded]:
+        """Return some exchanges in the order of their ids as given; raises UsageError where one is missing."""
+        wanted = list(names)
+        found = {record["id"]: record for record in self._records() if record["id"] in set(wanted)}
+        missing = [name for name in wanted if name not in found]
+        if missing:
+            raise UsageError(f"the run {self.id} has no exchange {missing[0]!r}, of which its results speak")
+        return [_recorded(self.folder, found[name]) for name in wanted]
+
+    def before(self, one: Recorded) -> list[Recorded]:
+        """Return the exchanges of the same case before one, in their order."""
+        found = []
+        for record in self._records():
+            if record["id"] == one.id:
+                break
+            if record["case"] == one.exchange.case:
+                found.append(_recorded(self.folder, record))
+        return found
+
+    def _records(self) -> Iterator[Record]:
+        """Yield the records; raises UsageError where a line is none."""
+        try:
+            for record in read_exchanges(self.folder):
+                if not isinstance(record, dict) or not {"id", "case"} <= record.keys():
+                    raise UsageError(f"{self.folder / FILE}: a line of it is no exchange")
+                yield record
+        except (ValueError, OSError) as error:
+            raise UsageError(f"{self.folder / FILE}: cannot be read: {error}") from None
+
+
+_DIGITS = 6
+
+
+def find_run(name: str, out: Path) -> RecordedRun:
+    """Return a run by its folder, by its results.json, or by its id below a folder.
+
+    Raises UsageError where there is none, or where it cannot be read.
+    """
+    path = Path(name)
+    for folder in (path.parent if path.name == RESULTS else path, out / name):
+        if (folder / RESULTS).is_file() or (folder / FILE).is_file():
+            return RecordedRun(folder, _results(folder / RESULTS))
+    known = {folder.name: folder for folder in run_folders(out)}
+    hint = near(name, known) or f"; `ehealth-conformance list runs --out {out}` shows what there is"
+    raise UsageError(f"{name}: neither a run folder nor the id of a run below {out}{hint}")
+
+
+def target_of(run: RecordedRun, given: str | None) -> Target:
+    """Return the target given, else the one that a run was made against.
+
+    Raises UsageError where a target has to be given, or is wrong.
+    """
+    if given is not None:
+        return load_target(given)
+    recorded = run.run.get("target", {})
+    name, environment, file = (recorded.get(key) for key in ("name", "environment", "file"))
+    if not name:
+        raise UsageError(f"the run {run.id} has no {RESULTS} that names its target; name one with --target")
+    if file is None:
+        if BUILT_IN.get(name) == environment:
+            return load_target(name)
+        raise UsageError(f"the run {run.id} was made against {name!r}, no built-in target; name its file with --target")
+    path = (run.folder.resolve() / file).resolve()
+    if not path.is_file():
+        gone = f"{_shown(path)}, which is not there any more" if "/" in file else file
+        raise UsageError(f"the run {run.id} was made against {name!r} of the target file {gone}; name it with --target")
+    target = load_target(_shown(path))
+    if (target.name, target.environment) != (name, environment):
+        raise UsageError(
+            f"{_shown(path)} is now the target {target.name!r} ({target.environment}), but the run {run.id} was made "
+            f"against {name!r} ({environment}); say --target where you mean it all the same"
+        )
+    return target
+
+
+def near(word: str, known: Mapping[str, Any]) -> str:
+    """Return `; did you mean 'x'?`, "" where nothing is near: there may be too many to name all."""
+    found = suggestion(word, known)
+    return found if found.startswith("; did you mean") else ""
+
+
+def _shown(path: Path) -> str:
+    """Return a file's path as a user would write it, never one that is taken for a built-in target."""
+    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+    return str(path) if shown in BUILT_IN else shown
+
+
+def _results(path: Path) -> Mapping[str, Any]:
+    """Return the content of results.json, nothing where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document["schema"] != SCHEMA:
+            raise UsageError(f"{path}: results of another form ({document['schema']}) than {SCHEMA}")
+        [(case["id"], case["verdict"]) for case in document["cases"]]
+        document["run"]["target"].get("name")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: these are no results of a run: {error!r}") from None
+    found: Mapping[str, Any] = document
+    return found
+
+
+def _recorded(folder: Path, record: Record) -> Recorded:
+    try:
+        return Recorded(record, recorded_exchange(record))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(
+            f"{folder / FILE}: {record.get('id')!r} is no exchange as runs write them: {error!r}"
+        ) from None

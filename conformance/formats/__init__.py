@@ -1,0 +1,1 @@
+"""The project's own data files: YAML with line numbers, JSON Schemas of formats, suggestions."""

@@ -1,0 +1,1 @@
+"""Belgian identifiers: their rules, fictitious ones, near misses."""

@@ -1,0 +1,1 @@
+"""Where problems meet requirements: answers of a REST service, answers of a SOAP service."""

@@ -1,0 +1,1 @@
+"""A case's template, or a record, into the very request to send: REST, SOAP."""

@@ -1,0 +1,299 @@
+"""Makes requests of their records: credentials filled in again, SOAP messages made anew or left as they were.
+
+Must not send anything, nor judge.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from conformance.checks.date_time import read_moment
+from conformance.contracts.loading import suggestion
+from conformance.credentials.alterations import MALFORMED
+from conformance.engine.session import Session
+from conformance.evidence.recorded_run import Recorded
+from conformance.evidence.redaction import UNKNOWN, pieces
+from conformance.messages.soap import spoken
+from conformance.model.case import Case, Step, Template
+from conformance.model.errors import UsageError
+from conformance.model.exchange import Purpose, Request
+from conformance.soap.markup import XmlError, below, children, parse, serialise, text
+from conformance.soap.xsd.contract import body_of
+from conformance.target.reading import ServiceTarget, Target
+
+Reference = Mapping[str, str]
+"""What stands in a record in the place of a credential: `{"token": "citizen"}`."""
+
+_OF_THE_CONNECTION = frozenset(
+    {"host", "content-length", "connection", "keep-alive", "proxy-connection", "te", "trailer"}
+    | {"transfer-encoding", "upgrade"}
+)
+"""Headers that belong to one connection (RFC 9110, 7.6.1) or are written anew for each (Host, Content-Length)."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NO_HEADER = re.compile(r"[\0\n\v\f\r]|[^\0-\xff]|^\s|\s$")
+_IN_A_URL = re.compile(r"[!-~]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One exchange that is to be sent again.
+
+    `place` is what follows the service's address. `step` is which request of its case it was, where it was not the
+    probe. Of SOAP, `caller` is who sent it; the message is made anew from the request `element`, or (`broken`) from the
+    case, which says what is wrong with the message's security, or else sent as it was.
+    """
+
+    one: Recorded
+    place: str
+    step: Step | None = None
+    caller: str = ""
+    element: str = ""
+    broken: bool = False
+
+    @property
+    def anew(self) -> bool:
+        """Tell whether the message is made anew."""
+        return bool(self.element) or self.broken
+
+    @property
+    def references(self) -> list[Reference]:
+        """Return the references to credentials that have to be filled in."""
+        request = self.one.record["request"]
+        found = _references(self.place)
+        for name, value in request["headers"]:
+            if name.lower() not in _OF_THE_CONNECTION:
+                found += _references(value) if isinstance(value, str) else [_of_header(value)]
+        return found if self.anew else [*found, *_body_references(self.one)]
+
+    @property
+    def callers(self) -> set[str]:
+        """Return the callers whose assertions it takes."""
+        named = {reference["assertion"] for reference in self.references if "assertion" in reference}
+        return named | ({self.caller} if self.anew else set())
+
+    @property
+    def roles(self) -> set[str]:
+        """Return the roles whose tokens it takes."""
+        return {reference["token"] for reference in self.references if "token" in reference}
+
+
+def plain_part(case: Case | None, service: ServiceTarget, one: Recorded, base: str) -> Part:
+    """Return how to send an exchange of a REST service again, recorded with a `base` address ("" for unknown).
+
+    Raises UsageError where that cannot be told.
+    """
+    place = place_of(service, one, base)
+    step = None
+    if case is not None and one.purpose is Purpose.TWIN:
+        steps = [case.twin, *case.preamble, case.witness]
+        step = next((step for step in steps if step is not None and fits(step.request, service, one, place)), None)
+    return Part(one if case is None else _with_malformed_token(case, one), place, step)
+
+
+def soap_part(  # noqa: PLR0913 - all that is known of an exchange
+    case: Case | None, service: ServiceTarget, one: Recorded, base: str, earlier: Sequence[Recorded], *, exact: bool
+) -> Part:
+    """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `plain_part`."""
+    place = place_of(service, one, base)
+    message = case.request.message if case is not None else None
+    broken = one.purpose is Purpose.PROBE and message is not None and bool(message.breach)
+    caller = _caller(one, earlier if broken else ())
+    if not caller and not broken and not exact:
+        raise UsageError(f"the record of the exchange {one.id} does not say by an assertion which caller sent it")
+    caller = caller or next(iter(service.settings.get("callers") or ()), "")
+    played = spoken(case, caller) if case is not None else None
+    steps = [played.twin, *played.preamble, played.witness] if played is not None else []
+    step = next(filter(None, steps), None) if one.purpose is Purpose.TWIN else None
+    if exact or broken:
+        return Part(one, place, step, caller, broken=not exact)
+    return Part(one, place, step, caller, _element(one))
+
+
+def place_of(service: ServiceTarget, one: Recorded, base: str) -> str:
+    """Return what follows the service's address in an exchange's URL; `base` is the address recorded, "" for none."""
+    url, address = one.exchange.request.url, str(service.address)
+    for start in filter(None, (base, address)):
+        rest = url.removeprefix(start.rstrip("/"))
+        if rest != url and rest[:1] in ("", "/", "?"):
+            return rest
+    parts, path = urlsplit(url), urlsplit(address).path.rstrip("/")
+    rest = parts.path.removeprefix(path)
+    if parts.path.startswith(path) and rest[:1] in ("", "/"):
+        return rest + (f"?{parts.query}" if parts.query else "")
+    raise UsageError(
+        f"the exchange {one.id} went to {url}, and the run does not say which part of it is the service's address; "
+        "name a target whose address ends in the same way"
+    )
+
+
+def fits(template: Template, service: ServiceTarget, one: Recorded, place: str) -> bool:
+    """Tell whether an exchange may be that of a template, by method and path."""
+    operation = service.spec.contract.operations[template.operation]
+    if one.exchange.request.method != (template.method or operation.method):
+        return False
+    fixed = re.split(r"\{\w+\}", operation.path + template.path)
+    return re.fullmatch("[^/]*".join(map(re.escape, fixed)), place.partition("?")[0]) is not None
+
+
+def part_problems(target: Target, service: ServiceTarget, part: Part) -> Iterator[str]:
+    """Yield why an exchange cannot be sent again: a credential that the target lacks, or that no record names."""
+    where = f"{target.file or target.name}: services.{service.service}"
+    number = part.one.id
+    tokens, callers = tuple(service.settings.get("tokens") or ()), tuple(service.settings.get("callers") or ())
+    for role in sorted(part.roles - set(tokens)):
+        yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{suggestion(role, tokens)}"
+    for name in sorted(part.callers - set(callers)):
+        who = f"has no {name!r}, who sent" if name else "names nobody who could send"
+        yield f"{where}.callers {who} the exchange {number}{suggestion(name, callers)}"
+    for reference in part.references:
+        if not reference.keys() & {"token", "assertion"}:
+            anew = "" if service.spec.contract.soap is None else " as it was; without --exact it is made anew"
+            told = json.dumps(dict(reference))
+            yield f"the exchange {number} carries a secret that its record does not name, {told}: not to be sent{anew}"
+    request = part.one.exchange.request
+    names, values = [name for name, _ in request.headers], [value for _, value in request.headers]
+    fine = all(_TOKEN.fullmatch(name) for name in (request.method, *names))
+    fine = fine and not any(_NO_HEADER.search(value) for value in values)
+    if not fine or not all(_IN_A_URL.fullmatch(piece) for piece in _texts(part.place)):
+        yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
+
+
+def request_of(part: Part, session: Session, template: Template) -> Request:
+    """Return the request to send; `template` is what a message that is made anew is made of.
+
+    Raises MissingDataError and CredentialRefusedError as sessions do.
+    """
+    recorded = part.one.record["request"]
+    place = _filled(part.place, lambda reference: quote(session.recorded(reference), safe="").encode()).decode()
+    headers = []
+    for name, value in recorded["headers"]:
+        if name.lower() in _OF_THE_CONNECTION:
+            continue
+        if isinstance(value, str):
+            headers.append((name, _filled(value, session.recorded, "latin-1").decode("latin-1")))
+        else:
+            scheme = f"{value['scheme']} " if "scheme" in value else ""
+            headers.append((name, scheme + session.recorded(_of_header(value)).decode("latin-1")))
+    body = session.request(template).body if part.anew else _filled_body(part.one, session.recorded)
+    # A SOAP service's address is taken as it is written; below that of others there is a path.
+    url = session.address.rstrip("/") + place if place.strip("/") else session.address
+    return Request(recorded["method"], url, tuple(headers), body)
+
+
+def remark(part: Part, request: Request, now: datetime) -> str:
+    """Return what is to be said of the bytes that are sent now (UTC), "" for nothing."""
+    if part.anew:
+        how = "its security broken as the case says" if part.broken else "with the recorded request"
+        return f"made anew by {part.caller}, {how}"
+    if not request.body or not part.one.digest:
+        return ""
+    if hashlib.sha256(request.body).hexdigest() == part.one.digest:
+        bytes_sent = "the very bytes that were sent then"
+    elif _body_references(part.one):
+        bytes_sent = "NOT the bytes that were sent then: a credential is another one by now, or the record was changed"
+    else:
+        bytes_sent = "NOT the bytes that were sent then: the record was changed after it was written"
+    return "; ".join([bytes_sent, *(_ages(part.one, now) if part.caller else ())])
+
+
+def _with_malformed_token(case: Case, one: Recorded) -> Recorded:
+    """Return an exchange with the token that is none, which no record names, where its case says that it has it."""
+    if one.purpose is not Purpose.PROBE or case.request.token != MALFORMED:
+        return one
+    request = one.record["request"]
+    unnamed = {"scheme": "Bearer", **UNKNOWN}
+    headers = [[name, f"Bearer {MALFORMED}" if value == unnamed else value] for name, value in request["headers"]]
+    return replace(one, record={**one.record, "request": {**request, "headers": headers}})
+
+
+def _caller(one: Recorded, earlier: Sequence[Recorded]) -> str:
+    """Return who sent a message, "" where no record says so.
+
+    Where there are `earlier` ones, a plain one of them says so first: the assertion of a broken one may be anybody's.
+    """
+    twins = [other for other in reversed(earlier) if other.purpose is Purpose.TWIN]
+    for record in (*twins[:1], one):
+        for reference in _body_references(record):
+            if "assertion" in reference:
+                return reference["assertion"]
+    return ""
+
+
+def _element(one: Recorded) -> str:
+    """Return the request element of a recorded message as XML text."""
+    start = f"the message of the exchange {one.id} cannot be made anew"
+    try:
+        found = children(body_of(parse(one.exchange.request.body)))
+    except (XmlError, ValueError) as error:
+        raise UsageError(f"{start}: {error}; --exact sends it as it was") from None
+    if len(found) != 1:
+        raise UsageError(f"{start}: its Body holds {len(found)} elements; --exact sends it as it was")
+    return serialise(found[0]).decode()
+
+
+def _filled(written: str, resolve: Callable[[Reference], bytes], encoding: str = "utf-8") -> bytes:
+    """Return a recorded text with credentials in the place of the references to them."""
+    parts = pieces(written)
+    return b"".join(piece.encode(encoding) if isinstance(piece, str) else resolve(piece) for piece in parts)
+
+
+def _filled_body(one: Recorded, resolve: Callable[[Reference], bytes]) -> bytes:
+    if not _body_references(one):
+        return one.exchange.request.body
+    written, encoding = _written(one)
+    return _filled(written, resolve, encoding)
+
+
+def _written(one: Recorded) -> tuple[str, str]:
+    """Return the text in which a body's references stand, and the encoding that makes bytes of it."""
+    encoding = "utf-8" if "text" in one.record["request"]["body"] else "latin-1"
+    return one.exchange.request.body.decode(encoding), encoding
+
+
+def _body_references(one: Recorded) -> list[Reference]:
+    """Return the references in a body; none where the record is the very text that was sent."""
+    if one.digest and hashlib.sha256(one.exchange.request.body).hexdigest() == one.digest:
+        return []
+    return _references(_written(one)[0])
+
+
+def _references(written: str) -> list[Reference]:
+    return [piece for piece in pieces(written) if not isinstance(piece, str)]
+
+
+def _texts(written: str) -> list[str]:
+    return [piece for piece in pieces(written) if isinstance(piece, str)]
+
+
+def _of_header(value: Mapping[str, str]) -> Reference:
+    """Return the reference in a credential header's value, without its scheme."""
+    return {key: told for key, told in value.items() if key != "scheme"}
+
+
+def _ages(one: Recorded, now: datetime) -> Iterator[str]:
+    """Yield until when a recorded message's Timestamps hold, or for how long they have been over."""
+    try:
+        stamps = list(below(parse(one.exchange.request.body), "Timestamp"))
+    except XmlError:
+        return
+    for stamp in stamps:
+        written = next((text(found) for found in below(stamp, "Expires")), "")
+        ends = read_moment(written).instant
+        if ends is None:
+            yield "its Timestamp does not say until when it holds"
+        elif ends > now:
+            yield f"its Timestamp holds until {written}"
+        else:
+            yield f"its Timestamp is old: over since {written}, {_in_words(now - ends)} ago"
+
+
+def _in_words(time: timedelta) -> str:
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    units = ((days, "days"), (hours, "hours"), (minutes, "minutes"))
+    return next((f"{number} {unit}" for number, unit in units if number), f"{seconds} seconds")

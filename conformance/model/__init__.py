@@ -1,0 +1,1 @@
+"""Values: contract, case, exchange, verdict, result, fault, errors. No file, socket or clock."""

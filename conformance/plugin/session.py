@@ -1,0 +1,124 @@
+"""Runs the suites for a plan in a pytest session of their own, apart from any project around it.
+
+Must not print: whoever wants to show progress or to end the session early hands in a plugin.
+"""
+
+import gc
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conformance.engine.campaign import Plan
+from conformance.engine.search import make_private
+from conformance.plugin import DOCUMENT, PLAN, suite_file
+from conformance.reporting import allure
+from conformance.traffic.interruption import interruptible
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a session came to: the results document, None where it broke down before one, and what went wrong."""
+
+    document: Mapping[str, Any] | None = None
+    troubles: list[str] = field(default_factory=list)
+
+
+def run_suites(plan: Plan, folder: Path, plugins: Sequence[object] = (), *, with_allure: bool = True) -> Outcome:
+    """Run the suites of a plan's services into a run folder, and return what became of it."""
+    suites = suites_root()
+    files = [suite_file(suites, service.service) for service in plan.services]
+    arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
+    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
+    arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]  # they collect garbage at length
+    arguments += allure.plugin_arguments() if with_allure else []
+    outcome = Outcome()
+    try:
+        with _own_environment(), _settled(), interruptible():
+            status: object = pytest.main(arguments, plugins=[_Session(plan, folder, outcome), *plugins])
+    except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
+        outcome.document = None
+        outcome.troubles.append(f"{type(error).__name__}: {error}")
+    else:
+        if outcome.document is None and not outcome.troubles:
+            outcome.troubles.append(f"pytest ended with {status!r}")
+    return outcome
+
+
+def suites_root() -> Path:
+    """Return the folder of the suites: inside the installed package, else beside it in a clone."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "suites"
+    return installed if installed.is_dir() else package.parent / "suites"
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """Keep the surrounding project's pytest variables and plugins out of the suites' session, and its folder clean."""
+    with _hypothesis_folder() as folder:
+        values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
+        before = dict(os.environ)
+        for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "ALLURE_TESTPLAN_PATH"):
+            os.environ.pop(name, None)
+        os.environ.update(values)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Keep the collector from going through what has been loaded, which stays, over and over."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def _hypothesis_folder() -> Iterator[str]:
+    """Give the folder where Hypothesis keeps what takes it long to find out: the user's own cache, else one for now."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    cache = Path(home, "ehealth-conformance", "hypothesis")
+    try:
+        make_private(cache)
+        usable = os.access(cache, os.W_OK)
+    except OSError:
+        usable = False
+    if usable:
+        yield str(cache)
+        return
+    with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
+        yield folder
+
+
+class _Session:
+    """Hands the plan into a pytest session, and takes the document and what went wrong outside of cases."""
+
+    def __init__(self, plan: Plan, folder: Path, outcome: Outcome) -> None:
+        self._plan, self._folder, self._outcome = plan, folder, outcome
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.stash[PLAN] = (self._plan, self._folder)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" and report.failed:
+            self._outcome.troubles.append(str(report.longrepr))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._outcome.troubles.append(str(report.longrepr))
+
+    def pytest_internalerror(self, excrepr: object) -> None:
+        self._outcome.troubles.append(str(excrepr))
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        self._outcome.document = config.stash.get(DOCUMENT, None)

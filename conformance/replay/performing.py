@@ -1,0 +1,401 @@
+"""Sends requests of a run folder again and has the answers judged: one exchange, or those that show a failure.
+
+What is sent and what comes back goes into a run folder of its own. Must not print, nor judge by itself.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from conformance.contracts.binding import bind
+from conformance.engine.campaign import (
+    Campaign,
+    Plan,
+    Selection,
+    credential_problems,
+    make_folder,
+    make_plan,
+    usual_counterexamples,
+    usual_examples,
+)
+from conformance.engine.runner import Conversation
+from conformance.engine.session import Session, permitted
+from conformance.evidence.recorded_run import Recorded, RecordedRun, near
+from conformance.evidence.store import Record
+from conformance.messages.recorded import Part, fits, part_problems, place_of, plain_part, remark, request_of, soap_part
+from conformance.messages.soap import spoken
+from conformance.model.case import Case, Expectation, Kind, Step, Template
+from conformance.model.errors import ConformanceError, UsageError
+from conformance.model.exchange import Exchange, Purpose
+from conformance.model.verdict import Judgement, Severity
+from conformance.soap.security.mutations import BREACHES
+from conformance.target.reading import LOCAL, ServiceTarget, Target, choose_services
+from conformance.traffic.interruption import interruptible
+
+_OUTER = frozenset({"status", "answer"})
+"""Locations of findings that the state of a service may explain: another answer than the one that was wanted."""
+_SHOWN_ONLY = {
+    Purpose.GUARD: "the request looks whether another one has changed anything, and is not judged by itself",
+    Purpose.RESTORE: "the request restores what a run has changed, and is not judged",
+}
+
+
+class Witness(Protocol):
+    """Who is told what happens during a replay; no record holds a secret."""
+
+    def begins(self, folder: Path) -> None:
+        """Take note that everything is ready, and where it will be recorded."""
+
+    def sends(self, one: Recorded, place: str, said: str) -> None:
+        """Take note that an exchange is sent again, to a path, and of what is to be said of its bytes."""
+
+    def answered(self, one: Recorded, now: Record) -> None:
+        """Take note of what came of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Exchanges of one case of a run that are to be sent again, in their order.
+
+    `known` tells that the installed specs have the case; `earlier` are the case's exchanges before the first one.
+    """
+
+    run: RecordedRun
+    plan: Plan
+    case: Case
+    known: bool
+    exchanges: tuple[Recorded, ...]
+    earlier: tuple[Recorded, ...]
+    exact: bool
+
+    @property
+    def service(self) -> ServiceTarget:
+        """Return the service as the target has it."""
+        return self.plan.services[0]
+
+    @property
+    def soap(self) -> bool:
+        """Tell whether it is a SOAP service."""
+        return self.service.spec.contract.soap is not None
+
+    @property
+    def base(self) -> str:
+        """Return the service's address in the run, "" where the run does not say."""
+        return str(self.run.run.get("addresses", {}).get(self.service.service, ""))
+
+    @property
+    def judged(self) -> int:
+        """Return which exchange is judged: the last probe, the last of all where there is none."""
+        probes = [number for number, one in enumerate(self.exchanges) if one.purpose is Purpose.PROBE]
+        return probes[-1] if probes else len(self.exchanges) - 1
+
+    @property
+    def decisive(self) -> Recorded:
+        """Return the exchange that is judged."""
+        return self.exchanges[self.judged]
+
+    @property
+    def verdict(self) -> str:
+        """Return the case's verdict in the run, "" where it has none."""
+        return str(self.run.cases.get(self.case.id, {}).get("verdict", ""))
+
+    @property
+    def confidential(self) -> bool:
+        """Tell whether an answer may be a security finding on a service elsewhere, which is not told around."""
+        elsewhere = {self.plan.target.environment, self.run.run.get("target", {}).get("environment")} != {LOCAL}
+        return self.case.kind is Kind.SECURITY and elsewhere and not self.plan.disclose
+
+
+def plan_case(run: RecordedRun, name: str, target: Target, *, disclose: bool = False) -> Plan:
+    """Return the plan of running one case again, with the seed and the number of examples of its run.
+
+    Raises UsageError where the run, the target or the installed specs have no such case, or where it may not be sent.
+    """
+    service = _service(name, _entry(run, name), target)
+    cases = service.spec.cases
+    if name not in cases:
+        hint = near(name, cases) or "; its exchanges can be replayed by their ids"
+        raise UsageError(f"the installed specs have no case {name!r} any more{hint}")
+    _refuse_intrusive(cases[name], target, known=True)
+    plan = make_plan(
+        target,
+        (service,),
+        Selection(cases=(name,)),
+        seed=run.run.get("seed"),
+        examples=run.run.get("examples") or None,
+        disclose=disclose,
+        counterexamples=usual_counterexamples(),
+    )
+    return replace(plan, replay={"run": run.id, "case": name})
+
+
+def plan_exchange(
+    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
+) -> Replay:
+    """Return a replay of one exchange; raises UsageError where there is none, or where it may not be sent."""
+    return _planned(run, [run.exchange(name)], target, exact=exact, disclose=disclose)
+
+
+def plan_counterexample(
+    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
+) -> Replay:
+    """Return a replay of the exchanges that show a case's failure; raises UsageError where there are none."""
+    entry = _entry(run, name)
+    shown = entry.get("counterexample", {}).get("exchanges")
+    if not shown:
+        raise UsageError(
+            f"the run {run.id} has no counterexample of {name!r}, whose verdict is {entry['verdict']}; "
+            "without --counterexample the case is run again"
+        )
+    return _planned(run, run.exchanges(shown), target, exact=exact, disclose=disclose)
+
+
+def perform(replay: Replay, out: Path, witness: Witness) -> tuple[Mapping[str, Any], Path]:
+    """Send a replay's exchanges, and return the results document and the new run folder.
+
+    Raises UsageError, before anything is sent or written, where a credential cannot be had or a record not be used.
+    """
+    campaign = Campaign(replay.plan, out)
+    with interruptible() as requested:
+        try:
+            campaign.start_platform()
+            parts = _parts(replay, campaign.service(replay.service.service))
+            campaign.folder = make_folder(out, datetime.now(UTC))
+            _send_all(replay, parts, campaign, witness)
+        finally:
+            campaign.close()
+        campaign.interrupted = requested.is_set()
+        try:
+            return campaign.finish(), campaign.folder
+        except OSError as error:
+            raise ConformanceError(f"{campaign.folder}: cannot be written to: {error}") from error
+
+
+def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness: Witness) -> None:
+    # What the runner would send besides the probe is left out: it stands among the parts, or is not wanted.
+    bare = replace(replay.case, preamble=(), twin=None, caller="", generate="", unchanged=None, procedure="")
+    try:
+        witness.begins(campaign.folder)
+        for note in _notes(replay):
+            campaign.note(note)
+        campaign.results[bare.id] = campaign.run(bare, _Player(replay, parts, witness).play)
+    except KeyboardInterrupt:
+        return  # what was exchanged is on disk, and the results say that the run was interrupted
+
+
+def _entry(run: RecordedRun, name: str) -> Mapping[str, Any]:
+    if not run.cases:
+        raise UsageError(f"the run {run.id} was ended before it wrote results; replay its exchanges by their ids")
+    if name not in run.cases:
+        raise UsageError(f"the run {run.id} has no case {name!r}{near(name, run.cases)}")
+    return run.cases[name]
+
+
+def _service(case: str, entry: Mapping[str, Any], target: Target) -> ServiceTarget:
+    return choose_services(target, (str(entry.get("service") or case.partition("/")[0]),))[0]
+
+
+def _planned(run: RecordedRun, exchanges: list[Recorded], target: Target, *, exact: bool, disclose: bool) -> Replay:
+    name = exchanges[0].exchange.case
+    entry = run.cases.get(name, {})
+    service = _service(name, entry, target)
+    known = name in service.spec.cases
+    case = service.spec.cases[name] if known else _stand_in(name, service, entry)
+    if known or not all(one.purpose in _SHOWN_ONLY for one in exchanges):
+        _refuse_intrusive(case, target, known=known)
+    for one in exchanges:
+        _refuse_in_production(one, service, target)
+    told = {"run": run.id, "case": name, "exchanges": [one.id for one in exchanges], "exact": exact}
+    examples = run.run.get("examples") or usual_examples(target)
+    seed, selection = run.run.get("seed", 0), Selection(cases=(name,))
+    plan = Plan(target, (service,), selection, seed, examples, disclose=disclose, replay=told)
+    return Replay(run, plan, case, known, tuple(exchanges), tuple(run.before(exchanges[0])), exact)
+
+
+def _stand_in(name: str, service: ServiceTarget, entry: Mapping[str, Any]) -> Case:
+    """Return a case for exchanges of one that the installed specs do not have: no verdict rests on it."""
+    kind = Kind(entry["kind"]) if entry.get("kind") in set(Kind) else Kind.STATEFUL
+    nothing = Template(next(iter(service.spec.contract.operations)))
+    title, origin = str(entry.get("title", name)), str(entry.get("origin", ""))
+    return Case(name, service.service, title, kind, origin, (), nothing, Expectation("none", ()))
+
+
+def _refuse_intrusive(case: Case, target: Target, *, known: bool) -> None:
+    may_be = case.intrusive if known else case.kind is not Kind.POSITIVE
+    if may_be and not target.intrusive:
+        why = "is intrusive" if known else "is not in the installed specs any more, so that it may be intrusive"
+        raise UsageError(
+            f"the case {case.id} {why}, and the target {target.name!r} has intrusive: false, so that nothing is sent; "
+            "where the service's owner agrees, say intrusive: true in the target file"
+        )
+
+
+def _refuse_in_production(one: Recorded, service: ServiceTarget, target: Target) -> None:
+    method = one.exchange.request.method
+    if not permitted(target, service, method):
+        raise UsageError(
+            f"production: nothing but GET on the public status services may be sent, and the exchange {one.id} is "
+            f"{method} on {service.service}"
+        )
+
+
+def _notes(replay: Replay) -> Iterator[str]:
+    """Yield what a reader of the results has to know."""
+    ids, judged = ", ".join(one.id for one in replay.exchanges), replay.decisive
+    shown_only = not replay.known or replay.case.procedure or judged.purpose in _SHOWN_ONLY
+    what = (
+        "what is answered is shown only" if shown_only else f"the answer to {judged.id} is judged, not the whole case"
+    )
+    yield f"a replay of {ids} of the run {replay.run.id}: {what}"
+    name, contract, target = replay.service.service, replay.service.spec.contract, replay.plan.target
+    if contract.stateful and any(one.exchange.request.method != "GET" for one in replay.exchanges):
+        yield f"{name} remembers what is done to it, and a replay restores nothing"
+    before = replay.run.run.get("target")
+    if before and (before["name"], before["environment"]) != (target.name, target.environment):
+        yield "another target than the run's: test identities, User-Agent and From are sent as they were recorded"
+    version = replay.run.run.get("specs", {}).get(name, contract.version)
+    if version != contract.version:
+        yield f"recorded by version {version} of the cookbook, judged by version {contract.version}"
+
+
+def _parts(replay: Replay, service: ServiceTarget) -> list[Part]:
+    """Return what is to be sent; raises UsageError where a record cannot be used or a credential not be had."""
+    target, case = replay.plan.target, replay.case if replay.known else None
+    if replay.soap:
+        bind(service.spec, service.settings, target.folder)
+    parts, earlier = [], list(replay.earlier)
+    for one in _with_original(replay):
+        if replay.soap:
+            parts.append(soap_part(case, service, one, replay.base, earlier, exact=replay.exact))
+        else:
+            parts.append(plain_part(case, service, one, replay.base))
+        earlier.append(one)
+    problems = [problem for part in parts for problem in part_problems(target, service, part)]
+    if not problems:
+        roles = {role for part in parts for role in part.roles}
+        callers = {name for part in parts for name in part.callers}
+        problems = credential_problems(target, service, roles, callers)
+    if problems:
+        raise UsageError(list(dict.fromkeys(problems)))
+    return parts
+
+
+def _with_original(replay: Replay) -> list[Recorded]:
+    """Return the exchanges, with the message before a probe that sends the one before it once more."""
+    exchanges, message = list(replay.exchanges), replay.case.request.message
+    twins = [one for one in replay.earlier if one.purpose is Purpose.TWIN]
+    probe = exchanges[0].purpose is Purpose.PROBE and not replay.exact
+    if probe and twins and message is not None and message.breach in BREACHES and BREACHES[message.breach].replay:
+        return [twins[-1], *exchanges]
+    return exchanges
+
+
+@dataclass(slots=True)
+class _Player:
+    """Sends the parts of a replay in a conversation, and has the one that decides judged."""
+
+    replay: Replay
+    parts: Sequence[Part]
+    witness: Witness
+
+    def play(self, log: Conversation) -> Judgement:
+        """Send everything, and return the judgement."""
+        decisive = self.replay.decisive.id
+        judgement: Judgement | None = None
+        accepted = False
+        for part in self.parts:
+            exchange, template = self._send(part, log)
+            if part.one.id == decisive:
+                log.deciding = [exchange.id]
+                accepted, judgement = log.accepted, self._judge(part, template, exchange, log)
+            elif part.step is not None and not accepted:
+                blocked = self._stands_in_the_way(part.step, exchange, log, before=judgement is None)
+                if blocked:
+                    return Judgement(blocked=blocked)
+        return judgement or Judgement()
+
+    def _send(self, part: Part, log: Conversation) -> tuple[Exchange, Template]:
+        session = log.session
+        template = self._template(part, session)
+        request = request_of(part, session, template)
+        place = part.place if part.place.strip("/") else urlsplit(session.address).path or "/"
+        self.witness.sends(part.one, place, remark(part, request, datetime.now(UTC)))
+        exchange = log.resend(request, template, part.one.purpose)
+        self.witness.answered(part.one, session.store.record(exchange))
+        return exchange, template
+
+    def _template(self, part: Part, session: Session) -> Template:
+        """Return which of its case's requests a part stands for."""
+        plain = part.step.request if part.step is not None else self._case(part).request
+        if part.element and session.messages is not None:
+            return session.messages.again(plain.operation if self.replay.known else "", part.caller, part.element)
+        return plain
+
+    def _case(self, part: Part) -> Case:
+        """Return the case as it is played by who sends a part."""
+        return spoken(self.replay.case, part.caller) if self.replay.soap else self.replay.case
+
+    def _stands_in_the_way(self, step: Step, exchange: Exchange, log: Conversation, *, before: bool) -> str:
+        """Return why a request before or after the one that decides was not served, "" where it was."""
+        case = self.replay.case
+        if before and step is case.twin:
+            log.baseline = log.runner.baseline(case, step, exchange)
+        what = "a request that comes before it" if before else "the plain request after it"
+        return log.runner.step_problem(case, step, exchange, what)
+
+    def _judge(self, part: Part, template: Template, exchange: Exchange, log: Conversation) -> Judgement:
+        case, runner = self._case(part), log.runner
+        untold = self._only_shown(part)
+        if untold:
+            return Judgement(blocked=f"{untold}; its answer stands beside the recorded one")
+        if self.replay.exact and self.replay.soap and runner.judge.refuses_credential(exchange):
+            return Judgement(
+                blocked="the message was refused, which its age, or that it was sent before, may explain; "
+                "without --exact it is made anew"
+            )
+        if part.step is not None:
+            problem = runner.step_problem(case, part.step, exchange, "the request")
+            return Judgement(blocked=problem) if problem else runner.judge.judge_step(exchange, case, part.step)
+        twin = None if case.twin_after or self.replay.soap else case.twin
+        if twin is not None and not any(other.step is twin for other in self.parts):
+            log.baseline = self._recorded_baseline(case, twin, log)
+        return self._settled(runner.judged(case, template, exchange, log))
+
+    def _only_shown(self, part: Part) -> str:
+        """Return why an answer is not judged, "" where it is."""
+        if part.one.purpose in _SHOWN_ONLY:
+            return _SHOWN_ONLY[part.one.purpose]
+        if not self.replay.known:
+            return "the installed specs do not have this case, so that nothing says what may be answered"
+        if self.replay.case.procedure:
+            return "the case is played and judged as a whole by its suite (replay it by the case's id)"
+        if part.one.purpose is Purpose.TWIN and part.step is None:
+            return "the case has no such request any more"
+        return ""
+
+    def _recorded_baseline(self, case: Case, twin: Step, log: Conversation) -> set[tuple[str, str]]:
+        """Return what was wrong with the plain answer already when it was recorded."""
+        service = log.session.service
+        for one in reversed(self.replay.earlier):
+            if one.purpose is Purpose.TWIN and fits(
+                twin.request, service, one, place_of(service, one, self.replay.base)
+            ):
+                return log.runner.baseline(case, twin, one.exchange)
+        return set()
+
+    def _settled(self, judgement: Judgement) -> Judgement:
+        """Return a judgement without what the state of the service may explain, where nothing has prepared it."""
+        preamble = self.replay.case.preamble
+        sent = [one for one in self.replay.exchanges[: self.replay.judged] if one.purpose is Purpose.TWIN]
+        outer = [row for row in judgement.findings if row.severity is Severity.VIOLATION and row.location in _OUTER]
+        if not preamble or len(sent) >= len(preamble) or not outer:
+            return judgement
+        reason = (
+            f"{outer[0].requirement}: {outer[0].message}, actual {outer[0].actual}; but what the case sends before was "
+            "not sent, and the service's state may explain it (replay the case by its id, or its --counterexample)"
+        )
+        kept = tuple(row for row in judgement.findings if row not in outer)
+        return replace(judgement, findings=kept, blocked=judgement.blocked or reason)

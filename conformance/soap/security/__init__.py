@@ -1,0 +1,1 @@
+"""WS-Security, SAML, certificates, and mutations of a signed message."""

@@ -1,0 +1,356 @@
+"""Composes whole requests from the model of a WSDL's types: the smallest one, and those at each limit.
+
+What a message holds beyond the smallest one is a list of wishes. The schema is the oracle: values that it refuses are
+left out. Must not draw, sign or send anything.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeGuard
+from xml.sax.saxutils import escape, quoteattr
+
+from conformance.soap.markup import local, local_name, parse
+from conformance.soap.names import XML
+from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
+from conformance.soap.xsd.schemas import SchemaProblem, SchemaSet, WsdlError
+from conformance.soap.xsd.types import (
+    AttributeUse,
+    ElementParticle,
+    GroupParticle,
+    Particle,
+    Simple,
+    Wildcard,
+    narrowed,
+    read_request,
+)
+from conformance.soap.xsd.values import limits
+
+Address = tuple[int, ...]
+"""Where a particle is in the model: numbers of members from the root down; attributes count from -1 downwards."""
+MANY: Final = 3
+"""How often a part stands that may stand without end."""
+_MOST: Final = 50
+_FOREIGN: Final = "urn:example:any"
+_SPARE: Final = ("A", "a", "1", "0", "AA", "10", "1234567890", "A1", "a@example.org")
+"""Texts that are tried where nothing is known of a type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """That a part stands, with all above it: so often (0: once), with this text, its members the other way round."""
+
+    address: Address
+    count: int = 0
+    text: str | None = None
+    flipped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A text in the model: of an element, or of the attribute at the end of the path."""
+
+    address: Address
+    path: Steps
+    type: Simple
+
+
+class Choices(Protocol):
+    """Who says what stands in a message, where the model leaves it open."""
+
+    def count(self, address: Address, part: Particle) -> int:
+        """Return how often a part stands."""
+
+    def branch(self, address: Address, group: GroupParticle) -> int:
+        """Return the number of the branch of a choice."""
+
+    def attribute(self, address: Address, use: AttributeUse) -> bool:
+        """Tell whether an attribute stands."""
+
+    def text(self, address: Address, kind: Simple) -> str:
+        """Return a text of a type."""
+
+    def flipped(self, address: Address) -> bool:
+        """Tell whether the members of an `all` stand the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """The valid requests of an operation: their model, and the texts of each place that the schema takes."""
+
+    schemas: SchemaSet
+    root: ElementParticle
+    texts: Mapping[Address, tuple[str, ...]]
+
+    def message(self, wishes: tuple[Wish, ...] = ()) -> str:
+        """Return the smallest message in which some wishes come true, as XML text; one that excludes others wins."""
+        return compose(self.root, _Wished(wishes, self.texts))
+
+    def fits(self, message: str) -> bool:
+        """Tell whether the schema takes a message."""
+        return self.schemas.fits(parse(message.encode()))
+
+    def boundaries(self) -> tuple[tuple[Wish, ...], ...]:
+        """Return the wishes of valid messages that cover each limit: the smallest, then one more thing each, then all.
+
+        Each optional part alone, each branch, each member of a list of values, least and greatest lengths and numbers,
+        as many as there may be, and everything at once.
+        """
+        found: dict[str, tuple[Wish, ...]] = {}
+        for wishes in ((), *((wish,) for wish in self._single()), *map(self.everything, range(self.breadth))):
+            message = self.message(wishes)
+            if message not in found and self.fits(message):
+                found[message] = wishes
+        return tuple(found.values())
+
+    @property
+    def breadth(self) -> int:
+        """Return the number of branches of the widest choice, at least 1."""
+        return max(len(part.members) if _is_choice(part) else 1 for _, part in walk(self.root))
+
+    def everything(self, branch: int = 0) -> tuple[Wish, ...]:
+        """Return the wishes of a message with every optional part, by a branch of each choice, or by its last one."""
+        return tuple(_optional(self.root, (), branch))
+
+    def _single(self) -> Iterator[Wish]:
+        for address, part in walk(self.root):
+            if isinstance(part, AttributeUse):
+                yield Wish(address)
+                continue
+            yield from (Wish(address, count) for count in sorted({1, _often(part)}) if count > part.least)
+            if _is_choice(part):
+                yield from (Wish((*address, number)) for number in range(len(part.members)))
+            if isinstance(part, GroupParticle) and part.kind == "all":
+                yield Wish(address, flipped=True)
+        for address, texts in self.texts.items():
+            yield from (Wish(address, text=text) for text in texts)
+
+
+def read_grammar(
+    contract: SoapContract,
+    operation: SoapOperation,
+    fixed: Mapping[Steps, str],
+    usual: Mapping[Steps, str],
+    excluded: Collection[Steps],
+) -> Grammar:
+    """Return the valid requests of an operation.
+
+    `fixed` are values of places: none other stands there; so are `usual` ones where the schema takes them. What is
+    `excluded` does not stand. Raises WsdlError where no valid message can be made of the rest.
+    """
+    model = read_request(contract.schemas, operation.request)
+    excluded = set(excluded)
+    while True:  # it ends: each time a place more is left out
+        root = narrowed(model, fixed, excluded)
+        texts = _Prober(contract.schemas, root, usual).run()
+        empty = {leaf.path for leaf in leaves(root) if not texts[leaf.address]}
+        if not empty:
+            break
+        excluded |= empty
+    standing = {leaf.path: usual[leaf.path] for leaf in leaves(root) if texts[leaf.address] == (usual.get(leaf.path),)}
+    made = Grammar(contract.schemas, narrowed(model, {**standing, **fixed}, excluded), texts)
+    problems = contract.schemas.problems(parse(made.message().encode()))
+    if problems:
+        raise WsdlError(f"{contract.file}: no valid {operation.name} can be made of it: {problems[0].message}")
+    return made
+
+
+def compose(root: ElementParticle, choices: Choices) -> str:
+    """Return a request as XML text, its namespaces declared on its first element."""
+    spaces = dict.fromkeys(_spaces(root))
+    prefixes = {space: f"n{number}" for number, space in enumerate(spaces)} | {XML: "xml", "": ""}
+    return _Composer(choices, prefixes).element(root, (), top=True)
+
+
+def walk(part: Particle, address: Address = ()) -> Iterator[tuple[Address, Particle | AttributeUse]]:
+    """Yield all that is in a model with its address, each part before what is in it."""
+    yield address, part
+    if isinstance(part, GroupParticle):
+        for number, one in enumerate(part.members):
+            yield from walk(one, (*address, number))
+    elif isinstance(part, ElementParticle):
+        yield from ((_at(address, number), use) for number, use in enumerate(part.attributes))
+        if part.content is not None:
+            yield from walk(part.content, (*address, 0))
+
+
+def places(part: Particle, address: Address = (), path: Steps = ()) -> Iterator[tuple[Steps, Address]]:
+    """Yield the path of each element and attribute in a model with its address."""
+    if isinstance(part, GroupParticle):
+        for number, one in enumerate(part.members):
+            inside = (*path, local_name(one.name)) if isinstance(one, ElementParticle) else path
+            yield from places(one, (*address, number), inside)
+    elif isinstance(part, ElementParticle):
+        yield path, address
+        for number, use in enumerate(part.attributes):
+            yield (*path, f"@{local_name(use.name)}"), _at(address, number)
+        if part.content is not None:
+            yield from places(part.content, (*address, 0), path)
+
+
+def leaves(root: ElementParticle) -> Iterator[Leaf]:
+    """Yield the texts in a model."""
+    parts = dict(walk(root))
+    for path, address in places(root):
+        part = parts[address]
+        if isinstance(part, AttributeUse):
+            yield Leaf(address, path, part.type)
+        elif isinstance(part, ElementParticle) and part.text is not None:
+            yield Leaf(address, path, part.text)
+
+
+def _at(address: Address, number: int) -> Address:
+    return (*address, -1 - number)
+
+
+def _often(part: Particle) -> int:
+    """Return the greatest number of times that a part is made to stand."""
+    if isinstance(part, Wildcard):
+        return part.least
+    most = max(MANY, part.least + 1) if part.most is None else part.most
+    return most if most <= _MOST else part.least + MANY
+
+
+def _is_choice(part: Particle | AttributeUse) -> TypeGuard[GroupParticle]:
+    return isinstance(part, GroupParticle) and part.kind == "choice"
+
+
+def _optional(part: Particle, address: Address, branch: int) -> Iterator[Wish]:
+    """Yield a wish for each part that may be left out, by one branch of each choice."""
+    if isinstance(part, Wildcard):
+        return
+    if not part.least:
+        yield Wish(address)
+    if isinstance(part, ElementParticle):
+        yield from (Wish(_at(address, number)) for number, use in enumerate(part.attributes) if not use.required)
+        if part.content is not None:
+            yield from _optional(part.content, (*address, 0), branch)
+        return
+    members = list(enumerate(part.members))
+    if _is_choice(part):
+        members = members[: branch + 1][-1:]
+        yield from (Wish((*address, number)) for number, _ in members if number)
+    for number, one in members:
+        yield from _optional(one, (*address, number), branch)
+
+
+def _spaces(root: ElementParticle) -> Iterator[str]:
+    for _, part in walk(root):
+        name = part.name if isinstance(part, ElementParticle | AttributeUse) else ""
+        if name.startswith("{") and not name.startswith(f"{{{XML}}}"):
+            yield name[1:].partition("}")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wished:
+    """Lets wishes come true, and leaves out all else."""
+
+    wishes: tuple[Wish, ...]
+    texts: Mapping[Address, tuple[str, ...]]
+
+    def count(self, address: Address, part: Particle) -> int:
+        known = [wish for wish in self.wishes if wish.address[: len(address)] == address]
+        return max([part.least, min(len(known), 1), *(wish.count for wish in known if wish.address == address)])
+
+    def branch(self, address: Address, group: GroupParticle) -> int:
+        del group
+        below = (wish.address for wish in self.wishes if len(wish.address) > len(address))
+        return next((one[len(address)] for one in below if one[: len(address)] == address), 0)
+
+    def attribute(self, address: Address, use: AttributeUse) -> bool:
+        return use.required or any(wish.address == address for wish in self.wishes)
+
+    def text(self, address: Address, kind: Simple) -> str:
+        wanted = (wish.text for wish in self.wishes if wish.address == address and wish.text is not None)
+        return next(wanted, next(iter(self.texts.get(address) or limits(kind)), "A"))
+
+    def flipped(self, address: Address) -> bool:
+        return any(wish.address == address and wish.flipped for wish in self.wishes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Composer:
+    """Writes a message as its choices have it; no id stands twice."""
+
+    choices: Choices
+    prefixes: Mapping[str, str]
+    ids: set[str] = field(default_factory=set)
+
+    def element(self, part: ElementParticle, address: Address, *, top: bool = False) -> str:
+        name = self._named(part.name)
+        declared = [
+            f' xmlns:{prefix}="{escape(space)}"' for space, prefix in self.prefixes.items() if space not in {"", XML}
+        ]
+        attributes = [*(declared if top else ()), *self._attributes(part, address)]
+        inside = escape(self._text(address, part.text)) if part.text is not None else ""
+        if part.content is not None:
+            inside = self._particle(part.content, (*address, 0))
+        return f"<{name}{''.join(attributes)}>{inside}</{name}>"
+
+    def _particle(self, part: Particle, address: Address) -> str:
+        return "".join(self._once(part, address) for _ in range(self.choices.count(address, part)))
+
+    def _once(self, part: Particle, address: Address) -> str:
+        if isinstance(part, ElementParticle):
+            return self.element(part, address)
+        if isinstance(part, Wildcard):
+            return f'<any:Any xmlns:any="{_FOREIGN}"/>'
+        members = list(enumerate(part.members))
+        if part.kind == "choice":
+            number = self.choices.branch(address, part)
+            members = members[number : number + 1]
+        if part.kind == "all" and self.choices.flipped(address):
+            members.reverse()
+        return "".join(self._particle(one, (*address, number)) for number, one in members)
+
+    def _attributes(self, part: ElementParticle, address: Address) -> Iterator[str]:
+        for number, use in enumerate(part.attributes):
+            here = _at(address, number)
+            if self.choices.attribute(here, use):
+                yield f" {self._named(use.name)}={quoteattr(self._text(here, use.type))}"
+
+    def _text(self, address: Address, kind: Simple) -> str:
+        text = self.choices.text(address, kind)
+        if kind.base == "ID":
+            text = f"{text}-{len(self.ids)}" if text in self.ids else text
+            self.ids.add(text)
+        return text
+
+    def _named(self, name: str) -> str:
+        space, _, own = name.rpartition("}")
+        prefix = self.prefixes[space[1:]]
+        return f"{prefix}:{own}" if prefix else own
+
+
+@dataclass(slots=True)
+class _Prober:
+    """Asks the schema which texts each place takes, in the smallest message that has the place."""
+
+    schemas: SchemaSet
+    root: ElementParticle
+    usual: Mapping[Steps, str]
+    found: dict[Address, tuple[str, ...]] = field(default_factory=dict)
+
+    def run(self) -> dict[Address, tuple[str, ...]]:
+        for leaf in leaves(self.root):
+            self.found[leaf.address] = self._taken(leaf)
+        return self.found
+
+    def _taken(self, leaf: Leaf) -> tuple[str, ...]:
+        if leaf.path in self.usual and leaf.type.fixed is None and self._takes(leaf, self.usual[leaf.path]):
+            return (self.usual[leaf.path],)
+        taken = tuple(text for text in limits(leaf.type) if self._takes(leaf, text))
+        if taken or leaf.type.fixed is not None:
+            return taken
+        spare = dict.fromkeys((*_SPARE, *self.schemas.words))
+        return tuple(text for text in spare if self._takes(leaf, text))[:MANY]
+
+    def _takes(self, leaf: Leaf, text: str) -> bool:
+        message = parse(compose(self.root, _Wished((Wish(leaf.address, text=text),), self.found)).encode())
+        above = leaf.path[:-1] if leaf.path[-1:] and leaf.path[-1].startswith("@") else leaf.path
+        place = "/" + "/".join((local(message), *above))
+        name = leaf.path[-1].removeprefix("@") if leaf.path else local(message)
+        return not any(_concerns(problem, place, name) for problem in self.schemas.problems(message))
+
+
+def _concerns(problem: SchemaProblem, place: str, name: str) -> bool:
+    return problem.place == place and problem.name == name

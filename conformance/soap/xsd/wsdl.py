@@ -1,0 +1,232 @@
+"""Reads a WSDL: operations, places and types, from which requests are written.
+
+Namespaces, qualification, order, types, soapAction and port come from the WSDL. The only home of the zeep library,
+which takes long to load: to be imported where a SOAP service is tested, and nowhere else. Must not send anything nor
+read from the network.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from lxml import etree
+from zeep import Client, Settings
+from zeep.exceptions import Error as ZeepError
+from zeep.wsdl.bindings.soap import Soap11Binding
+from zeep.xsd import ComplexType
+from zeep.xsd import Element as TypedElement
+from zeep.xsd.elements import Choice
+from zeep.xsd.elements.indicators import Group, Indicator
+
+from conformance.soap.markup import Element
+from conformance.soap.xsd.contract import Place, SoapContract, SoapOperation, Steps, Text
+from conformance.soap.xsd.schemas import WsdlError, collect
+
+_DEEPEST: Final = 12
+"""Levels of elements that are looked at; types may contain themselves."""
+_TEXT = "_value_1"
+"""The name that zeep gives to the text of an element that has attributes too."""
+_SAMPLES: Final = {
+    "boolean": "true",
+    "date": "2026-01-15",
+    "dateTime": "2026-01-15T12:00:00Z",
+    "time": "12:00:00Z",
+    "gYear": "2026",
+    "gYearMonth": "2026-01",
+    "gMonth": "--01",
+    "gMonthDay": "--01-15",
+    "gDay": "---15",
+    "duration": "P1D",
+    "ID": "_sample",
+    "anyURI": "urn:example:sample",
+    "language": "en",
+    "base64Binary": "AAAA",
+    "hexBinary": "00",
+    "QName": "sample",
+}
+_NUMBERS: Final = frozenset(
+    {
+        *("decimal", "float", "double", "integer", "long", "int", "short", "byte", "positiveInteger"),
+        *("nonNegativeInteger", "unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"),
+    }
+)
+
+
+def read_contract(wsdl: Path, bundled: Mapping[str, Path]) -> SoapContract:
+    """Return what a WSDL says; `bundled` gives files for namespaces that nobody puts beside one.
+
+    Raises WsdlError with file and remedy.
+    """
+    schemas, start = collect(wsdl, bundled)
+    settings = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    try:
+        with warnings.catch_warnings(record=True) as doubts:
+            warnings.simplefilter("always")
+            bound = _operations(Client(start, transport=_Memory(schemas.documents), settings=settings))
+    except ZeepError as error:
+        raise WsdlError(f"{wsdl}: cannot be used: {error}; correct it, or get it anew") from None
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise WsdlError(f"{wsdl}: cannot be used: {error!r}; correct it, or get it anew") from None
+    if not bound:
+        why = "".join(f" ({doubt.message})" for doubt in doubts[:1])
+        raise WsdlError(
+            f"{wsdl}: has no port with a SOAP 1.1 binding that can be used{why}; name the service's own WSDL"
+        )
+    operations = {name: operation for name, (operation, _) in bound.items()}
+    return SoapContract(wsdl, operations, schemas, partial(_fill, {name: kind for name, (_, kind) in bound.items()}))
+
+
+def _fill(kinds: Mapping[str, Any], operation: str, root: Element, values: Mapping[Steps, str | None]) -> list[Text]:
+    writer = _Writer(values)
+    writer.fill(root, kinds[operation], ())
+    return writer.sampled
+
+
+class _Memory:
+    """Hands zeep the documents that were read before, and keeps it from any other."""
+
+    def __init__(self, documents: Mapping[str, bytes]) -> None:
+        self._documents = documents
+
+    def load(self, address: str) -> bytes:
+        """Return a document."""
+        if address not in self._documents:
+            raise WsdlError(f"{address}: not read from the network; put the document beside the WSDL")
+        return self._documents[address]
+
+
+def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
+    """Return the operations with the types of their requests; of two with the same name, the first port's counts."""
+    found: dict[str, tuple[SoapOperation, Any]] = {}
+    for service in client.wsdl.services.values():
+        for port in service.ports.values():
+            if not isinstance(port.binding, Soap11Binding):
+                continue
+            for name, operation in port.binding.all().items():
+                asked = operation.input.body if operation.input is not None else None
+                if operation.style != "document" or asked is None or not asked.is_global:
+                    continue
+                answer = operation.output.body if operation.output is not None else None
+                described = SoapOperation(
+                    name,
+                    operation.soapaction,
+                    port.binding_options["address"],
+                    str(asked.qname),
+                    str(answer.qname) if answer is not None else "",
+                    tuple(_places(asked.type)),
+                    tuple(_places(answer.type)) if answer is not None else (),
+                    tuple(_faults(operation)),
+                )
+                found.setdefault(name, (described, asked.type))
+    return found
+
+
+def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
+    """Yield the elements of the faults of an operation, by its port type: a binding need not repeat them."""
+    for message in operation.abstract.fault_messages.values():
+        yield from (str(part.element.qname) for part in message.parts.values() if part.element is not None)
+
+
+def _places(kind: Any, path: Steps = (), above: tuple[Any, ...] = ()) -> Iterator[Place]:  # noqa: ANN401 - zeep's types
+    """Yield the places of a type in the order of its schema, each element before what is in it.
+
+    A type within itself is not looked into once more.
+    """
+    if not isinstance(kind, ComplexType) or any(kind is one for one in above):
+        return
+    for _, attribute in kind.attributes:
+        if getattr(attribute, "name", None):
+            yield Place((*path, f"@{attribute.name}"), simple=True, required=attribute.required)
+    for element in (one for _, part in kind.elements_nested for one in _elements(part)):
+        here = (*path, str(element.name))
+        most = element.max_occurs if isinstance(element.max_occurs, int) else None
+        yield Place(here, _is_simple(element.type), element.min_occurs > 0, most)
+        yield from _places(element.type, here, (*above, kind))
+
+
+def _elements(part: Any) -> Iterator[Any]:  # noqa: ANN401 - zeep's types
+    """Yield the elements of a group, and of the groups in it."""
+    for one in _inside(part) if isinstance(part, Indicator) else ():
+        if isinstance(one, TypedElement):
+            yield one
+        else:
+            yield from _elements(one)
+
+
+def _inside(group: Any) -> list[Any]:  # noqa: ANN401 - zeep's types
+    """Return the particles of a sequence, choice or all; a named group has just one, which zeep hides."""
+    return [group.child] if isinstance(group, Group) else list(group)
+
+
+def _is_simple(kind: Any) -> bool:  # noqa: ANN401 - zeep's types
+    if isinstance(kind, ComplexType):
+        return any(name == _TEXT and isinstance(part, TypedElement) for name, part in kind.elements_nested)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes what is wanted into a message, and what is required besides; remembers where it put samples."""
+
+    wanted: Mapping[Steps, str | None]
+    sampled: list[Text] = field(default_factory=list)
+
+    def fill(self, element: Element, kind: Any, path: Steps) -> None:  # noqa: ANN401 - zeep's types
+        """Write the content of an element of a type."""
+        if not isinstance(kind, ComplexType):
+            self._put(Text(element), kind, path)
+            return
+        for _, attribute in kind.attributes:
+            here = (*path, f"@{getattr(attribute, 'name', '')}")
+            if here in self.wanted or getattr(attribute, "required", False):
+                self._put(Text(element, attribute.qname.text), attribute.type, here)
+        for name, part in kind.elements_nested:
+            if isinstance(part, Indicator):
+                self._add(element, part, path)
+            elif name == _TEXT and isinstance(part, TypedElement):
+                self._put(Text(element), part.type, path)
+
+    def _put(self, text: Text, kind: Any, path: Steps) -> None:  # noqa: ANN401 - zeep's types
+        if path in self.wanted:
+            text.write(self.wanted[path] or "")
+        else:
+            text.write(_sample(kind))
+            self.sampled.append(text)
+
+    def _add(self, parent: Element, part: Any, path: Steps, least: int = 0) -> None:  # noqa: ANN401 - zeep's types
+        """Write a particle of a content model, an element or a group, as often as it is required, once if wanted."""
+        for _ in range(max(part.min_occurs, least, self._is_wanted(part, path))):
+            if isinstance(part, Choice):
+                for one in self._chosen(part, path):
+                    self._add(parent, one, path, 1)
+            elif isinstance(part, Indicator):
+                for one in _inside(part):
+                    self._add(parent, one, path)
+            elif isinstance(part, TypedElement) and len(path) < _DEEPEST:
+                self.fill(etree.SubElement(parent, part.qname.text), part.type, (*path, str(part.name)))
+
+    def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
+        """Return the branches of a choice that are wanted, as many as it takes, else the first one."""
+        found = [one for one in choice if self._is_wanted(one, path)] or list(choice)[:1]
+        return found if choice.accepts_multiple else found[:1]
+
+    def _is_wanted(self, part: Any, path: Steps) -> bool:  # noqa: ANN401 - zeep's types
+        if isinstance(part, Indicator):
+            return any(self._is_wanted(one, path) for one in _inside(part))
+        here = (*path, getattr(part, "name", None) or "")
+        return any(one[: len(here)] == here for one in self.wanted)
+
+
+def _sample(kind: Any) -> str:  # noqa: ANN401 - zeep's types
+    """Return a text that the built-in type below a simple type takes."""
+    for one in type(kind).__mro__:
+        named = getattr(one, "_default_qname", None)
+        name = str(named.localname) if named is not None else ""
+        if name in _SAMPLES:
+            return _SAMPLES[name]
+        if name in _NUMBERS:
+            return "1"
+    return "SAMPLE"

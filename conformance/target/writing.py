@@ -1,0 +1,84 @@
+"""Writes target files: the commented one of `init`, and the complete one of `mock --write-target`.
+
+Must not read a target file.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from conformance.contracts.loading import Description
+from conformance.engine.campaign import write_atomically
+from conformance.formats.documents import dump
+from conformance.model.errors import UsageError
+from conformance.target.reading import BUILT_IN, LOCAL, PRODUCTION
+
+_HEAD = """\
+# A target file of ehealth-conformance: where the implementation under test stands, and how it may be tested.
+# Run it with: ehealth-conformance run --target {file}
+name: my-{name}
+environment: {environment}      # local | simulation | integration | acceptance | production
+{intrusive}
+identity:                        # sent with every request
+  user_agent: "myProduct/1.0.0 myConnector/1.0.0"
+  from: "info@mycompany.be"      # whom the platform reaches in an emergency
+# tls: {{ca_file: ca.pem}}         # certificate authorities to trust besides the system's; verification stays on
+{limits}
+# A secret is {{env: NAME}}, {{file: PATH}} or {{command: [program, argument]}}; it never stands here itself.
+services:
+"""
+
+
+def target_text(name: str, file: str, services: Iterable[Description]) -> str:
+    """Return the commented target file for a built-in target.
+
+    Raises UsageError where no service stands in its environment.
+    """
+    environment = BUILT_IN[name]
+    local = environment == LOCAL
+    sections = [_section(one, environment) for one in services if _stands(one, environment)]
+    if not sections:
+        raise UsageError(f"no service of this version stands in the environment {environment}")
+    intrusive = (
+        f"intrusive: {'true ' if local else 'false'}                 # security and robustness cases run when true"
+    )
+    limits = "limits: {rate: 5, budget: 2000, timeout: 10}   # requests a second, requests in all, seconds a request"
+    head = _HEAD.format(
+        file=file,
+        name=name,
+        environment=environment,
+        intrusive=intrusive,
+        limits=f"# {limits}" if local else limits,
+    )
+    return head + "".join(sections)
+
+
+def written_target(name: str, services: dict[str, dict[str, Any]], ca_file: str | None) -> str:
+    """Return a complete target file for services on the local platform."""
+    data: dict[str, Any] = {"name": name, "environment": LOCAL}
+    if ca_file is not None:
+        data["tls"] = {"ca_file": ca_file}
+    return dump(data | {"services": services})
+
+
+def write_target(path: Path, text: str) -> None:
+    """Write a private target file so that it appears complete or not at all."""
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def _stands(service: Description, environment: str) -> bool:
+    if environment == PRODUCTION and not service.public:
+        return False
+    return environment == LOCAL or environment in service.environments
+
+
+def _section(service: Description, environment: str) -> str:
+    known = service.environments
+    path = urlsplit(next(iter(known.values()), "")).path
+    address = known.get(environment, f"http://127.0.0.1:8080{path}")
+    lines = service.template.replace("{address}", address).rstrip("\n").split("\n")
+    return "\n".join([f"  {service.service}:", *(f"    {line}" for line in lines)]) + "\n"
