@@ -291,8 +291,8 @@ def test_workers_write_into_one_folder(tmp_path: Path) -> None:
 
 BREAKER = f"""
 from dataclasses import replace
-from conformance.runner import Runner
-from conformance.verdict import Verdict
+from conformance.engine.runner import Runner
+from conformance.model.verdict import Verdict
 
 run = Runner.run
 

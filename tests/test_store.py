@@ -220,8 +220,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from conformance.evidence.store import Store
-from conformance.exchange import Exchange, Purpose, Request, Response
-from conformance.redaction import Redactor
+from conformance.model.exchange import Exchange, Purpose, Request, Response
+from conformance.evidence.redaction import Redactor
 
 folder, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 body = name.encode() * 20_000

@@ -284,8 +284,8 @@ def test_redirect_is_an_answer_and_never_followed(behaviour: str) -> None:
 
 MEASURE = """
 import sys, tracemalloc
-from conformance.exchange import Request
-from conformance.transport import Transport
+from conformance.model.exchange import Request
+from conformance.traffic.transport import Transport
 
 tracemalloc.start()
 for url in sys.argv[1:]:
