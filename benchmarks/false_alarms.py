@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
 from conformance.contracts.loading import service_ids
-from conformance.engine.campaign import LOCAL_EXAMPLES
+from conformance.engine.plan import LOCAL_EXAMPLES
 from conformance.selftest.selftest import Examination, Fate, Settings, Subject, examine, processors
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.model.exchange import Request
 from conformance.target.reading import choose_services, load_target
 

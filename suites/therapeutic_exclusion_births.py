@@ -11,7 +11,8 @@ from datetime import date
 
 from conformance.checks.json_body import parse
 from conformance.engine.runner import Conversation
-from conformance.identifiers.rules import FICTITIOUS_SEQUENCES, compose_bis, compose_ssin
+from conformance.identifiers.reading import compose_bis, compose_ssin
+from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
 from conformance.judging.rest import error_codes
 from conformance.model.case import Clause, Effect, Expectation, Template
 from conformance.model.errors import MissingDataError

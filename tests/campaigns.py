@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from conformance.cli import main
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.formats.documents import dump
 from conformance.model.case import Case
 from conformance.plugin import case_of
 from conformance.plugin.session import run_suites
+from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
 from tests.peers.server import Variant
 
@@ -81,7 +83,7 @@ def run_campaign(  # noqa: PLR0913 - what a test may want to vary
                     break
     finally:
         campaign.close()
-    return campaign.finish()
+    return write_outputs(campaign)
 
 
 def run_suite(  # noqa: PLR0913 - what a test may want to vary

@@ -16,9 +16,11 @@ import pytest
 
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import RULES
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.engine.runner import Procedure, Runner
 from conformance.engine.session import Session
+from conformance.evidence.results_document import case_record
 from conformance.evidence.store import read_exchanges, recorded_exchange
 from conformance.judging import soap as soap_judging
 from conformance.judging.rest import Judge
@@ -27,10 +29,10 @@ from conformance.model.case import Case
 from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange, Purpose, Request
 from conformance.model.fault import Fault
-from conformance.model.result import case_record
 from conformance.model.verdict import Judgement
 from conformance.selftest.selftest import EXAMPLES, _Hunt
-from conformance.target.reading import LOCAL, choose_services, load_target
+from conformance.target.policy import LOCAL
+from conformance.target.reading import choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
 from suites import test_therapeutic_exclusion as exclusion_suite
 from suites.therapeutic_exclusion_model import Player

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import xmlsec
 from lxml import etree
 
-from conformance.contracts.loading import bundled_schemas, specs_root
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats.schemas import specs_root
 from conformance.mock.authority import Authority, Credential, KeyKind, Owner, make_authority
 from conformance.mock.sts import TokenService
 from conformance.soap.markup import Element, parse, serialise

@@ -8,7 +8,8 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.engine.runner import Conversation
-from conformance.identifiers.rules import check, parse_person_number, person_kind
+from conformance.identifiers.reading import parse_person_number, person_kind
+from conformance.identifiers.rules import check
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import MissingDataError
 from conformance.model.fault import read_fault

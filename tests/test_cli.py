@@ -15,8 +15,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from conformance.contracts.loading import specs_root
 from conformance.evidence.store import read_exchanges
+from conformance.formats.schemas import specs_root
 from tests.campaigns import told
 from tests.peers import hostile, status_dashboard
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Selection
+from conformance.engine.plan import Selection
 from conformance.model.case import Kind
 from tests.campaigns import ALL_PEERS, run_campaign, sample
 from tests.peers import dossier_number_generation as peers

@@ -22,18 +22,22 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from conformance.contracts.loading import bundled_schemas, load_spec, specs_root
+from conformance.checks import soap_request
+from conformance.checks.soap_request import Check
+from conformance.contracts.loading import load_spec
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats.schemas import specs_root
 from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway, platform
 from conformance.mock.authority import KeyKind
-from conformance.mock.gateway import CHECKS, Accepted, Check, Endpoint, Gateway
+from conformance.mock.gateway import CHECKS, Accepted, Endpoint, Gateway
 from conformance.mock.sts import ISSUER
 from conformance.soap.markup import Element, canonical, parse, serialise, text
 from conformance.soap.names import DS, ENVELOPED, EXCLUSIVE, SAML, SHA256, SOAP, SOAP12, WSSE, WSU, XML
 from conformance.soap.security import wss
 from conformance.soap.security.saml import Assertion, read_element
+from conformance.soap.xsd.collecting import read_schema
 from conformance.soap.xsd.contract import read_value
-from conformance.soap.xsd.schemas import read_schema
 from tests.signing import BODY, HEADER, NOW, OPERATION, SECURITY, TIMESTAMP, contract, message, part, security, tokens
 
 BYTES = 1_000_000
@@ -153,7 +157,7 @@ def _fault_code(fault: Element) -> str:
     assert ERRORS.problems(error) == []
     code = error.findtext("Code", "")
     assert code in SPEC.contract.errors
-    assert code != gateway.UNFORESEEN, error.findtext("Message")
+    assert code != soap_request.UNFORESEEN, error.findtext("Message")
     return code
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.engine.campaign import Selection
+from conformance.engine.plan import Selection
 from conformance.evidence.store import read_exchanges
-from conformance.traffic.transport import LARGEST_BODY
+from conformance.traffic.body import LARGEST_BODY
 from tests.campaigns import run_campaign
 from tests.peers import hostile
 

@@ -24,8 +24,10 @@ from conformance.evidence.redaction import Redactor
 from conformance.evidence.store import Store
 from conformance.model.errors import UsageError
 from conformance.model.exchange import ErrorKind, Exchange, Purpose, Request, Response, TransportFailure
+from conformance.reporting import embedding
 from conformance.reporting import html as report
-from conformance.reporting.html import visible, write_report
+from conformance.reporting.html import write_report
+from conformance.reporting.markup import visible
 
 Json = dict[str, Any]
 
@@ -620,7 +622,7 @@ def test_equal_bodies_are_kept_once(tmp_path: Path) -> None:
 
 def test_large_runs_keep_whole_what_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the room is used up, only exchanges that decided a case with findings keep long bodies."""
-    monkeypatch.setattr(report, "ROOM", 0)
+    monkeypatch.setattr(embedding, "ROOM", 0)
     cases = [case("good", exchanges=(1,)), case("bad", "fail", (2,), findings=[finding()])]
     exchanges = [exchange(number, one["id"]) for number, one in enumerate(cases, start=1)]
     for number, record in enumerate(exchanges):

@@ -12,10 +12,12 @@ import yaml
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
+from conformance.identifiers import fictitious, reading
 from conformance.identifiers import rules as identifiers
 from conformance.identifiers.rules import CbeForm, Doubt, IdentifierError, Kind, Nihii, Problem, Sex
+from conformance.strategies import broken_identifiers
 from conformance.strategies import identifiers as strategies
-from conformance.strategies.identifiers import Broken, Defect
+from conformance.strategies.broken_identifiers import Broken, Defect
 
 VECTORS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("vectors").joinpath("identifiers.yaml").read_text("utf-8")
@@ -41,14 +43,14 @@ DOUBTFUL: Mapping[Kind, st.SearchStrategy[Broken]] = {
     Kind.NIHII11: strategies.doubtful_nihii11(),
 }
 MAKERS: Mapping[Kind, Callable[[Random], str]] = {
-    Kind.SSIN: identifiers.make_ssin,
-    Kind.BIS: identifiers.make_bis,
-    Kind.NIHII8: identifiers.make_nihii8,
-    Kind.NIHII11: identifiers.make_nihii11,
-    Kind.CBE: identifiers.make_cbe,
-    Kind.EHP: identifiers.make_ehp,
+    Kind.SSIN: fictitious.make_ssin,
+    Kind.BIS: fictitious.make_bis,
+    Kind.NIHII8: fictitious.make_nihii8,
+    Kind.NIHII11: fictitious.make_nihii11,
+    Kind.CBE: fictitious.make_cbe,
+    Kind.EHP: fictitious.make_ehp,
 }
-KINDS_AND_DEFECTS = [(kind, defect) for kind, defects in strategies.DEFECTS.items() for defect in defects]
+KINDS_AND_DEFECTS = [(kind, defect) for kind, defects in broken_identifiers.DEFECTS.items() for defect in defects]
 
 # A search has to succeed under any profile, also one with few examples.
 THOROUGH = settings(max_examples=2000, database=None)
@@ -70,11 +72,11 @@ def test_vector_is_read_or_refused_as_its_line_says(vector: dict[str, Any]) -> N
     """Valid vectors are read with the doubts named, others refused with an error that names each problem."""
     kind, text = Kind[vector["kind"]], vector["value"]
     if vector["valid"]:
-        assert identifiers.parse(kind, text).text == text
-        assert identifiers.doubts(kind, text) == tuple(Doubt[name] for name in vector.get("doubts", ()))
+        assert reading.parse(kind, text).text == text
+        assert reading.doubts(kind, text) == tuple(Doubt[name] for name in vector.get("doubts", ()))
         return
     with pytest.raises(IdentifierError) as caught:
-        identifiers.parse(kind, text)
+        reading.parse(kind, text)
     assert caught.value.problems == tuple(Problem[name] for name in vector["problems"])
     assert all(problem.value in str(caught.value) for problem in caught.value.problems)
 
@@ -87,7 +89,7 @@ def test_vectors_are_told_apart() -> None:
 def test_error_names_the_kind_and_its_length_but_not_the_identifier() -> None:
     """The message serves a reader without giving away whose number was refused."""
     with pytest.raises(IdentifierError) as caught:
-        identifiers.parse_ssin("94021300146")
+        reading.parse_ssin("94021300146")
     assert str(caught.value) == ("not a valid SSIN (11 digits); check digits: they do not match the other digits")
 
 
@@ -112,21 +114,21 @@ def test_error_survives_the_way_between_processes() -> None:
 )
 def test_person_number_tells_day_of_birth_and_sex(text: str, kind: Kind, born: date | None, sex: Sex | None) -> None:
     """A person number is read as its kind, with what it tells of the person and None for what it does not."""
-    number = identifiers.parse_person_number(text)
+    number = reading.parse_person_number(text)
     assert (number.text, number.kind, number.born, number.sex) == (text, kind, born, sex)
 
 
 def test_person_number_with_unknown_parts_keeps_the_known_ones() -> None:
     """An unknown day leaves year and month, an unknown month leaves the year."""
-    no_day = identifiers.parse_person_number("85010090118")
-    no_month = identifiers.parse_person_number("85400090197")
+    no_day = reading.parse_person_number("85010090118")
+    no_month = reading.parse_person_number("85400090197")
     assert (no_day.year, no_day.month, no_day.day) == (1985, 1, None)
     assert (no_month.year, no_month.month, no_month.day, no_month.sequence) == (1985, None, None, 901)
 
 
 def test_text_that_is_no_number_is_refused_as_a_national_register_number() -> None:
     """A person number of which the month cannot be read is judged by the commoner kind."""
-    assert identifiers.person_kind("94x21300145") is Kind.SSIN
+    assert reading.person_kind("94x21300145") is Kind.SSIN
 
 
 def test_no_number_obeys_the_rules_of_both_centuries() -> None:
@@ -142,13 +144,13 @@ def test_no_number_obeys_the_rules_of_both_centuries() -> None:
 )
 def test_nihii_tells_the_moduli_it_fits(text: str, moduli: tuple[int, ...]) -> None:
     """A NIHII number is read whatever modulus it fits, and says which."""
-    assert identifiers.parse_nihii8(text) == Nihii(text, Kind.NIHII8, moduli, None)
+    assert reading.parse_nihii8(text) == Nihii(text, Kind.NIHII8, moduli, None)
 
 
 def test_long_nihii_shares_its_stem_with_the_short_one() -> None:
     """The first eight of eleven digits are the short number, the last three the qualification."""
-    long = identifiers.parse_nihii11("12345625001")
-    assert (long.stem, long.qualification) == (identifiers.parse_nihii8("12345625").stem, "001")
+    long = reading.parse_nihii11("12345625001")
+    assert (long.stem, long.qualification) == (reading.parse_nihii8("12345625").stem, "001")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_long_nihii_shares_its_stem_with_the_short_one() -> None:
 )
 def test_first_digit_tells_enterprises_from_establishment_units(text: str, form: CbeForm) -> None:
     """Enterprises begin with 0 or 1, establishment units with 2 to 8."""
-    assert identifiers.parse_cbe(text).form is form
+    assert reading.parse_cbe(text).form is form
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_first_digit_tells_enterprises_from_establishment_units(text: str, form:
 )
 def test_normalise_takes_out_separators_and_nothing_else(kind: Kind, printed: str, bare: str) -> None:
     """A printed identifier loses its separators; only an old CBE number gains its leading zero."""
-    assert identifiers.normalise(kind, printed) == bare
+    assert reading.normalise(kind, printed) == bare
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_normalise_takes_out_separators_and_nothing_else(kind: Kind, printed: st
 )
 def test_identifier_that_somebody_may_have_does_not_seem_fictitious(kind: Kind, text: str) -> None:
     """Nothing tells that such a number is made up."""
-    assert not identifiers.seems_fictitious(kind, text)
+    assert not fictitious.seems_fictitious(kind, text)
 
 
 @each_kind
@@ -196,9 +198,9 @@ def test_identifier_that_somebody_may_have_does_not_seem_fictitious(kind: Kind, 
 def test_made_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: Kind, seed: int) -> None:
     """What a maker makes reads back as itself, breaks no rule, leaves no doubt and is nobody's."""
     made = MAKERS[kind](Random(seed))
-    assert identifiers.parse(kind, made).text == made
-    assert identifiers.doubts(kind, made) == ()
-    assert identifiers.seems_fictitious(kind, made)
+    assert reading.parse(kind, made).text == made
+    assert reading.doubts(kind, made) == ()
+    assert fictitious.seems_fictitious(kind, made)
 
 
 @each_kind
@@ -210,22 +212,22 @@ def test_same_seed_makes_the_same_identifier(kind: Kind) -> None:
 def test_maker_heeds_what_it_is_asked_for() -> None:
     """Day of birth, sequence, sex, prefix, modulus and qualification can be chosen."""
     random = Random(1)
-    person = identifiers.parse_ssin(
-        identifiers.make_ssin(random, born=date(2001, 3, 4), sequences=identifiers.SEQUENCES[-1:])
+    person = reading.parse_ssin(
+        fictitious.make_ssin(random, born=date(2001, 3, 4), sequences=identifiers.SEQUENCES[-1:])
     )
     assert (person.born, person.sequence) == (date(2001, 3, 4), 998)
-    assert identifiers.parse_bis(identifiers.make_bis(random, sex_known=False)).sex is None
-    assert 89 in identifiers.parse_nihii8(identifiers.make_nihii8(random, prefix="22", modulus=89)).moduli
-    assert identifiers.make_nihii11(random, prefix="1", qualification="003").startswith("1")
-    assert identifiers.parse_nihii11(identifiers.make_nihii11(random, qualification="003")).qualification == "003"
-    assert identifiers.parse_cbe(identifiers.make_cbe(random, prefix="2")).form is CbeForm.ESTABLISHMENT_UNIT
-    assert identifiers.make_ehp(random, prefix="19900").startswith("19900")
+    assert reading.parse_bis(fictitious.make_bis(random, sex_known=False)).sex is None
+    assert 89 in reading.parse_nihii8(fictitious.make_nihii8(random, prefix="22", modulus=89)).moduli
+    assert fictitious.make_nihii11(random, prefix="1", qualification="003").startswith("1")
+    assert reading.parse_nihii11(fictitious.make_nihii11(random, qualification="003")).qualification == "003"
+    assert reading.parse_cbe(fictitious.make_cbe(random, prefix="2")).form is CbeForm.ESTABLISHMENT_UNIT
+    assert fictitious.make_ehp(random, prefix="19900").startswith("19900")
 
 
 @given(born=st.dates(date(1900, 1, 1), date(2099, 12, 31)), sequence=st.sampled_from(identifiers.SEQUENCES))
 def test_composed_national_register_number_reads_back(born: date, sequence: int) -> None:
     """Any day of two centuries with any sequence number makes a number that tells both."""
-    number = identifiers.parse_person_number(identifiers.compose_ssin(born, sequence))
+    number = reading.parse_person_number(reading.compose_ssin(born, sequence))
     assert (number.kind, number.born, number.sequence) == (Kind.SSIN, born, sequence)
 
 
@@ -236,8 +238,8 @@ def test_composed_national_register_number_reads_back(born: date, sequence: int)
 )
 def test_composed_bis_number_reads_back(born: date, sequence: int, *, sex_known: bool) -> None:
     """Any day of two centuries with any sequence number makes a BIS number that tells both, and the sex if known."""
-    text = identifiers.compose_bis(born.year, born.month, born.day, sequence, sex_known=sex_known)
-    number = identifiers.parse_person_number(text)
+    text = reading.compose_bis(born.year, born.month, born.day, sequence, sex_known=sex_known)
+    number = reading.parse_person_number(text)
     assert (number.kind, number.born, number.sequence) == (Kind.BIS, born, sequence)
     assert (number.sex is not None) is sex_known
 
@@ -246,21 +248,21 @@ def test_composed_bis_number_reads_back(born: date, sequence: int, *, sex_known:
 def test_year_that_no_person_number_can_tell_is_refused(year: int) -> None:
     """Two digits and two rules tell the years 1900 to 2099 only."""
     with pytest.raises(ValueError, match="1900 to 2099"):
-        identifiers.compose_ssin(date(year, 12, 31), 901)
+        reading.compose_ssin(date(year, 12, 31), 901)
 
 
 @pytest.mark.parametrize("month", [-1, 13, 20])
 def test_month_that_would_turn_into_another_offset_is_refused(month: int) -> None:
     """Month 20 with an unknown sex must not become the unknown month of a known one."""
     with pytest.raises(IdentifierError, match="date"):
-        identifiers.compose_bis(1985, month, 1, 901, sex_known=False)
+        reading.compose_bis(1985, month, 1, 901, sex_known=False)
 
 
 @pytest.mark.parametrize("sequence", [0, 999, 1000])
 def test_sequence_that_is_not_assigned_is_refused(sequence: int) -> None:
     """Composing checks its result like any other identifier."""
     with pytest.raises(IdentifierError):
-        identifiers.compose_ssin(date(1985, 1, 1), sequence)
+        reading.compose_ssin(date(1985, 1, 1), sequence)
 
 
 @each_kind
@@ -268,15 +270,15 @@ def test_sequence_that_is_not_assigned_is_refused(sequence: int) -> None:
 def test_drawn_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: Kind, data: st.DataObject) -> None:
     """What a strategy draws reads back as itself, leaves no doubt and is nobody's."""
     drawn = data.draw(VALID[kind])
-    assert identifiers.parse(kind, drawn).text == drawn
-    assert identifiers.doubts(kind, drawn) == ()
-    assert identifiers.seems_fictitious(kind, drawn)
+    assert reading.parse(kind, drawn).text == drawn
+    assert reading.doubts(kind, drawn) == ()
+    assert fictitious.seems_fictitious(kind, drawn)
 
 
 @given(text=st.one_of(strategies.boundary_ssin(), strategies.boundary_bis()))
 def test_drawn_boundary_is_valid(text: str) -> None:
     """The numbers at the edges of the rules are inside them."""
-    number = identifiers.parse_person_number(text)
+    number = reading.parse_person_number(text)
     assert (number.text, number.sequence in {1, 998}) == (text, True)
 
 
@@ -293,7 +295,7 @@ def test_remainder_zero_is_drawn(strategy: st.SearchStrategy[str], ending: str) 
 @pytest.mark.parametrize("sequence", [1, 998])
 def test_boundary_is_drawn(born: date, sequence: int) -> None:
     """The turn of the century and 29 February come with the first and the last sequence number."""
-    text = identifiers.compose_ssin(born, sequence)
+    text = reading.compose_ssin(born, sequence)
     assert find(strategies.boundary_ssin(), lambda drawn: drawn == text, settings=THOROUGH) == text
 
 
@@ -305,7 +307,7 @@ def test_broken_identifier_is_refused_for_its_defect_alone(kind: Kind, data: st.
     assert identifiers.check(kind, broken.value) == (broken.defect.problem,)
     assert identifiers.check(kind, broken.twin) == ()
     with pytest.raises(IdentifierError) as caught:
-        identifiers.parse(kind, broken.value)
+        reading.parse(kind, broken.value)
     assert caught.value.problems == (broken.defect.problem,)
 
 
@@ -315,7 +317,7 @@ def test_broken_person_number_is_refused_where_either_kind_is_welcome(kind: Kind
     """No defect turns a national register number into a BIS number, or the other way round."""
     broken = data.draw(BROKEN[kind])
     with pytest.raises(IdentifierError):
-        identifiers.parse_person_number(broken.value)
+        reading.parse_person_number(broken.value)
 
 
 @pytest.mark.parametrize("kind", DOUBTFUL, ids=lambda kind: kind.name)
@@ -324,7 +326,7 @@ def test_doubtful_nihii_is_read_with_a_doubt(kind: Kind, data: st.DataObject) ->
     """A NIHII number with other check digits or another digit is read, but leaves the doubt about its modulus."""
     doubtful = data.draw(DOUBTFUL[kind])
     assert doubtful.value != doubtful.twin
-    assert identifiers.doubts(kind, doubtful.value) == (Doubt.NO_KNOWN_MODULUS,)
+    assert reading.doubts(kind, doubtful.value) == (Doubt.NO_KNOWN_MODULUS,)
     assert doubtful.defect in {Defect.ONE_DIGIT, Defect.CHECK_DIGITS}
 
 
@@ -334,7 +336,7 @@ def test_doubtful_nihii_is_read_with_a_doubt(kind: Kind, data: st.DataObject) ->
 def test_every_defect_can_be_had_from_every_twin(kind: Kind, defect: Defect, data: st.DataObject) -> None:
     """There are always ways to break an identifier with each defect of its kind, all told apart and none the twin."""
     twin = data.draw(VALID[kind])
-    found = strategies.breakages(kind, twin, defect)
+    found = broken_identifiers.breakages(kind, twin, defect)
     assert found
     assert twin not in found
     assert len(set(found)) == len(found)
@@ -364,7 +366,7 @@ def test_every_defect_can_be_had_from_every_twin(kind: Kind, defect: Defect, dat
 )
 def test_known_breakage_of_a_national_register_number_is_listed(defect: Defect, value: str) -> None:
     """The ways to break 94021300145 include one worked out by hand for each defect."""
-    assert value in strategies.breakages(Kind.SSIN, "94021300145", defect)
+    assert value in broken_identifiers.breakages(Kind.SSIN, "94021300145", defect)
 
 
 @pytest.mark.parametrize(("defect", "by"), [(Defect.TOO_SHORT, -1), (Defect.TOO_LONG, 1)])
@@ -374,6 +376,6 @@ def test_known_breakage_of_a_national_register_number_is_listed(defect: Defect, 
 def test_wrong_length_is_wrong_by_one_digit(kind: Kind, defect: Defect, by: int, data: st.DataObject) -> None:
     """One digit is left out or put in, never more, and a leading zero is never the one left out."""
     twin = data.draw(VALID[kind])
-    found = strategies.breakages(kind, twin, defect)
+    found = broken_identifiers.breakages(kind, twin, defect)
     assert {len(text) - len(twin) for text in found} == {by}
     assert {text[0] for text in found} == {twin[0]}

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.judging.rest import NEVER_CONCLUSIVE, Judge
+from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.rest import Judge
 from conformance.model.case import Case, Clause, Effect, Expectation
 from conformance.model.contract import Contract, ErrorCode, Level
 from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
@@ -276,7 +277,7 @@ def test_answer_that_was_cut_is_blocked_by_the_reason() -> None:
     assert judgement.blocked == "the answer 200 OK could not be read to its end: larger than 8 bytes"
 
 
-@pytest.mark.parametrize("status", sorted(NEVER_CONCLUSIVE))
+@pytest.mark.parametrize("status", sorted(TRANSIENT_STATUSES))
 @pytest.mark.parametrize("name", ["7.2/dashboard", "8/unknown-dashboard", "8/method-post", "5.1.1/accept-xml"])
 def test_answer_of_a_gateway_is_never_conclusive(status: int, name: str) -> None:
     """429, 502, 503 and 504 accuse and acquit nobody, whatever the case expects, also where it says 4xx."""

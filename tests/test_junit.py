@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from conformance.contracts.loading import load_spec
+from conformance.evidence.results_document import results_document
 from conformance.model.case import Kind
-from conformance.model.result import WITHHELD, CaseResult, Run, results_document
+from conformance.model.result import WITHHELD, CaseResult, Run
 from conformance.model.verdict import Finding, Severity, Verdict
 from conformance.reporting.junit import junit_text
 

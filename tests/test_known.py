@@ -10,7 +10,8 @@ from conformance.contracts.loading import load_spec
 from conformance.engine.known import KnownFailure, apply_known, load_known
 from conformance.formats.documents import dump
 from conformance.model.errors import TargetError, UsageError
-from conformance.model.result import CaseResult, exit_code
+from conformance.model.result import CaseResult
+from conformance.model.roll_up import exit_code
 from conformance.model.verdict import Finding, Severity, Verdict
 
 CASE = load_spec("status-dashboard").cases["status-dashboard/7.2/dashboard"]

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from conformance.model.errors import BudgetError
-from conformance.target.reading import Limits
 from conformance.traffic.ledger import close_ledger, open_ledger
+from conformance.traffic.limits import Limits
 
 
 def _take_all(folder: Path, limits: Limits, tries: int) -> list[float]:

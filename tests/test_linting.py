@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.lint import lint
-from conformance.contracts.loading import specs_root
+from conformance.formats.schemas import specs_root
 
 SERVICE = "status-dashboard"
 VERSION = "1.4"

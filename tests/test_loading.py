@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.contracts import loading
+from conformance.contracts import loading, platform_rules
+from conformance.formats import schemas
 from conformance.formats.documents import Document
 from conformance.model.case import Case, Effect, Kind
 from conformance.model.contract import Contract, Level, Role
@@ -22,7 +23,7 @@ REQUIREMENT = "status-dashboard/5.3.1.2/item-status-code"
 def root(tmp_path: Path) -> Path:
     """Return a copy of the specs, with one service in it."""
     for name in ("formats", "common", f"{SERVICE}/{VERSION}"):
-        shutil.copytree(loading.specs_root() / name, tmp_path / "specs" / name)
+        shutil.copytree(schemas.specs_root() / name, tmp_path / "specs" / name)
     return tmp_path / "specs"
 
 
@@ -194,23 +195,23 @@ def test_every_mistake_of_a_spec_folder_is_reported_at_once(root: Path) -> None:
 
 def test_tracing_rules_are_read_once_for_all_services() -> None:
     """User-Agent and From have their expressions, parts and examples from specs/common."""
-    rules = loading.load_tracing()
+    rules = platform_rules.load_tracing()
     assert rules.user_agent_subsets == 2
     assert rules.user_agent_subset.fullmatch("myProduct/62.310.4")
     assert rules.from_address.fullmatch("info@mycompany.be")
-    assert loading.load_tracing() is rules
+    assert platform_rules.load_tracing() is rules
 
 
 def test_environments_name_their_hosts() -> None:
     """The platform's environments are those of the interface, less local."""
-    environments = loading.load_environments()["environments"]
+    environments = platform_rules.load_environments()["environments"]
     assert set(environments) == {"production", "acceptance", "integration", "simulation"}
     assert "status.ehealth.fgov.be" in environments["production"]["hosts"]
 
 
 @pytest.mark.parametrize(
     ("load", "file"),
-    [(loading.load_tracing, "tracing.yaml"), (loading.load_environments, "environments.yaml")],
+    [(platform_rules.load_tracing, "tracing.yaml"), (platform_rules.load_environments, "environments.yaml")],
 )
 def test_common_file_with_a_mistake_is_refused(root: Path, load: Callable[[Path], object], file: str) -> None:
     """A common file that breaks its format is refused with file and line."""
@@ -233,7 +234,7 @@ def test_common_file_with_a_mistake_is_refused(root: Path, load: Callable[[Path]
 )
 def test_suggestion_is_the_nearest_name_or_all(word: str, known: tuple[str, ...], words: str) -> None:
     """A slip of the pen gets the name that was meant, anything else the names there are."""
-    assert loading.suggestion(word, known) == words
+    assert schemas.suggestion(word, known) == words
 
 
 def test_format_problems_come_with_their_places() -> None:
@@ -247,10 +248,10 @@ def test_format_problems_come_with_their_places() -> None:
         "required": ["a"],
     }
     document = Document(Path("file"), {"a": {"b": "1", "c": 1, "d": 2}}, {})
-    found = dict(loading.format_problems(document, schema))
+    found = dict(schemas.format_problems(document, schema))
     assert found[("a", "b")] == "a.b: '1' is not of type 'integer'"
     assert set(found) == {("a", "b"), ("a", "c"), ("a", "d")}
-    assert list(loading.format_problems(Document(Path("file"), {}, {}), schema)) == [((), "'a' is a required property")]
+    assert list(schemas.format_problems(Document(Path("file"), {}, {}), schema)) == [((), "'a' is a required property")]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +272,7 @@ def test_reference_that_leads_nowhere_is_a_mistake_of_the_spec(root: Path, file:
 
 def test_formats_are_json_schemas_of_the_2020_draft() -> None:
     """Each of our own formats names the draft that it is written in."""
-    for path in sorted((loading.specs_root() / "formats").glob("*.schema.json")):
-        schema = loading.load_format(path.name.removesuffix(".schema.json"))
+    for path in sorted((schemas.specs_root() / "formats").glob("*.schema.json")):
+        schema = schemas.load_format(path.name.removesuffix(".schema.json"))
         assert schema == json.loads(path.read_bytes())
         assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"

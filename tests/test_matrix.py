@@ -29,12 +29,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 from starlette.responses import HTMLResponse, Response
 
-from conformance.contracts.loading import load_spec, specs_root
-from conformance.engine.campaign import Selection
+from conformance.checks import soap_request
+from conformance.checks import wss as wss_module
+from conformance.checks.soap_request import TOLERANCE, Call, Check, Incoming, RefusalError
+from conformance.contracts.loading import load_spec
+from conformance.engine.plan import Selection
 from conformance.formats.documents import read
+from conformance.formats.schemas import specs_root
 from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway
-from conformance.mock.gateway import CHECKS, TOLERANCE, Accepted, Call, Check, Gateway, Incoming, RefusalError, name_of
+from conformance.mock.gateway import CHECKS, Accepted, Gateway, name_of
 from conformance.mock.platform import LocalPlatform
 from conformance.model.case import Kind
 from conformance.soap.markup import Element, XmlError, canonical, children, parse, serialise, text
@@ -67,7 +71,7 @@ def _requester(incoming: Incoming, status: str = module.REQUESTER) -> Response:
     """Answer that the requester has made a mistake: neither what was asked for nor a fault."""
     request = incoming.request
     assert request is not None
-    accepted = Accepted(incoming.gateway.operations[0], request, None)
+    accepted = Accepted(incoming.expected.operations[0], request, None)
     return gateway.respond(module._response(accepted, status, message="The request is not in order."))
 
 
@@ -215,7 +219,7 @@ def _again() -> Form:
 
 
 def _refuse(reason: str) -> None:
-    raise RefusalError(gateway.UNAUTHENTICATED, reason)
+    raise RefusalError(soap_request.UNAUTHENTICATED, reason)
 
 
 def _unless(condition: str, *names: str) -> dict[str, Check | None]:
@@ -238,7 +242,7 @@ def _covering(place: str, usual: Callable[[Incoming], Element | None]) -> Check:
 
     def check(incoming: Incoming) -> None:
         found = _found(incoming, place)
-        gateway.demand_covered(incoming, found[0] if found else usual(incoming), "part")
+        wss_module.demand_covered(incoming, found[0] if found else usual(incoming), "part")
 
     return check
 
@@ -465,14 +469,14 @@ def _trusting(problem: Callable[[Element, Incoming], str]) -> Check:
 def _unless_unsigned(token: Element, incoming: Incoming) -> str:
     """Verify the signature of an assertion if there is one."""
     signed = token.find(f"{{{DS}}}Signature") is not None
-    return signature_problem(token, incoming.gateway.trusted) if signed else ""
+    return signature_problem(token, incoming.expected.trusted) if signed else ""
 
 
 def _by_namesake(name: str) -> Callable[[Element, Incoming], str]:
     """Believe any certificate in an assertion whose subject, or issuer, is called like that of the STS."""
 
     def problem(token: Element, incoming: Incoming) -> str:
-        brought, genuine = signer_certificate(token), incoming.gateway.trusted[0]
+        brought, genuine = signer_certificate(token), incoming.expected.trusted[0]
         believed = brought is not None and getattr(brought, name) == getattr(genuine, name)
         return signature_problem(token, [brought] if brought is not None and believed else [genuine])
 
@@ -482,7 +486,7 @@ def _by_namesake(name: str) -> Callable[[Element, Incoming], str]:
 def _wherever_it_is(token: Element, incoming: Incoming) -> str:
     """Verify the signature in an assertion over whichever assertion it covers."""
     signature, signer = token.find(f"{{{DS}}}Signature"), signer_certificate(token)
-    if signature is None or signer is None or signer not in incoming.gateway.trusted:
+    if signature is None or signer is None or signer not in incoming.expected.trusted:
         return "it is not signed by the STS"
     named = {one.get(wss.SAML_ID, ""): one for one in incoming.root.iter(wss.ASSERTION)}
     try:
@@ -501,7 +505,7 @@ def _verified_once() -> Callable[[Element, Incoming], str]:
         value = _value(signature) if signature is not None else b""
         if value in seen:
             return ""
-        said = signature_problem(token, incoming.gateway.trusted)
+        said = signature_problem(token, incoming.expected.trusted)
         if not said:
             seen.add(value)
         return said
@@ -511,13 +515,13 @@ def _verified_once() -> Callable[[Element, Incoming], str]:
 
 def _granted_if_genuine(incoming: Incoming) -> None:
     """Look at the attributes of assertions that nobody has altered."""
-    if incoming.token is not None and not signature_problem(incoming.token, incoming.gateway.trusted):
-        gateway.attributes_granted(incoming)
+    if incoming.token is not None and not signature_problem(incoming.token, incoming.expected.trusted):
+        wss_module.attributes_granted(incoming)
 
 
 def _without_objects(token: Element, incoming: Incoming) -> str:
     """Verify an assertion without what else its Signature holds."""
-    return signature_problem(_bare(token, OBJECT), incoming.gateway.trusted)
+    return signature_problem(_bare(token, OBJECT), incoming.expected.trusted)
 
 
 def _members(*allowed: str) -> Check:
@@ -525,20 +529,20 @@ def _members(*allowed: str) -> Check:
 
     def check(incoming: Incoming) -> None:
         if " ".join(etree.QName(one).localname for one in children(incoming.root)) not in allowed:
-            raise RefusalError(gateway.NO_WSI, "the Envelope has other children than it should")
+            raise RefusalError(soap_request.NO_WSI, "the Envelope has other children than it should")
 
     return check
 
 
 def _methods(*allowed: str) -> Check:
-    return lambda incoming: None if incoming.call.method in allowed else gateway.posted(incoming)
+    return lambda incoming: None if incoming.call.method in allowed else soap_request.posted(incoming)
 
 
 def _bodies_of_one_id(incoming: Incoming) -> None:
     """Take Bodies of one id for one."""
     bodies = incoming.root.findall(f"{{{SOAP}}}Body")
     if len({one.get(wss.WSU_ID) for one in bodies}) != 1 or len(children(incoming.root)) != len(bodies) + 1:
-        gateway.one_body(incoming)
+        soap_request.one_body(incoming)
 
 
 def _only_in_security(tag: str, *counts: int) -> Check:
@@ -571,13 +575,13 @@ def _one_besides_assertions(incoming: Incoming) -> None:
 def _key_of_any(incoming: Incoming) -> None:
     """Demand a KeyInfo that refers to an assertion, to whichever."""
     if incoming.signature is not None and not _found(incoming, f"{REFERRED}"):
-        gateway.key_of_assertion(incoming)
+        wss_module.key_of_assertion(incoming)
 
 
 def _last_alive(incoming: Incoming) -> None:
     """Refuse a last Timestamp that has expired, whatever the first says."""
     last = _found(incoming, "//w:Security/u:Timestamp/u:Expires")[-1:]
-    expires = gateway._moment(text(last[0])) if last else None
+    expires = soap_request._moment(text(last[0])) if last else None
     if expires is not None and incoming.now - expires > TOLERANCE:
         _refuse("the Timestamp has expired")
 
@@ -585,25 +589,25 @@ def _last_alive(incoming: Incoming) -> None:
 def _body_if_any(incoming: Incoming) -> None:
     """Demand something in the Body, if there is a Body."""
     if incoming.body is not None:
-        gateway.soap_body(incoming)
+        soap_request.soap_body(incoming)
 
 
 def _body_that_is_empty(incoming: Incoming) -> None:
     """Demand a Body, whatever is in it."""
     if incoming.body is None:
-        gateway.soap_body(incoming)
+        soap_request.soap_body(incoming)
 
 
 def _own_namespace(incoming: Incoming) -> None:
     """Take any element of the WSDL's namespace for the operation that there is."""
-    spaces = {etree.QName(one.request).namespace for one in incoming.gateway.operations}
+    spaces = {etree.QName(one.request).namespace for one in incoming.expected.operations}
     if incoming.request is not None and etree.QName(incoming.request).namespace not in spaces:
-        gateway.operation_known(incoming)
+        soap_request.operation_known(incoming)
 
 
 def _known_schema(incoming: Incoming) -> None:
     if incoming.operation is not None:
-        gateway.elements_valid(incoming)
+        soap_request.elements_valid(incoming)
 
 
 # Reading otherwise than was sent
@@ -883,11 +887,11 @@ FAULTS: Mapping[str, Fault] = {
     "method-get": Fault({"posted": _methods("GET")}),
     "method-put": Fault({"posted": _methods("PUT")}),
     "not-soap": Fault(_unless("not(/e:Envelope/e:Header)", *SECURITY), _read_tree(_enveloped)),
-    "soap12": Fault({"soap_envelope": _either_version(gateway.soap_envelope, by_type=False)}),
+    "soap12": Fault({"soap_envelope": _either_version(soap_request.soap_envelope, by_type=False)}),
     "soap12-media-type": Fault(
         {
-            "media_type": _either_version(gateway.media_type, by_type=True),
-            "soap_envelope": _either_version(gateway.soap_envelope, by_type=True),
+            "media_type": _either_version(soap_request.media_type, by_type=True),
+            "soap_envelope": _either_version(soap_request.soap_envelope, by_type=True),
         }
     ),
     "unknown-header": Fault(turned=_form("/e:Envelope/e:Header/*[@e:mustUnderstand = '1'][not(self::w:Security)]")),

@@ -17,13 +17,13 @@ from conformance.mock.authority import (
     Authority,
     KeyKind,
     Owner,
-    in_time,
     make_authority,
     make_server_certificate,
     owner_of,
     write_private,
 )
 from conformance.model.errors import SecretError
+from conformance.soap.security.certificates import in_time
 from tests.signing import PERSON, authority, holder, tokens
 
 NOW = datetime.now(UTC)

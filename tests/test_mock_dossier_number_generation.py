@@ -16,12 +16,14 @@ import uvicorn
 from cryptography import x509
 from starlette.routing import Route
 
+from conformance.checks.soap_request import LARGEST, UNAUTHORISED, RefusalError
 from conformance.contracts.loading import load_spec
 from conformance.credentials.keystore import KeyStore, open_keystore
-from conformance.identifiers.rules import Kind, check, doubts, seems_fictitious
+from conformance.identifiers.fictitious import seems_fictitious
+from conformance.identifiers.reading import doubts
+from conformance.identifiers.rules import Kind, check
 from conformance.mock import dossier_number_generation as module
 from conformance.mock.dossier_number_generation import Caller, CallerKind, cbe_number, person_number, serve
-from conformance.mock.gateway import LARGEST, UNAUTHORISED, RefusalError
 from conformance.mock.platform import LocalPlatform
 from conformance.mock.service import Served
 from conformance.model.contract import CallerRule, SoapRules

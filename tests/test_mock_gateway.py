@@ -17,11 +17,13 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from conformance.contracts.loading import specs_root
+from conformance.checks import soap_request
+from conformance.checks.soap_request import Call, RefusalError
 from conformance.formats.documents import read
+from conformance.formats.schemas import specs_root
 from conformance.mock import gateway
 from conformance.mock.authority import Credential, KeyKind
-from conformance.mock.gateway import CHECKS, Accepted, Call, Gateway, RefusalError, answering, error_fault
+from conformance.mock.gateway import CHECKS, Accepted, Gateway, answering, error_fault
 from conformance.mock.sts import ISSUER
 from conformance.model.contract import ErrorCode
 from conformance.soap.markup import Element, canonical, parse, serialise
@@ -866,7 +868,7 @@ def test_other_methods_are_refused_by_http() -> None:
 def test_huge_messages_are_refused_by_http() -> None:
     """What is larger than a message may be is not even read."""
     with pytest.raises(HTTPException) as caught:
-        standing().receive(call(b"<" * (gateway.LARGEST + 1)))
+        standing().receive(call(b"<" * (soap_request.LARGEST + 1)))
     assert caught.value.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 

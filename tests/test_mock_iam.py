@@ -26,25 +26,24 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from conformance.contracts.loading import load_spec
-from conformance.mock.iam import (
+from conformance.mock.iam import IamConnect, read_body
+from conformance.mock.iam_people import Mandate, Person, Profile
+from conformance.mock.iam_realm import (
     ACCESS_TOKEN_TYPE,
     ASSERTION_TYPE,
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
-    LOCAL_CLIENT,
     TOKEN_EXCHANGE,
     Client,
-    IamConnect,
-    Issuer,
-    Mandate,
-    OAuthError,
-    Person,
-    Profile,
     Realm,
+)
+from conformance.mock.iam_tokens import (
+    LOCAL_CLIENT,
+    Issuer,
+    OAuthError,
     TokenError,
     machine_claims,
     person_claims,
-    read_body,
     roles,
 )
 from conformance.mock.platform import LocalPlatform

@@ -9,9 +9,11 @@ from lxml import etree
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from conformance.identifiers.rules import Kind, check, doubts
+from conformance.checks.soap_request import Call
+from conformance.identifiers.reading import doubts
+from conformance.identifiers.rules import Kind, check
 from conformance.mock.authority import Credential, KeyKind, Owner, make_authority
-from conformance.mock.gateway import Call, Endpoint
+from conformance.mock.gateway import Endpoint
 from conformance.mock.sts import ISSUER, PATH, TokenService
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import TOKEN_ACTION, Claim, issued_assertion, token_request

@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from conformance.contracts.loading import load_spec
-from conformance.identifiers.rules import Kind, check, doubts, seems_fictitious
-from conformance.mock import therapeutic_exclusion
+from conformance.identifiers.fictitious import seems_fictitious
+from conformance.identifiers.reading import doubts
+from conformance.identifiers.rules import Kind, check
+from conformance.mock import exclusion_checks, therapeutic_exclusion
 from conformance.mock.exclusions import PRACTITIONERS
-from conformance.mock.iam import machine_claims
+from conformance.mock.iam_tokens import machine_claims
 from conformance.mock.platform import LocalPlatform
 
 SERVICE = "therapeutic-exclusion"
@@ -536,8 +538,8 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_read_or_refused(body: object) -> None:
     """No declaration of whatever form makes the service fail otherwise than by a code of the catalogue."""
-    with contextlib.suppress(therapeutic_exclusion.RefusalError):
-        patient, party = therapeutic_exclusion.read_declaration(body)
+    with contextlib.suppress(exclusion_checks.ExclusionRefusalError):
+        patient, party = exclusion_checks.read_declaration(body)
         assert not check(Kind.SSIN, patient)
         assert party.qualification in PRACTITIONERS | {"orgpharmacy"}
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.identifiers.fictitious import make_nihii11
 from conformance.identifiers.near_misses import MAKERS, near_misses
-from conformance.identifiers.rules import check_digits, make_nihii11, person_check_digits
+from conformance.identifiers.rules import check_digits, person_check_digits
 
 STEMS = {"ssin": 9, "nihii": 6, "cbe": 8, "ehp": 8}
 OWN = {"ssin": "85061599690", "nihii": "12345625", "cbe": "0809394427", "ehp": "1990000035"}

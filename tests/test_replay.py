@@ -20,11 +20,13 @@ from click.testing import CliRunner
 
 from conformance.cli import main
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Campaign, Selection, make_folder, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.engine.runner import Conversation
 from conformance.evidence.comparison import answer_line, differences, same_body
-from conformance.evidence.recorded_run import find_run, target_of
+from conformance.evidence.recorded_run import find_run
 from conformance.evidence.redaction import pieces
+from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
 from conformance.formats.documents import dump
 from conformance.messages.soap import SoapMessages
@@ -32,6 +34,8 @@ from conformance.model.case import Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
 from conformance.model.verdict import Judgement
+from conformance.replay.planning import target_of
+from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
 from tests.peers import dossier_number_generation as dossiers
 from tests.peers import status_dashboard as dashboards
@@ -105,7 +109,7 @@ class Desk:
                     campaign.results[case.id] = campaign.run(case)
         finally:
             campaign.close()
-        campaign.finish()
+        write_outputs(campaign)
         return campaign.folder
 
     def replay(self, *arguments: str | Path) -> Done:
@@ -272,7 +276,8 @@ def test_folder_that_cannot_be_written_is_the_harness_s_trouble(desk: Desk, monk
     def fail(_: Campaign) -> Mapping[str, Any]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Campaign, "finish", fail)
+    monkeypatch.setattr("conformance.plugin.write_outputs", fail)
+    monkeypatch.setattr("conformance.replay.performing.write_outputs", fail)
     done = desk.replay(folder, "1")
     assert done.code == 4
     assert "No space left on device" in done.output

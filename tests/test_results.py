@@ -8,20 +8,18 @@ from typing import Any
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.model.case import Case
-from conformance.model.contract import Level, Requirement, Role, Source
-from conformance.model.result import (
-    CaseResult,
-    Run,
+from conformance.evidence.results_document import (
     case_record,
-    exit_code,
     from_portable,
     is_confidential,
     portable,
-    requirement_results,
     results_document,
     summary,
 )
+from conformance.model.case import Case
+from conformance.model.contract import Level, Requirement, Role, Source
+from conformance.model.result import CaseResult, Run
+from conformance.model.roll_up import exit_code, requirement_results
 from conformance.model.verdict import Finding, Severity, Verdict
 
 SERVICE = "status-dashboard"

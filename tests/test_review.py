@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from conformance.catalogue.listing import all_specs
 from conformance.contracts.loading import load_spec, service_ids
 from conformance.formats import documents
-from conformance.mock.iam import Issuer
+from conformance.mock.iam_tokens import Issuer
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import SpecError, TargetError
 from conformance.review import (
@@ -37,7 +37,8 @@ from conformance.review import (
     review_network,
     review_offline,
 )
-from conformance.target.reading import ServiceTarget, Target, choose_services, load_target
+from conformance.target.reading import choose_services, load_target
+from conformance.target.target import ServiceTarget, Target
 from conformance.target.writing import written_target
 from tests.peers import therapeutic_exclusion as peers
 

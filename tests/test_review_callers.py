@@ -24,7 +24,8 @@ from conformance.review.certificates import owner_of
 from conformance.soap.markup import parse, serialise
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
 from conformance.soap.security.wss import SAML_ID, certificate_text, make_signer, sign_enveloped
-from conformance.target.reading import ServiceTarget, Target, choose_services, load_target
+from conformance.target.reading import choose_services, load_target
+from conformance.target.target import ServiceTarget, Target
 
 NOW = datetime(2026, 3, 24, 12, tzinfo=UTC)
 SERVICE = "dossier-number-generation"

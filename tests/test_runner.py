@@ -13,7 +13,8 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.engine.runner import Conversation
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Campaign, Selection, make_plan
-from conformance.engine.session import Session, allowed
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
+from conformance.engine.session import Session
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
 from conformance.model.case import Case, Template
@@ -424,28 +425,6 @@ def test_production_of_a_service_that_is_not_public_is_never_asked(peer: Peer, o
     with pytest.raises(ForbiddenTrafficError):
         session.exchange(CASE, PLAIN)
     assert peer.seen == []
-
-
-@pytest.mark.parametrize(
-    ("environment", "method", "expected"),
-    [
-        ("production", "", True),
-        ("production", "GET", True),
-        ("production", "POST", False),
-        ("acceptance", "POST", True),
-        ("local", "DELETE", True),
-    ],
-)
-def test_what_production_forbids_is_known_before_sending(
-    opened: Opener,
-    environment: str,
-    method: str,
-    expected: bool,  # noqa: FBT001 - a table's column
-) -> None:
-    """Whether a request may be sent can be asked without sending it."""
-    session = opened(environment)
-    operation = SPEC.contract.operations["getDashboard"]
-    assert allowed(session.target, operation, replace(PLAIN, method=method)) is expected
 
 
 def test_response_of_an_exchange_is_the_answer(opened: Opener) -> None:

@@ -16,17 +16,19 @@ from conformance.checks.soap_answer import (
     OTHER,
     RESPONSE,
     SoapAnswer,
-    blames_header,
-    code_problems,
     envelope_problems,
     instant_problems,
     media_problems,
-    origin_problems,
     read_answer,
-    speaks_of_security,
     status_problems,
-    structure_problems,
     value,
+)
+from conformance.checks.soap_fault import (
+    blames_header,
+    code_problems,
+    origin_problems,
+    speaks_of_security,
+    structure_problems,
 )
 from conformance.model.exchange import Response
 from conformance.soap.markup import parse

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from conformance.contracts.loading import bundled_schemas, specs_root
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats.schemas import specs_root
 from conformance.soap.markup import Element, children, local, namespace, parse, serialise
 from conformance.soap.names import SOAP, XML, XSD
+from conformance.soap.xsd.collecting import read_schema
 from conformance.soap.xsd.contract import Place, SoapContract, Steps, body_of, read_value, resolve
-from conformance.soap.xsd.schemas import WsdlError, read_schema
+from conformance.soap.xsd.schemas import WsdlError
 from conformance.soap.xsd.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
 from tests.peers.dossier_number_generation import contract_of

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.contracts.loading import bundled_schemas, specs_root
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats.schemas import specs_root
 from conformance.model.case import Deed, Edit
 from conformance.soap.editing import SWEEPS, apply, refused
 from conformance.soap.markup import Element, children, parse, serialise

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 
 from conformance.contracts.binding import Binding, bind
-from conformance.contracts.loading import bundled_schemas, load_spec, specs_root
-from conformance.judging.rest import NEVER_CONCLUSIVE
+from conformance.contracts.loading import load_spec
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats.schemas import specs_root
+from conformance.judging.findings import TRANSIENT_STATUSES
 from conformance.judging.soap import SoapJudge
 from conformance.model.case import Case, Clause, Deed, Edit, Effect, Expectation, Message, Step, Template
 from conformance.model.contract import Contract, Level
 from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
 from conformance.model.verdict import Finding, Judgement, Severity
-from conformance.soap.security.mutations import BREACHES, OF_THE_FORM
-from conformance.soap.xsd.schemas import read_schema
+from conformance.soap.security.mutations import MUTATIONS, OF_THE_FORM
+from conformance.soap.xsd.collecting import read_schema
 
 SERVICE = "dossier-number-generation"
 SPEC = load_spec(SERVICE)
@@ -477,7 +479,7 @@ def test_fault_about_the_header_needs_no_detail(text: str, which: Case, findings
 
 def test_breaches_of_the_form_are_breaches() -> None:
     """A breach by another name would be taken for one of the header."""
-    assert BREACHES.keys() > OF_THE_FORM
+    assert MUTATIONS.keys() > OF_THE_FORM
 
 
 def test_fault_about_the_header_with_a_detail_is_judged_by_it() -> None:
@@ -713,7 +715,7 @@ def test_answer_in_the_encoding_of_its_header_is_read() -> None:
     assert judged(answered(text.encode("latin-1"), headers=headers)).findings == ()
 
 
-@pytest.mark.parametrize("status", sorted(NEVER_CONCLUSIVE))
+@pytest.mark.parametrize("status", sorted(TRANSIENT_STATUSES))
 def test_answer_of_a_gateway_under_load_is_not_judged(status: int) -> None:
     """429, 502, 503 and 504 without SOAP tell of load or of a gateway."""
     judgement = judged(answered(b"<html/>", status), NO_NAME)

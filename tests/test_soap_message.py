@@ -34,7 +34,9 @@ from conformance.soap.names import (
     WSU,
     X509_TOKEN,
 )
-from conformance.soap.security.mutations import BREACHES, LATE, LONG, TOLERATED, Breach, foreign
+from conformance.soap.security.foreign_keys import foreign
+from conformance.soap.security.mutations import LATE, LONG, MUTATIONS, TOLERATED
+from conformance.soap.security.resigning import SecurityMutation
 from conformance.soap.security.saml import Assertion, SamlError, element_of, read_assertion, signature_problem
 from conformance.soap.security.wss import WSU_ID, Signer, certificate_text, make_signer
 from conformance.soap.xsd.contract import body_of
@@ -198,7 +200,7 @@ NOT_OF_SECURITY = {
 """Breaches that a gateway may put up with, and those of the form of a message or of HTTP, whose security is right."""
 
 
-OF_SECURITY = [name for name in BREACHES if name not in NOT_OF_SECURITY]
+OF_SECURITY = [name for name in MUTATIONS if name not in NOT_OF_SECURITY]
 OVER = Terms(start=timedelta(days=-2), end=timedelta(hours=-1))
 """An assertion that held until an hour ago."""
 HELD = ("tolerated", "token-signed", "other-prefixes", "replay", "unknown-header", "unknown-operation", "other-action")
@@ -206,7 +208,7 @@ HELD = ("tolerated", "token-signed", "other-prefixes", "replay", "unknown-header
 
 def broken(name: str, kind: str) -> bytes:
     """Return a message with a breach, as far as that is of its bytes."""
-    breach = BREACHES[name]
+    breach = MUTATIONS[name]
     assertion, signer = caller(kind)
     borrowed, _ = caller(next(other for other in KINDS if other != kind))
     if breach.other:
@@ -258,7 +260,7 @@ def test_long_lifetime_is_refused_by_those_who_ask_for_a_minute() -> None:
 
 def test_expired_and_future_are_out_of_any_tolerance() -> None:
     """An hour is beyond what anybody puts up with; three minutes are within the five of the cookbooks."""
-    assert (BREACHES["expired"].shift, BREACHES["future"].shift) == (-LATE, LATE)
+    assert (MUTATIONS["expired"].shift, MUTATIONS["future"].shift) == (-LATE, LATE)
     assert LIFETIME < TOLERATED < peer.SKEW < LATE
     for name in ("expired", "future"):
         with pytest.raises(peer.RefusedError, match=rf"security\.timestamp\.{name}"):
@@ -279,7 +281,7 @@ def test_altered_signature_is_a_signature_still(kind: str) -> None:
     scene = signed(contract().build(OPERATION, VALUES), assertion, signer, NOW)
     value = next(scene.signature.iter(f"{{{DS}}}SignatureValue"))
     before = "".join((value.text or "").split())
-    change = BREACHES["signature-altered"].change
+    change = MUTATIONS["signature-altered"].change
     assert change is not None
     change(scene)
     after = "".join((value.text or "").split())
@@ -289,7 +291,7 @@ def test_altered_signature_is_a_signature_still(kind: str) -> None:
 
 def test_breach_of_nothing_changes_nothing() -> None:
     """What is not said of a breach is as in a right message."""
-    usual = Breach()
+    usual = SecurityMutation()
     assert (usual.change, usual.shift, usual.lifetime, usual.foreign_key) == (None, timedelta(), LIFETIME, False)
 
 

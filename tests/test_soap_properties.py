@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
 from conformance.messages.soap import BROKEN_MESSAGES, VALID_MESSAGES, SoapMessages

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.engine.campaign import Campaign, Selection, make_plan
+from conformance.engine.campaign import Campaign
+from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import FILE, read_exchanges
 from conformance.formats.documents import dump
 from conformance.model.case import Message, Template
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Verdict
+from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
 from tests.peers.dossier_number_generation import serve
 from tests.peers.dossier_world import EHP, NIHII, PASSWORD, PERSON, world
@@ -411,7 +413,7 @@ def test_no_credential_reaches_the_disk(bench: Opener) -> None:
         for name in (*WHOLE, "7.2/last-name-only-ehp-institution", "7.2/last-name-only-nihii-institution"):
             opened(name)
         opened.campaign.close()
-        opened.campaign.finish()
+        write_outputs(opened.campaign)
         text = "".join(path.read_text("utf-8", "replace") for path in opened.folder.rglob("*") if path.is_file())
         assert (opened.folder / FILE).read_bytes().isascii()
         for holder in world().holders.values():

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from conformance.contracts.loading import bundled_schemas
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.soap.xsd.composing import leaves, walk
 from conformance.soap.xsd.contract import SoapContract
-from conformance.soap.xsd.grammar import leaves, walk
 from conformance.soap.xsd.patterns import (
     PatternError,
     lengths,
@@ -19,17 +19,9 @@ from conformance.soap.xsd.patterns import (
     text_of_length,
     translated,
 )
+from conformance.soap.xsd.reading_types import read_request
 from conformance.soap.xsd.schemas import WsdlError
-from conformance.soap.xsd.types import (
-    Bound,
-    ElementParticle,
-    GroupParticle,
-    Simple,
-    Wildcard,
-    narrowed,
-    read_request,
-    size,
-)
+from conformance.soap.xsd.types import Bound, ElementParticle, GroupParticle, Simple, Wildcard, narrowed, size
 from conformance.soap.xsd.values import limits, number_range, outside
 from conformance.soap.xsd.wsdl import read_contract
 

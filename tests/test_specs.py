@@ -10,7 +10,9 @@ from openapi_spec_validator.readers import read_from_filename
 
 from conformance.catalogue.lint import lint
 from conformance.checks.tracing import user_agent_problems
-from conformance.contracts.loading import load_spec, load_tracing, service_ids, specs_root
+from conformance.contracts.loading import load_spec, service_ids
+from conformance.contracts.platform_rules import load_tracing
+from conformance.formats.schemas import specs_root
 from conformance.model.verdict import Verdict
 
 OPENAPI = sorted(specs_root().glob("*/*/openapi.yaml"))

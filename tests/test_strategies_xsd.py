@@ -15,8 +15,9 @@ from conformance.model.case import Deed, Edit
 from conformance.soap.difference import difference
 from conformance.soap.editing import apply
 from conformance.soap.markup import parse
+from conformance.soap.xsd.composing import leaves
 from conformance.soap.xsd.contract import SoapContract, Steps, read_value
-from conformance.soap.xsd.grammar import Grammar, Wish, leaves, read_grammar
+from conformance.soap.xsd.grammar import Grammar, Wish, read_grammar
 from conformance.soap.xsd.schemas import WsdlError
 from conformance.soap.xsd.wsdl import read_contract
 from conformance.strategies.xsd import Broken, broken, edges, valid

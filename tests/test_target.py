@@ -10,19 +10,15 @@ import pytest
 import yaml
 
 from conformance.checks.tracing import user_agent_problems
-from conformance.contracts.loading import Spec, describe, load_spec, load_tracing, service_ids
+from conformance.contracts.loading import Spec, describe, load_spec, service_ids
+from conformance.contracts.platform_rules import load_tracing
 from conformance.mock.authority import make_server_certificate
 from conformance.model.errors import DocumentError, TargetError, UsageError
-from conformance.target.reading import (
-    BUILT_IN,
-    Limits,
-    address_problem,
-    choose_services,
-    environment_of,
-    is_loopback,
-    load_target,
-)
+from conformance.target.addresses import address_problem, environment_of, is_loopback
+from conformance.target.policy import BUILT_IN
+from conformance.target.reading import choose_services, load_target
 from conformance.target.writing import target_text, write_target, written_target
+from conformance.traffic.limits import Limits
 
 VECTORS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("vectors").joinpath("target_mistakes.yaml").read_text("utf-8")
@@ -278,7 +274,7 @@ def test_spec_is_read_only_where_its_service_is_tested(file: Path, monkeypatch: 
         read.append(name)
         return load_spec(name, version)
 
-    monkeypatch.setattr("conformance.target.reading.load_spec", reading)
+    monkeypatch.setattr("conformance.target.target.load_spec", reading)
     target = load_target("local")
     choose_services(target, (SERVICE,))
     assert read == [SERVICE]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conformance.checks.tracing import TracingRules, from_problems, user_agent_problems
-from conformance.contracts.loading import load_tracing
+from conformance.contracts.platform_rules import load_tracing
 
 RULES = load_tracing()
 

@@ -20,7 +20,8 @@ from conformance.contracts.loading import load_spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
 from conformance.mock.platform import LocalPlatform
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
-from conformance.traffic.transport import LARGEST_BODY, Transport
+from conformance.traffic.body import LARGEST_BODY
+from conformance.traffic.transport import Transport
 from tests.peers import hostile
 from tests.peers.server import Answer, serving
 from tests.peers.server import Request as PeerRequest

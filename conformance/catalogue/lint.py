@@ -16,7 +16,8 @@ from conformance.catalogue.listing import verifying
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
 from conformance.contracts.binding import bind
-from conformance.contracts.loading import Spec, load_environments, load_tracing, read_spec
+from conformance.contracts.loading import Spec, read_spec
+from conformance.contracts.platform_rules import load_environments, load_tracing
 from conformance.formats import documents
 from conformance.judging.soap import CHECKS
 from conformance.messages.soap import DRAWN
@@ -25,7 +26,7 @@ from conformance.model.contract import Contract, Rule, SoapRules
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 from conformance.soap.editing import SWEEPS
-from conformance.soap.security.mutations import BREACHES
+from conformance.soap.security.mutations import MUTATIONS
 from conformance.strategies.generators import GENERATORS, LISTED, OTHER_NUMBERS
 
 
@@ -182,7 +183,7 @@ def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:
     if case.caller and case.caller not in rules.callers:
         yield f"case {case.id} names the kind of caller {case.caller}, which soap.yaml does not have"
     breach = case.request.message.breach if case.request.message is not None else ""
-    if breach and breach not in BREACHES:
+    if breach and breach not in MUTATIONS:
         yield f"case {case.id} names the breach {breach}, which does not exist"
     if case.words and case.words not in rules.messages:
         yield f"case {case.id} names the message {case.words}, which soap.yaml does not have"

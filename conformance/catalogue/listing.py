@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from conformance.contracts.loading import Spec, load_spec, service_ids, suggestion
-from conformance.engine.campaign import RESULTS, run_folders
+from conformance.contracts.loading import Spec, load_spec, service_ids
+from conformance.evidence.run_folder import RESULTS, run_folders
+from conformance.formats.schemas import suggestion
 from conformance.model.case import Case
 from conformance.model.contract import Erratum, Operation, Requirement
 from conformance.model.errors import UsageError

@@ -4,7 +4,7 @@ Roles and values are arguments. Must not know requirements, levels or services.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,21 +12,15 @@ from email.utils import parsedate_to_datetime
 from conformance.checks.problem import Problem
 from conformance.model.exchange import Response
 from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, path, text
-from conformance.soap.names import ERRORS, SOAP, SOAP12, WSSE, WSU
+from conformance.soap.names import ERRORS, SOAP, SOAP12
 from conformance.soap.xsd.contract import Steps, read_value
 
 RESPONSE, FAULT, OTHER = "response", "fault", "http"
+FAULT_PARTS = ("faultcode", "faultstring", "faultactor", "detail")
+CODE = re.compile(r"SOA-[0-9]{5}")
 _FAULT_STATUS, _RESPONSE_STATUS = 500, 200
 _SUCCESSES = range(200, 300)
-_FAULT_PARTS = ("faultcode", "faultstring", "faultactor", "detail")
-_ERRORS = ("SystemError", "BusinessError")
-_SECURITY_FAULTS = frozenset(
-    {
-        *("UnsupportedSecurityToken", "UnsupportedAlgorithm", "InvalidSecurity", "InvalidSecurityToken"),
-        *("FailedAuthentication", "FailedCheck", "SecurityTokenUnavailable", "MessageExpired"),
-    }
-)
-_CODE = re.compile(r"SOA-[0-9]{5}")
+ERROR_ELEMENTS = ("SystemError", "BusinessError")
 _SHOWN = 120
 _FAR = timedelta(days=1)
 _OFF = timedelta(minutes=5)
@@ -114,106 +108,7 @@ def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
         names = ", ".join(local(child) for child in siblings)
         yield Problem("the Body has more than one element", "/Envelope/Body", "one element", names)
     if answer.kind == FAULT:
-        yield from _frame_problems(body)
-
-
-def _frame_problems(fault: Element) -> Iterator[Problem]:
-    found = children(fault)
-    for child in found:
-        if local(child) not in _FAULT_PARTS:
-            yield Problem(
-                "a fault has a part that SOAP 1.1 does not know", path(child), ", ".join(_FAULT_PARTS), local(child)
-            )
-        elif namespace(child):
-            yield Problem("a fault's part is qualified", path(child), "no namespace", namespace(child))
-        elif local(child) == "faultcode" and not _is_bound(child):
-            yield Problem("faultcode has a prefix that nobody declares", path(child), "a QName", text(child))
-    for name in _FAULT_PARTS[:2]:
-        if not any(local(child) == name for child in found):
-            yield Problem(f"a fault has no {name}", path(fault), name, "absent")
-
-
-def _is_bound(element: Element) -> bool:
-    prefix, colon, _ = text(element).rpartition(":")
-    return not colon or prefix in element.nsmap
-
-
-def structure_problems(
-    answer: SoapAnswer, schema_problems: Sequence[Problem], *, of_header: bool = False
-) -> Iterator[Problem]:
-    """Yield what is wrong with a fault's detail; `schema_problems` are those of its error, or of the declared element.
-
-    A fault `of_header` is about a header block, of which a detail must not speak (SOAP 1.1, section 4.4).
-    """
-    if answer.body is None:
-        return
-    detail = _part(answer.body, "detail")
-    if detail is None:
-        wanted = " or ".join(_ERRORS)
-        yield Problem("a fault has no detail", path(answer.body), wanted, "no detail", odd=of_header)
-    elif answer.declared is not None:
-        yield from schema_problems
-    elif answer.error is None:
-        names = ", ".join(local(child) for child in children(detail)) or "nothing"
-        yield Problem("a fault's detail has no error of the platform", path(detail), " or ".join(_ERRORS), names)
-    else:
-        yield from schema_problems
-        for name in ("Origin", "Message"):
-            if any(local(child) == name and not text(child) for child in children(answer.error)):
-                yield Problem(f"a fault's {name} is empty", f"{path(answer.error)}/{name}", "a text", "empty")
-
-
-def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool = False) -> Iterator[Problem]:
-    """Yield that a fault has no code, or one that the catalogue does not have.
-
-    Nobody says where an element of the WSDL's own has its code, nor need a fault about a header block have a detail.
-    """
-    empty = answer.error is not None and not _child_text(answer.error, "Code")
-    if not answer.code or empty:
-        bare = of_header and answer.body is not None and _part(answer.body, "detail") is None
-        yield Problem(
-            "a fault has no error code",
-            "/Envelope/Body/Fault/detail",
-            "a code of the catalogue",
-            "none",
-            odd=bare or answer.declared is not None,
-        )
-    elif answer.code not in known:
-        message = "a fault's code is not in the catalogue"
-        yield Problem(message, "/Envelope/Body/Fault/detail", ", ".join(known), answer.code, odd=True)
-
-
-def origin_problems(answer: SoapAnswer, components: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield an Origin that contradicts the component that the catalogue gives for the code."""
-    if answer.error is None or not components.get(answer.code):
-        return
-    origin, expected = _child_text(answer.error, "Origin"), components[answer.code]
-    if origin == expected or not origin:
-        return
-    contradicts = origin in components.values()
-    message = f"the Origin of {answer.code} is {origin!r}"
-    yield Problem(message, "/Envelope/Body/Fault/detail", expected, origin, odd=not contradicts)
-
-
-def speaks_of_security(answer: SoapAnswer) -> bool:
-    """Tell whether a fault has no detail and a code of WS-Security's own (WS-Security 1.1, section 12)."""
-    if answer.kind != FAULT or answer.body is None:
-        return False
-    code = _part(answer.body, "faultcode")
-    name = text(code).rpartition(":")[2] if code is not None else ""
-    return _part(answer.body, "detail") is None and name in _SECURITY_FAULTS
-
-
-def blames_header(answer: SoapAnswer) -> bool:
-    """Tell whether a fault's faultcode speaks of a header block: MustUnderstand, or a name of WS-Security's."""
-    if answer.kind != FAULT or answer.body is None:
-        return False
-    code = _part(answer.body, "faultcode")
-    if code is None:
-        return False
-    prefix, _, name = text(code).rpartition(":")
-    space = code.nsmap.get(prefix or None)
-    return space in (WSSE, WSU) or (space == SOAP and name == "MustUnderstand")
+        yield from frame_problems(body)
 
 
 def value(answer: SoapAnswer, place: Steps | None) -> str | None:
@@ -269,18 +164,19 @@ def _parsed(response: Response) -> Element:
             raise XmlError(f"not text in {found[1]}") from None
 
 
-def _part(fault: Element, name: str) -> Element | None:
+def part(fault: Element, name: str) -> Element | None:
+    """Return a fault's first part of a name, whatever its namespace."""
     return next((child for child in children(fault) if local(child) == name), None)
 
 
 def _entries(fault: Element) -> list[Element]:
     """Return the elements in a fault's detail."""
-    detail = _part(fault, "detail")
+    detail = part(fault, "detail")
     return children(detail) if detail is not None else []
 
 
 def _error(fault: Element) -> Element | None:
-    return next((one for one in _entries(fault) if local(one) in _ERRORS), None)
+    return next((one for one in _entries(fault) if local(one) in ERROR_ELEMENTS), None)
 
 
 def _declared(fault: Element, faults: Collection[str]) -> Element | None:
@@ -289,14 +185,14 @@ def _declared(fault: Element, faults: Collection[str]) -> Element | None:
 
 def _fault_code(fault: Element, error: Element | None, declared: Element | None) -> str:
     """Return a fault's error code: that of its detail, else one that its text begins with."""
-    code = _child_text(error, "Code") if error is not None else ""
+    code = child_text(error, "Code") if error is not None else ""
     if declared is not None:
-        code = next((one for one in _texts(declared) if _CODE.fullmatch(one)), "")
+        code = next((one for one in _texts(declared) if CODE.fullmatch(one)), "")
     if code:
         return code
     for name in ("detail", "faultstring", "faultcode"):
         for child in children(fault):
-            found = _CODE.search(text(child)) if local(child) == name else None
+            found = CODE.search(text(child)) if local(child) == name else None
             if found:
                 return found.group()
     return ""
@@ -310,5 +206,28 @@ def _texts(element: Element) -> Iterator[str]:
             yield from (str(told).strip() for told in one.attrib.values())
 
 
-def _child_text(element: Element, name: str) -> str:
+def child_text(element: Element, name: str) -> str:
+    """Return the text of an element's first child of a name, "" where it has none."""
     return next((text(child) for child in children(element) if local(child) == name), "")
+
+
+def frame_problems(fault: Element) -> Iterator[Problem]:
+    """Yield what is wrong with the parts of a fault (SOAP 1.1, section 4.4)."""
+    found = children(fault)
+    for child in found:
+        if local(child) not in FAULT_PARTS:
+            yield Problem(
+                "a fault has a part that SOAP 1.1 does not know", path(child), ", ".join(FAULT_PARTS), local(child)
+            )
+        elif namespace(child):
+            yield Problem("a fault's part is qualified", path(child), "no namespace", namespace(child))
+        elif local(child) == "faultcode" and not _is_bound(child):
+            yield Problem("faultcode has a prefix that nobody declares", path(child), "a QName", text(child))
+    for name in FAULT_PARTS[:2]:
+        if not any(local(child) == name for child in found):
+            yield Problem(f"a fault has no {name}", path(fault), name, "absent")
+
+
+def _is_bound(element: Element) -> bool:
+    prefix, colon, _ = text(element).rpartition(":")
+    return not colon or prefix in element.nsmap

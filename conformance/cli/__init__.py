@@ -24,20 +24,15 @@ from rich.table import Table
 
 from conformance import __version__
 from conformance.catalogue.listing import TOPICS, all_faults, all_specs, explain, find_fault, rows
-from conformance.contracts.loading import describe, service_ids, specs_root, suggestion
-from conformance.engine.campaign import (
-    DEFAULT_SEED,
-    Plan,
-    Selection,
-    check_before_run,
-    make_folder,
-    make_plan,
-    usual_counterexamples,
-)
+from conformance.contracts.loading import describe, service_ids
 from conformance.engine.known import load_known
+from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, make_plan, usual_counterexamples
 from conformance.evidence.comparison import answer_line, differences, same_body
-from conformance.evidence.recorded_run import Recorded, find_run, target_of
+from conformance.evidence.recorded_run import Recorded, find_run
+from conformance.evidence.results_document import is_confidential
+from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import Record
+from conformance.formats.schemas import specs_root, suggestion
 from conformance.model.case import Kind
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.result import (
@@ -49,13 +44,14 @@ from conformance.model.result import (
     EXIT_USAGE,
     NOT_SELECTED,
     WITHHELD,
-    is_confidential,
 )
 from conformance.plugin import DEFAULT_FOLDER
 from conformance.plugin.session import run_suites
-from conformance.replay.performing import Replay, perform, plan_case, plan_counterexample, plan_exchange
+from conformance.replay.performing import perform
+from conformance.replay.planning import Replay, plan_case, plan_counterexample, plan_exchange, target_of
 from conformance.reporting.mutation_score import in_words
 from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
+from conformance.review.before_run import check_before_run
 from conformance.selftest.selftest import (
     EXAMPLES,
     GOOD,
@@ -68,7 +64,8 @@ from conformance.selftest.selftest import (
     subjects_of,
     write_document,
 )
-from conformance.target.reading import BUILT_IN, LOCAL, choose_services, load_target
+from conformance.target.policy import BUILT_IN, LOCAL
+from conformance.target.reading import choose_services, load_target
 from conformance.target.writing import target_text, write_target, written_target
 
 if TYPE_CHECKING:

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.contracts.loading import Spec, bundled_schemas, format_problems, load_format, spellings, suggestion
+from conformance.contracts.loading import Spec
+from conformance.contracts.platform_rules import bundled_schemas
+from conformance.contracts.soap_rules import spellings
 from conformance.formats import documents
+from conformance.formats.schemas import format_problems, load_format, suggestion
 from conformance.model.errors import SpecError, TargetError
 from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps, resolve
 

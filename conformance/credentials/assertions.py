@@ -20,7 +20,8 @@ from conformance.model.exchange import Headers, Request, Response, TransportFail
 from conformance.soap.message import CONTENT_TYPE, TOKEN_ACTION, Claim, issued_assertion, token_request
 from conformance.soap.security.saml import Assertion, SamlError, public_key, read_assertion
 from conformance.soap.security.wss import Signer, make_signer
-from conformance.target.reading import PRODUCTION, address_problem
+from conformance.target.addresses import address_problem
+from conformance.target.policy import RULE, Sender, may_send
 
 Send = Callable[[Request], Response | TransportFailure]
 
@@ -176,8 +177,8 @@ class Callers:
         return found
 
     def _address_problem(self, address: str) -> str | None:
-        if self.environment == PRODUCTION:
-            return "nothing but GET on the public status services is sent to production; name another environment"
+        if not may_send(Sender.CREDENTIALS, self.environment, public=False, method="POST"):
+            return f"{RULE} is sent to production; name another environment"
         return address_problem(address, self.environment)
 
     def _issue(self, name: str, now: datetime) -> Assertion:

@@ -27,7 +27,8 @@ from conformance.credentials.secrets import resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
 from conformance.model.exchange import Headers, Request, Response, TransportFailure
-from conformance.target.reading import LOCAL, PRODUCTION, address_problem
+from conformance.target.addresses import address_problem
+from conformance.target.policy import LOCAL, RULE, Sender, may_send
 
 EXPIRED = "expired"
 """The role of a genuine token whose time is over, which is never renewed."""
@@ -322,8 +323,8 @@ def _moment(seconds: float) -> str:
 def _url_problem(role: str, url: str, environment: str) -> str | None:
     if role == EXPIRED:
         return "a token just issued has not expired; give {file: PATH} of one whose time is over, or leave the role out"
-    if environment == PRODUCTION:
-        return "nothing but GET on the public status services is sent to production; name another environment"
+    if not may_send(Sender.CREDENTIALS, environment, public=False, method="POST"):
+        return f"{RULE} is sent to production; name another environment"
     return address_problem(url, environment)
 
 

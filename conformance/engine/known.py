@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from conformance.contracts.loading import format_problems, load_format
 from conformance.formats import documents
 from conformance.formats.documents import Document
+from conformance.formats.schemas import format_problems, load_format
 from conformance.model.errors import TargetError
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Severity, Verdict

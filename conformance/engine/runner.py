@@ -7,17 +7,17 @@ import hashlib
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from hypothesis.strategies import SearchStrategy
 
 from conformance.engine.search import Attempt, Drawn, Search, distinct, kept_below, unsteady, words
-from conformance.engine.session import Session, allowed
-from conformance.judging.rest import NEVER_CONCLUSIVE, REFUSED
+from conformance.engine.session import Session
+from conformance.judging.findings import CREDENTIAL_STATUSES, TRANSIENT_STATUSES
+from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import BudgetError, ConformanceError, CredentialRefusedError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Request
@@ -26,6 +26,7 @@ from conformance.model.verdict import Counterexample, Finding, Judgement, Severi
 from conformance.soap.xsd.grammar import Wish
 from conformance.strategies.generators import EDGES, GENERATORS
 from conformance.strategies.xsd import Drawing, Start
+from conformance.target.policy import RULE
 
 _MOST_DECIDING = 5
 _MOST_SHOWN = 20
@@ -40,25 +41,6 @@ _TELLING = frozenset({"status", _ANSWER})
 """Locations of findings of which the reason of an undecided case repeats what was found."""
 
 
-class Judging(Protocol):
-    """What judges the exchanges of one service: by JSON and OpenAPI, or by SOAP and a WSDL."""
-
-    def judge(self, exchange: Exchange, case: Case, *, unclaimed: bool = False) -> Judgement:
-        """Return what an exchange says about the case."""
-
-    def judge_step(self, exchange: Exchange, case: Case, step: Step, *, body: bool = False) -> Judgement:
-        """Return what an exchange says about a request that a case needs to succeed."""
-
-    def refuses_credential(self, exchange: Exchange) -> bool:
-        """Tell whether an answer refuses who asks, and not what is asked."""
-
-    def tells_of_outage(self, exchange: Exchange) -> bool:
-        """Tell whether an answer says in the service's own words that it is not available."""
-
-    def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
-        """Return the values at places of an answer, for comparing two answers."""
-
-
 @dataclass(slots=True)
 class Runner:
     """Runs the cases of one service, one after the other; `examples` is the number a property draws.
@@ -67,7 +49,7 @@ class Runner:
     """
 
     session: Session
-    judge: Judging
+    judge: Oracle
     seed: int
     examples: int
     kept: Path | None = None
@@ -117,8 +99,8 @@ class Runner:
         operation = self.session.service.spec.contract.operations[case.request.operation]
         if case.intrusive and not target.intrusive:
             return CaseResult(case, Verdict.NOT_RUN, "intrusive cases are off for this target (intrusive: false)")
-        if not allowed(target, operation, case.request):
-            return CaseResult(case, Verdict.NOT_RUN, "production: nothing but GET is ever sent")
+        if not self.session.may_send(case.request.method or operation.method):
+            return CaseResult(case, Verdict.NOT_RUN, f"production: {RULE} is ever sent")
         claimed = self._claimed(case)
         if claimed is False and case.claim is not None:
             reason = f"the target's {case.claim.setting} does not name {case.claim.value!r}"
@@ -184,7 +166,7 @@ class Runner:
             exchange = log.send(twin.request, Purpose.TWIN)
             log.deciding.append(exchange.id)
             status = exchange.response.status if exchange.response is not None else 0
-            conclusive = status // 100 == _CLIENT_ERROR and status not in REFUSED | NEVER_CONCLUSIVE
+            conclusive = status // 100 == _CLIENT_ERROR and status not in CREDENTIAL_STATUSES | TRANSIENT_STATUSES
             failed = bool(self.step_problem(case, twin, exchange, ""))
             if failed is not probed or (failed and not conclusive):
                 log.deciding = []

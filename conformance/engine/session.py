@@ -6,25 +6,26 @@ exchange on disk before it returns it. Must not judge answers.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from conformance.credentials.alterations import MALFORMED, alter
 from conformance.evidence.store import Store
 from conformance.identifiers.rules import Kind, check
-from conformance.judging.rest import NEVER_CONCLUSIVE
+from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.messages.sources import MessageSource, TokenSource
 from conformance.model.case import Case, Template
-from conformance.model.contract import Operation
 from conformance.model.errors import ForbiddenTrafficError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Request, Response
-from conformance.strategies.identifiers import Defect, breakages
+from conformance.strategies.broken_identifiers import Defect, breakages
 from conformance.strategies.xsd import Drawing
-from conformance.target.reading import PRODUCTION, ServiceTarget, Target
+from conformance.target.policy import RULE, Sender, may_send
+from conformance.target.target import ServiceTarget, Target
 from conformance.traffic.interruption import raise_if_requested
 from conformance.traffic.ledger import Ledger
 from conformance.traffic.transport import Transport
@@ -38,54 +39,6 @@ _LEAST_WAIT = 0.1
 _RESERVE = 24
 """Requests that restoring may take, with several workers."""
 _MOST_REPETITIONS = 10
-
-
-class TokenSource(Protocol):
-    """Where access tokens come from, by role."""
-
-    @property
-    def roles(self) -> frozenset[str]:
-        """Return the roles that have a token."""
-
-    def get(self, role: str) -> str:
-        """Return a valid token of a role."""
-
-    def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
-        """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A SOAP message as it goes over HTTP; a header set to None is left out."""
-
-    body: bytes
-    headers: Mapping[str, str | None]
-    method: str = "POST"
-
-
-class MessageSource(Protocol):
-    """Where the messages of a SOAP service come from."""
-
-    def voices(self, case: Case) -> list[Case]:
-        """Return a case once for each caller that plays it."""
-
-    def request(self, template: Template) -> Post:
-        """Return the signed message that a template stands for."""
-
-    def sweep(self, case: Case) -> Iterator[Template]:
-        """Yield a case's request once for each way that the case names to change it."""
-
-    def drawing(self, case: Case) -> Drawing | None:
-        """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
-
-    def witnesses(self, case: Case) -> list[Template]:
-        """Return requests like a case's, by other callers."""
-
-    def again(self, operation: str, caller: str, body: str) -> Template:
-        """Return a template of a request element that was sent before."""
-
-    def recorded(self, reference: Mapping[str, str]) -> bytes:
-        """Return the assertion that a record refers to, got again."""
 
 
 @dataclass(slots=True)
@@ -105,6 +58,7 @@ class Session:
     tokens: TokenSource | None = None
     messages: MessageSource | None = None
     pause: Callable[[float], None] = time.sleep
+    sender: Sender = Sender.RUN
     numbers: "count[int]" = field(default_factory=lambda: count(1))
     _patience: float = _PATIENCE
 
@@ -118,10 +72,11 @@ class Session:
 
     def send(self, case: Case, request: Request, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request that is complete already; as `exchange` in everything else."""
-        self._check_allowed(request)
+        if not self.may_send(request.method):
+            raise ForbiddenTrafficError(f"production: {RULE} may be sent")
         exchange = self._once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
-            if exchange.response is None or exchange.response.status not in NEVER_CONCLUSIVE:
+            if exchange.response is None or exchange.response.status not in TRANSIENT_STATUSES:
                 break
             wait = max(_asked_wait(exchange.response), _LEAST_WAIT)
             if wait > self._patience:
@@ -256,20 +211,10 @@ class Session:
         budget = self.ledger.limits.budget
         return min(_RESERVE, budget // 4) if budget and self.service.spec.contract.stateful else 0
 
-    def _check_allowed(self, request: Request) -> None:
-        """Refuse what must never reach production, whatever led here."""
-        if not permitted(self.target, self.service, request.method):
-            raise ForbiddenTrafficError("production: nothing but GET on the public status services may be sent")
-
-
-def permitted(target: Target, service: ServiceTarget, method: str) -> bool:
-    """Tell whether a request may reach a service at all: in production nothing but GET on the public ones."""
-    return target.environment != PRODUCTION or (method == "GET" and service.spec.contract.public)
-
-
-def allowed(target: Target, operation: Operation, template: Template) -> bool:
-    """Tell whether a target's environment allows a request: in production nothing but GET."""
-    return target.environment != PRODUCTION or (template.method or operation.method) == "GET"
+    def may_send(self, method: str) -> bool:
+        """Tell whether the policy lets this session send a request of a method."""
+        public = self.service.spec.contract.public
+        return may_send(self.sender, self.target.environment, public=public, method=method)
 
 
 def _broken(number: str, defect: str, place: str) -> str:

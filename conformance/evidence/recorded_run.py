@@ -4,19 +4,17 @@ Must not send anything, nor change what it reads.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conformance.contracts.loading import suggestion
-from conformance.engine.campaign import RESULTS, run_folders
+from conformance.evidence.results_document import SCHEMA
+from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
+from conformance.formats.schemas import suggestion
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Exchange, Purpose
-from conformance.model.result import SCHEMA
-from conformance.target.reading import BUILT_IN, Target, load_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,44 +123,10 @@ def find_run(name: str, out: Path) -> RecordedRun:
     raise UsageError(f"{name}: neither a run folder nor the id of a run below {out}{hint}")
 
 
-def target_of(run: RecordedRun, given: str | None) -> Target:
-    """Return the target given, else the one that a run was made against.
-
-    Raises UsageError where a target has to be given, or is wrong.
-    """
-    if given is not None:
-        return load_target(given)
-    recorded = run.run.get("target", {})
-    name, environment, file = (recorded.get(key) for key in ("name", "environment", "file"))
-    if not name:
-        raise UsageError(f"the run {run.id} has no {RESULTS} that names its target; name one with --target")
-    if file is None:
-        if BUILT_IN.get(name) == environment:
-            return load_target(name)
-        raise UsageError(f"the run {run.id} was made against {name!r}, no built-in target; name its file with --target")
-    path = (run.folder.resolve() / file).resolve()
-    if not path.is_file():
-        gone = f"{_shown(path)}, which is not there any more" if "/" in file else file
-        raise UsageError(f"the run {run.id} was made against {name!r} of the target file {gone}; name it with --target")
-    target = load_target(_shown(path))
-    if (target.name, target.environment) != (name, environment):
-        raise UsageError(
-            f"{_shown(path)} is now the target {target.name!r} ({target.environment}), but the run {run.id} was made "
-            f"against {name!r} ({environment}); say --target where you mean it all the same"
-        )
-    return target
-
-
 def near(word: str, known: Mapping[str, Any]) -> str:
     """Return `; did you mean 'x'?`, "" where nothing is near: there may be too many to name all."""
     found = suggestion(word, known)
     return found if found.startswith("; did you mean") else ""
-
-
-def _shown(path: Path) -> str:
-    """Return a file's path as a user would write it, never one that is taken for a built-in target."""
-    shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-    return str(path) if shown in BUILT_IN else shown
 
 
 def _results(path: Path) -> Mapping[str, Any]:

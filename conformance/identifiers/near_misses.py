@@ -7,7 +7,8 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from conformance.identifiers.rules import check_digits, make_cbe, make_ehp, make_nihii8, make_ssin, person_check_digits
+from conformance.identifiers.fictitious import make_cbe, make_ehp, make_nihii8, make_ssin
+from conformance.identifiers.rules import check_digits, person_check_digits
 
 MAKERS: Final[Mapping[str, Callable[[random.Random], str]]] = {
     "ssin": make_ssin,

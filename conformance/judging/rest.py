@@ -12,18 +12,19 @@ from conformance.checks.json_body import Parsed, media_type_problem, parse
 from conformance.checks.json_schema import CompiledSchema, UnreadableError
 from conformance.checks.problem import Problem
 from conformance.checks.rules import APPLIES, RULES
+from conformance.judging.findings import (
+    CREDENTIAL_STATUSES,
+    MOST_ALIKE,
+    TRANSIENT_STATUSES,
+    condense,
+    only,
+    severity_of,
+)
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
-from conformance.model.contract import Contract, Level
+from conformance.model.contract import Contract
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity
 
-NEVER_CONCLUSIVE = frozenset({429, 502, 503, 504})
-"""Statuses that tell of load or of a gateway, not of the service, unless a clause names them."""
-
-_BY_LEVEL = {Level.MUST: Severity.VIOLATION, Level.SHOULD: Severity.WARNING, Level.MAY: Severity.OBSERVATION}
-REFUSED = frozenset({401, 403})
-"""Statuses that refuse who asks."""
-_MOST_ALIKE = 3
 _ANY_CODE = "*"
 _FIRST_ERROR_STATUS = 400
 
@@ -47,7 +48,7 @@ class Judge:
         if response.cut:
             return Judgement(blocked=f"the answer {_line(response)} could not be read to its end: {response.cut}")
         clause = self._matching(response, case, unclaimed=unclaimed)
-        if clause is None and response.status in NEVER_CONCLUSIVE:
+        if clause is None and response.status in TRANSIENT_STATUSES:
             return Judgement(blocked=f"the answer {_line(response)} tells of load or of a gateway, not of the service")
         return self._by_clause(exchange, response, case, clause)
 
@@ -64,7 +65,7 @@ class Judge:
 
     def refuses_credential(self, exchange: Exchange) -> bool:
         """Tell whether an answer refuses who asks, and not what is asked."""
-        return exchange.response is not None and exchange.response.status in REFUSED
+        return exchange.response is not None and exchange.response.status in CREDENTIAL_STATUSES
 
     def tells_of_outage(self, exchange: Exchange) -> bool:
         """Tell whether an answer says in the service's own words that it is not available: REST services have none."""
@@ -85,7 +86,7 @@ class Judge:
             if clause.unclaimed and not unclaimed:
                 continue
             exact = str(response.status) in clause.statuses
-            family = f"{response.status // 100}xx" in clause.statuses and response.status not in NEVER_CONCLUSIVE
+            family = f"{response.status // 100}xx" in clause.statuses and response.status not in TRANSIENT_STATUSES
             if (exact or family) and self._fits(response, clause):
                 return clause
         return None
@@ -141,7 +142,7 @@ class Judge:
     def _seen(self, response: Response) -> str:
         """Return an answer's status line with its error codes, where the catalogue has codes at all."""
         codes = error_codes(parse(response.body).document) if self._contract.errors else []
-        return _line(response) + (f" with {', '.join(codes[:_MOST_ALIKE])}" if codes else "")
+        return _line(response) + (f" with {', '.join(codes[:MOST_ALIKE])}" if codes else "")
 
     def _answer(self, exchange: Exchange, response: Response, operation: str) -> Judgement:
         """Apply the checks that the contract has for an operation's answer."""
@@ -192,11 +193,6 @@ class Judge:
         return Finding(requirement, severity, problem.message, problem.location, problem.expected, problem.actual)
 
 
-def severity_of(contract: Contract, requirement: str) -> Severity:
-    """Return what a broken requirement weighs, by its level."""
-    return _BY_LEVEL[contract.requirements[requirement].level]
-
-
 def error_codes(document: object) -> list[str]:
     """Return the codes of an error body: a list of objects with a `code`, or one such object."""
     rows = document if isinstance(document, list) else [document]
@@ -225,29 +221,3 @@ def _line(response: Response) -> str:
 
 def _present(*problems: Problem | None) -> list[Problem]:
     return [problem for problem in problems if problem is not None]
-
-
-def only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
-    """Restrict a judgement to some requirements; what broke before they could be reached blocks it."""
-    findings = tuple(finding for finding in answer.findings if finding.requirement in requirements)
-    evaluated = Counter({name: count for name, count in answer.evaluated.items() if name in requirements})
-    blocked = answer.blocked
-    if not evaluated and not blocked and answer.violated:
-        first = next(finding for finding in answer.findings if finding.severity is Severity.VIOLATION)
-        blocked = f"not reached, because the answer breaks {first.requirement}: {first.message}"
-    return Judgement(findings, evaluated, blocked)
-
-
-def condense(findings: list[Finding]) -> list[Finding]:
-    """Keep the first few of findings that differ in place only, and say how many more there are."""
-    alike: dict[tuple[str, str, Severity], list[Finding]] = {}
-    for finding in findings:
-        alike.setdefault((finding.requirement, finding.message, finding.severity), []).append(finding)
-    condensed = []
-    for group in alike.values():
-        shown = group[:_MOST_ALIKE]
-        more = len(group) - len(shown)
-        if more:
-            shown[-1] = replace(shown[-1], location=f"{shown[-1].location} (and {more} more places)")
-        condensed += shown
-    return condensed

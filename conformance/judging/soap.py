@@ -15,20 +15,22 @@ from conformance.checks.soap_answer import (
     OTHER,
     RESPONSE,
     SoapAnswer,
-    blames_header,
-    code_problems,
     envelope_problems,
     instant_problems,
     media_problems,
-    origin_problems,
     read_answer,
-    speaks_of_security,
     status_problems,
-    structure_problems,
     value,
 )
+from conformance.checks.soap_fault import (
+    blames_header,
+    code_problems,
+    origin_problems,
+    speaks_of_security,
+    structure_problems,
+)
 from conformance.contracts.binding import Binding, BoundOperation
-from conformance.judging.rest import NEVER_CONCLUSIVE, REFUSED, condense, only, severity_of
+from conformance.judging.findings import CREDENTIAL_STATUSES, TRANSIENT_STATUSES, condense, only, severity_of
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
 from conformance.model.contract import Contract, DetailRule, SoapRules
 from conformance.model.exchange import Exchange, Response
@@ -78,7 +80,7 @@ class SoapJudge:
         if response.cut:
             return Judgement(blocked=f"the answer {_line(response)} could not be read to its end: {response.cut}")
         answer = self._read(response, case.request.operation)
-        if answer.kind == OTHER and response.status in NEVER_CONCLUSIVE:
+        if answer.kind == OTHER and response.status in TRANSIENT_STATUSES:
             return Judgement(blocked=f"the answer {_line(response)} tells of load or of a gateway, not of the service")
         bound = self.binding.bound.get(case.request.operation)
         outcome = self._outcome(answer, bound)
@@ -114,7 +116,7 @@ class SoapJudge:
             return False
         answer = self._read(exchange.response)
         if answer.kind == OTHER:
-            return exchange.response.status in REFUSED
+            return exchange.response.status in CREDENTIAL_STATUSES
         return answer.kind == FAULT and (answer.code in self.rules.gates or speaks_of_security(answer))
 
     def tells_of_outage(self, exchange: Exchange) -> bool:

@@ -12,18 +12,18 @@ from datetime import datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 from conformance.checks.date_time import read_moment
-from conformance.contracts.loading import suggestion
 from conformance.credentials.alterations import MALFORMED
-from conformance.engine.session import Session
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
+from conformance.formats.schemas import suggestion
 from conformance.messages.soap import spoken
+from conformance.messages.sources import RecordedSource
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose, Request
 from conformance.soap.markup import XmlError, below, children, parse, serialise, text
 from conformance.soap.xsd.contract import body_of
-from conformance.target.reading import ServiceTarget, Target
+from conformance.target.target import ServiceTarget, Target
 
 Reference = Mapping[str, str]
 """What stands in a record in the place of a credential: `{"token": "citizen"}`."""
@@ -162,25 +162,25 @@ def part_problems(target: Target, service: ServiceTarget, part: Part) -> Iterato
         yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
 
 
-def request_of(part: Part, session: Session, template: Template) -> Request:
+def request_of(part: Part, source: RecordedSource, template: Template) -> Request:
     """Return the request to send; `template` is what a message that is made anew is made of.
 
     Raises MissingDataError and CredentialRefusedError as sessions do.
     """
     recorded = part.one.record["request"]
-    place = _filled(part.place, lambda reference: quote(session.recorded(reference), safe="").encode()).decode()
+    place = _filled(part.place, lambda reference: quote(source.recorded(reference), safe="").encode()).decode()
     headers = []
     for name, value in recorded["headers"]:
         if name.lower() in _OF_THE_CONNECTION:
             continue
         if isinstance(value, str):
-            headers.append((name, _filled(value, session.recorded, "latin-1").decode("latin-1")))
+            headers.append((name, _filled(value, source.recorded, "latin-1").decode("latin-1")))
         else:
             scheme = f"{value['scheme']} " if "scheme" in value else ""
-            headers.append((name, scheme + session.recorded(_of_header(value)).decode("latin-1")))
-    body = session.request(template).body if part.anew else _filled_body(part.one, session.recorded)
+            headers.append((name, scheme + source.recorded(_of_header(value)).decode("latin-1")))
+    body = source.request(template).body if part.anew else _filled_body(part.one, source.recorded)
     # A SOAP service's address is taken as it is written; below that of others there is a path.
-    url = session.address.rstrip("/") + place if place.strip("/") else session.address
+    url = source.address.rstrip("/") + place if place.strip("/") else source.address
     return Request(recorded["method"], url, tuple(headers), body)
 
 

@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from conformance.contracts.binding import Binding, BoundOperation
 from conformance.credentials.assertions import Callers
-from conformance.engine.session import Post
 from conformance.identifiers.near_misses import MAKERS, near_misses
+from conformance.messages.sources import Post
 from conformance.model.case import Case, Deed, Edit, Message, Step, Template
 from conformance.model.contract import SoapRules
 from conformance.model.errors import MissingDataError
@@ -26,7 +26,9 @@ from conformance.soap.editing import apply, refused
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import CONTENT_TYPE, body_child, signed, written
 from conformance.soap.names import SOAP
-from conformance.soap.security.mutations import BREACHES, Breach, foreign
+from conformance.soap.security.foreign_keys import foreign
+from conformance.soap.security.mutations import MUTATIONS
+from conformance.soap.security.resigning import SecurityMutation
 from conformance.soap.security.saml import Assertion, public_key
 from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import Steps, read_value
@@ -82,7 +84,7 @@ class SoapMessages:
             changes.append(Edit(Deed.WRITE, _place(bound, self._role(role, message)), text))
         for edit in (*changes, *message.edits):
             apply(root, edit)
-        breach = BREACHES.get(message.breach, Breach())
+        breach = MUTATIONS.get(message.breach, SecurityMutation())
         body = (
             self._last
             if breach.replay and self._last
@@ -95,7 +97,7 @@ class SoapMessages:
 
     def _secured(self, envelope: Element, caller: str, name: str) -> bytes:
         """Return a message with a caller's assertion and signature, but for what the breach of a name has otherwise."""
-        breach = BREACHES.get(name, Breach())
+        breach = MUTATIONS.get(name, SecurityMutation())
         signer, assertion = self.callers.signer(caller), self._assertion(caller, breach)
         scene = signed(
             envelope,
@@ -114,7 +116,7 @@ class SoapMessages:
         data = written(scene, altered)
         return breach.raw(data) if breach.raw is not None else data
 
-    def _assertion(self, caller: str, breach: Breach) -> Assertion:
+    def _assertion(self, caller: str, breach: SecurityMutation) -> Assertion:
         if breach.expired:
             return self.callers.expired(caller)
         if breach.denied:
@@ -224,7 +226,7 @@ class SoapMessages:
         assertion = self.callers.assertion(caller)
         if not altered:
             return assertion.data
-        change = BREACHES.get(altered, Breach()).assertion
+        change = MUTATIONS.get(altered, SecurityMutation()).assertion
         if change is None:
             raise MissingDataError(f"nobody knows how to change an assertion by {altered!r}")
         data = change(assertion)

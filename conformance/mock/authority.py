@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from conformance.soap.security.certificates import in_time
+
 ALIAS: Final = "authentication"
 """The alias of the platform's own choice for the key that identifies its owner."""
 APPLICATION: Final = "IAMLOCAL"
@@ -160,11 +162,6 @@ def owner_of(certificate: x509.Certificate) -> Owner:
     unit, found = numbered[0]
     others = units[units.index(unit) + 1 :]
     return Owner(found[1], found[2], others[0] if others else "")
-
-
-def in_time(certificate: x509.Certificate, now: datetime) -> bool:
-    """Tell whether a certificate is valid at a time, whoever issued it."""
-    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
 
 
 def write_private(path: Path, data: bytes) -> None:

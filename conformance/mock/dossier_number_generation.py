@@ -20,10 +20,12 @@ from typing import Any, Final
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.contracts.loading import Spec, bundled_schemas
+from conformance.checks.soap_request import UNAUTHORISED, RefusalError
+from conformance.contracts.loading import Spec
+from conformance.contracts.platform_rules import bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_authority, write_private
-from conformance.mock.gateway import CHECKS, UNAUTHORISED, Accepted, Endpoint, Gateway, RefusalError, name_of
+from conformance.mock.gateway import CHECKS, Accepted, Endpoint, Gateway, name_of
 from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
 from conformance.model.errors import SpecError

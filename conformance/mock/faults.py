@@ -5,21 +5,18 @@ Must not know any service: a fault's data says which exchanges it touches and wh
 
 import asyncio
 import contextlib
-import copy
-import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
-from lxml import etree
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conformance.mock.fault_edits import edit_body, json_of
 from conformance.model.contract import Operation
-from conformance.model.fault import Answer, Ask, Deed, Edit, Entries, Fault, Fields, Replacement
-from conformance.soap.markup import XmlError, parse, serialise
+from conformance.model.fault import Answer, Ask, Entries, Fault, Fields, Replacement
 
 NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it
 OTHER_TOKEN: Final = "other"  # noqa: S105 - what a fault's data calls it
@@ -141,7 +138,7 @@ class Faulty:
         if ask.token:
             headers = [(name, value) for name, value in headers if name != "authorization"]
             headers.append(("authorization", f"Bearer {self.tokens[ask.token]}"))
-        body = _replaced(_edited(seen.body, ask.edits), ask.replace)
+        body = _replaced(edit_body(seen.body, ask.edits), ask.replace)
         headers = [(name, str(len(body)) if name == "content-length" else value) for name, value in headers]
         path = ask.path.text.sub(ask.path.by, seen.path) if ask.path else seen.path
         return Seen(ask.method or seen.method, path, tuple(query), tuple(headers), body)
@@ -240,7 +237,7 @@ async def _through(application: ASGIApp, scope: Scope, base: str, seen: Seen) ->
 
 def _changed(said: Said, change: Answer) -> Said:
     """Return an answer as a fault has it."""
-    body = _replaced(_edited(said.body, change.edits), change.replace)
+    body = _replaced(edit_body(said.body, change.edits), change.replace)
     if change.body is not None:
         body = change.body.encode()
     if change.encoding:
@@ -276,133 +273,9 @@ def _fit(wanted: Fields, given: Iterable[tuple[str, str]]) -> bool:
 
 def _has_entries(wanted: Entries, seen: Seen, said: Said) -> bool:
     number = dict(seen.query).get(wanted.parameter, "")
-    rows = _json(said.body)
+    rows = json_of(said.body)
     return number.isdigit() and isinstance(rows, list) and len(rows) == int(number) + wanted.plus
 
 
 def _sum(text: str, number: int) -> str:
     return str(int(text) + number) if text.isdigit() else text
-
-
-def _json(body: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    try:
-        return json.loads(body)
-    except ValueError:
-        return None
-
-
-def _edited(body: bytes, edits: tuple[Edit, ...]) -> bytes:
-    """Return a body with the edits made that fit what it is; a place that is not there is left alone."""
-    in_json = [edit for edit in edits if not edit.at.startswith(".")]
-    in_xml = [edit for edit in edits if edit.at.startswith(".")]
-    document = _json(body) if in_json else None
-    if document is not None:
-        holder = [document]
-        for edit in in_json:
-            for parent, key in list(_places(holder, ["0", *_steps(edit.at)])):
-                _edit_json(parent, key, edit)
-        body = json.dumps(holder[0], separators=(",", ":"), ensure_ascii=False).encode()
-    return _edited_xml(body, in_xml) if in_xml else body
-
-
-def _steps(at: str) -> list[str]:
-    return [part.replace("~1", "/").replace("~0", "~") for part in at.split("/")[1:]]
-
-
-def _places(value: Any, steps: list[str]) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - whatever JSON holds
-    """Yield parent and key of each place; the last step may name a member or entry that is not there."""
-    first, *rest = steps
-    if isinstance(value, list):
-        numbers = range(len(value) - 1, -1, -1) if first == "*" else [len(value) - 1 if first == "-" else int(first)]
-        keys: list[Any] = list(numbers)
-    elif isinstance(value, dict):
-        keys = list(value) if first == "*" else [first]
-    else:
-        return
-    for key in keys:
-        if not rest:
-            yield value, key
-        elif (isinstance(value, dict) and key in value) or (isinstance(value, list) and 0 <= key < len(value)):
-            yield from _places(value[key], rest)
-
-
-def _edit_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
-    there = key in parent if isinstance(parent, dict) else 0 <= key < len(parent)
-    if edit.deed is Deed.WRITE and (there or isinstance(parent, dict)):
-        parent[key] = copy.deepcopy(edit.value)
-    elif edit.deed is Deed.WRITE:
-        parent.append(copy.deepcopy(edit.value))
-    elif there and edit.deed in _OF_VALUES:
-        parent[key] = _OF_VALUES[edit.deed](parent[key])
-    elif there:
-        _move_json(parent, key, edit)
-
-
-_OF_VALUES: Final[Mapping[Deed, Callable[[Any], Any]]] = {
-    Deed.REVERSE: lambda rows: rows[::-1],
-    Deed.FIRST: lambda rows: rows[:1],
-    Deed.REST: lambda rows: rows[1:],
-    Deed.TEXT: str,
-    Deed.NUMBER: float,
-    Deed.WRAP: lambda value: [value],
-}
-
-
-def _move_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
-    match edit.deed:
-        case Deed.REMOVE:
-            del parent[key]
-        case Deed.RENAME:
-            parent[edit.value] = parent.pop(key)
-        case Deed.REPEAT if isinstance(parent, list):
-            parent.append(copy.deepcopy(parent[key]))
-
-
-def _edited_xml(body: bytes, edits: Iterable[Edit]) -> bytes:
-    try:
-        root = parse(body)
-    except XmlError:
-        return body
-    for edit in edits:
-        place, _, attribute = edit.at.partition("/@")
-        for element in list(root.iterfind(place)):
-            if attribute:
-                _edit_attribute(element, attribute, edit)
-            elif edit.deed is Deed.MOVE:
-                _move_element(element, root.find(str(edit.value)))
-            else:
-                _edit_element(element, edit)
-    return serialise(root)
-
-
-def _edit_attribute(element: Any, name: str, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
-    if edit.deed is Deed.WRITE:
-        element.set(name, str(edit.value))
-    elif name in element.attrib:
-        value = element.attrib.pop(name)
-        if edit.deed is Deed.RENAME:
-            element.set(str(edit.value), value)
-
-
-def _move_element(element: Any, place: Any) -> None:  # noqa: ANN401 - lxml's own class
-    if place is not None and element not in {place, *place.iterancestors()}:
-        place.append(element)
-
-
-def _edit_element(element: Any, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
-    parent = element.getparent()
-    match edit.deed:
-        case Deed.WRITE:
-            element.text = str(edit.value)
-        case Deed.RENAME:
-            element.tag = etree.QName(str(edit.value)) if not str(edit.value).startswith("{}") else edit.value[2:]
-        case Deed.REMOVE if parent is not None:
-            parent.remove(element)
-        case Deed.REPEAT if parent is not None:
-            element.addnext(copy.deepcopy(element))
-        case Deed.REVERSE:
-            element[:] = list(reversed(element))
-        case Deed.WRAP if parent is not None:
-            outer = etree.Element(str(edit.value))
-            parent.replace(element, outer)
-            outer.append(element)

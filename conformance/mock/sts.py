@@ -17,21 +17,20 @@ from cryptography import x509
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.identifiers.rules import make_nihii11
-from conformance.mock import gateway
-from conformance.mock.authority import Authority, Credential, Owner, owner_of
-from conformance.mock.gateway import (
+from conformance.checks import wss
+from conformance.checks.soap_request import (
     MALFORMED,
     UNAUTHENTICATED,
     UNAUTHORISED,
     UNFORESEEN,
-    Accepted,
     Check,
-    Endpoint,
-    Gateway,
     Incoming,
     RefusalError,
 )
+from conformance.identifiers.fictitious import make_nihii11
+from conformance.mock import gateway
+from conformance.mock.authority import Authority, Credential, Owner, owner_of
+from conformance.mock.gateway import Accepted, Endpoint, Gateway
 from conformance.soap.markup import Element, serialise, text
 from conformance.soap.message import TOKEN_ACTION, Claim, filled, placeholder
 from conformance.soap.names import (
@@ -98,8 +97,8 @@ class TokenService:
             _demand(known, UNAUTHENTICATED, "the certificate was not issued here, or is not valid now")
 
         return (
-            *(*gateway.MESSAGE_CHECKS, one_token, token_trusted, gateway.one_signature, gateway.signature_plain),
-            *(key_of_token, gateway.body_signed, gateway.timestamp_signed, token_signed, signature_holds),
+            *(*gateway.MESSAGE_CHECKS, one_token, token_trusted, wss.one_signature, wss.signature_plain),
+            *(key_of_token, wss.body_signed, wss.timestamp_signed, token_signed, signature_holds),
             *(asks_to_issue, for_own_key, claims_readable, claims_own),
         )
 
@@ -171,20 +170,20 @@ def key_of_token(incoming: Incoming) -> None:
     """Demand that the signature's key is the token's (X.509 Token Profile 1.1, section 3.2)."""
     token, signature = incoming.secured(_TOKEN), incoming.signature
     if token is not None and signature is not None:
-        named = gateway.key_reference(signature) == ("", f"#{token.get(WSU_ID)}")
+        named = wss.key_reference(signature) == ("", f"#{token.get(WSU_ID)}")
         _demand(named, UNAUTHENTICATED, "the signature's key is not the token's")
 
 
 def token_signed(incoming: Incoming) -> None:
     """Demand that the signature covers the token."""
-    gateway.demand_covered(incoming, incoming.secured(_TOKEN), "BinarySecurityToken")
+    wss.demand_covered(incoming, incoming.secured(_TOKEN), "BinarySecurityToken")
 
 
 def signature_holds(incoming: Incoming) -> None:
     """Demand that the signature holds by the token's certificate, and covers nothing else."""
     token = incoming.secured(_TOKEN)
     more = {str(token.get(WSU_ID)): token} if token is not None and token.get(WSU_ID) else {}
-    gateway.demand_signature(incoming, _certificate(incoming), more)
+    wss.demand_signature(incoming, _certificate(incoming), more)
 
 
 def asks_to_issue(incoming: Incoming) -> None:

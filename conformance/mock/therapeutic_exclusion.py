@@ -6,11 +6,9 @@ to its state but the four operations.
 
 import functools
 import json
-import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from http import HTTPStatus
 from typing import Any, Final, NoReturn
 
@@ -20,24 +18,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from conformance.contracts.loading import Spec
-from conformance.identifiers.rules import Kind, check, person_kind
-from conformance.mock import iam
+from conformance.mock import iam, iam_tokens
+from conformance.mock.exclusion_checks import (
+    Code,
+    ExclusionRefusalError,
+    page_size,
+    read_declaration,
+    valid_patient,
+    wanted_party,
+)
 from conformance.mock.exclusions import (
     HISTORY_LIMIT,
-    ORGANISATION,
     AlreadyExcludedError,
     Author,
     Change,
     Exclusions,
-    Identity,
     Name,
     NotExcludedError,
     Party,
     Scheme,
     published_name,
-    qualifies,
 )
-from conformance.mock.iam import Claims, IamConnect, Mandate, Person, Profile, TokenError, Verifier
+from conformance.mock.iam import IamConnect
+from conformance.mock.iam_people import Claims, Mandate, Person, Profile
+from conformance.mock.iam_tokens import TokenError, Verifier
 from conformance.mock.service import Served, demand_known
 
 BASE_PATH = "/therapeuticExclusion/v2"
@@ -73,29 +77,6 @@ _DATA: Mapping[str, Any] = {
 }
 
 
-class Code(Enum):
-    """What the service says of a request that it refuses (section 8.1.3); VAL006 is printed with two meanings."""
-
-    EXISTS = ("BIZ001", "Resource already exists")
-    ABSENT = ("BIZ002", "Resource not found")
-    OTHER_PATIENT = ("BIZ003", "Patient id is different than patient id in token")
-    NO_PATIENT = ("VAL001", "Missing patientId")
-    BAD_PATIENT = ("VAL002", "Invalid inss")
-    NO_PARTY = ("VAL005", "Missing hcparty id")
-    TWO_PARTIES = ("VAL006", "Cannot specify both the inss and the nihii")
-    BAD_PARTY = ("VAL006", "Invalid hcparty id")
-    BAD_QUALIFICATION = ("VAL008", "Invalid hcparty type (hcPartyQualificationCode)")
-
-
-class RefusalError(Exception):
-    """A request is refused with a status and a code of the catalogue."""
-
-    def __init__(self, code: Code, status: int = HTTPStatus.BAD_REQUEST) -> None:
-        """Keep the code and the status."""
-        super().__init__(code, status)
-        self.code, self.status = code, status
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, as the token tells; `unfit` are those who gave a mandate, but not one for this service."""
@@ -109,7 +90,7 @@ class Caller:
         if patient in self.unfit:
             raise _forbidden(f"the mandate is not of the type {MANDATE}")
         if patient not in self.patients:
-            raise RefusalError(Code.OTHER_PATIENT)
+            raise ExclusionRefusalError(Code.OTHER_PATIENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +124,29 @@ class TherapeuticExclusion:
         try:
             self.exclusions.declare(patient, party, caller.author)
         except AlreadyExcludedError:
-            raise RefusalError(Code.EXISTS, HTTPStatus.CONFLICT) from None
+            raise ExclusionRefusalError(Code.EXISTS, HTTPStatus.CONFLICT) from None
         return Response(status_code=HTTPStatus.CREATED)
 
     def _revoke(self, request: Request, caller: Caller) -> Response:
         patient = valid_patient(request.query_params.get("patientSsin"))
-        identity = _wanted_party(request)
+        identity = wanted_party(request)
         if identity is None:
-            raise RefusalError(Code.NO_PARTY)
+            raise ExclusionRefusalError(Code.NO_PARTY)
         caller.require(patient)
         try:
             self.exclusions.revoke(patient, identity, caller.author)
         except NotExcludedError:
-            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND) from None
+            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND) from None
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _consult(self, request: Request) -> Response:
         caller = _caller(self._claims(request, REST_ACCESS))
         patient = valid_patient(request.path_params.get("patientSsin"))
-        identity = _wanted_party(request)
+        identity = wanted_party(request)
         caller.require(patient)
         parties = self.exclusions.active(patient, identity)
         if not parties:
-            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
         of = {"identifier": [{"type": Scheme.SSIN.value, "value": patient}]}
         return JSONResponse([{"patient": of, "hcParty": _party_json(party, self.named(party))} for party in parties])
 
@@ -173,9 +154,9 @@ class TherapeuticExclusion:
         caller = _caller(self._claims(request, REST_ACCESS))
         patient = valid_patient(request.path_params.get("patientSsin"))
         caller.require(patient)
-        changes = self.exclusions.history(patient, _page_size(request.query_params.get("pageSize", "")))
+        changes = self.exclusions.history(patient, page_size(request.query_params.get("pageSize", "")))
         if not changes:
-            raise RefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
         entries = ",".join(_entry(change, self.named) for change in changes)
         return Response(f"[{entries}]", media_type="application/json")
 
@@ -195,7 +176,7 @@ class TherapeuticExclusion:
             claims = self.verifier.verify(token.strip(" "))
         except TokenError as error:
             _deny(f"the access token is not accepted: {error}", ', error="invalid_token"')
-        if role not in iam.roles(claims, SERVICE):
+        if role not in iam_tokens.roles(claims, SERVICE):
             raise _forbidden(f"the role {role} is missing")
         return claims
 
@@ -215,87 +196,6 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
         "trust": {"issuer": realm["issuer"], "jwks": realm["jwks_uri"]},
     }
     return Served([*service.routes(), *connect.routes()], settings)
-
-
-def read_declaration(body: object) -> tuple[str, Party]:
-    """Return whom a declaration is for and whom it excludes; raises RefusalError for the first mistake (5.3)."""
-    members = body if isinstance(body, dict) else {}
-    patients = _identifier_values(members.get("patient"), Scheme.SSIN)
-    patient = valid_patient(patients[0] if patients else None)
-    if len(patients) > 1:
-        raise RefusalError(Code.BAD_PATIENT)
-    return patient, _declared_party(members.get("hcParty"))
-
-
-def valid_patient(text: object) -> str:
-    """Return a patient's SSIN; raises RefusalError where it is missing or is none."""
-    if text is None or text == "":
-        raise RefusalError(Code.NO_PATIENT)
-    if not isinstance(text, str) or check(person_kind(text), text):
-        raise RefusalError(Code.BAD_PATIENT)
-    return text
-
-
-def valid_party(scheme: Scheme, text: object) -> Identity:
-    """Return a healthcare party's identity; raises RefusalError where it is missing or is none.
-
-    The check digits of a NIHII are not judged: numbers in use in acceptance fit no documented modulus.
-    """
-    if text is None or text == "":
-        raise RefusalError(Code.NO_PARTY)
-    if not isinstance(text, str) or check(Kind.NIHII8 if scheme is Scheme.NIHII else person_kind(text), text):
-        raise RefusalError(Code.BAD_PARTY)
-    return Identity(scheme, text)
-
-
-def _declared_party(party: object) -> Party:
-    """Return the party that a declaration excludes; a practitioner's NIHII beside the SSIN is tolerated (5.3)."""
-    given = {scheme: _identifier_values(party, scheme) for scheme in Scheme}
-    qualification = party.get("qualificationCode") if isinstance(party, dict) else None
-    if not any(given.values()):
-        raise RefusalError(Code.BAD_PARTY if _identifier_values(party) else Code.NO_PARTY)
-    if all(given.values()) and qualification == ORGANISATION:
-        raise RefusalError(Code.TWO_PARTIES)
-    scheme = Scheme.SSIN if given[Scheme.SSIN] else Scheme.NIHII
-    identity = valid_party(scheme, given[scheme][0])
-    if len(given[scheme]) > 1 or (scheme is Scheme.SSIN and not all(map(_is_nihii, given[Scheme.NIHII]))):
-        raise RefusalError(Code.BAD_PARTY)
-    if not isinstance(qualification, str) or not qualifies(qualification, scheme):
-        raise RefusalError(Code.BAD_QUALIFICATION)
-    return Party(identity, qualification, _name_in(party))
-
-
-def _name_in(party: object) -> Name | None:
-    """Return the name that a declaration gives, which is no business of its own (5.3), or None."""
-    name, first = (party.get(key) if isinstance(party, dict) else None for key in ("name", "firstName"))
-    return Name(name, first if isinstance(first, str) else None) if isinstance(name, str) else None
-
-
-def _identifier_values(party: object, scheme: Scheme | None = None) -> list[object]:
-    """Return the values of a party's identifiers, of one scheme or of any; none where there is no such list."""
-    listed = party.get("identifier") if isinstance(party, dict) else None
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    return [entry.get("value") for entry in entries if scheme is None or entry.get("type") == scheme.value]
-
-
-def _is_nihii(text: object) -> bool:
-    return isinstance(text, str) and any(not check(kind, text) for kind in (Kind.NIHII8, Kind.NIHII11))
-
-
-def _wanted_party(request: Request) -> Identity | None:
-    """Return the party that the query names, if any; raises RefusalError (5.4, 5.5)."""
-    query = request.query_params
-    if "hcPartySsin" in query and "hcPartyNihii" in query:
-        raise RefusalError(Code.TWO_PARTIES)
-    if "hcPartySsin" in query:
-        return valid_party(Scheme.SSIN, query["hcPartySsin"])
-    return valid_party(Scheme.NIHII, query["hcPartyNihii"]) if "hcPartyNihii" in query else None
-
-
-def _page_size(text: str) -> int:
-    """Return the most entries to show; what is no positive number is ignored, since no code refuses it (5.6, 8.1.3)."""
-    size = re.fullmatch("0*([1-9][0-9]{0,3})", text)
-    return min(int(size[1]), HISTORY_LIMIT) if size else HISTORY_LIMIT
 
 
 def _caller(claims: Claims) -> Caller:
@@ -326,7 +226,7 @@ async def _json_body(request: Request) -> object:
     try:
         data: object = json.loads((await iam.read_body(request, _BODY_BYTES)).decode(), parse_constant=_no_constant)
     except (ValueError, RecursionError):
-        raise RefusalError(Code.NO_PATIENT) from None
+        raise ExclusionRefusalError(Code.NO_PATIENT) from None
     return data
 
 
@@ -375,7 +275,7 @@ def _told(
     async def answer(request: Request) -> Response:
         try:
             return await endpoint(request)
-        except RefusalError as refusal:
+        except ExclusionRefusalError as refusal:
             code, message = refusal.code.value
             return JSONResponse([{"code": code, "message": message}], refusal.status)
 
@@ -391,14 +291,14 @@ def _forbidden(reason: str) -> HTTPException:
     return HTTPException(HTTPStatus.FORBIDDEN, reason, {"WWW-Authenticate": challenge})
 
 
-def _tokens(issuer: iam.Issuer) -> dict[str, str]:
+def _tokens(issuer: iam_tokens.Issuer) -> dict[str, str]:
     """Return a token for each role that a target file knows."""
     past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
 
-    def token(person: Person, profile: Profile = Profile.CITIZEN, by: iam.Issuer = issuer) -> str:
-        return by.issue(iam.person_claims(person, iam.LOCAL_CLIENT, SERVICE, profile), _TOKEN_LIFETIME)
+    def token(person: Person, profile: Profile = Profile.CITIZEN, by: iam_tokens.Issuer = issuer) -> str:
+        return by.issue(iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile), _TOKEN_LIFETIME)
 
-    machine = iam.machine_claims("local-monitoring", SERVICE, (MONITORING,))
+    machine = iam_tokens.machine_claims("local-monitoring", SERVICE, (MONITORING,))
     return {
         "citizen": token(_PATIENT),
         "parent": token(_PARENT, Profile.PARENT),

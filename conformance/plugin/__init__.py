@@ -11,32 +11,22 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from conformance.engine.campaign import (
-    Campaign,
-    Plan,
-    Selection,
-    check_before_run,
-    make_folder,
-    make_plan,
-    usual_counterexamples,
-)
+from conformance.engine.campaign import Campaign
 from conformance.engine.known import load_known
+from conformance.engine.plan import Plan, Selection, make_plan, usual_counterexamples
 from conformance.engine.runner import Procedure
 from conformance.evidence.reading import ExchangeReader
+from conformance.evidence.results_document import case_record, from_portable, is_confidential, portable
+from conformance.evidence.run_folder import make_folder
 from conformance.model.case import Case, Kind
 from conformance.model.errors import UsageError
-from conformance.model.result import (
-    EXIT_CONFORMANT,
-    WITHHELD,
-    CaseResult,
-    case_record,
-    from_portable,
-    is_confidential,
-    portable,
-)
+from conformance.model.result import EXIT_CONFORMANT, WITHHELD, CaseResult
 from conformance.model.verdict import Verdict
 from conformance.reporting import allure
-from conformance.target.reading import BUILT_IN, LOCAL, choose_services, load_target
+from conformance.reporting.outputs import write_outputs
+from conformance.review.before_run import check_before_run
+from conformance.target.policy import BUILT_IN, LOCAL
+from conformance.target.reading import choose_services, load_target
 from conformance.traffic.interruption import interruptible
 
 MARKER = "service"
@@ -204,7 +194,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     # pytest calls a session interrupted too when a suite cannot be collected.
     stopped = exitstatus == pytest.ExitCode.INTERRUPTED and not campaign.erred
     campaign.interrupted = campaign.interrupted or stopped
-    document = campaign.finish()
+    document = write_outputs(campaign)
     config.stash[DOCUMENT] = document
     allure.write_context(config, campaign.folder, document)
     if document["run"]["exit_code"] != EXIT_CONFORMANT and session.exitstatus == pytest.ExitCode.OK:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from conformance.engine.campaign import Plan
+from conformance.engine.plan import Plan
 from conformance.engine.search import make_private
 from conformance.plugin import DOCUMENT, PLAN, suite_file
 from conformance.reporting import allure

@@ -11,39 +11,30 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from conformance.contracts.binding import bind
-from conformance.engine.campaign import (
-    Campaign,
-    Plan,
-    Selection,
-    credential_problems,
-    make_folder,
-    make_plan,
-    usual_counterexamples,
-    usual_examples,
-)
+from conformance.engine.campaign import Campaign
 from conformance.engine.runner import Conversation
-from conformance.engine.session import Session, permitted
-from conformance.evidence.recorded_run import Recorded, RecordedRun, near
+from conformance.engine.session import Session
+from conformance.evidence.recorded_run import Recorded
+from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import Record
 from conformance.messages.recorded import Part, fits, part_problems, place_of, plain_part, remark, request_of, soap_part
 from conformance.messages.soap import spoken
-from conformance.model.case import Case, Expectation, Kind, Step, Template
+from conformance.model.case import Case, Step, Template
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Judgement, Severity
-from conformance.soap.security.mutations import BREACHES
-from conformance.target.reading import LOCAL, ServiceTarget, Target, choose_services
+from conformance.replay.planning import SHOWN_ONLY, Replay
+from conformance.reporting.outputs import write_outputs
+from conformance.review.before_run import credential_problems
+from conformance.soap.security.mutations import MUTATIONS
+from conformance.target.target import ServiceTarget
 from conformance.traffic.interruption import interruptible
 
 _OUTER = frozenset({"status", "answer"})
 """Locations of findings that the state of a service may explain: another answer than the one that was wanted."""
-_SHOWN_ONLY = {
-    Purpose.GUARD: "the request looks whether another one has changed anything, and is not judged by itself",
-    Purpose.RESTORE: "the request restores what a run has changed, and is not judged",
-}
 
 
-class Witness(Protocol):
+class ReplayListener(Protocol):
     """Who is told what happens during a replay; no record holds a secret."""
 
     def begins(self, folder: Path) -> None:
@@ -56,104 +47,7 @@ class Witness(Protocol):
         """Take note of what came of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
-    """Exchanges of one case of a run that are to be sent again, in their order.
-
-    `known` tells that the installed specs have the case; `earlier` are the case's exchanges before the first one.
-    """
-
-    run: RecordedRun
-    plan: Plan
-    case: Case
-    known: bool
-    exchanges: tuple[Recorded, ...]
-    earlier: tuple[Recorded, ...]
-    exact: bool
-
-    @property
-    def service(self) -> ServiceTarget:
-        """Return the service as the target has it."""
-        return self.plan.services[0]
-
-    @property
-    def soap(self) -> bool:
-        """Tell whether it is a SOAP service."""
-        return self.service.spec.contract.soap is not None
-
-    @property
-    def base(self) -> str:
-        """Return the service's address in the run, "" where the run does not say."""
-        return str(self.run.run.get("addresses", {}).get(self.service.service, ""))
-
-    @property
-    def judged(self) -> int:
-        """Return which exchange is judged: the last probe, the last of all where there is none."""
-        probes = [number for number, one in enumerate(self.exchanges) if one.purpose is Purpose.PROBE]
-        return probes[-1] if probes else len(self.exchanges) - 1
-
-    @property
-    def decisive(self) -> Recorded:
-        """Return the exchange that is judged."""
-        return self.exchanges[self.judged]
-
-    @property
-    def verdict(self) -> str:
-        """Return the case's verdict in the run, "" where it has none."""
-        return str(self.run.cases.get(self.case.id, {}).get("verdict", ""))
-
-    @property
-    def confidential(self) -> bool:
-        """Tell whether an answer may be a security finding on a service elsewhere, which is not told around."""
-        elsewhere = {self.plan.target.environment, self.run.run.get("target", {}).get("environment")} != {LOCAL}
-        return self.case.kind is Kind.SECURITY and elsewhere and not self.plan.disclose
-
-
-def plan_case(run: RecordedRun, name: str, target: Target, *, disclose: bool = False) -> Plan:
-    """Return the plan of running one case again, with the seed and the number of examples of its run.
-
-    Raises UsageError where the run, the target or the installed specs have no such case, or where it may not be sent.
-    """
-    service = _service(name, _entry(run, name), target)
-    cases = service.spec.cases
-    if name not in cases:
-        hint = near(name, cases) or "; its exchanges can be replayed by their ids"
-        raise UsageError(f"the installed specs have no case {name!r} any more{hint}")
-    _refuse_intrusive(cases[name], target, known=True)
-    plan = make_plan(
-        target,
-        (service,),
-        Selection(cases=(name,)),
-        seed=run.run.get("seed"),
-        examples=run.run.get("examples") or None,
-        disclose=disclose,
-        counterexamples=usual_counterexamples(),
-    )
-    return replace(plan, replay={"run": run.id, "case": name})
-
-
-def plan_exchange(
-    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
-) -> Replay:
-    """Return a replay of one exchange; raises UsageError where there is none, or where it may not be sent."""
-    return _planned(run, [run.exchange(name)], target, exact=exact, disclose=disclose)
-
-
-def plan_counterexample(
-    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
-) -> Replay:
-    """Return a replay of the exchanges that show a case's failure; raises UsageError where there are none."""
-    entry = _entry(run, name)
-    shown = entry.get("counterexample", {}).get("exchanges")
-    if not shown:
-        raise UsageError(
-            f"the run {run.id} has no counterexample of {name!r}, whose verdict is {entry['verdict']}; "
-            "without --counterexample the case is run again"
-        )
-    return _planned(run, run.exchanges(shown), target, exact=exact, disclose=disclose)
-
-
-def perform(replay: Replay, out: Path, witness: Witness) -> tuple[Mapping[str, Any], Path]:
+def perform(replay: Replay, out: Path, witness: ReplayListener) -> tuple[Mapping[str, Any], Path]:
     """Send a replay's exchanges, and return the results document and the new run folder.
 
     Raises UsageError, before anything is sent or written, where a credential cannot be had or a record not be used.
@@ -169,12 +63,12 @@ def perform(replay: Replay, out: Path, witness: Witness) -> tuple[Mapping[str, A
             campaign.close()
         campaign.interrupted = requested.is_set()
         try:
-            return campaign.finish(), campaign.folder
+            return write_outputs(campaign), campaign.folder
         except OSError as error:
             raise ConformanceError(f"{campaign.folder}: cannot be written to: {error}") from error
 
 
-def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness: Witness) -> None:
+def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness: ReplayListener) -> None:
     # What the runner would send besides the probe is left out: it stands among the parts, or is not wanted.
     bare = replace(replay.case, preamble=(), twin=None, caller="", generate="", unchanged=None, procedure="")
     try:
@@ -186,66 +80,10 @@ def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness
         return  # what was exchanged is on disk, and the results say that the run was interrupted
 
 
-def _entry(run: RecordedRun, name: str) -> Mapping[str, Any]:
-    if not run.cases:
-        raise UsageError(f"the run {run.id} was ended before it wrote results; replay its exchanges by their ids")
-    if name not in run.cases:
-        raise UsageError(f"the run {run.id} has no case {name!r}{near(name, run.cases)}")
-    return run.cases[name]
-
-
-def _service(case: str, entry: Mapping[str, Any], target: Target) -> ServiceTarget:
-    return choose_services(target, (str(entry.get("service") or case.partition("/")[0]),))[0]
-
-
-def _planned(run: RecordedRun, exchanges: list[Recorded], target: Target, *, exact: bool, disclose: bool) -> Replay:
-    name = exchanges[0].exchange.case
-    entry = run.cases.get(name, {})
-    service = _service(name, entry, target)
-    known = name in service.spec.cases
-    case = service.spec.cases[name] if known else _stand_in(name, service, entry)
-    if known or not all(one.purpose in _SHOWN_ONLY for one in exchanges):
-        _refuse_intrusive(case, target, known=known)
-    for one in exchanges:
-        _refuse_in_production(one, service, target)
-    told = {"run": run.id, "case": name, "exchanges": [one.id for one in exchanges], "exact": exact}
-    examples = run.run.get("examples") or usual_examples(target)
-    seed, selection = run.run.get("seed", 0), Selection(cases=(name,))
-    plan = Plan(target, (service,), selection, seed, examples, disclose=disclose, replay=told)
-    return Replay(run, plan, case, known, tuple(exchanges), tuple(run.before(exchanges[0])), exact)
-
-
-def _stand_in(name: str, service: ServiceTarget, entry: Mapping[str, Any]) -> Case:
-    """Return a case for exchanges of one that the installed specs do not have: no verdict rests on it."""
-    kind = Kind(entry["kind"]) if entry.get("kind") in set(Kind) else Kind.STATEFUL
-    nothing = Template(next(iter(service.spec.contract.operations)))
-    title, origin = str(entry.get("title", name)), str(entry.get("origin", ""))
-    return Case(name, service.service, title, kind, origin, (), nothing, Expectation("none", ()))
-
-
-def _refuse_intrusive(case: Case, target: Target, *, known: bool) -> None:
-    may_be = case.intrusive if known else case.kind is not Kind.POSITIVE
-    if may_be and not target.intrusive:
-        why = "is intrusive" if known else "is not in the installed specs any more, so that it may be intrusive"
-        raise UsageError(
-            f"the case {case.id} {why}, and the target {target.name!r} has intrusive: false, so that nothing is sent; "
-            "where the service's owner agrees, say intrusive: true in the target file"
-        )
-
-
-def _refuse_in_production(one: Recorded, service: ServiceTarget, target: Target) -> None:
-    method = one.exchange.request.method
-    if not permitted(target, service, method):
-        raise UsageError(
-            f"production: nothing but GET on the public status services may be sent, and the exchange {one.id} is "
-            f"{method} on {service.service}"
-        )
-
-
 def _notes(replay: Replay) -> Iterator[str]:
     """Yield what a reader of the results has to know."""
     ids, judged = ", ".join(one.id for one in replay.exchanges), replay.decisive
-    shown_only = not replay.known or replay.case.procedure or judged.purpose in _SHOWN_ONLY
+    shown_only = not replay.known or replay.case.procedure or judged.purpose in SHOWN_ONLY
     what = (
         "what is answered is shown only" if shown_only else f"the answer to {judged.id} is judged, not the whole case"
     )
@@ -288,7 +126,7 @@ def _with_original(replay: Replay) -> list[Recorded]:
     exchanges, message = list(replay.exchanges), replay.case.request.message
     twins = [one for one in replay.earlier if one.purpose is Purpose.TWIN]
     probe = exchanges[0].purpose is Purpose.PROBE and not replay.exact
-    if probe and twins and message is not None and message.breach in BREACHES and BREACHES[message.breach].replay:
+    if probe and twins and message is not None and message.breach in MUTATIONS and MUTATIONS[message.breach].replay:
         return [twins[-1], *exchanges]
     return exchanges
 
@@ -299,7 +137,7 @@ class _Player:
 
     replay: Replay
     parts: Sequence[Part]
-    witness: Witness
+    witness: ReplayListener
 
     def play(self, log: Conversation) -> Judgement:
         """Send everything, and return the judgement."""
@@ -366,8 +204,8 @@ class _Player:
 
     def _only_shown(self, part: Part) -> str:
         """Return why an answer is not judged, "" where it is."""
-        if part.one.purpose in _SHOWN_ONLY:
-            return _SHOWN_ONLY[part.one.purpose]
+        if part.one.purpose in SHOWN_ONLY:
+            return SHOWN_ONLY[part.one.purpose]
         if not self.replay.known:
             return "the installed specs do not have this case, so that nothing says what may be answered"
         if self.replay.case.procedure:

@@ -10,7 +10,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.model.result import WITHHELD, is_confidential
+from conformance.evidence.results_document import is_confidential
+from conformance.model.result import WITHHELD
 
 _TAGS = {
     "fail": "failure",

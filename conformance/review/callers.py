@@ -23,7 +23,8 @@ from conformance.review.remarks import Remark, clean, split
 from conformance.review.requesters import asserted_remarks, owner_remarks, requester_remarks
 from conformance.review.subject import CALLERS, Subject, send_nothing
 from conformance.soap.security.saml import Assertion
-from conformance.target.reading import ServiceTarget, Target, address_problem
+from conformance.target.addresses import address_problem
+from conformance.target.target import ServiceTarget, Target
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ from conformance.model.errors import SecretError
 from conformance.review.keystores import validity_remarks
 from conformance.review.remarks import Remark
 from conformance.review.subject import Subject
-from conformance.target.reading import PRODUCTION
+from conformance.target.policy import is_production
 
 RENEWAL: Final = timedelta(days=90)
 """A certificate can be renewed from this time before its end."""
@@ -120,7 +120,7 @@ def _issuer_remarks(subject: Subject, place: str, certificate: Certificate) -> I
     names = [*_values(certificate.issuer, "CN"), *_values(certificate.issuer, "O")]
     shown = repr(names[0][:80]) if names else "nobody"
     if any(map(_TEST_ISSUER.search, names)):
-        if environment == PRODUCTION:
+        if is_production(environment):
             message = f"{place}.keystore: the certificate is one for tests, issued by {shown}"
             yield subject.remark("warning", "certificate", message, "take the certificate for production")
     elif any(map(_ISSUER.search, names)):

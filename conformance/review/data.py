@@ -7,10 +7,12 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import chain, combinations
 from typing import Any
 
-from conformance.contracts.loading import suggestion
 from conformance.credentials.assertions import requester_number
 from conformance.formats import documents
-from conformance.identifiers.rules import Kind, check, doubts, person_kind, seems_fictitious
+from conformance.formats.schemas import suggestion
+from conformance.identifiers.fictitious import seems_fictitious
+from conformance.identifiers.reading import doubts, person_kind
+from conformance.identifiers.rules import Kind, check
 from conformance.model.case import Case, Template
 from conformance.review.remarks import Remark, Severity, at
 from conformance.review.subject import CALLERS, Subject, roles_of, voices

@@ -18,7 +18,9 @@ from conformance.review.connection import clock_remarks, connection_remarks
 from conformance.review.remarks import Remark, split, tidy
 from conformance.review.subject import CALLERS, Subject, load_rules
 from conformance.review.tokens import token_remarks
-from conformance.target.reading import PRODUCTION, ServiceTarget, Target, address_problem
+from conformance.target.addresses import address_problem
+from conformance.target.policy import may_be_target
+from conformance.target.target import ServiceTarget, Target
 from conformance.traffic.transport import Transport
 
 _BUSY = frozenset({429, 502, 503, 504})
@@ -72,7 +74,7 @@ def _network_remarks(subject: Subject, network: _Network) -> Iterator[Remark]:
         message = "the embedded local platform plays the service: there is nothing to reach"
         yield subject.remark("note", "reachability", message, "nothing to do")
         return
-    if subject.target.environment == PRODUCTION and not subject.spec.contract.public:
+    if not may_be_target(subject.target.environment, public=subject.spec.contract.public):
         return
     yield from _reached_remarks(subject, network, address)
     if network.usable(address):

@@ -22,7 +22,7 @@ from conformance.review.target_file import (
     requests_of,
 )
 from conformance.review.tokens import credential_remarks, held, same_token_remarks, token_remarks, trust_remarks
-from conformance.target.reading import ServiceTarget, Target
+from conformance.target.target import ServiceTarget, Target
 
 _EXAMPLES = 8
 _LOCAL_SECONDS = 0.05

@@ -18,7 +18,7 @@ from conformance.review.remarks import clean, moment
 from conformance.review.subject import Subject, load_rules, send_nothing
 from conformance.review.target_file import authorities
 from conformance.review.tokens import held
-from conformance.target.reading import ServiceTarget, Target
+from conformance.target.target import ServiceTarget, Target
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from conformance.credentials.assertions import requester_number
-from conformance.identifiers.rules import Kind, normalise, person_kind
+from conformance.identifiers.reading import normalise, person_kind
+from conformance.identifiers.rules import Kind
 from conformance.model.contract import CallerRule
 from conformance.review.certificates import Owner
 from conformance.review.data import identifier_remarks

@@ -9,17 +9,18 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.contracts.loading import Spec, format_problems, load_format
+from conformance.contracts.loading import Spec
 from conformance.credentials.alterations import MALFORMED
 from conformance.credentials.tokens import AccessTokens
 from conformance.evidence.redaction import Redactor
 from conformance.formats import documents
+from conformance.formats.schemas import format_problems, load_format
 from conformance.model.case import Case
 from conformance.model.contract import CallerRule
 from conformance.model.errors import SpecError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.review.remarks import Remark, Severity, at
-from conformance.target.reading import ServiceTarget, Target
+from conformance.target.target import ServiceTarget, Target
 
 RULES = "review.yaml"
 CALLERS = "callers"

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from conformance.contracts.loading import load_tracing
+from conformance.contracts.platform_rules import load_tracing
 from conformance.model.case import Case
 from conformance.review.remarks import SOON, Remark, certificate_end, name_of, span
 from conformance.review.subject import Subject
 from conformance.strategies.generators import EDGES
-from conformance.target.reading import Target, environment_of, own_identity
+from conformance.target.addresses import environment_of
+from conformance.target.target import Target, own_identity
 
 _STATEFUL_STEPS = 25
 _LONG_RUN = timedelta(hours=1)

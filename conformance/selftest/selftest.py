@@ -22,12 +22,13 @@ import pytest
 
 from conformance import __version__
 from conformance.catalogue.listing import find_fault
-from conformance.engine.campaign import DEFAULT_SEED, Selection, make_plan
+from conformance.engine.plan import DEFAULT_SEED, Selection, make_plan
 from conformance.model.case import Case
 from conformance.model.fault import Expected, Fault
 from conformance.plugin import case_of
 from conformance.plugin.session import run_suites
-from conformance.target.reading import LOCAL, choose_services, load_target
+from conformance.target.policy import LOCAL
+from conformance.target.reading import choose_services, load_target
 
 SCHEMA: Final = "ehealth-conformance/selftest/1"
 EXAMPLES: Final = 8

@@ -16,8 +16,9 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from conformance.model.case import Deed, Edit, Template
 from conformance.soap.editing import SWEEPS, Subject, apply
 from conformance.soap.markup import Element, parse
+from conformance.soap.xsd.composing import MANY, Address, compose, leaves, places
 from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
-from conformance.soap.xsd.grammar import MANY, Address, Grammar, Wish, compose, leaves, places
+from conformance.soap.xsd.grammar import Grammar, Wish
 from conformance.soap.xsd.patterns import Node, Option, text_of_length
 from conformance.soap.xsd.types import AttributeUse, GroupParticle, Particle, Simple, Wildcard
 from conformance.soap.xsd.values import (

@@ -4,159 +4,26 @@ Every mistake is found before the first request and reported at once, with file,
 Must not send anything nor resolve a secret.
 """
 
-import fnmatch
-import ipaddress
-import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from conformance import __version__
 from conformance.checks.tracing import from_problems, user_agent_problems
-from conformance.contracts.loading import (
-    Description,
-    Spec,
-    describe,
-    format_problems,
-    load_environments,
-    load_format,
-    load_spec,
-    load_tracing,
-    service_ids,
-    suggestion,
-)
+from conformance.contracts.loading import Description, describe, service_ids
+from conformance.contracts.platform_rules import load_tracing
 from conformance.formats import documents
 from conformance.formats.documents import Document, Pointer
+from conformance.formats.schemas import format_problems, load_format, suggestion
 from conformance.model.errors import SpecError, TargetError
-from conformance.model.exchange import Headers
-
-LOCAL = "local"
-PRODUCTION = "production"
-BUILT_IN: Mapping[str, str] = {
-    "local": LOCAL,
-    "status-sim": "simulation",
-    "acceptance": "acceptance",
-    "production": PRODUCTION,
-}
-"""The targets that need no file, and the environment of each."""
+from conformance.target.addresses import address_problem
+from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
+from conformance.target.target import Identity, ServiceEntry, Services, ServiceTarget, Target, own_identity
+from conformance.traffic.limits import Limits
 
 _LITERAL = "a secret stands here in plain text; outside local write {env: NAME}, {file: PATH} or {command: [...]}"
-
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-"""A host name, or an IP address."""
-
 DEFAULT_TIMEOUT = 10.0
 _POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The headers that tell the platform who asks; `sender` is the From header, "" leaves it out."""
-
-    user_agent: str
-    sender: str
-
-    @property
-    def headers(self) -> Headers:
-        """Return the headers as fields."""
-        return (("User-Agent", self.user_agent), *((("From", self.sender),) if self.sender else ()))
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Requests a second and for the whole run (None: no limit), and seconds a request may take."""
-
-    rate: float | None
-    budget: int | None
-    timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceEntry:
-    """What a target says of one service, before its spec is read."""
-
-    description: Description
-    address: str | None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceTarget:
-    """One service of a target: its spec, its address (None: the embedded platform) and the file's settings."""
-
-    spec: Spec
-    address: str | None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def service(self) -> str:
-        """Return the service's id."""
-        return self.spec.contract.service
-
-
-class Services(Mapping[str, ServiceTarget]):
-    """The services of a target by id; a spec is read when its service is asked for first.
-
-    Raises SpecError where it cannot be.
-    """
-
-    def __init__(self, found: Iterable[ServiceEntry]) -> None:
-        """Take what is said of each service."""
-        self._entries = {entry.description.service: entry for entry in found}
-        self._read: dict[str, ServiceTarget] = {}
-
-    def __getitem__(self, service: str) -> ServiceTarget:
-        """Return a service of the target."""
-        if service not in self._read:
-            entry = self._entries[service]
-            spec = load_spec(service, entry.description.folder.name)
-            self._read[service] = ServiceTarget(spec, entry.address, entry.settings)
-        return self._read[service]
-
-    def __contains__(self, service: object) -> bool:
-        """Tell whether the target has a service, without reading anything."""
-        return service in self._entries
-
-    def __iter__(self) -> Iterator[str]:
-        """Yield the ids of the services."""
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        """Return how many services there are."""
-        return len(self._entries)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The IXIT of a run: what a target file says, completed by defaults."""
-
-    name: str
-    environment: str
-    intrusive: bool
-    identity: Identity
-    ca_file: Path | None
-    limits: Limits
-    services: Mapping[str, ServiceTarget]
-    file: Path | None = None
-
-    @property
-    def local(self) -> bool:
-        """Tell whether identities may be made up and everything may be sent."""
-        return self.environment == LOCAL
-
-    @property
-    def folder(self) -> Path:
-        """Return the folder that the file's paths are relative to."""
-        return (self.file or Path()).parent
-
-
-def own_identity() -> Identity:
-    """Return the harness's own identity, for targets that name none."""
-    return Identity(f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", "")
 
 
 def load_target(name_or_file: str) -> Target:
@@ -192,77 +59,6 @@ def choose_services(target: Target, wanted: tuple[str, ...]) -> tuple[ServiceTar
     if problems:
         raise TargetError(problems)
     return tuple(target.services[service] for service in dict.fromkeys(wanted))
-
-
-def address_problem(address: str, environment: str) -> str | None:
-    """Return what keeps an address from being used in an environment, or None.
-
-    What may be a secret, before an @ or in a query, is never repeated.
-    """
-    form = _text_problem(address) or _form_problem(address)
-    if form:
-        return form
-    url = urlsplit(address)
-    host = str(url.hostname).rstrip(".").lower()
-    if url.scheme == "http" and not is_loopback(host):
-        return f"{address!r}: plain http is accepted for loopback addresses only; use https"
-    owner = environment_of(host)
-    if owner is not None and owner != environment:
-        return (
-            f"{address!r} belongs to the platform's {owner} environment, but the target's environment is {environment}"
-        )
-    return None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is one of this machine's loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def environment_of(host: str) -> str | None:
-    """Return the platform's environment that a host belongs to, or None for a foreign host.
-
-    Exact names win over patterns; what is unknown below the platform's own domain counts as production.
-    """
-    environments = load_environments()["environments"]
-    for name, row in environments.items():
-        if host in row["hosts"]:
-            return str(name)
-    for name, row in environments.items():
-        if any(fnmatch.fnmatchcase(host, pattern) for pattern in row["hosts"]):
-            return str(name)
-    return None
-
-
-def _text_problem(address: str) -> str | None:
-    if "@" in address:
-        return "the address holds a user name or password (an @); secrets never stand in an address"
-    shown = re.split("[?#]", address)[0]
-    if shown != address:
-        return f"{shown!r}: an address has neither query nor fragment"
-    if any(not (character.isascii() and character.isprintable()) or character == " " for character in address):
-        return f"{address!r}: an address has neither spaces nor letters outside ASCII nor control characters"
-    return None
-
-
-def _form_problem(address: str) -> str | None:
-    try:
-        url = urlsplit(address)
-        port = url.port
-    except ValueError as error:
-        return f"{address!r} is not a URL: {error}"
-    if url.scheme not in {"http", "https"} or not url.hostname:
-        return f"{address!r} is not an http or https URL"
-    if port == 0:
-        return f"{address!r}: port 0 is no address"
-    if not _HOST.fullmatch(url.hostname):
-        return f"{address!r}: {url.hostname!r} is no host name; it has letters, digits, dots and hyphens only"
-    return None
 
 
 def _built_in(name: str) -> Target:
@@ -388,7 +184,7 @@ def _address_problems(
     description: Description, settings: Mapping[str, Any], environment: str, at: tuple[str, str]
 ) -> Iterator[tuple[Pointer, str]]:
     key = description.address_key
-    if environment == PRODUCTION and not description.public:
+    if not may_be_target(environment, public=description.public):
         yield at, f"production is never a target for {at[1]}: only the public status services may be read there"
     elif key not in settings:
         if environment != LOCAL:

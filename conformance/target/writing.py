@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.contracts.loading import Description
-from conformance.engine.campaign import write_atomically
+from conformance.evidence.run_folder import write_atomically
 from conformance.formats.documents import dump
 from conformance.model.errors import UsageError
-from conformance.target.reading import BUILT_IN, LOCAL, PRODUCTION
+from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
 
 _HEAD = """\
 # A target file of ehealth-conformance: where the implementation under test stands, and how it may be tested.
@@ -71,7 +71,7 @@ def write_target(path: Path, text: str) -> None:
 
 
 def _stands(service: Description, environment: str) -> bool:
-    if environment == PRODUCTION and not service.public:
+    if not may_be_target(environment, public=service.public):
         return False
     return environment == LOCAL or environment in service.environments
 

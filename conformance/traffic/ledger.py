@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from conformance.model.errors import BudgetError
-from conformance.target.reading import Limits
+from conformance.traffic.limits import Limits
 
 _FILE = "ledger.json"
 

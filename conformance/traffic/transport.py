@@ -6,11 +6,9 @@ are answers, cookies are forgotten, environment variables are not read. Must not
 """
 
 import contextlib
-import hashlib
 import socket
 import ssl
 import time
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -18,25 +16,15 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
+from conformance.traffic.body import Body, content_coding
+from conformance.traffic.connecting import FailureError, is_readable, left, open_socket, system_trust
 
-LARGEST_BODY = 8 * 2**20
-"""Bytes of a body that are kept, before and after content decoding; reading stops there."""
 LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
 _KEPT_RAW = 4096
 _MOST_INFORMATIONAL = 50
 _CHUNK = 64 * 2**10
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-_GZIP_OR_ZLIB = 47  # zlib: 32 to detect the header, plus the largest window
-
-
-class _FailureError(Exception):
-    """Carries a failure from the depth of an exchange to `send`."""
-
-    def __init__(self, kind: ErrorKind, message: str, *, stale: bool = False) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.stale = stale
 
 
 @dataclass(slots=True)
@@ -71,7 +59,7 @@ class Transport:
     def tls(self) -> ssl.SSLContext:
         """Return what peers are verified by, made when the first one is: it takes long to read."""
         if self._tls is None:
-            self._tls = _system_trust()
+            self._tls = system_trust()
             if self.ca_file is not None:
                 self._tls.load_verify_locations(cafile=self.ca_file)
         return self._tls
@@ -82,12 +70,12 @@ class Transport:
         try:
             try:
                 return self._exchange(request, deadline)
-            except _FailureError as failure:
+            except FailureError as failure:
                 if not failure.stale or request.method not in _IDEMPOTENT:
                     raise
                 # RFC 9112, 9.3.1: a kept-alive connection may be closed at any time; ask again on a new one.
                 return self._exchange(request, deadline)
-        except _FailureError as failure:
+        except FailureError as failure:
             received = bytes(self._connection.raw) if self._connection else b""
             self.close()
             return TransportFailure(failure.kind, str(failure), received)
@@ -109,11 +97,11 @@ class Transport:
         try:
             _write(connection, request, url, deadline)
             head, informational = _read_head(connection, deadline)
-        except _FailureError as failure:
+        except FailureError as failure:
             stale = reused and failure.kind is ErrorKind.CLOSED and not connection.raw
             if stale:
                 self.close()
-            raise _FailureError(failure.kind, str(failure), stale=stale) from None
+            raise FailureError(failure.kind, str(failure), stale=stale) from None
         response = _read_body(connection, head, informational, request.method, deadline)
         if response.cut or not _ready_for_next(connection):
             self.close()
@@ -122,92 +110,13 @@ class Transport:
     def _connect(self, url: SplitResult, deadline: float, *, fresh: bool) -> _Connection:
         origin = (url.scheme, str(url.hostname), url.port or (443 if url.scheme == "https" else 80))
         kept = self._connection
-        if kept is not None and (fresh or kept.origin != origin or _is_readable(kept.sock)):
+        if kept is not None and (fresh or kept.origin != origin or is_readable(kept.sock)):
             self.close()
         if self._connection is None:
-            sock = _open(origin, self.tls if url.scheme == "https" else None, deadline)
+            sock = open_socket(origin, self.tls if url.scheme == "https" else None, deadline)
             http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
             self._connection = _Connection(origin, sock, http)
         return self._connection
-
-
-def _system_trust() -> ssl.SSLContext:
-    """Return a context as ssl.create_default_context() does, but deaf to SSL_CERT_FILE, _DIR and SSLKEYLOGFILE."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    paths = ssl.get_default_verify_paths()
-    if Path(paths.openssl_cafile).is_file():
-        context.load_verify_locations(cafile=paths.openssl_cafile)
-    if Path(paths.openssl_capath).is_dir():
-        context.load_verify_locations(capath=paths.openssl_capath)
-    return context
-
-
-def _open(origin: tuple[str, str, int], tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
-    _, host, port = origin
-    try:
-        sock = _dial(host, port, deadline)
-    except TimeoutError:
-        raise _FailureError(ErrorKind.TIMEOUT, f"no connection to {host}:{port} in time") from None
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot hold
-        reason = getattr(error, "strerror", None) or error
-        raise _FailureError(ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}") from None
-    if tls is None:
-        return sock
-    try:
-        sock.settimeout(_left(deadline))
-        return tls.wrap_socket(sock, server_hostname=host)
-    except TimeoutError:
-        sock.close()
-        raise _FailureError(ErrorKind.TIMEOUT, f"no TLS handshake with {host}:{port} in time") from None
-    except OSError as error:
-        sock.close()
-        raise _FailureError(ErrorKind.TLS, f"TLS with {host}:{port} failed: {error}") from None
-
-
-def _dial(host: str, port: int, deadline: float) -> socket.socket:
-    """Return a socket to the first address of a host that takes one; its addresses share the time that is left."""
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    problem = OSError(f"{host} has no address")
-    for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        patience = _left(deadline) / (len(addresses) - number)
-        try:
-            sock = socket.socket(family, kind, protocol)
-        except OSError as error:
-            problem = error
-            continue
-        try:
-            sock.settimeout(patience)
-            sock.connect(address)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as error:
-            sock.close()
-            problem = error
-        else:
-            return sock
-    raise problem
-
-
-def _left(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise _FailureError(ErrorKind.TIMEOUT, "the time limit has passed")
-    return left
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    """Tell whether an idle connection has something to read: the peer's end of it, or unasked bytes."""
-    if isinstance(sock, ssl.SSLSocket) and sock.pending():
-        return True
-    try:
-        sock.settimeout(0)
-        if isinstance(sock, ssl.SSLSocket):
-            return bool(sock.read(1) is not None)
-        return sock.recv(1, socket.MSG_PEEK) is not None
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
-        return True
 
 
 def _write(connection: _Connection, request: Request, url: SplitResult, deadline: float) -> None:
@@ -222,10 +131,10 @@ def _write(connection: _Connection, request: Request, url: SplitResult, deadline
         data += http.send(h11.Data(data=request.body)) or b""
     data += http.send(h11.EndOfMessage()) or b""
     try:
-        connection.sock.settimeout(_left(deadline))
+        connection.sock.settimeout(left(deadline))
         connection.sock.sendall(data)
     except TimeoutError:
-        raise _FailureError(ErrorKind.TIMEOUT, "the peer did not take the request in time") from None
+        raise FailureError(ErrorKind.TIMEOUT, "the peer did not take the request in time") from None
     except OSError:
         # A peer may answer and close before it has read everything; its answer is still to be read.
         return
@@ -233,16 +142,16 @@ def _write(connection: _Connection, request: Request, url: SplitResult, deadline
 
 def _receive(connection: _Connection, deadline: float) -> None:
     try:
-        connection.sock.settimeout(_left(deadline))
+        connection.sock.settimeout(left(deadline))
         data = connection.sock.recv(_CHUNK)
     except TimeoutError:
-        raise _FailureError(ErrorKind.TIMEOUT, "the peer did not answer in time") from None
+        raise FailureError(ErrorKind.TIMEOUT, "the peer did not answer in time") from None
     except OSError as error:
         message = f"the peer closed the connection: {error.strerror or error}"
-        raise _FailureError(ErrorKind.CLOSED, message) from None
+        raise FailureError(ErrorKind.CLOSED, message) from None
     if not data and connection.http.their_state is h11.SEND_RESPONSE:
         started = "in the middle of the head" if connection.raw else "without an answer"
-        raise _FailureError(ErrorKind.CLOSED, f"the peer closed the connection {started}")
+        raise FailureError(ErrorKind.CLOSED, f"the peer closed the connection {started}")
     room = _KEPT_RAW - len(connection.raw)
     if room > 0:
         connection.raw += data[:room]
@@ -254,7 +163,7 @@ def _next_event(connection: _Connection, deadline: float) -> h11.Event | type[h1
         try:
             event = connection.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise _FailureError(ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}") from None
+            raise FailureError(ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}") from None
         if event is not h11.NEED_DATA:
             return event  # type: ignore[return-value]  # NEED_DATA is excluded here
         _receive(connection, deadline)
@@ -270,14 +179,14 @@ def _read_head(connection: _Connection, deadline: float) -> tuple[h11.Response, 
             informational += 1
             connection.raw.clear()
             continue
-        raise _FailureError(ErrorKind.PROTOCOL, f"more than {_MOST_INFORMATIONAL} answers with status 1xx")
+        raise FailureError(ErrorKind.PROTOCOL, f"more than {_MOST_INFORMATIONAL} answers with status 1xx")
 
 
 def _read_body(
     connection: _Connection, head: h11.Response, informational: int, method: str, deadline: float
 ) -> Response:
     headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
-    body = _Body(_content_coding(headers) if method != "HEAD" else "")
+    body = Body(content_coding(headers) if method != "HEAD" else "")
     try:
         while not body.cut:
             event = _next_event(connection, deadline)
@@ -285,7 +194,7 @@ def _read_body(
                 break
             body.add(bytes(event.data))
         body.finish()
-    except _FailureError as failure:
+    except FailureError as failure:
         body.cut = body.cut or str(failure)
     return Response(
         status=head.status_code,
@@ -299,53 +208,6 @@ def _read_body(
         informational=informational,
         surplus=len(connection.http.trailing_data[0]) if not body.cut else 0,
     )
-
-
-def _content_coding(headers: tuple[tuple[str, str], ...]) -> str:
-    values = [value for name, value in headers if name.lower() == "content-encoding"]
-    return ", ".join(values).strip().lower().replace("identity", "").strip(", ")
-
-
-class _Body:
-    """Takes in a body chunk by chunk: counts and hashes the wire's bytes, decodes and keeps a bounded part."""
-
-    def __init__(self, coding: str) -> None:
-        self.kept = bytearray()
-        self.length = 0
-        self.digest = hashlib.sha256()
-        self.cut = ""
-        self._decoder = None
-        if coding in {"gzip", "x-gzip", "deflate"}:
-            self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-        elif coding:
-            self.cut = f"the content coding {coding!r} was not asked for and cannot be read"
-
-    def add(self, data: bytes) -> None:
-        self.length += len(data)
-        self.digest.update(data)
-        if self._decoder is None:
-            self.kept += data[: LARGEST_BODY - len(self.kept) + 1]
-        else:
-            self._decode(data)
-        if max(len(self.kept), self.length) > LARGEST_BODY:
-            del self.kept[LARGEST_BODY:]
-            self.cut = f"larger than {LARGEST_BODY} bytes; the rest was not read"
-
-    def _decode(self, data: bytes) -> None:
-        """Decode a chunk, never beyond the size limit; a new member may begin where one ends (RFC 1952, 2.2)."""
-        while data and self._decoder is not None and len(self.kept) <= LARGEST_BODY:
-            if self._decoder.eof:
-                self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-            try:
-                self.kept += self._decoder.decompress(data, LARGEST_BODY - len(self.kept) + 1)
-            except zlib.error as error:
-                self.cut = f"the content coding is broken: {error}"
-                return
-            data = self._decoder.unused_data
-
-    def finish(self) -> None:
-        if self._decoder is not None and self.length and not self._decoder.eof and not self.cut:
-            self.cut = "the content coding ends too early"
 
 
 def _ready_for_next(connection: _Connection) -> bool:

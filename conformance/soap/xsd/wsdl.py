@@ -22,8 +22,9 @@ from zeep.xsd.elements import Choice
 from zeep.xsd.elements.indicators import Group, Indicator
 
 from conformance.soap.markup import Element
+from conformance.soap.xsd.collecting import collect
 from conformance.soap.xsd.contract import Place, SoapContract, SoapOperation, Steps, Text
-from conformance.soap.xsd.schemas import WsdlError, collect
+from conformance.soap.xsd.schemas import WsdlError
 
 _DEEPEST: Final = 12
 """Levels of elements that are looked at; types may contain themselves."""

@@ -1,0 +1,145 @@
+"""What a run is to do: target, services, selection and thoroughness, with defaults filled in.
+
+Must not send anything.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conformance.credentials.alterations import MALFORMED
+from conformance.engine.known import KnownFailure
+from conformance.formats.schemas import suggestion
+from conformance.model.case import Case, Kind
+from conformance.model.contract import Requirement
+from conformance.model.errors import UsageError
+from conformance.model.fault import Fault
+from conformance.target.target import ServiceTarget, Target
+
+DEFAULT_SEED = 1
+LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which cases to run; an empty tuple selects all."""
+
+    kinds: tuple[Kind, ...] = ()
+    requirements: tuple[str, ...] = ()
+    cases: tuple[str, ...] = ()
+
+    def takes(self, case: Case) -> bool:
+        """Tell whether a case is selected."""
+        return (
+            (not self.kinds or case.kind in self.kinds)
+            and (not self.requirements or bool(set(self.requirements) & {*case.requirements, *case.only}))
+            and (not self.cases or case.id in self.cases)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be run: against which target, which services and cases, how thoroughly.
+
+    `disclose` tells security findings of a service that is not one's own outside the private run folder too; `fault` is
+    a mistake that the local platform makes on purpose. What properties find is kept in the folder `counterexamples` and
+    tried first the next time, where there is one. `replay` says what is sent again of which run.
+    """
+
+    target: Target
+    services: tuple[ServiceTarget, ...]
+    selection: Selection
+    seed: int
+    examples: int
+    known: tuple[KnownFailure, ...] = ()
+    disclose: bool = False
+    fault: Fault | None = None
+    counterexamples: Path | None = None
+    replay: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> Iterator[Case]:
+        """Yield all cases of the plan's services, selected or not."""
+        for service in self.services:
+            yield from service.spec.cases.values()
+
+    @property
+    def requirements(self) -> Iterator[Requirement]:
+        """Yield all requirements of the plan's services."""
+        for service in self.services:
+            yield from service.spec.contract.requirements.values()
+
+
+def make_plan(  # noqa: PLR0913 - the options of a run
+    target: Target,
+    services: tuple[ServiceTarget, ...],
+    selection: Selection,
+    *,
+    seed: int | None = None,
+    examples: int | None = None,
+    known: tuple[KnownFailure, ...] = (),
+    named: bool = True,
+    disclose: bool = False,
+    counterexamples: Path | None = None,
+) -> Plan:
+    """Return a plan with defaults filled in.
+
+    Where the services are not `named` by the user, those without a selected case are left out.
+
+    Raises UsageError where the selection names what does not exist, or selects nothing.
+    """
+    if any((selection.kinds, selection.requirements, selection.cases)) and not named:
+        chosen = tuple(row for row in services if any(selection.takes(case) for case in row.spec.cases.values()))
+        services = chosen or services
+    seed = DEFAULT_SEED if seed is None else seed
+    plan = Plan(
+        target,
+        services,
+        selection,
+        seed,
+        usual_examples(target) if examples is None else examples,
+        known,
+        disclose,
+        counterexamples=counterexamples,
+    )
+    cases = {case.id: case for case in plan.cases}
+    requirements = {requirement.id: requirement for requirement in plan.requirements}
+    problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
+    problems += [
+        f"the list of known failures names the case {row.case!r}, which does not exist{suggestion(row.case, cases)}"
+        for row in known
+        if row.case not in cases and row.case.partition("/")[0] in {service.service for service in services}
+    ]
+    problems += [
+        f"there is no requirement {name!r}{suggestion(name, requirements)}"
+        for name in selection.requirements
+        if name not in requirements
+    ]
+    if not problems and not any(selection.takes(case) for case in cases.values()):
+        problems.append("no case fits the selection" + _why_untested(selection, requirements))
+    if problems:
+        raise UsageError(problems)
+    return plan
+
+
+def usual_examples(target: Target) -> int:
+    """Return how many examples a property draws where nobody says: fewer where a service is somebody else's."""
+    return LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
+
+
+def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
+    reasons = [requirements[name].untested for name in selection.requirements if requirements[name].untested]
+    return f": {reasons[0]}" if reasons else ""
+
+
+def roles_needed(cases: Iterable[Case]) -> set[str]:
+    """Return the roles of the access tokens that some cases send."""
+    requests = [request for case in cases for request in case.requests]
+    return {request.token.partition("!")[0] for request in requests} - {"", MALFORMED}
+
+
+def usual_counterexamples() -> Path | None:
+    """Return where a user's runs keep counterexamples, None in continuous integration, where each run stands alone."""
+    return None if os.environ.get("CI") else Path(".ehealth-conformance", "counterexamples").absolute()

@@ -1,0 +1,151 @@
+"""The results document (results.json): results as JSON data, and back.
+
+Must not know how cases are run.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from conformance.model.case import Case, Kind
+from conformance.model.contract import Requirement
+from conformance.model.result import CaseResult, RequirementResult, Run
+from conformance.model.roll_up import exit_code, requirement_results
+from conformance.model.verdict import ORDER, Counterexample, Finding, Severity, Verdict
+
+SCHEMA = "ehealth-conformance/results/1"
+_OWN = "local"
+
+
+def summary(results: Iterable[CaseResult], exchanges: int) -> dict[str, int]:
+    """Return the numbers of cases by verdict, of findings below violation, and of exchanges."""
+    results = list(results)
+    verdicts = Counter(result.verdict for result in results)
+    severities = Counter(finding.severity for result in results for finding in result.findings)
+    counts = {verdict.value: verdicts[verdict] for verdict in (*ORDER, Verdict.NOT_APPLICABLE, Verdict.NOT_RUN)}
+    counts["warnings"] = severities[Severity.WARNING]
+    counts["observations"] = severities[Severity.OBSERVATION]
+    counts["exchanges"] = exchanges
+    return counts
+
+
+def results_document(run: Run, results: Iterable[CaseResult], requirements: Iterable[Requirement]) -> dict[str, Any]:
+    """Return the content of results.json."""
+    results = list(results)
+    exchanges = sum(len(result.exchanges) for result in results)
+    return {
+        "schema": SCHEMA,
+        "run": {
+            "id": run.id,
+            "iut": run.iut,
+            "started": run.started.isoformat(timespec="milliseconds"),
+            "finished": run.finished.isoformat(timespec="milliseconds"),
+            "interrupted": run.interrupted,
+            "harness": run.harness,
+            "seed": run.seed,
+            "examples": run.examples,
+            "target": {"name": run.target, "environment": run.environment} | ({"file": run.file} if run.file else {}),
+            "services": list(run.services),
+            "addresses": dict(run.addresses),
+            "specs": dict(run.versions),
+            "notes": list(run.notes),
+            "security_disclosed": run.disclosed,
+            "mutation_score": run.mutation_score,
+            **({"replay": dict(run.replay)} if run.replay else {}),
+            "exit_code": exit_code(results, run.services, interrupted=run.interrupted, erred=run.erred),
+        },
+        "summary": summary(results, exchanges),
+        "cases": [case_record(result) for result in results],
+        "requirements": [_requirement_record(row) for row in requirement_results(requirements, results, run.iut)],
+    }
+
+
+def case_record(result: CaseResult) -> dict[str, Any]:
+    """Return a case's entry in results.json."""
+    case = result.case
+    record: dict[str, Any] = {
+        "id": case.id,
+        "service": case.service,
+        "kind": case.kind.value,
+        "title": case.title,
+        "origin": case.origin,
+        "requirements": list(case.requirements),
+        "verdict": result.verdict.value,
+        "reason": result.reason,
+        "checks_evaluated": sum(result.evaluated.values()),
+        "evaluated": dict(sorted(result.evaluated.items())),
+        "duration_s": round(result.duration, 6),
+        "exchanges": list(result.exchanges),
+        "deciding": list(result.deciding),
+        "findings": [finding_record(finding) for finding in result.findings],
+    }
+    marks = {"known": result.known, "stale": result.stale}
+    record |= {name: text for name, text in marks.items() if text}
+    if result.counterexample is not None:
+        shown = result.counterexample
+        record["counterexample"] = {"exchanges": list(shown.exchanges), "example": shown.example}
+    return record
+
+
+def is_confidential(case: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of results.json is a security finding that only the private run folder may tell.
+
+    Those of local targets are not: nobody else runs what was found there.
+    """
+    found = case["kind"] == Kind.SECURITY.value and case["verdict"] == Verdict.FAIL.value
+    return found and run["target"]["environment"] != _OWN and not run.get("security_disclosed", False)
+
+
+def portable(result: CaseResult) -> dict[str, Any]:
+    """Return a result as plain data that another process can turn back into a result."""
+    return case_record(result) | {"limited": result.limited}
+
+
+def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
+    """Return the result of `case` that `portable` made into data."""
+    shown = record.get("counterexample")
+    return CaseResult(
+        case,
+        Verdict(record["verdict"]),
+        record["reason"],
+        record["evaluated"],
+        tuple(Finding(**row | {"severity": Severity(row["severity"])}) for row in record["findings"]),
+        tuple(record["exchanges"]),
+        tuple(record["deciding"]),
+        record["duration_s"],
+        record["limited"],
+        record.get("known", ""),
+        record.get("stale", ""),
+        Counterexample(tuple(shown["exchanges"]), shown["example"]) if shown else None,
+    )
+
+
+def finding_record(finding: Finding) -> dict[str, str]:
+    """Return a finding's entry in results.json."""
+    return {
+        "requirement": finding.requirement,
+        "severity": finding.severity.value,
+        "message": finding.message,
+        "location": finding.location,
+        "expected": finding.expected,
+        "actual": finding.actual,
+    }
+
+
+def _requirement_record(row: RequirementResult) -> dict[str, Any]:
+    requirement = row.requirement
+    return {
+        "id": requirement.id,
+        "service": requirement.service,
+        "level": requirement.level.value,
+        "iut": requirement.iut.value,
+        "source": {
+            "document": requirement.source.document,
+            "version": requirement.source.version,
+            "section": requirement.source.section,
+        },
+        "statement": requirement.statement,
+        "verdict": row.verdict.value,
+        "reason": row.reason,
+        "cases": list(row.cases),
+    }

@@ -1,0 +1,86 @@
+"""The formats of the project's own data files: JSON Schemas, mistakes in words, suggestions.
+
+Must not know what the data means.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from conformance.formats import documents
+from conformance.formats.documents import Document, Pointer
+from conformance.model.errors import SpecError
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
+
+SECRET_KEYS = frozenset({"tokens", "password"})
+"""Keys of a target file whose content is never repeated in a message."""
+
+
+@functools.cache
+def specs_root() -> Path:
+    """Return the folder of the specs: inside the installed package, else beside it in a clone."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "specs"
+    return installed if installed.is_dir() else package.parent / "specs"
+
+
+@functools.cache
+def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
+    """Return the JSON Schema specs/formats/NAME.schema.json."""
+    schema: Mapping[str, Any] = documents.read((root or specs_root()) / "formats" / f"{name}.schema.json").data
+    return schema
+
+
+def format_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
+    """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
+    if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
+        return  # many times faster than what tells mistakes in words
+    import jsonschema  # noqa: PLC0415 - needed only where somebody has made a mistake
+
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(document.data), key=lambda found: [str(part) for part in found.path]):
+        yield from _readable(error)
+
+
+def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
+    path = tuple(error.absolute_path)
+    if (
+        error.validator == "additionalProperties"
+        and isinstance(error.schema, dict)
+        and isinstance(error.instance, dict)
+    ):
+        known = error.schema.get("properties", {})
+        for key in error.instance.keys() - known.keys():
+            yield (*path, key), f"unknown key {key!r}{suggestion(str(key), known)}"
+        return
+    where = ".".join(str(part) for part in path)
+    if SECRET_KEYS & {*path}:
+        yield path, f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}"
+        return
+    yield path, f"{where}: {error.message}" if where else error.message
+
+
+def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return `; did you mean 'x'?`, or the list of what is known where nothing is near."""
+    import difflib  # noqa: PLC0415 - needed only where a user has made a mistake
+
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    if near:
+        return f"; did you mean {near[0]!r}?"
+    return f"; known are: {', '.join(names)}" if names else ""
+
+
+def read_valid(path: Path, form: str, root: Path) -> Document:
+    """Return a data file that is valid by its format; raises SpecError with every mistake, by line."""
+    document = documents.read(path)
+    schema = load_format(form, root)
+    problems = [f"{path}:{document.line(at)}: {text}" for at, text in format_problems(document, schema)]
+    if problems:
+        raise SpecError(problems)
+    return document

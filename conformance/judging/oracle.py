@@ -1,0 +1,30 @@
+"""What every oracle offers, whatever the protocol of its service.
+
+Protocols only.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from conformance.model.case import Case, Step
+from conformance.model.exchange import Exchange
+from conformance.model.verdict import Judgement
+
+
+class Oracle(Protocol):
+    """What judges the exchanges of one service: by JSON and OpenAPI, or by SOAP and a WSDL."""
+
+    def judge(self, exchange: Exchange, case: Case, *, unclaimed: bool = False) -> Judgement:
+        """Return what an exchange says about the case."""
+
+    def judge_step(self, exchange: Exchange, case: Case, step: Step, *, body: bool = False) -> Judgement:
+        """Return what an exchange says about a request that a case needs to succeed."""
+
+    def refuses_credential(self, exchange: Exchange) -> bool:
+        """Tell whether an answer refuses who asks, and not what is asked."""
+
+    def tells_of_outage(self, exchange: Exchange) -> bool:
+        """Tell whether an answer says in the service's own words that it is not available."""
+
+    def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
+        """Return the values at places of an answer, for comparing two answers."""

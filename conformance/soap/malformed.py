@@ -1,0 +1,136 @@
+"""Messages whose form is broken: SOAP, XML, WS-I Basic Profile.
+
+Must not know WS-Security.
+"""
+
+import copy
+import uuid
+from collections.abc import Callable, Mapping
+
+from lxml import etree
+
+from conformance.soap.markup import Element, canonical, children, local, local_name, parse, serialise
+from conformance.soap.message import Scene
+from conformance.soap.names import DS, ECDSA_SHA256, RSA_SHA256, SOAP, SOAP12
+from conformance.soap.security.resigning import (
+    ECDSA_SHA1,
+    RSA_SHA1,
+    SHA1,
+    reference_to,
+    renew,
+    resign,
+    set_digest,
+    signed_info,
+)
+from conformance.soap.security.saml import element_of
+
+
+def weaken(scene: Scene) -> None:
+    """Sign with SHA-1."""
+    method = next(scene.signature.iter(f"{{{DS}}}SignatureMethod"))
+    weak = {RSA_SHA256: RSA_SHA1, ECDSA_SHA256: ECDSA_SHA1}
+    method.set("Algorithm", weak[scene.signer.algorithm])
+    for one in scene.signature.iter(f"{{{DS}}}DigestMethod"):
+        one.set("Algorithm", SHA1)
+    renew(scene, digest="sha1")
+
+
+def cover_assertion(scene: Scene) -> None:
+    """Sign the assertion too, as ProtectTokens of the policy asks."""
+    info = signed_info(scene)
+    reference = copy.deepcopy(reference_to(scene, scene.body))
+    reference.set("URI", f"#{scene.assertion.id}")
+    set_digest(reference, canonical(element_of(scene.assertion)))
+    info.append(reference)
+    resign(scene)
+
+
+def change_prefixes(scene: Scene) -> None:
+    """Let other prefixes stand for all namespaces, which makes it no other message."""
+    spaces = {space for one in scene.envelope.iter(etree.Element) for space in one.nsmap.values()}
+    _write_anew(scene, {f"p{number}": space for number, space in enumerate(sorted(spaces))})
+
+
+def _write_anew(scene: Scene, prefixes: Mapping[str, str], spell: Callable[[str], str] = str) -> None:
+    """Copy a message with prefixes for its namespaces, each name as it is spelt now, and sign it again."""
+    copies: dict[Element, Element] = {}
+    top = etree.Element(spell(scene.envelope.tag), nsmap=dict(prefixes))
+    _copy_inside(scene.envelope, top, spell, copies)
+    for name in ("envelope", "header", "security", "stamp", "body", "signature", "place"):
+        setattr(scene, name, copies[getattr(scene, name)])
+    renew(scene)
+
+
+def _copy_inside(element: Element, made: Element, spell: Callable[[str], str], copies: dict[Element, Element]) -> None:
+    """Give a new element what there is of an old one, and note what has become of each."""
+    copies[element] = made
+    made.text, made.tail = element.text, element.tail
+    for name, value in element.attrib.items():
+        made.set(spell(str(name)), value)
+    for child in element:
+        if local(child):
+            _copy_inside(child, etree.SubElement(made, spell(str(child.tag))), spell, copies)
+        else:
+            copies[child] = copy.deepcopy(child)
+            made.append(copies[child])
+
+
+def empty_body(scene: Scene) -> None:
+    """Remove what stands in the Body, and sign again."""
+    for child in list(scene.body):
+        scene.body.remove(child)
+    renew(scene)
+
+
+def drop_body(scene: Scene) -> None:
+    """Remove the Body and its reference."""
+    signed_info(scene).remove(reference_to(scene, scene.body))
+    scene.envelope.remove(scene.body)
+    resign(scene)
+
+
+def second_child(scene: Scene) -> None:
+    """Double the Body's element, and sign again (WS-I Basic Profile 1.1, R2201)."""
+    scene.body.append(copy.deepcopy(children(scene.body)[0]))
+    for child in children(scene.body)[1:]:
+        for name in [name for name in child.attrib if local_name(str(name)) == "Id"]:
+            child.set(name, f"_{uuid.uuid4()}")
+    renew(scene)
+
+
+def unknown_operation(scene: Scene) -> None:
+    """Ask for an operation that no WSDL has, and sign again."""
+    root = children(scene.body)[0]
+    root.tag = etree.QName(etree.QName(root).namespace, "NoSuchOperationRequest").text
+    renew(scene)
+
+
+def foreign_header(scene: Scene) -> None:
+    """Add a header block that must be understood and that nobody knows (SOAP 1.1, section 4.2.3)."""
+    block = etree.SubElement(scene.header, "{urn:example:header}Unknown", {f"{{{SOAP}}}mustUnderstand": "1"})
+    block.text = "1"
+
+
+def cut(data: bytes) -> bytes:
+    """Cut a message before its last end tag."""
+    return data[: data.rindex(b"</")]
+
+
+def with_document_type(data: bytes) -> bytes:
+    """Put a document type with an entity before a message (SOAP 1.1, section 3)."""
+    return b'<!DOCTYPE Envelope [<!ENTITY harmless "nothing">]>' + data
+
+
+def without_envelope(data: bytes) -> bytes:
+    """Return the Body's element alone."""
+    root = parse(data)
+    return serialise(children(next(root.iter(f"{{{SOAP}}}Body")))[0])
+
+
+def as_soap12(scene: Scene) -> None:
+    """Let the namespace of SOAP 1.2 stand for that of SOAP 1.1."""
+
+    def spell(name: str) -> str:
+        return name.replace(SOAP, SOAP12)
+
+    _write_anew(scene, {str(prefix): spell(space) for prefix, space in scene.envelope.nsmap.items()}, spell)

@@ -1,0 +1,167 @@
+"""Messages signed with keys that prove nothing: strangers' keys, key values, other assertions."""
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid
+from dataclasses import replace
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from lxml import etree
+
+from conformance.model.errors import MissingDataError
+from conformance.soap.markup import Element, canonical, parse, serialise
+from conformance.soap.message import Scene
+from conformance.soap.names import DS, WSSE
+from conformance.soap.security.resigning import HMAC, resign, signed_info
+from conformance.soap.security.saml import Assertion, element_of, public_key, signer_certificate
+from conformance.soap.security.wss import (
+    SAML_ID,
+    Signer,
+    binary_token,
+    make_signer,
+    sign_enveloped,
+    token_reference,
+    x509_data,
+)
+
+
+def foreign(signer: Signer) -> Signer:
+    """Return a signer with a key that nobody knows, and the certificate of the one given."""
+    return make_signer(ec.generate_private_key(ec.SECP256R1()), signer.certificate)
+
+
+def sign_assertion_oneself(scene: Scene) -> None:
+    """Put an assertion that says the same, signed by the caller's own key, in the place of the STS's."""
+    root = parse(unsigned_assertion(scene.assertion))
+    sign_enveloped(root, SAML_ID, scene.signer)
+    scene.security.replace(scene.place, root)
+
+
+def altered_assertion(assertion: Assertion) -> bytes:
+    """Return an assertion with another value of its last number, of its last attribute where it has none.
+
+    A number stays a number, so that nothing but the signature gives the change away.
+    """
+    found = list(re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data))
+    found = [one for one in found if one[2].strip().isdigit()] or found
+    if not found:
+        raise MissingDataError("the assertion has no attribute whose value could be changed")
+    at = found[-1].end(2)
+    return assertion.data[: at - 1] + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2") + assertion.data[at:]
+
+
+def unsigned_assertion(assertion: Assertion) -> bytes:
+    """Return an assertion without its signature."""
+    root = element_of(assertion)
+    for signature in root.findall(f"{{{DS}}}Signature"):
+        root.remove(signature)
+    return serialise(root)
+
+
+def foreign_assertion(assertion: Assertion) -> bytes:
+    """Return an assertion that says the same, signed by an issuer who calls itself like the real one."""
+    genuine = signer_certificate(element_of(assertion))
+    root = parse(unsigned_assertion(assertion))
+    sign_enveloped(root, SAML_ID, make_stranger(genuine.subject if genuine is not None else name_of_nobody("IAM")))
+    return serialise(root)
+
+
+def name_of_nobody(name: str) -> x509.Name:
+    """Return a distinguished name with a common name only."""
+    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+
+
+def make_stranger(subject: x509.Name) -> Signer:
+    """Return a key that nobody knows, with a certificate that it has given itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2045, 1, 1))  # noqa: DTZ001 - as its API has it
+    return make_signer(key, builder.sign(key, hashes.SHA256()))
+
+
+def _key_info(scene: Scene, *inside: Element) -> None:
+    """Put other content into KeyInfo."""
+    info = next(scene.signature.iter(f"{{{DS}}}KeyInfo"))
+    for child in list(info):
+        info.remove(child)
+    info.extend(inside)
+
+
+def _sign_as(scene: Scene, signer: Signer) -> None:
+    """Let another key sign what is there."""
+    next(scene.signature.iter(f"{{{DS}}}SignatureMethod")).set("Algorithm", signer.algorithm)
+    scene.signer = signer
+    resign(scene)
+
+
+def certificate_for_assertion(scene: Scene) -> None:
+    """Prove who asks by the certificate alone: a BinarySecurityToken in the place of the assertion."""
+    name = f"_{uuid.uuid4()}"
+    scene.security.replace(scene.place, binary_token(scene.signer.certificate, name))
+    _key_info(scene, token_reference(name))
+
+
+def own_certificate(scene: Scene) -> None:
+    """Let KeyInfo bring the certificate of the key that has signed, instead of referring to the assertion."""
+    stranger = make_stranger(name_of_nobody("nobody"))
+    _key_info(scene, x509_data(stranger.certificate))
+    _sign_as(scene, stranger)
+
+
+def own_token(scene: Scene) -> None:
+    """Bring the certificate of the key that has signed as a BinarySecurityToken beside the assertion."""
+    stranger, name = make_stranger(name_of_nobody("nobody")), f"_{uuid.uuid4()}"
+    scene.place.addnext(binary_token(stranger.certificate, name))
+    _key_info(scene, token_reference(name))
+    _sign_as(scene, stranger)
+
+
+def own_key_value(scene: Scene) -> None:
+    """Let KeyInfo bring the key that has signed as a KeyValue (XML Signature, section 4.4.2.1)."""
+    key = rsa.generate_private_key(65537, 2048)
+    numbers = key.public_key().public_numbers()
+    value = etree.Element(f"{{{DS}}}KeyValue")
+    inside = etree.SubElement(value, f"{{{DS}}}RSAKeyValue")
+    for tag, number in (("Modulus", numbers.n), ("Exponent", numbers.e)):
+        data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+        etree.SubElement(inside, f"{{{DS}}}{tag}").text = base64.b64encode(data).decode("ascii")
+    _key_info(scene, value)
+    _sign_as(scene, make_signer(key, scene.signer.certificate))
+
+
+def keyed_hash(scene: Scene) -> None:
+    """Sign by a keyed hash whose key everybody has: the public key of the holder."""
+    next(scene.signature.iter(f"{{{DS}}}SignatureMethod")).set("Algorithm", HMAC)
+    value = hmac.new(public_key(scene.signer.certificate), canonical(signed_info(scene)), hashlib.sha256).digest()
+    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(value).decode("ascii")
+
+
+def cut_keyed_hash(scene: Scene) -> None:
+    """Sign by a keyed hash that is cut to no bit at all (CVE-2009-0217)."""
+    method = next(scene.signature.iter(f"{{{DS}}}SignatureMethod"))
+    method.set("Algorithm", HMAC)
+    etree.SubElement(method, f"{{{DS}}}HMACOutputLength").text = "0"
+    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = ""
+
+
+def no_key_info(scene: Scene) -> None:
+    """Remove the KeyInfo of the message's signature."""
+    scene.signature.remove(next(scene.signature.iter(f"{{{DS}}}KeyInfo")))
+
+
+def other_key_info(scene: Scene) -> None:
+    """Let the KeyInfo name an assertion that is not there."""
+    next(scene.signature.iter(f"{{{WSSE}}}KeyIdentifier")).text = f"_{uuid.uuid4().hex}"
+
+
+def second_caller(scene: Scene) -> None:
+    """Put the assertion of another caller before the own one."""
+    if scene.borrowed is None:
+        raise MissingDataError("the target gives no second caller whose assertion could be borrowed")
+    scene.assertion = replace(scene.assertion, data=scene.borrowed.data + scene.assertion.data)

@@ -1,0 +1,113 @@
+"""Parts of a signed message changed, digested and signed again.
+
+Must not decide what is changed.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from lxml import etree
+
+from conformance.soap.markup import Element, canonical
+from conformance.soap.message import LIFETIME, Scene
+from conformance.soap.names import DS
+from conformance.soap.security.saml import Assertion
+from conformance.soap.security.wss import WSU_ID
+
+XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
+XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
+SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
+RSA_SHA1, ECDSA_SHA1 = f"{DS}rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1"
+HMAC = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"
+WRAPPER = "{urn:example:wrapper}Wrapper"
+ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+
+Change = Callable[[Scene], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityMutation:
+    """What is wrong with a message.
+
+    `change` alters it once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters the bytes
+    as a whole; `headers` and `method` go over HTTP. `shift` moves the time at which it says it was made, `lifetime`
+    is that of its Timestamp. With `foreign_key` another key signs; `replay` sends the message before once more;
+    `other`, `expired` and `denied` take an assertion of another caller, one whose time is over, or one that gives no
+    access, in the place of the own one; with `borrow` another caller's is at hand besides.
+    """
+
+    change: Change | None = None
+    assertion: Callable[[Assertion], bytes] | None = None
+    raw: Callable[[bytes], bytes] | None = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    method: str = ""
+    shift: timedelta = timedelta()
+    lifetime: timedelta = LIFETIME
+    foreign_key: bool = False
+    replay: bool = False
+    other: bool = False
+    borrow: bool = False
+    expired: bool = False
+    denied: bool = False
+
+
+def renew(scene: Scene, *, digest: str = "sha256") -> None:
+    """Make the digests of all references to parts of the message, and the signature value, fit what is there now."""
+    info = signed_info(scene)
+    for reference in info.findall(f"{{{DS}}}Reference"):
+        name = reference.get("URI", "")[1:]
+        part = next((one for one in scene.envelope.iter(etree.Element) if name and one.get(WSU_ID) == name), None)
+        if part is not None:
+            set_digest(reference, canonical(part), digest)
+    resign(scene, digest=digest)
+
+
+def resign(scene: Scene, *, digest: str = "sha256") -> None:
+    """Make the signature value fit SignedInfo as it is now."""
+    data = canonical(signed_info(scene))
+    chosen = hashes.SHA256() if digest == "sha256" else hashes.SHA1()  # noqa: S303 - what must be refused
+    key = scene.signer.private
+    if isinstance(key, RSAPrivateKey):
+        value = key.sign(data, padding.PKCS1v15(), chosen)
+    else:
+        size = (key.curve.key_size + 7) // 8
+        numbers = decode_dss_signature(key.sign(data, ec.ECDSA(chosen)))
+        value = b"".join(number.to_bytes(size, "big") for number in numbers)  # RFC 4050, section 3.3
+    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(value).decode("ascii")
+
+
+def set_digest(reference: Element, data: bytes, digest: str = "sha256") -> None:
+    """Set a reference's digest to that of some data."""
+    value = base64.b64encode(hashlib.new(digest, data).digest()).decode("ascii")
+    next(reference.iter(f"{{{DS}}}DigestValue")).text = value
+
+
+def signed_info(scene: Scene) -> Element:
+    """Return the SignedInfo of the message's signature."""
+    return next(scene.signature.iter(f"{{{DS}}}SignedInfo"))
+
+
+def reference_to(scene: Scene, part: Element) -> Element:
+    """Return the reference of the signature to a part."""
+    return next(
+        one for one in signed_info(scene).iter(f"{{{DS}}}Reference") if one.get("URI") == f"#{part.get(WSU_ID)}"
+    )
+
+
+def swap_digit(text: str) -> str:
+    """Return a text of the same length with another character in its middle."""
+    middle = len(text) // 2
+    return text[:middle] + ("A" if text[middle] != "A" else "B") + text[middle + 1 :]
+
+
+def alter(body: Element) -> None:
+    """Change the last text below an element, which stays valid by the schema."""
+    leaves = [one for one in body.iter(etree.Element) if not len(one) and one.text]
+    leaves[-1].text = f"{leaves[-1].text or ''}0"

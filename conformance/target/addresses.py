@@ -1,0 +1,85 @@
+"""Addresses of services: what keeps one from being used, and whose it is.
+
+Must not send anything nor look a name up.
+"""
+
+import fnmatch
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from conformance.contracts.platform_rules import load_environments
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+"""A host name, or an IP address."""
+
+
+def address_problem(address: str, environment: str) -> str | None:
+    """Return what keeps an address from being used in an environment, or None.
+
+    What may be a secret, before an @ or in a query, is never repeated.
+    """
+    form = _text_problem(address) or _form_problem(address)
+    if form:
+        return form
+    url = urlsplit(address)
+    host = str(url.hostname).rstrip(".").lower()
+    if url.scheme == "http" and not is_loopback(host):
+        return f"{address!r}: plain http is accepted for loopback addresses only; use https"
+    owner = environment_of(host)
+    if owner is not None and owner != environment:
+        return (
+            f"{address!r} belongs to the platform's {owner} environment, but the target's environment is {environment}"
+        )
+    return None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name or address is one of this machine's loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def environment_of(host: str) -> str | None:
+    """Return the platform's environment that a host belongs to, or None for a foreign host.
+
+    Exact names win over patterns; what is unknown below the platform's own domain counts as production.
+    """
+    environments = load_environments()["environments"]
+    for name, row in environments.items():
+        if host in row["hosts"]:
+            return str(name)
+    for name, row in environments.items():
+        if any(fnmatch.fnmatchcase(host, pattern) for pattern in row["hosts"]):
+            return str(name)
+    return None
+
+
+def _text_problem(address: str) -> str | None:
+    if "@" in address:
+        return "the address holds a user name or password (an @); secrets never stand in an address"
+    shown = re.split("[?#]", address)[0]
+    if shown != address:
+        return f"{shown!r}: an address has neither query nor fragment"
+    if any(not (character.isascii() and character.isprintable()) or character == " " for character in address):
+        return f"{address!r}: an address has neither spaces nor letters outside ASCII nor control characters"
+    return None
+
+
+def _form_problem(address: str) -> str | None:
+    try:
+        url = urlsplit(address)
+        port = url.port
+    except ValueError as error:
+        return f"{address!r} is not a URL: {error}"
+    if url.scheme not in {"http", "https"} or not url.hostname:
+        return f"{address!r} is not an http or https URL"
+    if port == 0:
+        return f"{address!r}: port 0 is no address"
+    if not _HOST.fullmatch(url.hostname):
+        return f"{address!r}: {url.hostname!r} is no host name; it has letters, digits, dots and hyphens only"
+    return None
