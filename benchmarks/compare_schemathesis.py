@@ -34,7 +34,7 @@ from conformance import __version__
 from conformance.catalogue.listing import all_faults, find_fault
 from conformance.contracts.loading import load_spec
 from conformance.model.errors import UsageError
-from conformance.model.fault import Answer, Ask, Expected, Fault
+from conformance.model.fault import Answer, Ask, Fault, FaultConsequence
 
 SERVICE = "therapeutic-exclusion"
 TIMES = 3.0
@@ -45,20 +45,29 @@ TRIED = 40
 """Examples an operation in the run that tells how many of them make as many cases as the harness has."""
 REPORTS = "junit,html,allure,ndjson"
 """The counterparts of junit.xml, report.html, allure-results and exchanges.jsonl."""
-IDENTITY = {"User-Agent": "myProduct/62.310.4 Technical/3.19.0", "From": "info@mycompany.be"}
+IDENTITY = {
+    "User-Agent": "myProduct/62.310.4 Technical/3.19.0",
+    "From": "info@mycompany.be",
+}
 CHECKED = frozenset({"probe", "twin"})
 """Purposes of the exchanges whose answers the harness judges; others guard or restore the service's state."""
 WEIGHS = {
-    Expected.VIOLATION: frozenset({"violation"}),
-    Expected.WARNING: frozenset({"violation", "warning"}),
-    Expected.OBSERVATION: frozenset({"violation", "warning", "observation"}),
-    Expected.INCONCLUSIVE: frozenset({"violation", "inconclusive"}),
+    FaultConsequence.VIOLATION: frozenset({"violation"}),
+    FaultConsequence.WARNING: frozenset({"violation", "warning"}),
+    FaultConsequence.OBSERVATION: frozenset({"violation", "warning", "observation"}),
+    FaultConsequence.INCONCLUSIVE: frozenset({"violation", "inconclusive"}),
 }
 """What has to be said of a requirement for a fault to count as found."""
 _PATIENT = "$request.body#/patient/identifier/0/value"
 _CREATED = {
-    "consult": {"operationId": "getExclusions", "parameters": {"path.patientSsin": _PATIENT}},
-    "history": {"operationId": "getHistory", "parameters": {"path.patientSsin": _PATIENT}},
+    "consult": {
+        "operationId": "getExclusions",
+        "parameters": {"path.patientSsin": _PATIENT},
+    },
+    "history": {
+        "operationId": "getHistory",
+        "parameters": {"path.patientSsin": _PATIENT},
+    },
     "revoke": {
         "operationId": "revokeExclusion",
         "parameters": {
@@ -75,9 +84,16 @@ _REVOKED = {
             "query.hcPartySsin": "$request.query.hcPartySsin",
         },
     },
-    "history": {"operationId": "getHistory", "parameters": {"path.patientSsin": "$request.query.patientSsin"}},
+    "history": {
+        "operationId": "getHistory",
+        "parameters": {"path.patientSsin": "$request.query.patientSsin"},
+    },
 }
-LINKS = (("post", "201", _CREATED), ("post", "409", _CREATED), ("delete", "204", _REVOKED))
+LINKS = (
+    ("post", "201", _CREATED),
+    ("post", "409", _CREATED),
+    ("delete", "204", _REVOKED),
+)
 """Links of /therapeuticExclusions, without which the stateful phase has no step to take."""
 _TIMEOUT = 1800
 
@@ -143,7 +159,11 @@ class Comparison:
         if fault is None:
             return []
         new = trial.own.alarms - self.alarms()[1]
-        return sorted(one for one in new if one.where in fault.requirements and one.what in WEIGHS[fault.expected])
+        return sorted(
+            one
+            for one in new
+            if one.where in fault.requirements and one.what in WEIGHS[fault.expected]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +185,16 @@ class Setup:
 def local_platform(folder: Path, fault: Fault | None) -> Iterator[Path]:
     """Start the local platform in a process of its own and yield its target file."""
     target, log = folder / "target.yaml", folder / "platform.txt"
-    command = [sys.executable, "-m", "conformance", "mock", "--port", "0", "--write-target", str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "conformance",
+        "mock",
+        "--port",
+        "0",
+        "--write-target",
+        str(target),
+    ]
     command += ["--fault", fault.id] if fault else []
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - our own command
@@ -180,17 +209,30 @@ def local_platform(folder: Path, fault: Fault | None) -> Iterator[Path]:
         process.wait()
 
 
-def timed(command: Sequence[str], home: Path, environment: Mapping[str, str], good: Iterable[int]) -> float:
+def timed(
+    command: Sequence[str],
+    home: Path,
+    environment: Mapping[str, str],
+    good: Iterable[int],
+) -> float:
     """Run a tool in a folder and return its wall time; raises RuntimeError where it ends in another way."""
     log = home / "output.txt"
     with log.open("wb") as output:
         began = time.perf_counter()
         done = subprocess.run(  # noqa: S603 - the two tools
-            command, cwd=home, stdout=output, stderr=subprocess.STDOUT, check=False, timeout=_TIMEOUT, env=environment
+            command,
+            cwd=home,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=_TIMEOUT,
+            env=environment,
         )
         seconds = time.perf_counter() - began
     if done.returncode not in good:
-        raise RuntimeError(f"{' '.join(command[:4])} ... ended with {done.returncode}: {_tail(log)}")
+        raise RuntimeError(
+            f"{' '.join(command[:4])} ... ended with {done.returncode}: {_tail(log)}"
+        )
     return seconds
 
 
@@ -210,15 +252,39 @@ def _tail(path: Path) -> str:
 
 def run_peer(setup: Setup, fault: Fault | None, examples: int) -> Outcome:
     """Run Schemathesis against a fresh platform."""
-    with tempfile.TemporaryDirectory(dir=setup.folder) as name, local_platform(Path(name), fault) as target:
+    with (
+        tempfile.TemporaryDirectory(dir=setup.folder) as name,
+        local_platform(Path(name), fault) as target,
+    ):
         folder = Path(name)
         served = yaml.safe_load(target.read_text(encoding="utf-8"))["services"][SERVICE]
         write_contract(folder / "openapi.yaml")
         write_configuration(folder, served)
         command = [
-            *(str(setup.python), "-m", "schemathesis.cli", "--config-file", str(folder / "schemathesis.toml"), "run"),
-            *(str(folder / "openapi.yaml"), "--url", served["base_url"], "--seed", str(setup.seed), "--no-color"),
-            *("--phases", "examples,coverage,fuzzing,stateful", "--checks", "all", "--max-examples", str(examples)),
+            *(
+                str(setup.python),
+                "-m",
+                "schemathesis.cli",
+                "--config-file",
+                str(folder / "schemathesis.toml"),
+                "run",
+            ),
+            *(
+                str(folder / "openapi.yaml"),
+                "--url",
+                served["base_url"],
+                "--seed",
+                str(setup.seed),
+                "--no-color",
+            ),
+            *(
+                "--phases",
+                "examples,coverage,fuzzing,stateful",
+                "--checks",
+                "all",
+                "--max-examples",
+                str(examples),
+            ),
             *("--report", REPORTS, "--report-dir", str(folder / "reports")),
             *("--report-ndjson-path", str(folder / "events.ndjson")),
         ]
@@ -228,14 +294,33 @@ def run_peer(setup: Setup, fault: Fault | None, examples: int) -> Outcome:
 
 def run_own(setup: Setup, fault: Fault | None) -> Outcome:
     """Run this harness against a fresh platform."""
-    with tempfile.TemporaryDirectory(dir=setup.folder) as name, local_platform(Path(name), fault) as target:
+    with (
+        tempfile.TemporaryDirectory(dir=setup.folder) as name,
+        local_platform(Path(name), fault) as target,
+    ):
         folder = Path(name)
         command = [
-            *(sys.executable, "-m", "conformance", "run", SERVICE, "--target", str(target)),
-            *("--out", str(folder / "runs"), "--seed", str(setup.seed), "--no-counterexamples"),
+            *(
+                sys.executable,
+                "-m",
+                "conformance",
+                "run",
+                SERVICE,
+                "--target",
+                str(target),
+            ),
+            *(
+                "--out",
+                str(folder / "runs"),
+                "--seed",
+                str(setup.seed),
+                "--no-counterexamples",
+            ),
         ]
         harness = Path(str(conformance.__file__)).parents[1]
-        seconds = timed(command, setup.home("harness"), _environment(harness), (0, 1, 3))
+        seconds = timed(
+            command, setup.home("harness"), _environment(harness), (0, 1, 3)
+        )
         (run,) = (folder / "runs").iterdir()
         return read_run(run, seconds)
 
@@ -246,7 +331,9 @@ def write_contract(path: Path) -> None:
     document = yaml.safe_load((folder / "openapi.yaml").read_text(encoding="utf-8"))
     _bring_in(document, folder)
     for method, status, links in LINKS:
-        document["paths"]["/therapeuticExclusions"][method]["responses"][status]["links"] = links
+        document["paths"]["/therapeuticExclusions"][method]["responses"][status][
+            "links"
+        ] = links
     path.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
 
 
@@ -257,7 +344,9 @@ def _bring_in(node: object, folder: Path) -> None:
         if isinstance(reference, str) and not reference.startswith("#"):
             node["$ref"] = str(folder / reference)
         if "externalValue" in node:
-            node["value"] = json.loads((folder / node.pop("externalValue")).read_text(encoding="utf-8"))
+            node["value"] = json.loads(
+                (folder / node.pop("externalValue")).read_text(encoding="utf-8")
+            )
         for below in node.values():
             _bring_in(below, folder)
     elif isinstance(node, list):
@@ -271,7 +360,13 @@ def write_configuration(folder: Path, served: Mapping[str, Any]) -> None:
     users = ("citizen", "other_citizen")
     bearer = {role: f"Bearer {token}" for role, token in tokens.items()}
     document = {
-        "auth": [{"name": user, "fixedHeaders": [{"name": "Authorization", "value": bearer[user]}]} for user in users]
+        "auth": [
+            {
+                "name": user,
+                "fixedHeaders": [{"name": "Authorization", "value": bearer[user]}],
+            }
+            for user in users
+        ]
     }
     (folder / "users.json").write_text(json.dumps(document), encoding="utf-8")
     practitioners = [one["ssin"] for one in data["practitioners"]]
@@ -294,7 +389,10 @@ def write_configuration(folder: Path, served: Mapping[str, Any]) -> None:
     lines = [
         "continue-on-failure = true",
         "[headers]",
-        *(f"{json.dumps(name)} = {json.dumps(value)}" for name, value in IDENTITY.items()),
+        *(
+            f"{json.dumps(name)} = {json.dumps(value)}"
+            for name, value in IDENTITY.items()
+        ),
         "[auth.wfc]",
         f"path = {json.dumps(str(folder / 'users.json'))}",
         f"user = {json.dumps(users[0])}",
@@ -302,9 +400,15 @@ def write_configuration(folder: Path, served: Mapping[str, Any]) -> None:
         "[cache]",
         "enabled = false",
         "[dictionaries]",
-        *(f"{name} = {{ values = {json.dumps(known)} }}" for name, known in values.items()),
+        *(
+            f"{name} = {{ values = {json.dumps(known)} }}"
+            for name, known in values.items()
+        ),
         "[parameters]",
-        *(f'{json.dumps(name)} = {{ dictionary = "{known}" }}' for name, known in parameters.items()),
+        *(
+            f'{json.dumps(name)} = {{ dictionary = "{known}" }}'
+            for name, known in parameters.items()
+        ),
         "[generation]",
         'database = "none"',
         "with-security-parameters = false",
@@ -342,13 +446,20 @@ def _failures(recorded: Mapping[str, Any]) -> Iterator[Alarm]:
         for check in checks:
             if check["status"] == "failure":
                 failure = check["failure_info"]["failure"]
-                known = recorded.get("interactions", {}).get(failure.get("case_id") or case) or {}
+                known = (
+                    recorded.get("interactions", {}).get(failure.get("case_id") or case)
+                    or {}
+                )
                 status = (known.get("response") or {}).get("status_code", "no answer")
                 yield Alarm(f"{failure['type']} ({status})", failure["operation"])
 
 
 def _error(value: object) -> str:
-    return str(value.get("type", "error")) if isinstance(value, dict) else str(value).partition("(")[0]
+    return (
+        str(value.get("type", "error"))
+        if isinstance(value, dict)
+        else str(value).partition("(")[0]
+    )
 
 
 def read_run(run: Path, seconds: float) -> Outcome:
@@ -360,9 +471,21 @@ def read_run(run: Path, seconds: float) -> Outcome:
             if record["purpose"] in CHECKED and record.get("response"):
                 counted[record["purpose"]] += 1
     document = json.loads((run / "results.json").read_text(encoding="utf-8"))
-    alarms = {Alarm(one["severity"], one["requirement"]) for case in document["cases"] for one in case["findings"]}
-    undecided = (case for case in document["cases"] if case["verdict"] in ("inconclusive", "error"))
-    alarms |= {Alarm(case["verdict"], name) for case in undecided for name in case["requirements"]}
+    alarms = {
+        Alarm(one["severity"], one["requirement"])
+        for case in document["cases"]
+        for one in case["findings"]
+    }
+    undecided = (
+        case
+        for case in document["cases"]
+        if case["verdict"] in ("inconclusive", "error")
+    )
+    alarms |= {
+        Alarm(case["verdict"], name)
+        for case in undecided
+        for name in case["requirements"]
+    }
     return Outcome(seconds, counted, frozenset(alarms))
 
 
@@ -385,7 +508,10 @@ def examples_for(setup: Setup) -> int:
 
 
 def measure(
-    setup: Setup, options: argparse.Namespace, faults: Sequence[Fault], left_out: Sequence[Fault]
+    setup: Setup,
+    options: argparse.Namespace,
+    faults: Sequence[Fault],
+    left_out: Sequence[Fault],
 ) -> Comparison:
     """Run everything, telling how far it is."""
     examples = options.max_examples or examples_for(setup)
@@ -399,7 +525,9 @@ def measure(
         trial = try_both(setup, fault, examples, number)
         comparison.trials.append(trial)
         told = f"{_yes(comparison.found_by_peer(trial))} by Schemathesis, {_yes(comparison.found_by_own(trial))} by us"
-        _say(f"[{number + 1}/{len(faults)}] {_short(fault)}: {told}; {_progress(trial)}")
+        _say(
+            f"[{number + 1}/{len(faults)}] {_short(fault)}: {told}; {_progress(trial)}"
+        )
     return comparison
 
 
@@ -434,18 +562,31 @@ def broken(comparison: Comparison) -> list[str]:
         for one in comparison.trials
         if comparison.found_by_peer(one) and not comparison.found_by_own(one)
     ]
-    told = [f"Schemathesis finds {', '.join(missed)}, which the harness misses"] if missed else []
-    if comparison.alarms()[1] and any(one.what == "violation" for one in comparison.alarms()[1]):
+    told = (
+        [f"Schemathesis finds {', '.join(missed)}, which the harness misses"]
+        if missed
+        else []
+    )
+    if comparison.alarms()[1] and any(
+        one.what == "violation" for one in comparison.alarms()[1]
+    ):
         told.append("the harness raises a false alarm on the faultless platform")
-    for where, trials in (("the faultless platform", comparison.calm), ("faulty platforms", comparison.trials)):
+    for where, trials in (
+        ("the faultless platform", comparison.calm),
+        ("faulty platforms", comparison.trials),
+    ):
         if not trials:
             continue
         peer, own = [one.peer for one in trials], [one.own for one in trials]
         if _typical(own) >= _typical(peer):
-            told.append(f"on {where} the harness takes {_typical(own):.1f} s, Schemathesis {_typical(peer):.1f} s")
+            told.append(
+                f"on {where} the harness takes {_typical(own):.1f} s, Schemathesis {_typical(peer):.1f} s"
+            )
         times = _rate(own) / _rate(peer)
         if times < TIMES:
-            told.append(f"on {where} the harness checks {times:.2f} times the cases a second, not {TIMES:.0f}")
+            told.append(
+                f"on {where} the harness checks {times:.2f} times the cases a second, not {TIMES:.0f}"
+            )
     return told
 
 
@@ -457,13 +598,22 @@ def rendered(comparison: Comparison) -> str:
     """Return the tables as Markdown."""
     peers, owns = comparison.alarms()
     false = (len(peers), sum(one.what == "violation" for one in owns))
-    found = [(bool(comparison.found_by_peer(one)), bool(comparison.found_by_own(one))) for one in comparison.trials]
+    found = [
+        (bool(comparison.found_by_peer(one)), bool(comparison.found_by_own(one)))
+        for one in comparison.trials
+    ]
     rows: list[tuple[str, object, object]] = [
         ("faults found", sum(one for one, _ in found), sum(one for _, one in found)),
-        ("found by this tool alone", found.count((True, False)), found.count((False, True))),
+        (
+            "found by this tool alone",
+            found.count((True, False)),
+            found.count((False, True)),
+        ),
         ("false alarms without a fault", *false),
     ]
-    rows += _speed("without a fault", comparison.calm) + _speed("with a fault", comparison.trials)
+    rows += _speed("without a fault", comparison.calm) + _speed(
+        "with a fault", comparison.trials
+    )
     about = (
         f"{datetime.now(UTC):%Y-%m-%d}; {machine()}; {len(comparison.trials)} faults, {len(comparison.calm)} rounds "
         f"without one; seed {comparison.seed}, {comparison.examples} examples an operation for Schemathesis."
@@ -490,10 +640,20 @@ def _speed(where: str, trials: Sequence[Trial]) -> list[tuple[str, object, objec
     if not trials:
         return []
     peer, own = [one.peer for one in trials], [one.own for one in trials]
-    middle = [statistics.median(one.cases for one in outcomes) for outcomes in (peer, own)]
+    middle = [
+        statistics.median(one.cases for one in outcomes) for outcomes in (peer, own)
+    ]
     return [
-        (f"wall time of a run {where}, s (median)", f"{_typical(peer):.1f}", f"{_typical(own):.1f}"),
-        (f"checked cases of a run {where} (median)", f"{middle[0]:.0f}", f"{middle[1]:.0f}"),
+        (
+            f"wall time of a run {where}, s (median)",
+            f"{_typical(peer):.1f}",
+            f"{_typical(own):.1f}",
+        ),
+        (
+            f"checked cases of a run {where} (median)",
+            f"{middle[0]:.0f}",
+            f"{middle[1]:.0f}",
+        ),
         (f"checked cases a second {where}", f"{_rate(peer):.0f}", f"{_rate(own):.0f}"),
     ]
 
@@ -520,9 +680,15 @@ def _listed(comparison: Comparison) -> Iterator[str]:
 def _row(comparison: Comparison, trial: Trial) -> str:
     fault = trial.fault
     peer = [str(one) for one in comparison.found_by_peer(trial)]
-    own = [f"{one.what} of {one.where.partition('/')[2]}" for one in comparison.found_by_own(trial)]
+    own = [
+        f"{one.what} of {one.where.partition('/')[2]}"
+        for one in comparison.found_by_own(trial)
+    ]
     broken_by = fault.breaks if fault else ""
-    cells = [text.replace("|", "\\|") for text in (_short(fault), broken_by, _cell(peer), _cell(own))]
+    cells = [
+        text.replace("|", "\\|")
+        for text in (_short(fault), broken_by, _cell(peer), _cell(own))
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -538,7 +704,12 @@ def machine() -> str:
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.exists() else []
     model = next(
-        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine()
+        (
+            line.partition(":")[2].strip()
+            for line in lines
+            if line.startswith("model name")
+        ),
+        platform.machine(),
     )
     return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
@@ -552,8 +723,14 @@ def write_into(path: Path, text: str) -> None:
 def _around(path: Path) -> tuple[str, str]:
     """Return what stands before and after the tables; raises UsageError where there is no place for them."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(END) < text.index(BEGIN):
-        raise UsageError(f"{path} has no place for the tables: {BEGIN} and below it {END}")
+    if (
+        text.count(BEGIN) != 1
+        or text.count(END) != 1
+        or text.index(END) < text.index(BEGIN)
+    ):
+        raise UsageError(
+            f"{path} has no place for the tables: {BEGIN} and below it {END}"
+        )
     return text.partition(BEGIN)[0], text.partition(END)[2]
 
 
@@ -567,7 +744,10 @@ def choose(wanted: Sequence[str]) -> tuple[list[Fault], list[Fault]]:
     if len(wanted) == 1 and wanted[0].isdigit():
         number = min(int(wanted[0]), len(others))
         return [others[at * len(others) // number] for at in range(number)], slow
-    return [find_fault(name if "/" in name else f"{SERVICE}/faults/{name}") for name in wanted], []
+    return [
+        find_fault(name if "/" in name else f"{SERVICE}/faults/{name}")
+        for name in wanted
+    ], []
 
 
 def only_slow(fault: Fault) -> bool:
@@ -588,29 +768,73 @@ def schemathesis(options: argparse.Namespace) -> Iterator[Path]:
         _say(f"installing the newest Schemathesis into {home}")
         subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)  # noqa: S603 - our own interpreter
         subprocess.run(  # noqa: S603 - the interpreter just made
-            [str(python), "-m", "pip", "install", "--quiet", "--upgrade", "schemathesis[allure]"], check=True
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--upgrade",
+                "schemathesis[allure]",
+            ],
+            check=True,
         )
         yield python
 
 
 def version_of(python: Path) -> str:
     """Return the version of Schemathesis that an interpreter has."""
-    asked = [str(python), "-c", "from importlib.metadata import version; print(version('schemathesis'))"]
-    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603 - a question
+    asked = [
+        str(python),
+        "-c",
+        "from importlib.metadata import version; print(version('schemathesis'))",
+    ]
+    done = subprocess.run(asked, capture_output=True, text=True, check=True)  # noqa: S603 - a question
+    return done.stdout.strip()
 
 
 def options_given() -> argparse.Namespace:
     """Return the options of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--faults", nargs="+", default=[], metavar="N|ID", help="so many faults, or these (default: all)"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, help="rounds on the faultless platform (default: 5)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of both tools (default: 1)")
-    parser.add_argument("--max-examples", type=int, help="for Schemathesis (default: as many cases as the harness has)")
-    parser.add_argument("--schemathesis-python", metavar="FILE", help="an interpreter that has schemathesis[allure]")
-    parser.add_argument("--folder", metavar="DIR", help="where the virtual environment is made, and kept")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="put the tables between the two comments of FILE")
+    parser.add_argument(
+        "--faults",
+        nargs="+",
+        default=[],
+        metavar="N|ID",
+        help="so many faults, or these (default: all)",
+    )
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=5,
+        help="rounds on the faultless platform (default: 5)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="seed of both tools (default: 1)"
+    )
+    parser.add_argument(
+        "--max-examples",
+        type=int,
+        help="for Schemathesis (default: as many cases as the harness has)",
+    )
+    parser.add_argument(
+        "--schemathesis-python",
+        metavar="FILE",
+        help="an interpreter that has schemathesis[allure]",
+    )
+    parser.add_argument(
+        "--folder",
+        metavar="DIR",
+        help="where the virtual environment is made, and kept",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="put the tables between the two comments of FILE",
+    )
     options = parser.parse_args()
     if options.rounds < 1 or (options.max_examples or 1) < 1:
         parser.error("--rounds and --max-examples are 1 or more")
@@ -628,7 +852,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     with schemathesis(options) as python, tempfile.TemporaryDirectory() as folder:
-        comparison = measure(Setup(python, Path(folder), options.seed), options, faults, left_out)
+        comparison = measure(
+            Setup(python, Path(folder), options.seed), options, faults, left_out
+        )
     text = rendered(comparison)
     print(text)
     if options.write:

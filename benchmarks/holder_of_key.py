@@ -18,7 +18,11 @@ import xmlsec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509.oid import NameOID
 from lxml import etree
 
@@ -61,7 +65,12 @@ def holder(name: str, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> Ho
     )
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     loaded = xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem)
-    return Holder(name, wss.make_signer(key, certificate), loaded, certificate.public_bytes(Encoding.DER))
+    return Holder(
+        name,
+        wss.make_signer(key, certificate),
+        loaded,
+        certificate.public_bytes(Encoding.DER),
+    )
 
 
 def assertion(issuer: Holder) -> saml.Assertion:
@@ -82,19 +91,25 @@ def prepared(envelope: Element) -> tuple[Element, tuple[Element, Element]]:
     body.set(wss.WSU_ID, "_body")
     header = etree.Element(f"{{{etree.QName(fresh).namespace}}}Header")
     fresh.insert(0, header)
-    security = etree.SubElement(header, f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU})
+    security = etree.SubElement(
+        header, f"{{{WSSE}}}Security", nsmap={"wsse": WSSE, "wsu": WSU}
+    )
     stamp = wss.timestamp(datetime.now(UTC), LIFETIME, "_timestamp")
     security.append(stamp)
     return security, (stamp, body)
 
 
-def sign_bare(security: Element, parts: Sequence[Element], key: xmlsec.Key, method: object) -> None:
+def sign_bare(
+    security: Element, parts: Sequence[Element], key: xmlsec.Key, method: object
+) -> None:
     """Sign as xmlsec's own templates do it."""
     exclusive = xmlsec.constants.TransformExclC14N
     signature = xmlsec.template.create(security, exclusive, method, ns="ds")  # type: ignore[arg-type]
     security.append(signature)
     for name in ("_timestamp", "_body"):
-        reference = xmlsec.template.add_reference(signature, xmlsec.constants.TransformSha256, uri=f"#{name}")
+        reference = xmlsec.template.add_reference(
+            signature, xmlsec.constants.TransformSha256, uri=f"#{name}"
+        )
         xmlsec.template.add_transform(reference, exclusive)
     xmlsec.template.ensure_key_info(signature).append(wss.assertion_reference("_a"))
     context = xmlsec.SignatureContext()
@@ -104,16 +119,24 @@ def sign_bare(security: Element, parts: Sequence[Element], key: xmlsec.Key, meth
     context.sign(signature)
 
 
-def verify_bare(signature: Element, certificate: bytes, parts: Sequence[tuple[Element, str, str | None]]) -> None:
+def verify_bare(
+    signature: Element,
+    certificate: bytes,
+    parts: Sequence[tuple[Element, str, str | None]],
+) -> None:
     """Verify with xmlsec alone."""
     context = xmlsec.SignatureContext()
-    context.key = xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer)
+    context.key = xmlsec.Key.from_memory(
+        certificate, xmlsec.constants.KeyDataFormatCertDer
+    )
     for part, name, space in parts:
         context.register_id(part, name, space)
     context.verify(signature)
 
 
-def timed(prepare: Callable[[], object], run: Callable[[object], object], count: int) -> float:
+def timed(
+    prepare: Callable[[], object], run: Callable[[object], object], count: int
+) -> float:
     """Return the seconds that `run` takes for `count` messages, each prepared before the clock starts."""
     messages = [prepare() for _ in range(count)]
     began = time.perf_counter()
@@ -123,7 +146,9 @@ def timed(prepare: Callable[[], object], run: Callable[[object], object], count:
 
 
 def in_turns(
-    pairs: Sequence[tuple[Callable[[], object], Callable[[object], object]]], count: int, rounds: int
+    pairs: Sequence[tuple[Callable[[], object], Callable[[object], object]]],
+    count: int,
+    rounds: int,
 ) -> list[float]:
     """Return the median milliseconds a message of each way, measured in turns."""
     times: list[list[float]] = [[] for _ in pairs]
@@ -133,7 +158,9 @@ def in_turns(
     return [statistics.median(found) for found in times]
 
 
-def measure(own: Holder, issuer: Holder, envelope: Element, count: int, rounds: int) -> list[tuple[str, float, float]]:
+def measure(
+    own: Holder, issuer: Holder, envelope: Element, count: int, rounds: int
+) -> list[tuple[str, float, float]]:
     """Return name, bare and own milliseconds of signing and of verifying for one kind of key."""
     method = _METHODS.get(own.signer.algorithm, xmlsec.constants.TransformEcdsaSha256)
 
@@ -145,14 +172,24 @@ def measure(own: Holder, issuer: Holder, envelope: Element, count: int, rounds: 
         security, parts = message  # type: ignore[misc]
         sign_bare(security, parts, own.key, method)
 
-    signing = in_turns([(lambda: prepared(envelope), bare), (lambda: prepared(envelope), ours)], count, rounds)
-    sent = secure(copy.deepcopy(envelope), assertion(issuer), own.signer, datetime.now(UTC))
+    signing = in_turns(
+        [(lambda: prepared(envelope), bare), (lambda: prepared(envelope), ours)],
+        count,
+        rounds,
+    )
+    sent = secure(
+        copy.deepcopy(envelope), assertion(issuer), own.signer, datetime.now(UTC)
+    )
 
     def received() -> object:
         root = parse(sent)
         security = next(root.iter(f"{{{WSSE}}}Security"))
         token = next(root.iter(wss.ASSERTION))
-        parts = {str(one.get(wss.WSU_ID)): one for one in root.iter(etree.Element) if one.get(wss.WSU_ID)}
+        parts = {
+            str(one.get(wss.WSU_ID)): one
+            for one in root.iter(etree.Element)
+            if one.get(wss.WSU_ID)
+        }
         signature = security.find(f"{{{DS}}}Signature")
         return signature, parts, token, token.find(f"{{{DS}}}Signature")
 
@@ -163,17 +200,23 @@ def measure(own: Holder, issuer: Holder, envelope: Element, count: int, rounds: 
 
     def verify_plain(message: object) -> None:
         signature, parts, token, inner = message  # type: ignore[misc]
-        verify_bare(signature, own.certificate, [(part, "Id", WSU) for part in parts.values()])
+        verify_bare(
+            signature, own.certificate, [(part, "Id", WSU) for part in parts.values()]
+        )
         verify_bare(inner, issuer.certificate, [(token, wss.SAML_ID, None)])
 
-    verifying = in_turns([(received, verify_plain), (received, verify_ours)], count, rounds)
+    verifying = in_turns(
+        [(received, verify_plain), (received, verify_ours)], count, rounds
+    )
     return [(f"sign, {own.name}", *signing), (f"verify, {own.name}", *verifying)]  # type: ignore[list-item]
 
 
 def main() -> int:
     """Print the table; end with 1 where a ratio is over the limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=200, help="messages a round (default: 200)")
+    parser.add_argument(
+        "--count", type=int, default=200, help="messages a round (default: 200)"
+    )
     parser.add_argument("--rounds", type=int, default=7, help="rounds (default: 7)")
     options = parser.parse_args()
     spec = load_spec(SERVICE)
@@ -187,22 +230,36 @@ def main() -> int:
         holder("EC P-256", ec.generate_private_key(ec.SECP256R1())),
         holder("EC P-384", ec.generate_private_key(ec.SECP384R1())),
     ]
-    rows = [row for own in holders for row in measure(own, issuer, envelope, options.count, options.rounds)]
+    rows = [
+        row
+        for own in holders
+        for row in measure(own, issuer, envelope, options.count, options.rounds)
+    ]
     print(f"{'step':20}{'bare xmlsec ms':>16}{'harness ms':>12}{'ratio':>8}")
     for name, plain, full in rows:
         print(f"{name:20}{plain:16.3f}{full:12.3f}{full / plain:8.2f}")
     print(f"limit: {LIMIT}; {options.rounds} rounds of {options.count} messages\n")
-    sent = secure(copy.deepcopy(envelope), assertion(issuer), holders[0].signer, datetime.now(UTC))
+    sent = secure(
+        copy.deepcopy(envelope), assertion(issuer), holders[0].signer, datetime.now(UTC)
+    )
     parsed = parse(sent)
     around: list[tuple[str, Callable[[], object]]] = [
-        ("build by the WSDL", lambda: binding.contract.build(bound.operation.name, values)),
+        (
+            "build by the WSDL",
+            lambda: binding.contract.build(bound.operation.name, values),
+        ),
         ("parse, refusing DTDs", lambda: parse(sent)),
-        ("validate by the XSD", lambda: binding.contract.problems(body_child(envelope))),
+        (
+            "validate by the XSD",
+            lambda: binding.contract.problems(body_child(envelope)),
+        ),
         ("policy: ids, references", lambda: _policy(parsed)),
     ]
     print(f"{'around it':26}{'harness ms':>12}")
     for name, step in around:
-        (spent,) = in_turns([(lambda: None, lambda _, step=step: step())], options.count, options.rounds)  # type: ignore[misc]
+        (spent,) = in_turns(
+            [(lambda: None, lambda _, step=step: step())], options.count, options.rounds
+        )  # type: ignore[misc]
         print(f"{name:26}{spent:12.3f}")
     return int(any(full / plain > LIMIT for _, plain, full in rows))
 

@@ -25,7 +25,9 @@ def measured() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "selftest.json")
         done = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "conformance", "selftest", "--json", str(path)], cwd=ROOT, check=False
+            [sys.executable, "-m", "conformance", "selftest", "--json", str(path)],
+            cwd=ROOT,
+            check=False,
         )
         if done.returncode:
             sys.exit(done.returncode)
@@ -47,17 +49,30 @@ def commit() -> str:
 
 def main() -> None:
     """Measure, then write or compare."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="compare with the file instead of writing it")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="compare with the file instead of writing it",
+    )
     check = parser.parse_args().check
     found = measured()
     figures = {"score": found["score"], "services": found["services"]}
     if check:
         kept = json.loads(FILE.read_text(encoding="utf-8"))
         differs = {name: kept[name] for name in figures if kept[name] != figures[name]}
-        print("the file holds" if not differs else f"the file says otherwise: {differs}")
+        print(
+            "the file holds" if not differs else f"the file says otherwise: {differs}"
+        )
         sys.exit(bool(differs))
-    about = {"schema": SCHEMA, "harness": found["harness"], "date": f"{datetime.now(UTC):%Y-%m-%d}", "commit": commit()}
+    about = {
+        "schema": SCHEMA,
+        "harness": found["harness"],
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "commit": commit(),
+    }
     FILE.write_text(json.dumps({**about, **figures}, indent=1) + "\n", encoding="utf-8")
     print(f"{FILE.relative_to(ROOT)} is written")
 

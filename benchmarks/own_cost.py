@@ -32,7 +32,16 @@ EXCHANGES_A_CASE = 25
 def platform(folder: Path) -> Iterator[Path]:
     """Start the local platform in a process of its own and yield its target file."""
     target = folder / "target.yaml"
-    command = [sys.executable, "-m", "conformance", "mock", "--port", "0", "--write-target", str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "conformance",
+        "mock",
+        "--port",
+        "0",
+        "--write-target",
+        str(target),
+    ]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
     try:
         while not target.exists():
@@ -46,7 +55,9 @@ def platform(folder: Path) -> Iterator[Path]:
 def bare(request: Request, count: int) -> float:
     """Return the seconds that a shared httpx client takes for `count` requests and their bodies."""
     with httpx.Client() as client:
-        prepared = client.build_request(request.method, request.url, headers=list(request.headers))
+        prepared = client.build_request(
+            request.method, request.url, headers=list(request.headers)
+        )
         began = time.perf_counter()
         for _ in range(count):
             client.send(prepared)
@@ -70,7 +81,10 @@ def _campaign(target: Path, folder: Path, count: int) -> Campaign:
     loaded = load_target(str(target))
     (service,) = choose_services(loaded, (SERVICE,))
     case = service.spec.cases[CASE]
-    cases = {f"{CASE}-{number}": replace(case, id=f"{CASE}-{number}") for number in range(count)}
+    cases = {
+        f"{CASE}-{number}": replace(case, id=f"{CASE}-{number}")
+        for number in range(count)
+    }
     many = replace(service, spec=replace(service.spec, cases=cases))
     campaign = Campaign(make_plan(loaded, (many,), Selection()), folder)
     campaign.start_platform()
@@ -83,7 +97,9 @@ def measure(target: Path, parent: Path, count: int, rounds: int) -> tuple[float,
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(dir=parent) as folder:
             campaign = _campaign(target, Path(folder), 1)
-            request = campaign.runner(SERVICE).session.request(next(campaign.plan.cases).request)
+            request = campaign.runner(SERVICE).session.request(
+                next(campaign.plan.cases).request
+            )
             campaign.close()
             times[0].append(bare(request, count))
         with tempfile.TemporaryDirectory(dir=parent) as folder:
@@ -95,10 +111,14 @@ def measure(target: Path, parent: Path, count: int, rounds: int) -> tuple[float,
 def main() -> int:
     """Print the table; end with 1 where the ratio in memory-backed storage is over the limit."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=1000, help="requests a round (default: 1000)")
+    parser.add_argument(
+        "--count", type=int, default=1000, help="requests a round (default: 1000)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default: 5)")
     options = parser.parse_args()
-    memory = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(tempfile.gettempdir())  # noqa: S108 - memory-backed
+    memory = Path("/dev/shm")  # noqa: S108 - memory-backed
+    if not memory.is_dir():
+        memory = Path(tempfile.gettempdir())
     rows = []
     with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as target:
         for name, parent in (("memory", memory), ("disk", Path(tempfile.gettempdir()))):
@@ -107,7 +127,9 @@ def main() -> int:
     print(f"{'run folder in':14}{'bare httpx ms':>15}{'runner ms':>12}{'ratio':>8}")
     for name, plain, full, ratio in rows:
         print(f"{name:14}{plain:15.3f}{full:12.3f}{ratio:8.2f}")
-    print(f"limit: {LIMIT} in memory; {options.rounds} rounds of {options.count} requests")
+    print(
+        f"limit: {LIMIT} in memory; {options.rounds} rounds of {options.count} requests"
+    )
     return int(rows[0][3] > LIMIT)
 
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from conformance.engine.runner import Conversation, Procedure
+from conformance.engine.runner import CaseExecution, Procedure
 from conformance.model.case import Case, Step, Template
 from conformance.model.verdict import Finding, Judgement, Severity
 from conformance.plugin import Verify
@@ -14,27 +14,41 @@ from conformance.plugin import Verify
 SERVICE: Final = "status-dashboard"
 pytestmark = pytest.mark.service(SERVICE)
 
-PRODUCTION, INTEGRATION, ACCEPTANCE = "getDashboard", "getDashboardInt", "getDashboardAcc"
+PRODUCTION, INTEGRATION, ACCEPTANCE = (
+    "getDashboard",
+    "getDashboardInt",
+    "getDashboardAcc",
+)
 REQUIREMENTS: Final = {
     PRODUCTION: f"{SERVICE}/5.2/production",
     INTEGRATION: f"{SERVICE}/5.2/integration",
     ACCEPTANCE: f"{SERVICE}/5.2/acceptance",
 }
-TURNS: Final = (PRODUCTION, INTEGRATION, ACCEPTANCE, PRODUCTION, ACCEPTANCE, INTEGRATION, PRODUCTION)
+TURNS: Final = (
+    PRODUCTION,
+    INTEGRATION,
+    ACCEPTANCE,
+    PRODUCTION,
+    ACCEPTANCE,
+    INTEGRATION,
+    PRODUCTION,
+)
 """Each dashboard after each other one."""
 IDENTIFIERS: Final = ("groups[].id", "groups[].items[].id")
 
 
-def play_turns(conversation: Conversation) -> Judgement:
+def play_turns(conversation: CaseExecution) -> Judgement:
     """Read the dashboards in turn: none is answered with what is another's."""
-    judge = conversation.runner.judge
+    judge = conversation.runner.oracle
     own: dict[str, list[object]] = {}
     evaluated: Counter[str] = Counter()
     for operation in TURNS:
         exchange = conversation.send(Template(operation))
-        answer = judge.judge_step(exchange, conversation.case, Step(Template(operation)))
-        if answer.blocked:
-            return Judgement((), evaluated, answer.blocked)
+        answer = judge.judge_step(
+            exchange, conversation.case, Step(Template(operation))
+        )
+        if answer.inconclusive_reason:
+            return Judgement((), evaluated, answer.inconclusive_reason)
         if answer.violated:
             continue  # not served, which other cases are about
         seen = judge.values(exchange, operation, IDENTIFIERS)
@@ -42,14 +56,23 @@ def play_turns(conversation: Conversation) -> Judgement:
         others = [one for one in own if own[one] != first]
         evaluated[REQUIREMENTS[operation]] += bool(others)
         if seen != first and any(own[one] == seen for one in others):
-            return Judgement((_mixed_up(operation, [one for one in others if own[one] == seen]),), evaluated)
+            return Judgement(
+                (_mixed_up(operation, [one for one in others if own[one] == seen]),),
+                evaluated,
+            )
     if len(own) < 2:  # noqa: PLR2004 - a dashboard and another one
-        return Judgement(blocked="fewer than two dashboards were served")
-    return Judgement((), +evaluated, inapplicable="the dashboards cannot be told apart by their identifiers")
+        return Judgement(inconclusive_reason="fewer than two dashboards were served")
+    return Judgement(
+        (),
+        +evaluated,
+        not_applicable_reason="the dashboards cannot be told apart by their identifiers",
+    )
 
 
 def _mixed_up(operation: str, others: list[str]) -> Finding:
-    names = {one: requirement.rpartition("/")[2] for one, requirement in REQUIREMENTS.items()}
+    names = {
+        one: requirement.rpartition("/")[2] for one, requirement in REQUIREMENTS.items()
+    }
     return Finding(
         REQUIREMENTS[operation],
         Severity.VIOLATION,

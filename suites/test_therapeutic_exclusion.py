@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.engine.campaign import Campaign
-from conformance.engine.runner import Conversation, Procedure
+from conformance.engine.runner import CaseExecution, Procedure
 from conformance.engine.search import distinct
 from conformance.model.case import Case, Template
 from conformance.model.errors import ConformanceError, MissingDataError
@@ -42,16 +42,47 @@ pytestmark = pytest.mark.service(SERVICE)
 
 LONGEST_SEQUENCE = 8
 _SUCCESS = 2
-DECLARE, REVOKE, CONSULT, HISTORY = Verb.DECLARE, Verb.REVOKE, Verb.CONSULT, Verb.HISTORY
+DECLARE, REVOKE, CONSULT, HISTORY = (
+    Verb.DECLARE,
+    Verb.REVOKE,
+    Verb.CONSULT,
+    Verb.HISTORY,
+)
 
 FIXED_SEQUENCES = (
     (Step(HISTORY), Step(CONSULT, 0)),
-    (Step(DECLARE, 0), Step(DECLARE, 0), Step(CONSULT, 0), Step(REVOKE, 0), Step(REVOKE, 0), Step(CONSULT, 0)),
+    (
+        Step(DECLARE, 0),
+        Step(DECLARE, 0),
+        Step(CONSULT, 0),
+        Step(REVOKE, 0),
+        Step(REVOKE, 0),
+        Step(CONSULT, 0),
+    ),
     (Step(REVOKE, 0), Step(DECLARE, 0), Step(REVOKE, 0), Step(DECLARE, 0)),
     (Step(DECLARE, 0), Step(Verb.DECLARE_AGAIN, 0)),
-    (Step(DECLARE, 0), Step(DECLARE, 1), Step(DECLARE, 2), Step(CONSULT, 0), Step(CONSULT, 1), Step(CONSULT, 2)),
-    (Step(DECLARE, 2), Step(DECLARE, 0), Step(REVOKE, 2), Step(CONSULT, 2), Step(CONSULT, 0)),
-    (Step(DECLARE, 0), Step(DECLARE, 1), Step(REVOKE, 0), Step(CONSULT, 0), Step(CONSULT, 1)),
+    (
+        Step(DECLARE, 0),
+        Step(DECLARE, 1),
+        Step(DECLARE, 2),
+        Step(CONSULT, 0),
+        Step(CONSULT, 1),
+        Step(CONSULT, 2),
+    ),
+    (
+        Step(DECLARE, 2),
+        Step(DECLARE, 0),
+        Step(REVOKE, 2),
+        Step(CONSULT, 2),
+        Step(CONSULT, 0),
+    ),
+    (
+        Step(DECLARE, 0),
+        Step(DECLARE, 1),
+        Step(REVOKE, 0),
+        Step(CONSULT, 0),
+        Step(CONSULT, 1),
+    ),
     (
         Step(REVOKE, 0),
         Step(Verb.DECLARE_NAMED, 0),
@@ -72,32 +103,36 @@ STEPS = st.one_of(
 )
 
 
-def play_sequences(conversation: Conversation) -> Judgement:
+def play_sequences(conversation: CaseExecution) -> Judgement:
     """Play the fixed sequences and drawn ones, each from the state that the one before has left."""
     judgements = []
     attempt = partial(_attempt, conversation)
     for steps in FIXED_SEQUENCES:
         judgements.append(conversation.reduce(steps, partial(attempt, thorough=True)))
-        if judgements[-1].violated or judgements[-1].blocked:
+        if judgements[-1].violated or judgements[-1].inconclusive_reason:
             return merge(judgements)
     drawn = st.lists(STEPS, min_size=1, max_size=LONGEST_SEQUENCE).map(tuple)
     judgements.append(conversation.search(drawn, attempt))
     return merge(judgements)
 
 
-def play_across_seconds(conversation: Conversation) -> Judgement:
+def play_across_seconds(conversation: CaseExecution) -> Judgement:
     """See the order of a history whose entries did not all happen in one second.
 
     Comes when all others are done, which mostly takes more than the second that is waited for otherwise.
     """
-    return conversation.reduce(ACROSS_SECONDS, partial(_attempt, conversation, thorough=True))
+    return conversation.reduce(
+        ACROSS_SECONDS, partial(_attempt, conversation, thorough=True)
+    )
 
 
 def _attempt(
-    conversation: Conversation, steps: tuple[Step, ...], *, thorough: bool = False
+    conversation: CaseExecution, steps: tuple[Step, ...], *, thorough: bool = False
 ) -> tuple[Exchange, Judgement]:
     """Play a sequence from whatever state the service is in, then pages of the history that it leaves."""
-    player = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
+    player = Player(
+        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+    )
     judgement = player.begin()
     if not judgement.violated:
         sizes = _page_sizes(player, steps, thorough=thorough)
@@ -105,7 +140,9 @@ def _attempt(
     return player.decisive, judgement
 
 
-def _page_sizes(player: Player, steps: tuple[Step, ...], *, thorough: bool) -> tuple[Step, ...]:
+def _page_sizes(
+    player: Player, steps: tuple[Step, ...], *, thorough: bool
+) -> tuple[Step, ...]:
     """Return a history of one entry, of all but one, of all, and of one more than there are after some steps.
 
     Unless `thorough`, only the first of a long history.
@@ -116,21 +153,32 @@ def _page_sizes(player: Player, steps: tuple[Step, ...], *, thorough: bool) -> t
     return tuple(Step(HISTORY, page_size=size) for size in sizes)
 
 
-def play_as_found(conversation: Conversation) -> Judgement:
+def play_as_found(conversation: CaseExecution) -> Judgement:
     """Read exclusions and history before anything is changed, when a fresh service has none."""
-    player = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
+    player = Player(
+        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+    )
     told = player.begin()
     if told.violated:
         return told
     found = {"5.5": player.model.active, "5.6": player.model.past}
-    rules = (f"{SERVICE}/{section}/{'success' if rows else 'not-found'}" for section, rows in found.items())
+    rules = (
+        f"{SERVICE}/{section}/{'success' if rows else 'not-found'}"
+        for section, rows in found.items()
+    )
     return Judgement(evaluated=Counter(rules))
 
 
-def play_two_patients(conversation: Conversation) -> Judgement:
+def play_two_patients(conversation: CaseExecution) -> Judgement:
     """Let two patients exclude the same party, and see that neither's changes touch the other."""
-    first = Player(conversation, person(conversation, "patient", "citizen"), parties(conversation))
-    second = Player(conversation, person(conversation, "other_patient", "other_citizen"), parties(conversation))
+    first = Player(
+        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+    )
+    second = Player(
+        conversation,
+        person(conversation, "other_patient", "other_citizen"),
+        parties(conversation),
+    )
     judgements = [first.begin(), second.begin()]
     if merge(judgements).violated:
         return merge(judgements)
@@ -138,11 +186,13 @@ def play_two_patients(conversation: Conversation) -> Judgement:
     for player, step in _turns(first, second):
         steps.append(step)
         judgements.append(player.play([step]))
-        if not judgements[-1].blocked:
+        if not judgements[-1].inconclusive_reason:
             judgements.append((second if player is first else first).compare(steps))
-            judgements += [one.play([Step(CONSULT, step.party)]) for one in (first, second)]
+            judgements += [
+                one.play([Step(CONSULT, step.party)]) for one in (first, second)
+            ]
         told = merge(judgements)
-        if told.violated or told.blocked:
+        if told.violated or told.inconclusive_reason:
             break
     return merge(judgements)
 
@@ -154,16 +204,26 @@ def _turns(first: Player, second: Player) -> Iterator[tuple[Player, Step]]:
             yield second, Step(Verb.REVOKE if verb is DECLARE else DECLARE, number)
 
 
-def play_representatives(conversation: Conversation) -> Judgement:
+def play_representatives(conversation: CaseExecution) -> Judgement:
     """Let parent and mandatary change what the patient has, and the patient what they have; all see the same."""
     tokens = conversation.session.tokens
-    roles = [role for role in ("parent", "mandatary") if tokens is not None and role in tokens.roles]
+    roles = [
+        role
+        for role in ("parent", "mandatary")
+        if tokens is not None and role in tokens.roles
+    ]
     if not roles:
-        raise MissingDataError("the target gives no token for the role 'parent' nor for 'mandatary'")
+        raise MissingDataError(
+            "the target gives no token for the role 'parent' nor for 'mandatary'"
+        )
     judgements = []
     for role in roles:
-        judgements.append(conversation.reduce(_represented(role), partial(_attempt_represented, conversation, role)))
-        if judgements[-1].violated or judgements[-1].blocked:
+        judgements.append(
+            conversation.reduce(
+                _represented(role), partial(_attempt_represented, conversation, role)
+            )
+        )
+        if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break
     return merge(judgements)
 
@@ -180,17 +240,19 @@ def _represented(role: str) -> tuple[Step, ...]:
     )
 
 
-def _attempt_represented(conversation: Conversation, role: str, steps: tuple[Step, ...]) -> tuple[Exchange, Judgement]:
+def _attempt_represented(
+    conversation: CaseExecution, role: str, steps: tuple[Step, ...]
+) -> tuple[Exchange, Judgement]:
     """Play a sequence that a patient and a representative share."""
     who, known = person(conversation, "patient", "citizen"), parties(conversation)
     player = Player(conversation, who, known, watchers=(role,))
     judgement = merge([player.begin(), player.served(role)])
-    if not judgement.violated and not judgement.blocked:
+    if not judgement.violated and not judgement.inconclusive_reason:
         judgement = merge([judgement, player.play(steps, thorough=False)])
     return player.decisive, judgement
 
 
-def play_professions(conversation: Conversation) -> Judgement:
+def play_professions(conversation: CaseExecution) -> Judgement:
     """Declare the first practitioner under each listed code; outside local under the target's own one only."""
     who, known = person(conversation, "patient", "citizen"), parties(conversation)
     practitioner = next((party for party in known if party.kind == "ssin"), None)
@@ -198,34 +260,40 @@ def play_professions(conversation: Conversation) -> Judgement:
         raise MissingDataError("the target gives no data.practitioners")
     local = conversation.session.target.local
     judgements = []
-    for code in conversation.case.options["codes"] if local else [practitioner.qualification]:
+    for code in (
+        conversation.case.options["codes"] if local else [practitioner.qualification]
+    ):
         _clean_up(conversation, revocation(who, practitioner))
         request = declaration(who, replace(practitioner, qualification=code))
         exchange = conversation.send(request)
         if conversation.refused(request, exchange):
             raise Blocked(f"the token {who.token!r} was refused")
-        judgements.append(conversation.runner.judge.judge(exchange, conversation.case))
-        if judgements[-1].violated or judgements[-1].blocked:
+        judgements.append(conversation.runner.oracle.judge(exchange, conversation.case))
+        if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break
     return merge(judgements)
 
 
-def _clean_up(conversation: Conversation, request: Template) -> None:
+def _clean_up(conversation: CaseExecution, request: Template) -> None:
     """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
-    exchange = conversation.send(request, Purpose.TWIN)
+    exchange = conversation.send(request, Purpose.CONTROL)
     response = exchange.response
-    if not is_absent(exchange) and (response is None or response.status // 100 != _SUCCESS):
-        raise Blocked(f"the revocation before was not served: {response.status if response else 'no answer'}")
+    if not is_absent(exchange) and (
+        response is None or response.status // 100 != _SUCCESS
+    ):
+        raise Blocked(
+            f"the revocation before was not served: {response.status if response else 'no answer'}"
+        )
 
 
 def unless_blocked(procedure: Procedure) -> Procedure:
     """Return a procedure that is inconclusive where the service's state cannot be learnt."""
 
-    def guarded(conversation: Conversation) -> Judgement:
+    def guarded(conversation: CaseExecution) -> Judgement:
         try:
             return distinct(procedure(conversation))
         except Blocked as obstacle:
-            return Judgement(blocked=str(obstacle))
+            return Judgement(inconclusive_reason=str(obstacle))
 
     return guarded
 
@@ -244,7 +312,9 @@ PROCEDURES: Mapping[str, Procedure] = {
 @pytest.fixture(scope="module", autouse=True)
 def _restored(campaign: Campaign) -> Iterator[None]:
     """Restore both patients' active exclusions when the module's cases are done, failed or interrupted."""
-    conversation = campaign.runner(SERVICE).conversation(own_case(f"{SERVICE}/7.2/restoring"))
+    conversation = campaign.runner(SERVICE).conversation(
+        own_case(f"{SERVICE}/7.2/restoring")
+    )
     keepers: list[tuple[str, Keeper]] = []
     with suppress(Blocked, ConformanceError):
         for whose, data, token in (
@@ -261,7 +331,9 @@ def _restored(campaign: Campaign) -> Iterator[None]:
             with campaign.alone(SERVICE):
                 campaign.note(f"{SERVICE}: {whose}{keeper.restore()}")
         except (Blocked, ConformanceError) as obstacle:
-            campaign.note(f"{SERVICE}: {whose}the active exclusions could NOT be restored: {obstacle}")
+            campaign.note(
+                f"{SERVICE}: {whose}the active exclusions could NOT be restored: {obstacle}"
+            )
 
 
 def test_case(case: Case, verify: Verify) -> None:

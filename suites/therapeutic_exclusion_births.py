@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from conformance.checks.json_body import parse
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.identifiers.reading import compose_bis, compose_ssin
 from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
 from conformance.judging.rest import error_codes
@@ -48,7 +48,9 @@ class Birth:
 
 def _ending(check_digits: str) -> str:
     """Return a number whose check digits begin so."""
-    texts = (compose_ssin(date(1985, 8, 14), sequence) for sequence in FICTITIOUS_SEQUENCES)
+    texts = (
+        compose_ssin(date(1985, 8, 14), sequence) for sequence in FICTITIOUS_SEQUENCES
+    )
     return next(text for text in texts if text[-2:].startswith(check_digits))
 
 
@@ -65,9 +67,18 @@ BIRTHS = (
     Birth(compose_ssin(date(2000, 1, 1), 955), "born on 1 January 2000"),
     Birth(compose_ssin(date(1973, 5, 17), 1), "the first born on a day"),
     Birth(compose_ssin(date(1973, 5, 17), 998), "the last born on a day"),
-    Birth(compose_bis(1985, 8, 14, 927, sex_known=False), "a BIS number with 20 added to the month"),
-    Birth(compose_bis(1985, 8, 14, 942, sex_known=True), "a BIS number with 40 added to the month"),
-    Birth(compose_bis(2000, 2, 29, 939, sex_known=True), "a BIS number of 29 February 2000"),
+    Birth(
+        compose_bis(1985, 8, 14, 927, sex_known=False),
+        "a BIS number with 20 added to the month",
+    ),
+    Birth(
+        compose_bis(1985, 8, 14, 942, sex_known=True),
+        "a BIS number with 40 added to the month",
+    ),
+    Birth(
+        compose_bis(2000, 2, 29, 939, sex_known=True),
+        "a BIS number of 29 February 2000",
+    ),
     Birth(_ending("0"), "check digits that begin with 0"),
     Birth(_ending("97"), "the check digits 97"),
 )
@@ -86,9 +97,14 @@ class Question:
     ask: Callable[[Person, Party, str], Template]
 
 
-_STRANGER = (Clause(("401", "403", "404"), Effect.ACCEPT), Clause(("400",), Effect.ACCEPT, codes=("BIZ003",)))
+_STRANGER = (
+    Clause(("401", "403", "404"), Effect.ACCEPT),
+    Clause(("400",), Effect.ACCEPT, codes=("BIZ003",)),
+)
 _UNTOLD = Clause(
-    ("2xx", "3xx", "4xx"), Effect.NOT_APPLICABLE, note="what becomes of a special number cannot be told by that"
+    ("2xx", "3xx", "4xx"),
+    Effect.NOT_APPLICABLE,
+    note="what becomes of a special number cannot be told by that",
 )
 
 
@@ -136,19 +152,23 @@ QUESTIONS = (
 )
 
 
-def play_births(conversation: Conversation) -> Judgement:
+def play_births(conversation: CaseExecution) -> Judgement:
     """Put each number into each place where it changes nothing; raises MissingDataError but for a local target."""
     if not conversation.session.target.local:
-        raise MissingDataError("identities are made up only where the environment is local")
+        raise MissingDataError(
+            "identities are made up only where the environment is local"
+        )
     who, party = person(conversation, "patient", "citizen"), parties(conversation)[0]
-    return merge(_Asker(conversation, who, party, question).judge() for question in QUESTIONS)
+    return merge(
+        _Asker(conversation, who, party, question).judge() for question in QUESTIONS
+    )
 
 
 @dataclass(slots=True)
 class _Asker:
     """Asks one question with one number after the other."""
 
-    conversation: Conversation
+    conversation: CaseExecution
     who: Person
     party: Party
     question: Question
@@ -162,18 +182,25 @@ class _Asker:
         judgements = [control]
         for birth in BIRTHS:
             judgement = self._special(birth)
-            judgements.append(self._explained(judgement, birth) if judgement.violated else judgement)
-            if judgement.violated or judgement.blocked:
+            judgements.append(
+                self._explained(judgement, birth) if judgement.violated else judgement
+            )
+            if judgement.violated or judgement.inconclusive_reason:
                 break
         return merge(judgements)
 
     def _ordinary(self) -> Judgement:
         template = self.question.ask(self.who, self.party, ORDINARY)
-        exchange = self.conversation.send(template, Purpose.TWIN)
+        exchange = self.conversation.send(template, Purpose.CONTROL)
         if self.conversation.refused(template, exchange):
             raise Blocked(f"the token {template.token!r} was refused")
         self.codes = _codes(exchange)
-        return self._judged(exchange, template, f"{SERVICE}/{self.question.rule}", (*self.question.welcome, _UNTOLD))
+        return self._judged(
+            exchange,
+            template,
+            f"{SERVICE}/{self.question.rule}",
+            (*self.question.welcome, _UNTOLD),
+        )
 
     def _special(self, birth: Birth) -> Judgement:
         template = self.question.ask(self.who, self.party, birth.ssin)
@@ -182,11 +209,22 @@ class _Asker:
         if (_codes(exchange) - self.codes) & _TELLING_INVALID:
             # One code among several that says the number is invalid refuses it, whatever the others say.
             clauses = tuple(clause for clause in clauses if not clause.codes)
-        served = exchange.response is not None and exchange.response.status < _FIRST_REFUSAL
-        return self._judged(exchange, template, f"{SERVICE}/{self.question.rule}" if served else _VALID, clauses)
+        served = (
+            exchange.response is not None and exchange.response.status < _FIRST_REFUSAL
+        )
+        return self._judged(
+            exchange,
+            template,
+            f"{SERVICE}/{self.question.rule}" if served else _VALID,
+            clauses,
+        )
 
     def _judged(
-        self, exchange: Exchange, template: Template, requirement: str, clauses: tuple[Clause, ...]
+        self,
+        exchange: Exchange,
+        template: Template,
+        requirement: str,
+        clauses: tuple[Clause, ...],
     ) -> Judgement:
         case = replace(
             self.conversation.case,
@@ -194,7 +232,7 @@ class _Asker:
             request=template,
             expectation=Expectation(self.question.place, clauses),
         )
-        return self.conversation.runner.judge.judge(exchange, case)
+        return self.conversation.runner.oracle.judge(exchange, case)
 
     def _explained(self, judgement: Judgement, birth: Birth) -> Judgement:
         """Return a refusal with what it is a refusal of; where it does not happen again, the number is not why."""
@@ -205,7 +243,11 @@ class _Asker:
         if not why:
             message = "a request is refused (not on every request: the same request was also answered well)"
         findings = (
-            replace(one, requirement=requirement, message=f"{message}; {self.question.place}")
+            replace(
+                one,
+                requirement=requirement,
+                message=f"{message}; {self.question.place}",
+            )
             if one.requirement == _VALID
             else one
             for one in judgement.findings
@@ -214,4 +256,8 @@ class _Asker:
 
 
 def _codes(exchange: Exchange) -> frozenset[str]:
-    return frozenset(error_codes(parse(exchange.response.body if exchange.response else b"").document))
+    return frozenset(
+        error_codes(
+            parse(exchange.response.body if exchange.response else b"").document
+        )
+    )

@@ -16,9 +16,9 @@ from typing import Any
 from conformance.checks.date_time import read_moment
 from conformance.checks.json_body import parse
 from conformance.checks.problem import show
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.judging.rest import error_codes
-from conformance.model.case import Case, Clause, Effect, Expectation, Kind, Template
+from conformance.model.case import Case, CaseKind, Clause, Effect, Expectation, Template
 from conformance.model.errors import ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Response
 from conformance.model.verdict import Finding, Judgement, Severity, merge
@@ -97,7 +97,9 @@ class Step:
     def __repr__(self) -> str:
         """Return the step as a reader should see it."""
         if self.verb is Verb.HISTORY:
-            return f"history(pageSize={self.page_size})" if self.page_size else "history()"
+            return (
+                f"history(pageSize={self.page_size})" if self.page_size else "history()"
+            )
         if self.verb is Verb.WAIT:
             return "wait()"
         return f"{self.verb}({self.party})" + (f" as {self.by}" if self.by else "")
@@ -111,17 +113,25 @@ class Person:
     token: str
 
 
-def parties(conversation: Conversation) -> list[Party]:
+def parties(conversation: CaseExecution) -> list[Party]:
     """Return the target's practitioners and pharmacies; raises MissingDataError where there is none."""
     data = conversation.session.service.settings.get("data", {})
-    found = [Party("ssin", row["ssin"], row["qualification"]) for row in data.get("practitioners", ())]
-    found += [Party("nihii", row["nihii"], "orgpharmacy") for row in data.get("pharmacies", ())]
+    found = [
+        Party("ssin", row["ssin"], row["qualification"])
+        for row in data.get("practitioners", ())
+    ]
+    found += [
+        Party("nihii", row["nihii"], "orgpharmacy")
+        for row in data.get("pharmacies", ())
+    ]
     if not found:
-        raise MissingDataError("the target gives neither data.practitioners nor data.pharmacies")
+        raise MissingDataError(
+            "the target gives neither data.practitioners nor data.pharmacies"
+        )
     return found
 
 
-def person(conversation: Conversation, data: str, token: str) -> Person:
+def person(conversation: CaseExecution, data: str, token: str) -> Person:
     """Return a patient of the target's test data; raises MissingDataError where the target gives none."""
     conversation.session.token(token)
     return Person(conversation.session.value(f"${data}"), token)
@@ -145,19 +155,29 @@ def declaration(who: Person, party: Party, *, named: bool = False) -> Template:
 
 def revocation(who: Person, party: Party) -> Template:
     """Return the request that revokes an exclusion."""
-    return Template("revokeExclusion", token=who.token, parameters={"patientSsin": who.ssin, **party.filter})
+    return Template(
+        "revokeExclusion",
+        token=who.token,
+        parameters={"patientSsin": who.ssin, **party.filter},
+    )
 
 
 def consultation(who: Person, party: Party | None = None) -> Template:
     """Return the request that consults exclusions, all or one party's."""
     narrowed = party.filter if party else {}
-    return Template("getExclusions", token=who.token, parameters={"patientSsin": who.ssin, **narrowed})
+    return Template(
+        "getExclusions",
+        token=who.token,
+        parameters={"patientSsin": who.ssin, **narrowed},
+    )
 
 
 def history(who: Person, page_size: int = 0) -> Template:
     """Return the request that reads the history, whole or a page."""
     page = {"pageSize": str(page_size)} if page_size else {}
-    return Template("getHistory", token=who.token, parameters={"patientSsin": who.ssin, **page})
+    return Template(
+        "getHistory", token=who.token, parameters={"patientSsin": who.ssin, **page}
+    )
 
 
 @dataclass(slots=True)
@@ -205,7 +225,7 @@ class Player:
     that was read, after `read` changes; `others` are the changes that representatives made.
     """
 
-    conversation: Conversation
+    conversation: CaseExecution
     who: Person
     parties: Sequence[Party]
     model: Model = field(default_factory=lambda: Model({}, []))
@@ -227,14 +247,23 @@ class Player:
         told = merge([self._readable(active, "5.5"), self._readable(past, "5.6")])
         if told.violated:
             return told
-        self.full, self.read, self._begun = self._rows(past, "the history at the start"), 0, past.started
+        self.full, self.read, self._begun = (
+            self._rows(past, "the history at the start"),
+            0,
+            past.started,
+        )
         rows = self._rows(active, "the consultation at the start")
-        self.model = Model({key: row for row in rows for key in self._known_or_first(row)}, self.full)
+        self.model = Model(
+            {key: row for row in rows for key in self._known_or_first(row)}, self.full
+        )
         return Judgement()
 
     def _readable(self, exchange: Exchange, section: str) -> Judgement:
         """Judge by its status alone an answer of which nobody knows whether it has to find something."""
-        empty = exchange.response is not None and exchange.response.status // 100 == _SUCCESS
+        empty = (
+            exchange.response is not None
+            and exchange.response.status // 100 == _SUCCESS
+        )
         rule = f"{section}/not-found" if empty else f"{section}/success"
         return self._expect(exchange, rule, [_clause("200"), *NOTHING_THERE], ())
 
@@ -248,7 +277,9 @@ class Player:
     def served(self, role: str) -> Judgement:
         """Judge by its status alone whether a representative may ask for the patient's exclusions."""
         exchange = self._send(consultation(self._person(role)))
-        return self._expect(exchange, f"5.1.1/{role}", [_clause("200"), *NOTHING_THERE], ())
+        return self._expect(
+            exchange, f"5.1.1/{role}", [_clause("200"), *NOTHING_THERE], ()
+        )
 
     def _person(self, role: str) -> Person:
         """Return the patient, with the token of a representative where a role is named."""
@@ -261,13 +292,18 @@ class Player:
         each is what a run would mostly do, and a service mostly serve.
         """
         self._judgements = []
-        changes = [number for number, step in enumerate(steps, 1) if step.verb in CHANGING]
+        changes = [
+            number for number, step in enumerate(steps, 1) if step.verb in CHANGING
+        ]
         for number, step in enumerate(steps, 1):
             self._judgements.append(self._step(step, steps[:number]))
             if not self._judgements[-1].violated and step.verb in CHANGING:
                 whole = thorough or not self.long or number == changes[-1]
                 self._judgements.append(self.compare(steps[:number], whole=whole))
-            if self._judgements[-1].violated or self._judgements[-1].blocked:
+            if (
+                self._judgements[-1].violated
+                or self._judgements[-1].inconclusive_reason
+            ):
                 break
         return merge(self._judgements)
 
@@ -289,7 +325,9 @@ class Player:
         party, who = self.parties[step.party % len(self.parties)], self._person(step.by)
         match step.verb:
             case Verb.DECLARE | Verb.DECLARE_NAMED:
-                exchange = self._send(declaration(who, party, named=step.verb is Verb.DECLARE_NAMED))
+                exchange = self._send(
+                    declaration(who, party, named=step.verb is Verb.DECLARE_NAMED)
+                )
                 return self._declared(exchange, party, steps)
             case Verb.DECLARE_AGAIN:
                 return self._declared_again(who, party, steps)
@@ -304,7 +342,10 @@ class Player:
 
     def _wait(self) -> Judgement:
         """Let a second pass where all of the history happened in one, so that its order cannot be told."""
-        if len({read_moment(str(row.get("timestamp"))).instant for row in self.full}) == 1:
+        if (
+            len({read_moment(str(row.get("timestamp"))).instant for row in self.full})
+            == 1
+        ):
             self.conversation.session.pause(_A_SECOND)
         return Judgement()
 
@@ -319,38 +360,64 @@ class Player:
                 future.declare(key)
         return min(len(self.model.past) + len(future.changes), MOST_ENTRIES)
 
-    def _declared(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
+    def _declared(
+        self, exchange: Exchange, party: Party, steps: Sequence[Step]
+    ) -> Judgement:
         if self.model.declare(party.key):
             self._note_author(steps[-1])
             return self._expect(exchange, "5.3/declares", [_clause("201")], steps)
-        return self._expect(exchange, "5.3/conflict", [_clause("409"), _clause("400", "BIZ001")], steps)
+        return self._expect(
+            exchange, "5.3/conflict", [_clause("409"), _clause("400", "BIZ001")], steps
+        )
 
-    def _declared_again(self, who: Person, party: Party, steps: Sequence[Step]) -> Judgement:
+    def _declared_again(
+        self, who: Person, party: Party, steps: Sequence[Step]
+    ) -> Judgement:
         """Declare a practitioner's active exclusion under another profession, which must not change its own."""
         before = self._profession(who, party)
         if party.key not in self.model.active or not before:
             return Judgement()
         other = next(code for code in _PROFESSIONS if code != before)
         exchange = self._send(declaration(who, replace(party, qualification=other)))
-        unqualified = replace(_clause("400", "VAL008"), effect=Effect.NOT_APPLICABLE, note="no such profession")
+        unqualified = replace(
+            _clause("400", "VAL008"),
+            effect=Effect.NOT_APPLICABLE,
+            note="no such profession",
+        )
         clauses = [_clause("409"), _clause("400", "BIZ001"), unqualified]
         judgement = self._expect(exchange, "5.3/conflict", clauses, steps)
-        if judgement.violated or judgement.blocked:
+        if judgement.violated or judgement.inconclusive_reason:
             return judgement
         after = self._profession(who, party)
         if not after or after == before:
             return judgement
         message = "a declaration that was refused has changed the active exclusion's profession"
-        return merge([judgement, Judgement((self._finding("5.3/conflict", message, steps, before, after),))])
+        return merge(
+            [
+                judgement,
+                Judgement(
+                    (self._finding("5.3/conflict", message, steps, before, after),)
+                ),
+            ]
+        )
 
     def _profession(self, who: Person, party: Party) -> str:
         """Return the code that a practitioner's active exclusion shows, "" where it shows none."""
         if party.kind != "ssin":
             return ""
         rows = _objects(self._send(consultation(who, party)))
-        return next((_qualification(row) for row in rows if party.key in _identifiers(row.get("hcParty"))), "")
+        return next(
+            (
+                _qualification(row)
+                for row in rows
+                if party.key in _identifiers(row.get("hcParty"))
+            ),
+            "",
+        )
 
-    def _revoked(self, exchange: Exchange, party: Party, steps: Sequence[Step]) -> Judgement:
+    def _revoked(
+        self, exchange: Exchange, party: Party, steps: Sequence[Step]
+    ) -> Judgement:
         if self.model.revoke(party.key):
             self._note_author(steps[-1])
             return self._expect(exchange, "5.4/revokes", [_clause("204")], steps)
@@ -361,7 +428,9 @@ class Player:
         if step.by:
             self.others.add(self.model.changes[-1])
 
-    def _consult(self, who: Person, party: Party | None, steps: Sequence[Step]) -> Judgement:
+    def _consult(
+        self, who: Person, party: Party | None, steps: Sequence[Step]
+    ) -> Judgement:
         exchange = self._send(consultation(who, party))
         wanted = [key for key in self.model.active if party is None or key == party.key]
         rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
@@ -369,34 +438,67 @@ class Player:
             judgement = self._expect(exchange, "5.5/not-found", NOTHING_THERE, steps)
             listed = self._listed(_objects(exchange), wanted, rule, steps)
             return listed if listed.violated else judgement
-        told = self._blame(wanted[0], rule, steps) if is_absent(exchange) else "5.5/success"
-        judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
-        if judgement.violated or judgement.blocked:
+        told = (
+            self._blame(wanted[0], rule, steps)
+            if is_absent(exchange)
+            else "5.5/success"
+        )
+        judgement = self._expect(
+            exchange, told, [replace(_clause("200"), judge=True)], steps
+        )
+        if judgement.violated or judgement.inconclusive_reason:
             return judgement
         rows = _objects(exchange)
         return merge([judgement, self._listed(rows, wanted, rule, steps)])
 
-    def _listed(self, rows: list[Any], wanted: list[Key], rule: str, steps: Sequence[Step]) -> Judgement:
+    def _listed(
+        self, rows: list[Any], wanted: list[Key], rule: str, steps: Sequence[Step]
+    ) -> Judgement:
         """Compare the exclusions of an answer with the parties that are active."""
         seen = Counter(key for row in rows for key in self._known_or_first(row))
         findings = []
         for key in wanted:
             if seen[key] == 0:
                 message = f"the active exclusion of {_name(key)} is not listed"
-                findings.append(self._finding(self._blame(key, rule, steps), message, steps, "listed"))
+                findings.append(
+                    self._finding(
+                        self._blame(key, rule, steps), message, steps, "listed"
+                    )
+                )
             elif seen[key] > 1:
-                findings.append(self._finding("5.3/conflict", f"{_name(key)} is listed twice", steps, "listed once"))
+                findings.append(
+                    self._finding(
+                        "5.3/conflict",
+                        f"{_name(key)} is listed twice",
+                        steps,
+                        "listed once",
+                    )
+                )
         surplus = [key for key in seen if key not in wanted]
         if surplus:
-            broken = "5.5/active-only" if rule == "5.5/all" or surplus[0] not in self.model.active else rule
+            broken = (
+                "5.5/active-only"
+                if rule == "5.5/all" or surplus[0] not in self.model.active
+                else rule
+            )
             message = f"{_name(surplus[0])} is listed, which is not what was asked for"
-            findings.append(self._finding(self._blame(surplus[0], broken, steps), message, steps, "not listed"))
+            findings.append(
+                self._finding(
+                    self._blame(surplus[0], broken, steps), message, steps, "not listed"
+                )
+            )
         for row in rows:
             patients = _identifiers(row.get("patient"))
             if ("ssin", self.who.ssin) not in patients:
                 message = "an exclusion of another patient is listed"
                 findings.append(
-                    self._finding("5.5/active-only", message, steps, self.who.ssin, show(row.get("patient")))
+                    self._finding(
+                        "5.5/active-only",
+                        message,
+                        steps,
+                        self.who.ssin,
+                        show(row.get("patient")),
+                    )
                 )
             findings += self._invented_names(row.get("hcParty"), steps)
             findings += self._kinds(row.get("hcParty"), steps)
@@ -410,7 +512,11 @@ class Player:
         own = self.parties[steps[-1].party % len(self.parties)].key == key
         revoking = steps[-1].verb is Verb.REVOKE
         if key in self.model.active:
-            return "5.4/matching-only" if revoking and not own else ("5.3/declares" if own and not revoking else rule)
+            return (
+                "5.4/matching-only"
+                if revoking and not own
+                else ("5.3/declares" if own and not revoking else rule)
+            )
         return "5.4/revokes" if revoking and own else rule
 
     def _invented_names(self, party: Any, steps: Sequence[Step]) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part
@@ -419,17 +525,41 @@ class Player:
             party.get("firstName"),
         }:
             return
-        slug = "organisation-name" if party.get("qualificationCode") == "orgpharmacy" else "practitioner-names"
+        slug = (
+            "organisation-name"
+            if party.get("qualificationCode") == "orgpharmacy"
+            else "practitioner-names"
+        )
         message = "a name given in a declaration is published"
-        yield self._finding(f"5.3/{slug}", message, steps, "the name of the authentic source", show(party))
+        yield self._finding(
+            f"5.3/{slug}",
+            message,
+            steps,
+            "the name of the authentic source",
+            show(party),
+        )
 
     def _kinds(self, party: Any, steps: Sequence[Step]) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part
         """Check that one of our parties carries a qualification of its own kind: a person's or an organisation's."""
         code = party.get("qualificationCode") if isinstance(party, dict) else None
-        own = next((one for one in self.parties if one.key in _identifiers(party)), None)
-        if own is not None and isinstance(code, str) and code.startswith("org") is not (own.kind == "nihii"):
-            message = f"{_name(own.key)} carries a qualification of another kind of party"
-            yield self._finding("5.5/qualification-code", message, steps, f"like {own.qualification}", show(code))
+        own = next(
+            (one for one in self.parties if one.key in _identifiers(party)), None
+        )
+        if (
+            own is not None
+            and isinstance(code, str)
+            and code.startswith("org") is not (own.kind == "nihii")
+        ):
+            message = (
+                f"{_name(own.key)} carries a qualification of another kind of party"
+            )
+            yield self._finding(
+                "5.5/qualification-code",
+                message,
+                steps,
+                f"like {own.qualification}",
+                show(code),
+            )
 
     def _history(self, who: Person, page_size: int, steps: Sequence[Step]) -> Judgement:
         length = min(len(self.model.past) + len(self.model.changes), MOST_ENTRIES)
@@ -439,46 +569,83 @@ class Player:
         rule = "5.6/page-size" if page_size else "5.6/all"
         told = "5.6/success"
         if is_absent(exchange):
-            told = rule if page_size else (told if self.model.past else "5.6/every-change")
-        judgement = self._expect(exchange, told, [replace(_clause("200"), judge=True)], steps)
-        if judgement.violated or judgement.blocked:
+            told = (
+                rule if page_size else (told if self.model.past else "5.6/every-change")
+            )
+        judgement = self._expect(
+            exchange, told, [replace(_clause("200"), judge=True)], steps
+        )
+        if judgement.violated or judgement.inconclusive_reason:
             return judgement
         rows = _objects(exchange)
-        findings = [*self._ordered(rows, steps), *self._counted(rows, length, page_size, steps)]
+        findings = [
+            *self._ordered(rows, steps),
+            *self._counted(rows, length, page_size, steps),
+        ]
         findings += self._foreign(rows, steps)
         if not page_size:
             self.full, self.read = rows, len(self.model.changes)
         if not findings and (not page_size or page_size >= length):
             bag = _bag(rows)
             lasting = self._recorded(bag, steps)
-            findings += lasting or [*self._authored(rows, bag, steps), *self._timed(exchange, bag, steps)]
+            findings += lasting or [
+                *self._authored(rows, bag, steps),
+                *self._timed(exchange, bag, steps),
+            ]
         elif not findings and self.read == len(self.model.changes):
             findings += self._newest(rows, steps)
         slugs = [rule, "5.6/newest-first", "5.6/maximum"]
         if self.model.changes and not page_size:
             slugs += ["5.6/every-change", "5.6/author-responsible", "5.6/timestamp"]
-        return merge([judgement, Judgement(tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs}))])
+        return merge(
+            [
+                judgement,
+                Judgement(
+                    tuple(findings), Counter({f"{SERVICE}/{name}": 1 for name in slugs})
+                ),
+            ]
+        )
 
     def _ordered(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         moments = [read_moment(str(row.get("timestamp"))).instant for row in rows]
         for number, (above, below) in enumerate(pairwise(moments)):
             if above is not None and below is not None and below > above:
-                actual = f"{rows[number]['timestamp']} above {rows[number + 1]['timestamp']}"
-                yield self._finding("5.6/newest-first", "the history is not newest first", steps, "descending", actual)
+                actual = (
+                    f"{rows[number]['timestamp']} above {rows[number + 1]['timestamp']}"
+                )
+                yield self._finding(
+                    "5.6/newest-first",
+                    "the history is not newest first",
+                    steps,
+                    "descending",
+                    actual,
+                )
                 return
 
-    def _counted(self, rows: list[Any], length: int, page_size: int, steps: Sequence[Step]) -> Iterator[Finding]:
+    def _counted(
+        self, rows: list[Any], length: int, page_size: int, steps: Sequence[Step]
+    ) -> Iterator[Finding]:
         wanted = min(page_size, length) if page_size else length
         if len(rows) > MOST_ENTRIES and not page_size:
             yield self._finding(
-                "5.6/maximum", "the history has too many entries", steps, "1500 at most", str(len(rows))
+                "5.6/maximum",
+                "the history has too many entries",
+                steps,
+                "1500 at most",
+                str(len(rows)),
             )
         elif len(rows) != wanted:
             known = self.read == len(self.model.changes) and len(self.full) == length
             paged = page_size and (page_size < length or known)
-            rule = "5.6/page-size" if paged else ("5.6/every-change" if self.model.changes else "5.6/all")
+            rule = (
+                "5.6/page-size"
+                if paged
+                else ("5.6/every-change" if self.model.changes else "5.6/all")
+            )
             message = f"the history has {len(rows)} entries"
-            yield self._finding(rule, message, steps, f"{wanted} entries", f"{len(rows)} entries")
+            yield self._finding(
+                rule, message, steps, f"{wanted} entries", f"{len(rows)} entries"
+            )
 
     def _foreign(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         """Check that an entry which names a patient at all names the one whose history was asked for."""
@@ -486,26 +653,48 @@ class Player:
             named = _identifiers(row.get("patient"))
             if named and ("ssin", self.who.ssin) not in named:
                 message = "an entry of the history names another patient"
-                yield self._finding("5.6/patient", message, steps, self.who.ssin, show(row.get("patient")))
+                yield self._finding(
+                    "5.6/patient",
+                    message,
+                    steps,
+                    self.who.ssin,
+                    show(row.get("patient")),
+                )
                 return
 
-    def _authored(self, rows: list[Any], bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
+    def _authored(
+        self, rows: list[Any], bag: Counter[Entry], steps: Sequence[Step]
+    ) -> list[Finding]:
         """Check that as many entries as are new name among their authors the patient who made the changes.
 
         Left out are changes like those that a representative has made.
         """
         fresh = bag - self.model.kept(MOST_ENTRIES)
-        own = [row for row in rows if _entry(row) in fresh and self.who.ssin in _authors(row)]
+        own = [
+            row
+            for row in rows
+            if _entry(row) in fresh and self.who.ssin in _authors(row)
+        ]
         unnamed = fresh - _bag(own)
         for entry in unnamed:
             if any((entry[0], key) in self.others for key in self._own_first(entry[2])):
                 continue
             message = "no author of an entry is the person who made the change"
             authors = next(row.get("author") for row in rows if _entry(row) == entry)
-            return [self._finding("5.6/author-responsible", message, steps, self.who.ssin, show(authors))]
+            return [
+                self._finding(
+                    "5.6/author-responsible",
+                    message,
+                    steps,
+                    self.who.ssin,
+                    show(authors),
+                )
+            ]
         return []
 
-    def _timed(self, exchange: Exchange, bag: Counter[Entry], steps: Sequence[Step]) -> Iterator[Finding]:
+    def _timed(
+        self, exchange: Exchange, bag: Counter[Entry], steps: Sequence[Step]
+    ) -> Iterator[Finding]:
         """Check that each new entry has a moment between the start and now, as far as clocks may be apart.
 
         Where the service's clock is wrong, or not told, its entries cannot be held against it.
@@ -515,12 +704,20 @@ class Player:
             instant = read_moment(entry[1]).instant
             if instant is not None and not earliest <= instant <= latest:
                 clock = _clock(exchange.response)
-                right = clock is not None and abs(clock - exchange.started) <= _CLOCK_WRONG
+                right = (
+                    clock is not None and abs(clock - exchange.started) <= _CLOCK_WRONG
+                )
                 message = "the moment of a new entry is not that of its change"
                 expected = f"about {exchange.started.isoformat(timespec='seconds')}"
-                finding = self._finding("5.6/timestamp", message, steps, expected, entry[1])
+                finding = self._finding(
+                    "5.6/timestamp", message, steps, expected, entry[1]
+                )
                 unsure = f"{message}; the service's clock is wrong, too, or not told"
-                yield finding if right else replace(finding, severity=Severity.OBSERVATION, message=unsure)
+                yield (
+                    finding
+                    if right
+                    else replace(finding, severity=Severity.OBSERVATION, message=unsure)
+                )
                 return
 
     def _recorded(self, bag: Counter[Entry], steps: Sequence[Step]) -> list[Finding]:
@@ -530,23 +727,51 @@ class Player:
         surplus, gone = bag - kept, kept - bag
         if gone:
             message = "entries from before have changed or gone"
-            return [self._finding("5.6/every-change", message, steps, "the same entries", show([*gone][:3]))]
+            return [
+                self._finding(
+                    "5.6/every-change",
+                    message,
+                    steps,
+                    "the same entries",
+                    show([*gone][:3]),
+                )
+            ]
         recorded: Counter[tuple[str, Key]] = Counter()
         for (operation, _, keys), count in surplus.items():
             recorded.update({(operation, key): count for key in self._own_first(keys)})
         for change, count in (changes - recorded).items():
-            message = f"{count} x {change[0]} of {_name(change[1])} is not in the history"
-            return [self._finding("5.6/every-change", message, steps, "each change recorded", show([*surplus][:3]))]
+            message = (
+                f"{count} x {change[0]} of {_name(change[1])} is not in the history"
+            )
+            return [
+                self._finding(
+                    "5.6/every-change",
+                    message,
+                    steps,
+                    "each change recorded",
+                    show([*surplus][:3]),
+                )
+            ]
         return []
 
     def _newest(self, rows: list[Any], steps: Sequence[Step]) -> Iterator[Finding]:
         """Check that a page holds the newest entries of the full history; ties are left open."""
         page, full = _bag(rows), _bag(self.full)
-        left = [moment for entry in full - page if (moment := read_moment(entry[1]).instant) is not None]
-        shown = [moment for entry in page if (moment := read_moment(entry[1]).instant) is not None]
+        left = [
+            moment
+            for entry in full - page
+            if (moment := read_moment(entry[1]).instant) is not None
+        ]
+        shown = [
+            moment
+            for entry in page
+            if (moment := read_moment(entry[1]).instant) is not None
+        ]
         if page - full or (left and shown and min(shown) < max(left)):
             message = "a page holds other entries than the newest"
-            yield self._finding("5.6/page-size", message, steps, "the newest entries", show(rows[:3]))
+            yield self._finding(
+                "5.6/page-size", message, steps, "the newest entries", show(rows[:3])
+            )
 
     def _send(self, template: Template) -> Exchange:
         self.last = self.conversation.send(template, self.purpose)
@@ -554,22 +779,44 @@ class Player:
             raise Blocked(f"the token {template.token!r} was refused")
         return self.last
 
-    def _expect(self, exchange: Exchange, rule: str, clauses: Sequence[Clause], steps: Sequence[Step]) -> Judgement:
+    def _expect(
+        self,
+        exchange: Exchange,
+        rule: str,
+        clauses: Sequence[Clause],
+        steps: Sequence[Step],
+    ) -> Judgement:
         requirement = f"{SERVICE}/{rule}"
         operation = _operation(exchange)
         expectation = Expectation(rule, tuple(clauses))
         case = replace(
-            self.conversation.case, requirements=(requirement,), request=Template(operation), expectation=expectation
+            self.conversation.case,
+            requirements=(requirement,),
+            request=Template(operation),
+            expectation=expectation,
         )
-        judgement = self.conversation.runner.judge.judge(exchange, case)
-        told = tuple(replace(row, message=f"{row.message}; after {_told(steps)}") for row in judgement.findings)
+        judgement = self.conversation.runner.oracle.judge(exchange, case)
+        told = tuple(
+            replace(row, message=f"{row.message}; after {_told(steps)}")
+            for row in judgement.findings
+        )
         return replace(judgement, findings=told)
 
     def _finding(
-        self, rule: str, message: str, steps: Sequence[Step], expected: str, actual: str = "otherwise"
+        self,
+        rule: str,
+        message: str,
+        steps: Sequence[Step],
+        expected: str,
+        actual: str = "otherwise",
     ) -> Finding:
         return Finding(
-            f"{SERVICE}/{rule}", Severity.VIOLATION, f"{message}; after {_told(steps)}", "body", expected, actual
+            f"{SERVICE}/{rule}",
+            Severity.VIOLATION,
+            f"{message}; after {_told(steps)}",
+            "body",
+            expected,
+            actual,
         )
 
     def _rows(self, exchange: Exchange, what: str) -> list[Any]:
@@ -577,15 +824,21 @@ class Player:
         if is_absent(exchange):
             return []
         if response is None or response.status != _OK or response.cut:
-            raise Blocked(f"{what} cannot be read: {response.status if response else 'no answer'}")
+            raise Blocked(
+                f"{what} cannot be read: {response.status if response else 'no answer'}"
+            )
         document = parse(response.body).document
-        if not isinstance(document, list) or not all(isinstance(row, dict) for row in document):
+        if not isinstance(document, list) or not all(
+            isinstance(row, dict) for row in document
+        ):
             raise Blocked(f"{what} cannot be read: it is no list of objects")
         return document
 
     def _known_or_first(self, row: Any, member: str = "hcParty") -> list[Key]:  # noqa: ANN401 - an answer's part
         """Return the key of an entry's party: one of ours where it names one, else the first identifier."""
-        return self._own_first(_identifiers(row.get(member) if isinstance(row, dict) else None))
+        return self._own_first(
+            _identifiers(row.get(member) if isinstance(row, dict) else None)
+        )
 
     def _own_first(self, keys: Sequence[Key]) -> list[Key]:
         own = [party.key for party in self.parties if party.key in keys]
@@ -603,8 +856,16 @@ NOTHING_THERE = (_clause("404"), _clause("400", "BIZ002"))
 def _objects(exchange: Exchange) -> list[dict[str, Any]]:
     """Return the objects of a list that was found, none where nothing was, or no list."""
     response = exchange.response
-    document = parse(response.body).document if response is not None and response.status == _OK else None
-    return [row for row in document if isinstance(row, dict)] if isinstance(document, list) else []
+    document = (
+        parse(response.body).document
+        if response is not None and response.status == _OK
+        else None
+    )
+    return (
+        [row for row in document if isinstance(row, dict)]
+        if isinstance(document, list)
+        else []
+    )
 
 
 def is_absent(exchange: Exchange) -> bool:
@@ -625,17 +886,33 @@ def _clock(response: Response | None) -> datetime | None:
 
 
 def _identifiers(party: Any) -> list[Key]:  # noqa: ANN401 - an answer's part
-    rows = (party.get("identifier") or party.get("identifiers")) if isinstance(party, dict) else None
-    return [(str(row.get("type")), str(row.get("value"))) for row in rows or () if isinstance(row, dict)]
+    rows = (
+        (party.get("identifier") or party.get("identifiers"))
+        if isinstance(party, dict)
+        else None
+    )
+    return [
+        (str(row.get("type")), str(row.get("value")))
+        for row in rows or ()
+        if isinstance(row, dict)
+    ]
 
 
 def _authors(row: Any) -> set[str]:  # noqa: ANN401 - an answer's part
-    return {number for author in row.get("author") or () for _, number in _identifiers(author)}
+    return {
+        number
+        for author in row.get("author") or ()
+        for _, number in _identifiers(author)
+    }
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     """Return what tells an entry from others: operation, moment and party."""
-    return str(row.get("operation")), str(row.get("timestamp")), tuple(_identifiers(row.get("target")))
+    return (
+        str(row.get("operation")),
+        str(row.get("timestamp")),
+        tuple(_identifiers(row.get("target"))),
+    )
 
 
 def _bag(rows: Sequence[Any]) -> Counter[Entry]:
@@ -646,7 +923,9 @@ def _bag(rows: Sequence[Any]) -> Counter[Entry]:
 def _operation(exchange: Exchange) -> str:
     path = exchange.request.url.partition("?")[0]
     by_method = {"POST": "declareExclusion", "DELETE": "revokeExclusion"}
-    return by_method.get(exchange.request.method) or ("getHistory" if "/histories/" in path else "getExclusions")
+    return by_method.get(exchange.request.method) or (
+        "getHistory" if "/histories/" in path else "getExclusions"
+    )
 
 
 def _name(key: Key) -> str:
@@ -660,14 +939,16 @@ def _told(steps: Sequence[Step]) -> str:
 def own_case(name: str) -> Case:
     """Return a case for exchanges that prepare or restore, which no verdict rests on."""
     nothing = Template("getExclusions")
-    return Case(name, SERVICE, name, Kind.STATEFUL, "", (), nothing, Expectation("none", ()))
+    return Case(
+        name, SERVICE, name, CaseKind.STATEFUL, "", (), nothing, Expectation("none", ())
+    )
 
 
 @dataclass(slots=True)
 class Keeper:
     """Remembers a patient's active exclusions and the length of the history, and restores the former."""
 
-    conversation: Conversation
+    conversation: CaseExecution
     who: Person
     active: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
     entries: int = 0
@@ -680,7 +961,10 @@ class Keeper:
     def remembered(self) -> dict[str, Any]:
         """Return what was learnt as JSON data."""
         self.remember()
-        return {"active": [[*key, row] for key, row in self.active.items()], "entries": self.entries}
+        return {
+            "active": [[*key, row] for key, row in self.active.items()],
+            "entries": self.entries,
+        }
 
     def recall(self, data: Mapping[str, Any]) -> None:
         """Take over what another keeper has learnt."""
@@ -691,9 +975,16 @@ class Keeper:
         """Bring the active exclusions back to what they were, and say what was done and how the history grew."""
         now = self._player()
         known = {party.key: party for party in now.parties}
-        surplus = [known[key] for key in now.model.active if key not in self.active and key in known]
+        surplus = [
+            known[key]
+            for key in now.model.active
+            if key not in self.active and key in known
+        ]
         missing = [
-            replace(known[key], qualification=_qualification(row) or known[key].qualification)
+            replace(
+                known[key],
+                qualification=_qualification(row) or known[key].qualification,
+            )
             for key, row in self.active.items()
             if key not in now.model.active and key in known
         ]
@@ -705,12 +996,19 @@ class Keeper:
         grown = len(after.model.past) - self.entries
         failed = set(after.model.active) ^ set(self.active)
         state = (
-            "the active exclusions are as before" if not failed else f"NOT restored: {', '.join(map(_name, failed))}"
+            "the active exclusions are as before"
+            if not failed
+            else f"NOT restored: {', '.join(map(_name, failed))}"
         )
         return f"{state} ({len(undoing)} changes undone); the history grew by {grown} entries"
 
     def _player(self) -> Player:
-        player = Player(self.conversation, self.who, parties(self.conversation), purpose=Purpose.RESTORE)
+        player = Player(
+            self.conversation,
+            self.who,
+            parties(self.conversation),
+            purpose=Purpose.RESTORE,
+        )
         begun = player.begin()
         if begun.violated:
             raise Blocked(f"{begun.findings[0].message}: {begun.findings[0].actual}")

@@ -23,14 +23,14 @@ from conformance.engine.session import Session
 from conformance.evidence.results_document import case_record
 from conformance.evidence.store import read_exchanges, recorded_exchange
 from conformance.judging import soap as soap_judging
-from conformance.judging.rest import Judge
+from conformance.judging.rest import RestOracle
 from conformance.mock.platform import LocalPlatform
 from conformance.model.case import Case
 from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange, Purpose, Request
 from conformance.model.fault import Fault
 from conformance.model.verdict import Judgement
-from conformance.selftest.selftest import EXAMPLES, _Hunt
+from conformance.selftest.selftest import EXAMPLES, _MutantRun
 from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
@@ -56,7 +56,7 @@ class Playback:
 
     def finds(self, run: Path, fault: Fault) -> bool:
         """Tell whether a recorded run, judged again, shows a fault for its own reason."""
-        hunt = _Hunt(fault)
+        hunt = _MutantRun(fault)
         for result in self._results(run):
             hunt._look(result)
         return hunt.right is not None
@@ -136,9 +136,9 @@ def _no_media_type(patch: pytest.MonkeyPatch) -> None:
 
 
 REST_CHECKS: Mapping[str, Without] = {
-    "expectation": _method(Judge, "_status_finding", _nothing),
+    "expectation": _method(RestOracle, "_status_finding", _nothing),
     "media-type": _no_media_type,
-    "answer": _method(Judge, "_answer", Judgement),
+    "answer": _method(RestOracle, "_answer", Judgement),
     "schema": _method(CompiledSchema, "problems", _nothing),
     "undocumented": _method(CompiledSchema, "undocumented", _nothing),
     "unchanged": _method(Runner, "_changes", Judgement),
@@ -156,8 +156,8 @@ MODEL_CHECKS: Mapping[str, Without] = {
 }
 SOAP_CHECKS: Mapping[str, Without] = {
     **{name: _soap_check(name) for name in sorted(soap_judging.CHECKS - {"not-a-fault", "outcome"})},
-    "expectation": _method(soap_judging.SoapJudge, "_expectation_findings", _nothing),
-    "words": _method(soap_judging.SoapJudge, "_word_findings", _nothing),
+    "expectation": _method(soap_judging.SoapOracle, "_expectation_findings", _nothing),
+    "words": _method(soap_judging.SoapOracle, "_word_findings", _nothing),
     "element-schema": _method(soap_judging._Checks, "_schema", lambda: None),
     "same-person": _method(soap_judging._Checks, "_same_person", lambda: None),
     "detail": _method(soap_judging._Checks, "_detail", lambda: None),

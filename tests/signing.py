@@ -9,10 +9,10 @@ from lxml import etree
 
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
-from conformance.mock.authority import Authority, Credential, KeyKind, Owner, make_authority
+from conformance.mock.authority import Authority, CertificateOwner, Credential, KeyKind, make_authority
 from conformance.mock.sts import TokenService
 from conformance.soap.markup import Element, parse, serialise
-from conformance.soap.message import Claim, secure
+from conformance.soap.message import RequestedAttribute, secure
 from conformance.soap.names import DS, SOAP, WSSE, WSU
 from conformance.soap.security import wss
 from conformance.soap.security.saml import Assertion, read_assertion
@@ -22,11 +22,11 @@ from conformance.soap.xsd.wsdl import read_contract
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The time, for all that is made and verified here."""
 OPERATION = "GenerateCovidId"
-PERSON = Owner("SSIN", "85061599690", "GODELIEVE WOLKENBERG")
+PERSON = CertificateOwner("SSIN", "85061599690", "GODELIEVE WOLKENBERG")
 CLAIMS = (
-    Claim("urn:be:fgov:person:ssin", PERSON.number),
-    Claim("urn:be:fgov:person:ssin:doctor:boolean"),
-    Claim("urn:be:fgov:person:ssin:ehealth:1.0:doctor:nihii11"),
+    RequestedAttribute("urn:be:fgov:person:ssin", PERSON.number),
+    RequestedAttribute("urn:be:fgov:person:ssin:doctor:boolean"),
+    RequestedAttribute("urn:be:fgov:person:ssin:ehealth:1.0:doctor:nihii11"),
 )
 VALUES: dict[Steps, str | None] = {("Criteria", "Person", "LastName"): "GOOD", ("Criteria", "Person", "Gender"): "F"}
 BODY, HEADER, SECURITY = f"{{{SOAP}}}Body", f"{{{SOAP}}}Header", f"{{{WSSE}}}Security"
@@ -51,7 +51,7 @@ def authority() -> Authority:
 @functools.cache
 def tokens() -> TokenService:
     """Return the STS."""
-    owner = Owner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
+    owner = CertificateOwner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
     return TokenService(authority(), authority().issue_sts(owner), lambda: NOW)
 
 

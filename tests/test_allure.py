@@ -17,7 +17,7 @@ import pytest
 from conformance.contracts.loading import load_spec
 from conformance.evidence.reading import LONGEST_BODY, MIME, ExchangeReader, attachment
 from conformance.evidence.store import read_exchanges
-from conformance.model.case import Case, Kind
+from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Level, Requirement, Role, Source
 from conformance.model.errors import UsageError
 from conformance.reporting.allure import severity
@@ -367,7 +367,7 @@ def requirement(level: Level) -> Requirement:
     return Requirement("s/1/x", "s", level, level.value, Role.SERVER, Source("d", "1", "1"), "It is so.")
 
 
-def case(kind: Kind) -> Case:
+def case(kind: CaseKind) -> Case:
     """Return some case of a kind."""
     return replace(next(iter(load_spec(SERVICE).cases.values())), kind=kind)
 
@@ -375,15 +375,15 @@ def case(kind: Kind) -> Case:
 @pytest.mark.parametrize(
     ("kind", "levels", "expected"),
     [
-        (Kind.SECURITY, [Level.MUST], "blocker"),
-        (Kind.SECURITY, [Level.SHOULD], "normal"),
-        (Kind.POSITIVE, [Level.SHOULD, Level.MUST], "critical"),
-        (Kind.NEGATIVE, [Level.SHOULD, Level.MAY], "normal"),
-        (Kind.POSITIVE, [Level.MAY], "minor"),
-        (Kind.PROPERTY, [], "trivial"),
+        (CaseKind.SECURITY, [Level.MUST], "blocker"),
+        (CaseKind.SECURITY, [Level.SHOULD], "normal"),
+        (CaseKind.POSITIVE, [Level.SHOULD, Level.MUST], "critical"),
+        (CaseKind.NEGATIVE, [Level.SHOULD, Level.MAY], "normal"),
+        (CaseKind.POSITIVE, [Level.MAY], "minor"),
+        (CaseKind.PROPERTY, [], "trivial"),
     ],
 )
-def test_severity_follows_the_most_binding_requirement(kind: Kind, levels: list[Level], expected: str) -> None:
+def test_severity_follows_the_most_binding_requirement(kind: CaseKind, levels: list[Level], expected: str) -> None:
     """A broken MUST weighs more than a broken SHOULD, and security most."""
     assert severity(case(kind), [requirement(level) for level in levels]) == expected
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.identifiers.reading import parse_person_number, person_kind
 from conformance.identifiers.rules import check
 from conformance.mock.platform import LocalPlatform
@@ -50,7 +50,7 @@ def test_they_are_sent_to_local_targets_only() -> None:
     """Identities are made up only where the environment is local."""
     elsewhere = SimpleNamespace(session=SimpleNamespace(target=SimpleNamespace(local=False)))
     with pytest.raises(MissingDataError, match="local"):
-        play_births(cast("Conversation", elsewhere))
+        play_births(cast("CaseExecution", elsewhere))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.engine.plan import Selection
-from conformance.model.case import Kind
+from conformance.model.case import CaseKind
 from tests.campaigns import ALL_PEERS, run_campaign, sample
 from tests.peers import dossier_number_generation as peers
 
@@ -86,7 +86,7 @@ CONFORMING = [name for name, variant in peers.VARIANTS.items() if variant.confor
 DEFECTIVE = [name for name, variant in peers.VARIANTS.items() if not variant.conforming and name not in UNDECIDED]
 
 
-def _run(folder: Path, name: str, *kinds: Kind, until: Collection[str] = ()) -> Mapping[str, Any]:
+def _run(folder: Path, name: str, *kinds: CaseKind, until: Collection[str] = ()) -> Mapping[str, Any]:
     """Return the results of a run against a variant, of all cases or of some kinds, until a requirement is accused."""
     with peers.serve(name) as section:
         return run_campaign(
@@ -151,7 +151,7 @@ def test_insecure_or_clumsy_implementation_is_found_by_the_matrix(tmp_path: Path
     """What lets one bad message pass, or answers a malformed one by a bare page, fails a row of the matrix."""
     variant = peers.LAX.get(name) or peers.CLUMSY[name]
     wanted = REQUIREMENTS[variant.field.partition(".")[0]].split()
-    document = _run(tmp_path, name, Kind.SECURITY, until=wanted)
+    document = _run(tmp_path, name, CaseKind.SECURITY, until=wanted)
     accused = {finding["requirement"].partition("/")[2] for finding in _findings(document, "violation")}
     assert document["run"]["exit_code"] == 1
     assert accused & set(wanted), accused
@@ -161,7 +161,7 @@ def test_insecure_or_clumsy_implementation_is_found_by_the_matrix(tmp_path: Path
 @pytest.mark.parametrize("name", [*peers.TOLERATED, *OBSERVED])
 def test_tolerable_implementation_is_observed_only(tmp_path: Path, name: str) -> None:
     """Replay, SHA-1, a long lifetime, a tolerance of none, harmless surplus: either way of a service is conforming."""
-    document = _run(tmp_path, name, Kind.SECURITY)
+    document = _run(tmp_path, name, CaseKind.SECURITY)
     assert _findings(document, "violation") == []
     assert _findings(document, "observation")
     assert document["run"]["exit_code"] == 0

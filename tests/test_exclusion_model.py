@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.runner import Conversation
-from conformance.judging.rest import Judge
+from conformance.engine.runner import CaseExecution
+from conformance.judging.rest import RestOracle
 from conformance.model.case import Template
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.model.verdict import Judgement, Severity
@@ -40,7 +40,7 @@ class Service:
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ticks: "count[int]" = field(default_factory=count)
     case: Any = SPEC.cases[f"{SERVICE}/2.1/professions"]
-    runner: Any = field(default_factory=lambda: SimpleNamespace(judge=Judge(SPEC.contract)))
+    runner: Any = field(default_factory=lambda: SimpleNamespace(judge=RestOracle(SPEC.contract)))
 
     @property
     def session(self) -> Any:  # noqa: ANN401 - a stand-in
@@ -134,7 +134,7 @@ class Service:
 
     def play(self, *steps: Step) -> Judgement:
         """Compare the service with the model after steps of the patient."""
-        player = Player(cast("Conversation", self), Person(PATIENT, "citizen"), PARTIES)
+        player = Player(cast("CaseExecution", self), Person(PATIENT, "citizen"), PARTIES)
         player.begin()
         return player.play(steps)
 
@@ -147,7 +147,7 @@ def broken(judgement: Judgement, severity: Severity = Severity.VIOLATION) -> set
 
 def played(service: Service, procedure: str) -> Judgement:
     """Play a procedure against a service."""
-    return PROCEDURES[procedure](cast("Conversation", service))
+    return PROCEDURES[procedure](cast("CaseExecution", service))
 
 
 @pytest.mark.parametrize("absent", [(404, ""), (400, "BIZ002")])
@@ -155,7 +155,7 @@ def played(service: Service, procedure: str) -> Judgement:
 def test_service_without_mistake_is_not_accused(procedure: str, absent: tuple[int, str]) -> None:
     """Nothing there is told by 404, or by 400 with BIZ002: either is right."""
     judgement = played(Service(absent=absent), procedure)
-    assert (broken(judgement), judgement.blocked) == (set(), "")
+    assert (broken(judgement), judgement.inconclusive_reason) == (set(), "")
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_page_is_compared_with_a_full_history_that_is_fresh() -> None:
     }
     words = ("REVOKE_EXCLUSION", "DECLARE_EXCLUSION")
     service.entries[PATIENT] = [entry | {"operation": words[number % 2]} for number in range(MOST_ENTRIES)]
-    player = Player(cast("Conversation", service), Person(PATIENT, "citizen"), PARTIES)
+    player = Player(cast("CaseExecution", service), Person(PATIENT, "citizen"), PARTIES)
     player.begin()
     steps = Step(Verb.DECLARE), Step(Verb.HISTORY, page_size=2), Step(Verb.REVOKE)
     assert broken(player.play(steps, thorough=False)) == set()
@@ -191,7 +191,7 @@ def test_page_is_compared_with_a_full_history_that_is_fresh() -> None:
 def test_clean_up_that_is_not_served_blocks() -> None:
     """A declaration after a revocation that failed says nothing about professions."""
     judgement = played(Service(revoking=503), "professions")
-    assert judgement.blocked == "the revocation before was not served: 503"
+    assert judgement.inconclusive_reason == "the revocation before was not served: 503"
     assert broken(judgement) == set()
 
 

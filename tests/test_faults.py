@@ -17,10 +17,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from conformance.catalogue.listing import find_fault
 from conformance.contracts.loading import load_spec, service_ids
-from conformance.mock.faults import Faulty, Said, Seen, _through
+from conformance.mock.faults import Faulty, Said, SeenRequest, _through
 from conformance.model.contract import Operation
 from conformance.model.errors import UsageError
-from conformance.model.fault import Expected, Fault, read_fault
+from conformance.model.fault import Fault, FaultConsequence, read_fault
 
 Data = dict[str, Any]
 BASE = "/service"
@@ -105,7 +105,7 @@ class Stage:
         base: str = BASE,
     ) -> Said:
         """Send a request and return the answer."""
-        seen = Seen(method, path, tuple((query or {}).items()), tuple((headers or {}).items()), body)
+        seen = SeenRequest(method, path, tuple((query or {}).items()), tuple((headers or {}).items()), body)
         scope = {"type": "http", "http_version": "1.1", "scheme": "http", "server": ("test", 80), "root_path": ""}
         return asyncio.run(_through(self.faulty, scope, base, seen))
 
@@ -372,7 +372,7 @@ def test_catalogue_is_large_enough_and_refers_to_what_exists() -> None:
         assert len({fault.breaks for fault in faults}) == len(faults)
         assert all(fault.service == service for fault in faults)
         assert {name for fault in faults for name in fault.requirements} <= set(spec.contract.requirements)
-        assert {fault.expected for fault in faults} >= {Expected.VIOLATION, Expected.INCONCLUSIVE}
+        assert {fault.expected for fault in faults} >= {FaultConsequence.VIOLATION, FaultConsequence.INCONCLUSIVE}
         assert any(fault.when.every == 5 for fault in faults)
 
 

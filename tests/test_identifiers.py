@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from conformance.identifiers import fictitious, reading
 from conformance.identifiers import rules as identifiers
-from conformance.identifiers.rules import CbeForm, Doubt, IdentifierError, Kind, Nihii, Problem, Sex
+from conformance.identifiers.rules import CbeForm, Doubt, IdentifierError, IdentifierKind, IdentifierProblem, Nihii, Sex
 from conformance.strategies import broken_identifiers
 from conformance.strategies import identifiers as strategies
 from conformance.strategies.broken_identifiers import Broken, Defect
@@ -22,62 +22,62 @@ from conformance.strategies.broken_identifiers import Broken, Defect
 VECTORS: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("vectors").joinpath("identifiers.yaml").read_text("utf-8")
 )
-VALID: Mapping[Kind, st.SearchStrategy[str]] = {
-    Kind.SSIN: strategies.ssin(),
-    Kind.BIS: strategies.bis(),
-    Kind.NIHII8: strategies.nihii8(),
-    Kind.NIHII11: strategies.nihii11(),
-    Kind.CBE: strategies.cbe(),
-    Kind.EHP: strategies.ehp(),
+VALID: Mapping[IdentifierKind, st.SearchStrategy[str]] = {
+    IdentifierKind.SSIN: strategies.ssin(),
+    IdentifierKind.BIS: strategies.bis(),
+    IdentifierKind.NIHII8: strategies.nihii8(),
+    IdentifierKind.NIHII11: strategies.nihii11(),
+    IdentifierKind.CBE: strategies.cbe(),
+    IdentifierKind.EHP: strategies.ehp(),
 }
-BROKEN: Mapping[Kind, st.SearchStrategy[Broken]] = {
-    Kind.SSIN: strategies.broken_ssin(),
-    Kind.BIS: strategies.broken_bis(),
-    Kind.NIHII8: strategies.broken_nihii8(),
-    Kind.NIHII11: strategies.broken_nihii11(),
-    Kind.CBE: strategies.broken_cbe(),
-    Kind.EHP: strategies.broken_ehp(),
+BROKEN: Mapping[IdentifierKind, st.SearchStrategy[Broken]] = {
+    IdentifierKind.SSIN: strategies.broken_ssin(),
+    IdentifierKind.BIS: strategies.broken_bis(),
+    IdentifierKind.NIHII8: strategies.broken_nihii8(),
+    IdentifierKind.NIHII11: strategies.broken_nihii11(),
+    IdentifierKind.CBE: strategies.broken_cbe(),
+    IdentifierKind.EHP: strategies.broken_ehp(),
 }
-DOUBTFUL: Mapping[Kind, st.SearchStrategy[Broken]] = {
-    Kind.NIHII8: strategies.doubtful_nihii8(),
-    Kind.NIHII11: strategies.doubtful_nihii11(),
+DOUBTFUL: Mapping[IdentifierKind, st.SearchStrategy[Broken]] = {
+    IdentifierKind.NIHII8: strategies.doubtful_nihii8(),
+    IdentifierKind.NIHII11: strategies.doubtful_nihii11(),
 }
-MAKERS: Mapping[Kind, Callable[[Random], str]] = {
-    Kind.SSIN: fictitious.make_ssin,
-    Kind.BIS: fictitious.make_bis,
-    Kind.NIHII8: fictitious.make_nihii8,
-    Kind.NIHII11: fictitious.make_nihii11,
-    Kind.CBE: fictitious.make_cbe,
-    Kind.EHP: fictitious.make_ehp,
+MAKERS: Mapping[IdentifierKind, Callable[[Random], str]] = {
+    IdentifierKind.SSIN: fictitious.make_ssin,
+    IdentifierKind.BIS: fictitious.make_bis,
+    IdentifierKind.NIHII8: fictitious.make_nihii8,
+    IdentifierKind.NIHII11: fictitious.make_nihii11,
+    IdentifierKind.CBE: fictitious.make_cbe,
+    IdentifierKind.EHP: fictitious.make_ehp,
 }
 KINDS_AND_DEFECTS = [(kind, defect) for kind, defects in broken_identifiers.DEFECTS.items() for defect in defects]
 
 # A search has to succeed under any profile, also one with few examples.
 THOROUGH = settings(max_examples=2000, database=None)
 
-each_kind = pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+each_kind = pytest.mark.parametrize("kind", IdentifierKind, ids=lambda kind: kind.name)
 each_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda v: f"{v['kind']}: {v['why']}")
 
 
 @each_vector
 def test_vector_has_exactly_the_problems_named(vector: dict[str, Any]) -> None:
     """The problems of each vector are those its line names, and none where it is valid."""
-    expected = tuple(Problem[name] for name in vector.get("problems", ()))
-    assert identifiers.check(Kind[vector["kind"]], vector["value"]) == expected
+    expected = tuple(IdentifierProblem[name] for name in vector.get("problems", ()))
+    assert identifiers.check(IdentifierKind[vector["kind"]], vector["value"]) == expected
     assert vector["valid"] is (not expected)
 
 
 @each_vector
 def test_vector_is_read_or_refused_as_its_line_says(vector: dict[str, Any]) -> None:
     """Valid vectors are read with the doubts named, others refused with an error that names each problem."""
-    kind, text = Kind[vector["kind"]], vector["value"]
+    kind, text = IdentifierKind[vector["kind"]], vector["value"]
     if vector["valid"]:
         assert reading.parse(kind, text).text == text
         assert reading.doubts(kind, text) == tuple(Doubt[name] for name in vector.get("doubts", ()))
         return
     with pytest.raises(IdentifierError) as caught:
         reading.parse(kind, text)
-    assert caught.value.problems == tuple(Problem[name] for name in vector["problems"])
+    assert caught.value.problems == tuple(IdentifierProblem[name] for name in vector["problems"])
     assert all(problem.value in str(caught.value) for problem in caught.value.problems)
 
 
@@ -95,7 +95,7 @@ def test_error_names_the_kind_and_its_length_but_not_the_identifier() -> None:
 
 def test_error_survives_the_way_between_processes() -> None:
     """An error that is pickled and read back says the same."""
-    error = IdentifierError(Kind.CBE, (Problem.PREFIX, Problem.CHECK_DIGITS))
+    error = IdentifierError(IdentifierKind.CBE, (IdentifierProblem.PREFIX, IdentifierProblem.CHECK_DIGITS))
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (str(copy), copy.kind, copy.problems) == (str(error), error.kind, error.problems)
 
@@ -103,16 +103,18 @@ def test_error_survives_the_way_between_processes() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "born", "sex"),
     [
-        ("94021300145", Kind.SSIN, date(1994, 2, 13), Sex.MALE),
-        ("06070500252", Kind.SSIN, date(2006, 7, 5), Sex.FEMALE),
-        ("85493000163", Kind.BIS, date(1985, 9, 30), Sex.MALE),
-        ("85233000274", Kind.BIS, date(1985, 3, 30), None),
-        ("06490500255", Kind.BIS, date(2006, 9, 5), Sex.FEMALE),
-        ("85400090197", Kind.BIS, None, Sex.MALE),
-        ("85010090118", Kind.SSIN, None, Sex.MALE),
+        ("94021300145", IdentifierKind.SSIN, date(1994, 2, 13), Sex.MALE),
+        ("06070500252", IdentifierKind.SSIN, date(2006, 7, 5), Sex.FEMALE),
+        ("85493000163", IdentifierKind.BIS, date(1985, 9, 30), Sex.MALE),
+        ("85233000274", IdentifierKind.BIS, date(1985, 3, 30), None),
+        ("06490500255", IdentifierKind.BIS, date(2006, 9, 5), Sex.FEMALE),
+        ("85400090197", IdentifierKind.BIS, None, Sex.MALE),
+        ("85010090118", IdentifierKind.SSIN, None, Sex.MALE),
     ],
 )
-def test_person_number_tells_day_of_birth_and_sex(text: str, kind: Kind, born: date | None, sex: Sex | None) -> None:
+def test_person_number_tells_day_of_birth_and_sex(
+    text: str, kind: IdentifierKind, born: date | None, sex: Sex | None
+) -> None:
     """A person number is read as its kind, with what it tells of the person and None for what it does not."""
     number = reading.parse_person_number(text)
     assert (number.text, number.kind, number.born, number.sex) == (text, kind, born, sex)
@@ -128,7 +130,7 @@ def test_person_number_with_unknown_parts_keeps_the_known_ones() -> None:
 
 def test_text_that_is_no_number_is_refused_as_a_national_register_number() -> None:
     """A person number of which the month cannot be read is judged by the commoner kind."""
-    assert reading.person_kind("94x21300145") is Kind.SSIN
+    assert reading.person_kind("94x21300145") is IdentifierKind.SSIN
 
 
 def test_no_number_obeys_the_rules_of_both_centuries() -> None:
@@ -144,7 +146,7 @@ def test_no_number_obeys_the_rules_of_both_centuries() -> None:
 )
 def test_nihii_tells_the_moduli_it_fits(text: str, moduli: tuple[int, ...]) -> None:
     """A NIHII number is read whatever modulus it fits, and says which."""
-    assert reading.parse_nihii8(text) == Nihii(text, Kind.NIHII8, moduli, None)
+    assert reading.parse_nihii8(text) == Nihii(text, IdentifierKind.NIHII8, moduli, None)
 
 
 def test_long_nihii_shares_its_stem_with_the_short_one() -> None:
@@ -170,32 +172,37 @@ def test_first_digit_tells_enterprises_from_establishment_units(text: str, form:
 @pytest.mark.parametrize(
     ("kind", "printed", "bare"),
     [
-        (Kind.SSIN, "94.02.13-001.45", "94021300145"),
-        (Kind.NIHII11, "1-23456-25-001", "12345625001"),
-        (Kind.NIHII8, "1/23456/25", "12345625"),
-        (Kind.CBE, "809.394.427", "0809394427"),
-        (Kind.CBE, "0809 394\N{NO-BREAK SPACE}427", "0809394427"),
-        (Kind.EHP, "199000003", "199000003"),
-        (Kind.SSIN, "٩٤.x", "٩٤x"),
+        (IdentifierKind.SSIN, "94.02.13-001.45", "94021300145"),
+        (IdentifierKind.NIHII11, "1-23456-25-001", "12345625001"),
+        (IdentifierKind.NIHII8, "1/23456/25", "12345625"),
+        (IdentifierKind.CBE, "809.394.427", "0809394427"),
+        (IdentifierKind.CBE, "0809 394\N{NO-BREAK SPACE}427", "0809394427"),
+        (IdentifierKind.EHP, "199000003", "199000003"),
+        (IdentifierKind.SSIN, "٩٤.x", "٩٤x"),
     ],
 )
-def test_normalise_takes_out_separators_and_nothing_else(kind: Kind, printed: str, bare: str) -> None:
+def test_normalise_takes_out_separators_and_nothing_else(kind: IdentifierKind, printed: str, bare: str) -> None:
     """A printed identifier loses its separators; only an old CBE number gains its leading zero."""
     assert reading.normalise(kind, printed) == bare
 
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [(Kind.SSIN, "94021300145"), (Kind.NIHII8, "12345625"), (Kind.CBE, "0809394427"), (Kind.EHP, "1990000035")],
+    [
+        (IdentifierKind.SSIN, "94021300145"),
+        (IdentifierKind.NIHII8, "12345625"),
+        (IdentifierKind.CBE, "0809394427"),
+        (IdentifierKind.EHP, "1990000035"),
+    ],
 )
-def test_identifier_that_somebody_may_have_does_not_seem_fictitious(kind: Kind, text: str) -> None:
+def test_identifier_that_somebody_may_have_does_not_seem_fictitious(kind: IdentifierKind, text: str) -> None:
     """Nothing tells that such a number is made up."""
     assert not fictitious.seems_fictitious(kind, text)
 
 
 @each_kind
 @given(seed=st.integers(0, 2**32))
-def test_made_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: Kind, seed: int) -> None:
+def test_made_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: IdentifierKind, seed: int) -> None:
     """What a maker makes reads back as itself, breaks no rule, leaves no doubt and is nobody's."""
     made = MAKERS[kind](Random(seed))
     assert reading.parse(kind, made).text == made
@@ -204,7 +211,7 @@ def test_made_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: Kin
 
 
 @each_kind
-def test_same_seed_makes_the_same_identifier(kind: Kind) -> None:
+def test_same_seed_makes_the_same_identifier(kind: IdentifierKind) -> None:
     """Makers have no other source of randomness than the one given to them."""
     assert MAKERS[kind](Random(7)) == MAKERS[kind](Random(7))
 
@@ -228,7 +235,7 @@ def test_maker_heeds_what_it_is_asked_for() -> None:
 def test_composed_national_register_number_reads_back(born: date, sequence: int) -> None:
     """Any day of two centuries with any sequence number makes a number that tells both."""
     number = reading.parse_person_number(reading.compose_ssin(born, sequence))
-    assert (number.kind, number.born, number.sequence) == (Kind.SSIN, born, sequence)
+    assert (number.kind, number.born, number.sequence) == (IdentifierKind.SSIN, born, sequence)
 
 
 @given(
@@ -240,7 +247,7 @@ def test_composed_bis_number_reads_back(born: date, sequence: int, *, sex_known:
     """Any day of two centuries with any sequence number makes a BIS number that tells both, and the sex if known."""
     text = reading.compose_bis(born.year, born.month, born.day, sequence, sex_known=sex_known)
     number = reading.parse_person_number(text)
-    assert (number.kind, number.born, number.sequence) == (Kind.BIS, born, sequence)
+    assert (number.kind, number.born, number.sequence) == (IdentifierKind.BIS, born, sequence)
     assert (number.sex is not None) is sex_known
 
 
@@ -267,7 +274,9 @@ def test_sequence_that_is_not_assigned_is_refused(sequence: int) -> None:
 
 @each_kind
 @given(data=st.data())
-def test_drawn_identifier_is_valid_without_a_doubt_and_seems_fictitious(kind: Kind, data: st.DataObject) -> None:
+def test_drawn_identifier_is_valid_without_a_doubt_and_seems_fictitious(
+    kind: IdentifierKind, data: st.DataObject
+) -> None:
     """What a strategy draws reads back as itself, leaves no doubt and is nobody's."""
     drawn = data.draw(VALID[kind])
     assert reading.parse(kind, drawn).text == drawn
@@ -301,19 +310,21 @@ def test_boundary_is_drawn(born: date, sequence: int) -> None:
 
 @each_kind
 @given(data=st.data())
-def test_broken_identifier_is_refused_for_its_defect_alone(kind: Kind, data: st.DataObject) -> None:
+def test_broken_identifier_is_refused_for_its_defect_alone(kind: IdentifierKind, data: st.DataObject) -> None:
     """A broken value has exactly the problem of its defect, and its twin has none."""
     broken = data.draw(BROKEN[kind])
     assert identifiers.check(kind, broken.value) == (broken.defect.problem,)
-    assert identifiers.check(kind, broken.twin) == ()
+    assert identifiers.check(kind, broken.valid) == ()
     with pytest.raises(IdentifierError) as caught:
         reading.parse(kind, broken.value)
     assert caught.value.problems == (broken.defect.problem,)
 
 
-@pytest.mark.parametrize("kind", [Kind.SSIN, Kind.BIS], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [IdentifierKind.SSIN, IdentifierKind.BIS], ids=lambda kind: kind.name)
 @given(data=st.data())
-def test_broken_person_number_is_refused_where_either_kind_is_welcome(kind: Kind, data: st.DataObject) -> None:
+def test_broken_person_number_is_refused_where_either_kind_is_welcome(
+    kind: IdentifierKind, data: st.DataObject
+) -> None:
     """No defect turns a national register number into a BIS number, or the other way round."""
     broken = data.draw(BROKEN[kind])
     with pytest.raises(IdentifierError):
@@ -322,10 +333,10 @@ def test_broken_person_number_is_refused_where_either_kind_is_welcome(kind: Kind
 
 @pytest.mark.parametrize("kind", DOUBTFUL, ids=lambda kind: kind.name)
 @given(data=st.data())
-def test_doubtful_nihii_is_read_with_a_doubt(kind: Kind, data: st.DataObject) -> None:
+def test_doubtful_nihii_is_read_with_a_doubt(kind: IdentifierKind, data: st.DataObject) -> None:
     """A NIHII number with other check digits or another digit is read, but leaves the doubt about its modulus."""
     doubtful = data.draw(DOUBTFUL[kind])
-    assert doubtful.value != doubtful.twin
+    assert doubtful.value != doubtful.valid
     assert reading.doubts(kind, doubtful.value) == (Doubt.NO_KNOWN_MODULUS,)
     assert doubtful.defect in {Defect.ONE_DIGIT, Defect.CHECK_DIGITS}
 
@@ -333,12 +344,12 @@ def test_doubtful_nihii_is_read_with_a_doubt(kind: Kind, data: st.DataObject) ->
 @pytest.mark.parametrize(("kind", "defect"), KINDS_AND_DEFECTS, ids=lambda value: getattr(value, "name", None))
 @settings(max_examples=20)
 @given(data=st.data())
-def test_every_defect_can_be_had_from_every_twin(kind: Kind, defect: Defect, data: st.DataObject) -> None:
+def test_every_defect_can_be_had_from_every_twin(kind: IdentifierKind, defect: Defect, data: st.DataObject) -> None:
     """There are always ways to break an identifier with each defect of its kind, all told apart and none the twin."""
-    twin = data.draw(VALID[kind])
-    found = broken_identifiers.breakages(kind, twin, defect)
+    valid = data.draw(VALID[kind])
+    found = broken_identifiers.breakages(kind, valid, defect)
     assert found
-    assert twin not in found
+    assert valid not in found
     assert len(set(found)) == len(found)
 
 
@@ -366,16 +377,16 @@ def test_every_defect_can_be_had_from_every_twin(kind: Kind, defect: Defect, dat
 )
 def test_known_breakage_of_a_national_register_number_is_listed(defect: Defect, value: str) -> None:
     """The ways to break 94021300145 include one worked out by hand for each defect."""
-    assert value in broken_identifiers.breakages(Kind.SSIN, "94021300145", defect)
+    assert value in broken_identifiers.breakages(IdentifierKind.SSIN, "94021300145", defect)
 
 
 @pytest.mark.parametrize(("defect", "by"), [(Defect.TOO_SHORT, -1), (Defect.TOO_LONG, 1)])
 @each_kind
 @settings(max_examples=20)
 @given(data=st.data())
-def test_wrong_length_is_wrong_by_one_digit(kind: Kind, defect: Defect, by: int, data: st.DataObject) -> None:
+def test_wrong_length_is_wrong_by_one_digit(kind: IdentifierKind, defect: Defect, by: int, data: st.DataObject) -> None:
     """One digit is left out or put in, never more, and a leading zero is never the one left out."""
-    twin = data.draw(VALID[kind])
-    found = broken_identifiers.breakages(kind, twin, defect)
-    assert {len(text) - len(twin) for text in found} == {by}
-    assert {text[0] for text in found} == {twin[0]}
+    valid = data.draw(VALID[kind])
+    found = broken_identifiers.breakages(kind, valid, defect)
+    assert {len(text) - len(valid) for text in found} == {by}
+    assert {text[0] for text in found} == {valid[0]}

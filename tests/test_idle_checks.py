@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.listing import find_fault
-from conformance.selftest.selftest import Fate, Settings, Subject, examine
+from conformance.selftest.selftest import Mutant, MutantStatus, Settings, examine
 from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
 
 DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"
@@ -90,8 +90,8 @@ def test_fault_is_found_by_this_check_alone(
     tmp_path: Path, judges: Judged, without: Without, service: str, name: str
 ) -> None:
     """Judged again with all checks, the record shows the fault; without this one it does not."""
-    subject = Subject(service, f"{service}/faults/{name}")
-    assert examine(subject, Settings(keep=str(tmp_path))).fate is Fate.KILLED
+    subject = Mutant(service, f"{service}/faults/{name}")
+    assert examine(subject, Settings(keep=str(tmp_path))).status is MutantStatus.KILLED
     (run,) = tmp_path.iterdir()
     fault = find_fault(subject.fault)
     assert judges[service].finds(run, fault)

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.judging.findings import TRANSIENT_STATUSES
-from conformance.judging.rest import Judge
+from conformance.judging.rest import RestOracle
 from conformance.model.case import Case, Clause, Effect, Expectation
 from conformance.model.contract import Contract, ErrorCode, Level
 from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
@@ -20,7 +20,7 @@ from conformance.model.verdict import Finding, Judgement, Severity, Verdict, mer
 
 SERVICE = "status-dashboard"
 SPEC = load_spec(SERVICE)
-JUDGE = Judge(SPEC.contract)
+JUDGE = RestOracle(SPEC.contract)
 NOW = datetime(2025, 5, 9, 12, 0, tzinfo=UTC)
 JSON: Headers = (("Content-Type", "application/json"),)
 
@@ -83,7 +83,7 @@ def _exchange(outcome: Response | TransportFailure, url: str = "http://127.0.0.1
     return Exchange("000001", "x", Purpose.PROBE, NOW, 0.1, Request("GET", url), outcome)
 
 
-def _judge(outcome: Response | TransportFailure, case: Case = WHOLE, judge: Judge = JUDGE) -> Judgement:
+def _judge(outcome: Response | TransportFailure, case: Case = WHOLE, judge: RestOracle = JUDGE) -> Judgement:
     return judge.judge(_exchange(outcome), case)
 
 
@@ -97,7 +97,7 @@ def _named(judgement: Judgement) -> list[tuple[str, str]]:
 def test_answer_as_described_has_no_finding_and_is_counted() -> None:
     """A good answer counts the case's requirement, the document and each of its members."""
     judgement = _judge(_answer())
-    assert (judgement.findings, judgement.blocked, judgement.violated) == ((), "", False)
+    assert (judgement.findings, judgement.inconclusive_reason, judgement.violated) == ((), "", False)
     assert judgement.evaluated[_id("5.2/production")] == 1
     assert judgement.evaluated[_id("5.3.1.2/group-id")] > 2
     assert judgement.evaluated[_id("5.3.1.2/item-order")] > 6
@@ -211,8 +211,10 @@ def test_nesting_of_any_depth_never_raises(depth: int, member: str) -> None:
     elif member == "groups":
         text = f'{{"groups": {deep}}}'
     judgement = _judge(_answer(text.encode()))
-    assert judgement.violated or judgement.blocked or _named(judgement) == [("observation", "5.3.1.2/items")]
-    assert depth < 1_000 or "nested too deeply" in judgement.blocked
+    assert (
+        judgement.violated or judgement.inconclusive_reason or _named(judgement) == [("observation", "5.3.1.2/items")]
+    )
+    assert depth < 1_000 or "nested too deeply" in judgement.inconclusive_reason
 
 
 def test_text_with_a_lone_surrogate_is_judged() -> None:
@@ -224,7 +226,7 @@ def test_text_with_a_lone_surrogate_is_judged() -> None:
 def test_member_name_with_a_lone_surrogate_is_not_called_nested() -> None:
     """A name that no encoding can hold is either judged or said to be what it is."""
     judgement = _judge(_answer(_board(**{"\ud800": 1})))
-    assert "nested" not in judgement.blocked
+    assert "nested" not in judgement.inconclusive_reason
 
 
 def test_date_that_overflows_never_raises() -> None:
@@ -257,7 +259,7 @@ def test_severity_follows_the_level_of_the_requirement(level: Level, severity: s
     name = _id("5.3.1.2/item-status-code")
     requirements = dict(SPEC.contract.requirements)
     requirements[name] = replace(requirements[name], level=level)
-    judge = Judge(replace(SPEC.contract, requirements=requirements))
+    judge = RestOracle(replace(SPEC.contract, requirements=requirements))
     assert _named(_judge(_answer(_board(status_code=4)), judge=judge)) == [(severity, "5.3.1.2/item-status-code")]
 
 
@@ -267,14 +269,14 @@ def test_severity_follows_the_level_of_the_requirement(level: Level, severity: s
 def test_exchange_without_an_answer_is_blocked_by_its_failure() -> None:
     """Where nothing came back, nobody is accused."""
     judgement = _judge(TransportFailure(ErrorKind.TIMEOUT, "the peer did not answer in time"))
-    assert judgement == Judgement(blocked="no answer: the peer did not answer in time")
+    assert judgement == Judgement(inconclusive_reason="no answer: the peer did not answer in time")
 
 
 def test_answer_that_was_cut_is_blocked_by_the_reason() -> None:
     """Half an answer is none, not even where its first half is wrong."""
     judgement = _judge(_answer(b'{"groups": 5', cut="larger than 8 bytes"))
     assert (judgement.findings, dict(judgement.evaluated)) == ((), {})
-    assert judgement.blocked == "the answer 200 OK could not be read to its end: larger than 8 bytes"
+    assert judgement.inconclusive_reason == "the answer 200 OK could not be read to its end: larger than 8 bytes"
 
 
 @pytest.mark.parametrize("status", sorted(TRANSIENT_STATUSES))
@@ -283,7 +285,7 @@ def test_answer_of_a_gateway_is_never_conclusive(status: int, name: str) -> None
     """429, 502, 503 and 504 accuse and acquit nobody, whatever the case expects, also where it says 4xx."""
     judgement = _judge(_answer(b"busy", status), _case(name))
     assert (judgement.findings, dict(judgement.evaluated)) == ((), {})
-    assert str(status) in judgement.blocked
+    assert str(status) in judgement.inconclusive_reason
 
 
 def test_gateway_status_that_a_clause_names_is_conclusive() -> None:
@@ -362,12 +364,12 @@ def test_expectation_without_a_welcome_names_all_its_statuses() -> None:
 
 
 @pytest.mark.parametrize(("unclaimed", "blocked"), [(True, True), (False, False)])
-def test_resource_that_nobody_claims_may_be_missing(unclaimed: bool, blocked: bool) -> None:  # noqa: FBT001
+def test_resource_that_nobody_claims_may_be_missing(unclaimed: bool, inconclusive_reason: bool) -> None:  # noqa: FBT001
     """A missing dashboard is inconclusive where the target does not claim it, and a violation elsewhere."""
     case = _case("5.2/integration")
     judgement = JUDGE.judge(_exchange(_answer(b"", 404)), case, unclaimed=unclaimed)
-    assert bool(judgement.blocked) is blocked
-    assert judgement.violated is not blocked
+    assert bool(judgement.inconclusive_reason) is inconclusive_reason
+    assert judgement.violated is not inconclusive_reason
 
 
 def test_tls_is_shown_by_an_answer_over_tls_only() -> None:
@@ -380,7 +382,7 @@ def test_tls_is_shown_by_an_answer_over_tls_only() -> None:
 # ---------------------------------------------------------------------------------------------------------- error codes
 
 
-CODED = Judge(
+CODED = RestOracle(
     replace(SPEC.contract, errors={code: ErrorCode(code, "a message", "8") for code in ("BIZ001", "BIZ002", "TEC001")})
 )
 
@@ -425,7 +427,7 @@ def test_finding_about_a_code_names_those_expected_and_those_seen() -> None:
 def test_case_of_one_member_judges_that_member_only() -> None:
     """What is wrong elsewhere neither accuses nor hinders a case about one member."""
     judgement = _judge(_answer(_board(status_code=4, order="x", extra=1)), ITEM_IDS)
-    assert (judgement.findings, judgement.blocked) == ((), "")
+    assert (judgement.findings, judgement.inconclusive_reason) == ((), "")
     assert set(judgement.evaluated) == {_id("5.3.1.2/item-id")}
 
 
@@ -450,7 +452,7 @@ def test_case_of_one_member_is_blocked_by_what_breaks_above_it(body: object, wor
     """Where the member could not be reached because its list is broken, that is the reason for no verdict."""
     judgement = _judge(_answer(body), ITEM_IDS)
     assert (judgement.findings, dict(judgement.evaluated)) == ((), {})
-    assert words in judgement.blocked
+    assert words in judgement.inconclusive_reason
 
 
 @pytest.mark.parametrize(
@@ -466,7 +468,7 @@ def test_case_of_one_member_is_blocked_by_another_status(status: int) -> None:
     """Where there is no dashboard, its members are not accused."""
     judgement = _judge(_answer(b"", status), ITEM_IDS)
     assert not judgement.violated
-    assert f"not reached, because the answer is {status}" in judgement.blocked
+    assert f"not reached, because the answer is {status}" in judgement.inconclusive_reason
 
 
 # --------------------------------------------------------------------------------------------------------------- guards
@@ -488,7 +490,7 @@ def test_status_without_a_schema_is_judged_by_its_status_alone() -> None:
     """A clause that asks for judging a body that no schema describes judges the status."""
     case = replace(WHOLE, expectation=Expectation("x", (Clause(("204",), judge=True),)))
     judgement = _judge(_answer(b"", 204), case)
-    assert (judgement.findings, judgement.blocked) == ((), "")
+    assert (judgement.findings, judgement.inconclusive_reason) == ((), "")
     assert dict(judgement.evaluated) == {WHOLE.requirements[0]: 1}
 
 
@@ -516,8 +518,8 @@ def test_merged_judgements_keep_findings_counts_and_the_first_block() -> None:
     finding = Finding("r", Severity.WARNING, "m")
     judgements = [
         Judgement((finding,), Counter(a=1, b=2)),
-        Judgement(blocked="first"),
-        Judgement((finding,), Counter(b=1), blocked="second"),
+        Judgement(inconclusive_reason="first"),
+        Judgement((finding,), Counter(b=1), inconclusive_reason="second"),
     ]
     assert merge(judgements) == Judgement((finding, finding), Counter(a=1, b=3), "first")
     assert merge([]) == Judgement()

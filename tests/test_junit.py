@@ -9,7 +9,7 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.evidence.results_document import results_document
-from conformance.model.case import Kind
+from conformance.model.case import CaseKind
 from conformance.model.result import WITHHELD, CaseResult, Run
 from conformance.model.verdict import Finding, Severity, Verdict
 from conformance.reporting.junit import junit_text
@@ -148,7 +148,7 @@ def test_run_without_cases_is_a_document_too() -> None:
 def test_security_finding_of_a_service_elsewhere_is_withheld(environment: str, *, disclosed: bool, told: bool) -> None:
     """A failure of kind security is counted, but told only where the service is one's own or where it was asked for."""
     finding = Finding("x/4/rule", Severity.VIOLATION, "a hole", "answer", "refused", "served")
-    case = replace(CASES[0], kind=Kind.SECURITY)
+    case = replace(CASES[0], kind=CaseKind.SECURITY)
     result = CaseResult(case, Verdict.FAIL, "x/4/rule: a hole", {}, (finding,))
     root = _xml(result, environment=environment, disclosed=disclosed)
     failure = root.find(".//failure")

@@ -10,7 +10,7 @@ import pytest
 from conformance.contracts import loading, platform_rules
 from conformance.formats import schemas
 from conformance.formats.documents import Document
-from conformance.model.case import Case, Effect, Kind
+from conformance.model.case import Case, CaseKind, Effect
 from conformance.model.contract import Contract, Level, Role
 from conformance.model.errors import SpecError, UsageError
 
@@ -72,10 +72,10 @@ def test_requirement_is_read_with_level_role_and_source() -> None:
 def test_case_is_read_with_its_request_and_expectation() -> None:
     """A case keeps what to send, what may come back, and what must not change."""
     case = _case("8/method-post")
-    assert (case.kind, case.service, case.intrusive) == (Kind.NEGATIVE, SERVICE, False)
+    assert (case.kind, case.service, case.intrusive) == (CaseKind.NEGATIVE, SERVICE, False)
     assert (case.request.method, case.request.body) == ("POST", b"{}")
     assert case.request.headers == {"Content-Type": "application/json"}
-    assert case.twin is not None
+    assert case.control is not None
     assert case.unchanged is not None
     assert "groups[].id" in case.unchanged.at
     assert [clause.effect for clause in case.expectation.clauses] == [Effect.ACCEPT, Effect.OBSERVATION]
@@ -85,7 +85,7 @@ def test_case_is_read_with_its_request_and_expectation() -> None:
 def test_case_without_more_is_read_with_defaults() -> None:
     """What a case does not say is empty, not a guess."""
     case = _case("5.3.1.2/item-name")
-    assert (case.twin, case.unchanged, case.claim, case.generate, case.tls) == (None, None, None, "", "")
+    assert (case.control, case.unchanged, case.claim, case.generate, case.tls) == (None, None, None, "", "")
     assert (case.request.path, case.request.query, case.request.headers, case.request.body) == ("", "", {}, b"")
 
 

@@ -31,7 +31,7 @@ from starlette.responses import HTMLResponse, Response
 
 from conformance.checks import soap_request
 from conformance.checks import wss as wss_module
-from conformance.checks.soap_request import TOLERANCE, Call, Check, Incoming, RefusalError
+from conformance.checks.soap_request import TOLERANCE, Call, Check, Incoming, SoapRefusalError
 from conformance.contracts.loading import load_spec
 from conformance.engine.plan import Selection
 from conformance.formats.documents import read
@@ -40,7 +40,7 @@ from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway
 from conformance.mock.gateway import CHECKS, Accepted, Gateway, name_of
 from conformance.mock.platform import LocalPlatform
-from conformance.model.case import Kind
+from conformance.model.case import CaseKind
 from conformance.soap.markup import Element, XmlError, canonical, children, parse, serialise, text
 from conformance.soap.message import LIFETIME
 from conformance.soap.names import DS, SAML, SOAP, SOAP12, WSSE, WSU
@@ -117,7 +117,7 @@ class Stage:
     def cases(self, folder: Path, *names: str) -> Mapping[str, Mapping[str, Any]]:
         """Return what became of rows of the matrix."""
         chosen = tuple(CASES[name].id for name in names)
-        selection = Selection(kinds=(Kind.SECURITY,), cases=chosen)
+        selection = Selection(kinds=(CaseKind.SECURITY,), cases=chosen)
         document = run_campaign(folder, SERVICE, None, settings=self.settings, selection=selection)
         found = {case["id"].rpartition("/")[2]: case for case in document["cases"] if case["verdict"] != "not_run"}
         return {name: found[name] for name in ROWS if name in found}
@@ -128,7 +128,7 @@ def _stage() -> Iterator[Stage]:
     stage, plain = Stage(), gateway.answering
 
     def answering(
-        door: Gateway, serve: Callable[[Accepted], bytes], tell: Callable[[RefusalError], bytes]
+        door: Gateway, serve: Callable[[Accepted], bytes], tell: Callable[[SoapRefusalError], bytes]
     ) -> Callable[[Call], Response]:
         if getattr(serve, "func", None) is not module.generate_covid_id:  # the STS
             return plain(door, serve, tell)
@@ -219,7 +219,7 @@ def _again() -> Form:
 
 
 def _refuse(reason: str) -> None:
-    raise RefusalError(soap_request.UNAUTHENTICATED, reason)
+    raise SoapRefusalError(soap_request.UNAUTHENTICATED, reason)
 
 
 def _unless(condition: str, *names: str) -> dict[str, Check | None]:
@@ -529,7 +529,7 @@ def _members(*allowed: str) -> Check:
 
     def check(incoming: Incoming) -> None:
         if " ".join(etree.QName(one).localname for one in children(incoming.root)) not in allowed:
-            raise RefusalError(soap_request.NO_WSI, "the Envelope has other children than it should")
+            raise SoapRefusalError(soap_request.NO_WSI, "the Envelope has other children than it should")
 
     return check
 
@@ -930,7 +930,7 @@ def _accused(case: Mapping[str, Any]) -> set[str]:
 def test_every_row_has_its_fault() -> None:
     """No row is forgotten, and every row is a case of the service."""
     assert list(FAULTS) == list(ROWS)
-    assert {case.kind for case in CASES.values()} == {Kind.SECURITY}
+    assert {case.kind for case in CASES.values()} == {CaseKind.SECURITY}
 
 
 def test_sound_platform_passes_the_whole_matrix(stage: Stage, tmp_path: Path) -> None:

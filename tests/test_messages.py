@@ -15,9 +15,9 @@ from conformance.contracts.loading import load_spec
 from conformance.credentials.assertions import Callers
 from conformance.evidence.redaction import Redactor
 from conformance.formats.documents import dump
-from conformance.identifiers.rules import Kind, check
+from conformance.identifiers.rules import IdentifierKind, check
 from conformance.messages.soap import DRAWN, SoapMessages
-from conformance.model.case import Case, Deed, Edit, Message, Step, Template
+from conformance.model.case import Case, Message, MessageMutation, MutationKind, Step, Template
 from conformance.model.contract import SoapRules
 from conformance.model.errors import MissingDataError
 from conformance.soap.editing import SWEEPS
@@ -40,7 +40,12 @@ ALL = {
     "gender": "$person.gender",
     "phone_number": "$person.phone_number",
 }
-IDENTIFIERS = {"ssin": Kind.SSIN, "nihii": Kind.NIHII8, "cbe": Kind.CBE, "ehp": Kind.EHP}
+IDENTIFIERS = {
+    "ssin": IdentifierKind.SSIN,
+    "nihii": IdentifierKind.NIHII8,
+    "cbe": IdentifierKind.CBE,
+    "ehp": IdentifierKind.EHP,
+}
 
 
 def rules() -> SoapRules:
@@ -134,8 +139,8 @@ def case(name: str, **changes: Any) -> Case:  # noqa: ANN401 - of a case
 def test_every_caller_of_a_kind_plays_the_case() -> None:
     """A case is played once by each caller of its kind, in the order of the file, and all its requests name it."""
     settings = sections("center", "physician") | {"colleague": sections("physician")["physician"]}
-    voices = messages(callers=settings).voices(case("7.2/all-fields-person"))
-    assert [[one.message.caller for one in voice.requests if one.message] for voice in voices] == [
+    variants_by_caller = messages(callers=settings).variants_by_caller(case("7.2/all-fields-person"))
+    assert [[one.message.caller for one in variant.requests if one.message] for variant in variants_by_caller] == [
         ["physician"] * 2,
         ["colleague"] * 2,
     ]
@@ -143,45 +148,45 @@ def test_every_caller_of_a_kind_plays_the_case() -> None:
 
 def test_case_of_no_kind_is_played_by_the_first_caller() -> None:
     """A case that any caller may play is played once."""
-    [voice] = messages("company", "physician").voices(case("5.2.1.1/no-request-id"))
-    assert voice.request.message is not None
-    assert voice.request.message.caller == "company"
+    [variant] = messages("company", "physician").variants_by_caller(case("5.2.1.1/no-request-id"))
+    assert variant.request.message is not None
+    assert variant.request.message.caller == "company"
 
 
 def test_witness_speaks_for_the_same_caller() -> None:
     """The request that shows whether the service is there is the same caller's, whoever else might be refused."""
-    [voice] = messages("physician", "hub").voices(case("7.2/last-name-only-ehp-institution"))
-    assert voice.witness is not None
-    assert voice.witness.request.message is not None
-    assert voice.witness.request.message.caller == "hub"
+    [variant] = messages("physician", "hub").variants_by_caller(case("7.2/last-name-only-ehp-institution"))
+    assert variant.availability_probe is not None
+    assert variant.availability_probe.request.message is not None
+    assert variant.availability_probe.request.message.caller == "hub"
 
 
 def test_preamble_speaks_for_the_same_caller() -> None:
     """What brings the service into a state is sent by the caller that plays the case."""
-    [voice] = messages("physician", "hub").voices(
+    [variant] = messages("physician", "hub").variants_by_caller(
         case("7.2/last-name-only-ehp-institution", preamble=(Step(template()),))
     )
-    assert [step.request.message.caller for step in voice.preamble if step.request.message] == ["hub"]
+    assert [step.request.message.caller for step in variant.preamble if step.request.message] == ["hub"]
 
 
 def test_kind_without_a_caller_is_missing_data() -> None:
     """Where the target gives no caller of a kind, that kind is named."""
     with pytest.raises(MissingDataError, match="the target gives no caller of the kind cbe institution"):
-        messages("physician").voices(case("7.2/last-name-only-cbe-institution"))
+        messages("physician").variants_by_caller(case("7.2/last-name-only-cbe-institution"))
 
 
 def test_target_without_callers_is_missing_data() -> None:
     """Where the target gives no callers at all, nobody can speak."""
     with pytest.raises(MissingDataError, match=r"^the target gives no callers$"):
-        messages(callers={}).voices(case("5.2.1.1/no-request-id"))
+        messages(callers={}).variants_by_caller(case("5.2.1.1/no-request-id"))
     assert lacking(messages(callers={})) == "the target gives no callers"
 
 
 def test_others_are_witnesses() -> None:
     """A case's request by each other caller shows whether the service serves anybody."""
     source = messages("physician", "center", "hub")
-    [voice] = source.voices(case("7.2/last-name-only-nihii-institution"))
-    assert [one.message.caller for one in source.witnesses(voice) if one.message] == ["physician", "hub"]
+    [variant] = source.variants_by_caller(case("7.2/last-name-only-nihii-institution"))
+    assert [one.message.caller for one in source.availability_probes(variant) if one.message] == ["physician", "hub"]
 
 
 # -------------------------------------------------------------------------------------------------------------- bytes
@@ -295,9 +300,9 @@ def test_institution_names_itself_and_another_where_the_schema_has_room(tmp_path
         '<xs:choice maxOccurs="2">\n      <xs:element name="Nihii"',
     )
     source = messages(binding=official(tmp_path, "dossier-core.xsd", *choice))
-    [voice] = source.voices(case("8/nihii-and-cbe-nihii-institution"))
+    [variant] = source.variants_by_caller(case("8/nihii-and-cbe-nihii-institution"))
     place = "Criteria/Requester/InstitutionIdentifier"
-    found = told(made(source, voice.request))
+    found = told(made(source, variant.request))
     assert found[f"{place}/Nihii"] == IDENTITIES[NIHII]
     assert found[f"{place}/Cbe"]
 
@@ -382,7 +387,10 @@ def test_value_is_replaced_although_the_schema_refuses_it(role: str, text: str, 
 
 def test_edits_are_applied_to_the_request() -> None:
     """Edits change the element in the Body, not what stands around it."""
-    edits = (Edit(Deed.DOUBLE, ("Criteria", "Person", "Gender")), Edit(Deed.ADD, ("Criteria",)))
+    edits = (
+        MessageMutation(MutationKind.DOUBLE, ("Criteria", "Person", "Gender")),
+        MessageMutation(MutationKind.ADD, ("Criteria",)),
+    )
     root = body(made(messages(), template(edits=edits)))
     assert len(root.findall(".//Gender")) == 2
     assert [one.tag for one in root[0]][-1] == "NotDeclaredAnywhere"
@@ -402,10 +410,10 @@ def test_edits_are_applied_to_the_request() -> None:
         ("media-type", True, True, True),
     ],
 )
-def test_breach_changes_one_thing_of_a_message(breach: str, *, body: bool, assertion: bool, signature: bool) -> None:
+def test_breach_changes_one_thing_of_a_message(mutation: str, *, body: bool, assertion: bool, signature: bool) -> None:
     """Only what a breach is about is other than in a right message."""
     source, element = messages("center"), world().holders[NIHII].element
-    data = made(source, template(breach=breach))
+    data = made(source, template(mutation=mutation))
     values = {place: text for place, text in told(data).items() if not place.startswith("@")}
     assert (values == sent(messages("center"))) is body
     assert (element in data) is assertion
@@ -417,64 +425,64 @@ def test_breach_of_the_headers_changes_them_alone() -> None:
     """What goes over HTTP in another way replaces single header fields, or the method."""
     source = messages()
     right = source.request(template())
-    assert source.request(template(breach="media-type")).headers == {
+    assert source.request(template(mutation="media-type")).headers == {
         **right.headers,
         "Content-Type": "application/json",
     }
-    assert source.request(template(breach="no-action")).headers == {**right.headers, "SOAPAction": None}
-    assert source.request(template(breach="method-put")).method == "PUT"
+    assert source.request(template(mutation="no-action")).headers == {**right.headers, "SOAPAction": None}
+    assert source.request(template(mutation="method-put")).method == "PUT"
 
 
 def test_replay_sends_the_message_before_once_more() -> None:
     """A message that is replayed is the one sent last, byte by byte; without one before it, it is new."""
     source = messages()
-    first = made(source, template(breach="replay"))
+    first = made(source, template(mutation="replay"))
     second = made(source)
-    assert made(source, template(breach="replay")) == second != first
+    assert made(source, template(mutation="replay")) == second != first
 
 
 def test_assertion_of_another_caller_is_borrowed() -> None:
     """The key is the caller's, the assertion that of one who has another key; where there is none, that is said."""
-    data = made(messages("physician", "hub"), template(breach="assertion-of-another"))
+    data = made(messages("physician", "hub"), template(mutation="assertion-of-another"))
     assert world().holders[EHP].element in data
     assert world().holders[PERSON].element not in data
     alone = sections("physician") | {"again": sections("physician")["physician"]}
-    said = lacking(messages(callers=alone), breach="assertion-of-another")
+    said = lacking(messages(callers=alone), mutation="assertion-of-another")
     assert said == "the target gives no second caller whose assertion could be borrowed"
 
 
 def test_expired_assertion_is_the_targets_own(tmp_path: Path) -> None:
     """A genuine assertion whose time is over cannot be made here; it has to be given, and to have expired."""
     words = "the target gives no callers.physician.expired_assertion"
-    assert lacking(messages("physician"), breach="assertion-expired") == words
+    assert lacking(messages("physician"), mutation="assertion-expired") == words
     own = sections("physician")["physician"]
     old = tmp_path / "old.saml.xml"
     old.write_bytes(re.sub(rb'NotOnOrAfter="\d{4}', b'NotOnOrAfter="2020', world().holders[PERSON].element))
     given = {"physician": {**own, "expired_assertion": str(old)}}
-    assert old.read_bytes() in made(messages(callers=given), template(breach="assertion-expired"))
+    assert old.read_bytes() in made(messages(callers=given), template(mutation="assertion-expired"))
     fresh = {"physician": {**own, "expired_assertion": own["assertion"]}}
-    assert "has not expired" in lacking(messages(callers=fresh), breach="assertion-expired")
+    assert "has not expired" in lacking(messages(callers=fresh), mutation="assertion-expired")
 
 
 def test_denied_assertion_is_the_targets_own(tmp_path: Path) -> None:
     """A genuine assertion that gives no access has to be given too, has to hold now, and to give none."""
     words = "the target gives no callers.physician.denied_assertion"
-    assert lacking(messages("physician"), breach="assertion-denied") == words
+    assert lacking(messages("physician"), mutation="assertion-denied") == words
     own = sections("physician")["physician"]
     denied = tmp_path / "denied.saml.xml"
     denied.write_bytes(world().holders[PERSON].element.replace(b">true<", b">false<"))
     source = messages(callers={"physician": {**own, "denied_assertion": str(denied)}})
-    assert denied.read_bytes() in made(source, template(breach="assertion-denied"))
+    assert denied.read_bytes() in made(source, template(mutation="assertion-denied"))
     admitted = {"physician": {**own, "denied_assertion": own["assertion"]}}
-    assert "gives access" in lacking(messages(callers=admitted), breach="assertion-denied")
+    assert "gives access" in lacking(messages(callers=admitted), mutation="assertion-denied")
     denied.write_bytes(re.sub(rb'NotOnOrAfter="\d{4}', b'NotOnOrAfter="2020', denied.read_bytes()))
-    assert "it expired at 2020-" in lacking(source, breach="assertion-denied")
+    assert "it expired at 2020-" in lacking(source, mutation="assertion-denied")
 
 
 def test_other_prefixes_are_no_other_message() -> None:
     """All that was built has other prefixes and means the same; the assertion stays as it was issued."""
     source, element = messages("center"), world().holders[NIHII].element
-    data = made(source, template(breach="other-prefixes"))
+    data = made(source, template(mutation="other-prefixes"))
     values = {place: text for place, text in told(data).items() if not place.startswith("@")}
     assert values == sent(messages("center"))
     assert element in data
@@ -484,9 +492,9 @@ def test_other_prefixes_are_no_other_message() -> None:
 
 
 @pytest.mark.parametrize(("breach", "minutes"), [("expired", -60), ("future", 60), ("tolerated", -3)])
-def test_breach_of_time_shifts_the_timestamp(breach: str, minutes: int) -> None:
+def test_breach_of_time_shifts_the_timestamp(mutation: str, minutes: int) -> None:
     """A message that is too old or too new says so in its Timestamp, and is signed by its own key."""
-    root = etree.fromstring(made(messages(), template(breach=breach)))
+    root = etree.fromstring(made(messages(), template(mutation=mutation)))
     created = root.findtext(".//{*}Timestamp/{*}Created")
     assert datetime.fromisoformat(str(created)) == NOW + timedelta(minutes=minutes)
 
@@ -607,8 +615,8 @@ def test_operation_that_nothing_plays_points_to_names() -> None:
 
 def swept(name: str, source: SoapMessages, **changes: Any) -> list[Message]:  # noqa: ANN401 - of a case
     """Return the messages of a sweep by the case's first caller."""
-    [voice] = source.voices(case(name, **changes))
-    return [one.message for one in source.sweep(voice) if one.message is not None]
+    [variant] = source.variants_by_caller(case(name, **changes))
+    return [one.message for one in source.sweep(variant) if one.message is not None]
 
 
 def test_listed_rows_are_sent_one_after_the_other() -> None:
@@ -659,9 +667,9 @@ def test_broken_messages_are_refused_by_the_schema(name: str) -> None:
 def test_schema_that_refuses_nothing_makes_a_sweep_not_applicable() -> None:
     """Where there is no message of a sort that the schema refuses, that is said."""
     source = messages("physician")
-    [voice] = source.voices(case("8/values-broken", request=template(values={"last_name": "X"})))
+    [variant] = source.variants_by_caller(case("8/values-broken", request=template(values={"last_name": "X"})))
     with pytest.raises(MissingDataError, match="the WSDL's schema refuses no message of this sort"):
-        list(source.sweep(voice))
+        list(source.sweep(variant))
 
 
 @pytest.mark.parametrize("name", sorted({one.generate for one in SPEC.cases.values()} - {""}))

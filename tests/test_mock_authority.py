@@ -15,8 +15,8 @@ from conformance.mock import authority as module
 from conformance.mock.authority import (
     ALIAS,
     Authority,
+    CertificateOwner,
     KeyKind,
-    Owner,
     make_authority,
     make_server_certificate,
     owner_of,
@@ -42,12 +42,12 @@ def test_subject_is_that_of_the_platforms_certificates() -> None:
     "owner",
     [
         PERSON,
-        Owner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD"),
-        Owner("CBE", "1800471240", "DENKBEELD SOFTWARE"),
-        Owner("EHP", "1990904709", "HUB LUCHTKASTEEL"),
+        CertificateOwner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD"),
+        CertificateOwner("CBE", "1800471240", "DENKBEELD SOFTWARE"),
+        CertificateOwner("EHP", "1990904709", "HUB LUCHTKASTEEL"),
     ],
 )
-def test_owner_is_read_from_a_certificate(owner: Owner) -> None:
+def test_owner_is_read_from_a_certificate(owner: CertificateOwner) -> None:
     """Whom a certificate was issued to can be read from it."""
     assert owner_of(authority().issue(owner, KeyKind.P256).certificate) == owner
 
@@ -55,7 +55,9 @@ def test_owner_is_read_from_a_certificate(owner: Owner) -> None:
 def test_certificates_of_nobody_are_told() -> None:
     """A subject without number, or with two, names nobody."""
     for name in ("x", "CBE=1"):
-        certificate = authority().issue(Owner("x" if name == "x" else "SSIN", "1", name), KeyKind.P256).certificate
+        certificate = (
+            authority().issue(CertificateOwner("x" if name == "x" else "SSIN", "1", name), KeyKind.P256).certificate
+        )
         with pytest.raises(ValueError, match="names no owner"):
             owner_of(certificate)
 
@@ -70,7 +72,7 @@ def test_owner_without_name_is_read() -> None:
         .not_valid_after(NOW)
         .sign(own.key, hashes.SHA256())
     )
-    assert owner_of(certificate) == Owner("CBE", "1800471240", "")
+    assert owner_of(certificate) == CertificateOwner("CBE", "1800471240", "")
 
 
 def test_kinds_of_key() -> None:

@@ -16,20 +16,27 @@ import uvicorn
 from cryptography import x509
 from starlette.routing import Route
 
-from conformance.checks.soap_request import LARGEST, UNAUTHORISED, RefusalError
+from conformance.checks.soap_request import LARGEST, UNAUTHORISED, SoapRefusalError
 from conformance.contracts.loading import load_spec
 from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts
-from conformance.identifiers.rules import Kind, check
+from conformance.identifiers.rules import IdentifierKind, check
 from conformance.mock import dossier_number_generation as module
-from conformance.mock.dossier_number_generation import Caller, CallerKind, cbe_number, person_number, serve
+from conformance.mock.dossier_number_generation import AssertionHolder, CallerKind, cbe_number, person_number, serve
 from conformance.mock.platform import LocalPlatform
 from conformance.mock.service import Served
 from conformance.model.contract import CallerRule, SoapRules
 from conformance.model.errors import SpecError
 from conformance.soap.markup import Element, parse
-from conformance.soap.message import CONTENT_TYPE, TOKEN_ACTION, Claim, issued_assertion, secure, token_request
+from conformance.soap.message import (
+    CONTENT_TYPE,
+    TOKEN_ACTION,
+    RequestedAttribute,
+    issued_assertion,
+    secure,
+    token_request,
+)
 from conformance.soap.names import SOAP
 from conformance.soap.security import wss
 from conformance.soap.security.saml import Assertion, element_of, public_key, read_assertion, signature_problem
@@ -121,7 +128,10 @@ class Service:
         if "assertion" in row:
             return read_assertion(Path(row["assertion"]).read_bytes())
         rule = self.rule(name)
-        claims = [*(Claim(one, self.own(name)) for one in rule.asserted), *map(Claim, rule.certified)]
+        claims = [
+            *(RequestedAttribute(one, self.own(name)) for one in rule.asserted),
+            *map(RequestedAttribute, rule.certified),
+        ]
         data = token_request(self.signer(name), claims, datetime.now(UTC))
         return issued_assertion(post(row["sts"], data, {"SOAPAction": f'"{TOKEN_ACTION}"'}).body)
 
@@ -202,7 +212,12 @@ def test_there_is_a_caller_of_each_kind(service: Service) -> None:
 
 def test_numbers_are_nobodys(service: Service) -> None:
     """All numbers are right by their check digits, and lie where none is given out."""
-    kinds = {"physician": Kind.SSIN, "center": Kind.NIHII8, "company": Kind.CBE, "hub": Kind.EHP}
+    kinds = {
+        "physician": IdentifierKind.SSIN,
+        "center": IdentifierKind.NIHII8,
+        "company": IdentifierKind.CBE,
+        "hub": IdentifierKind.EHP,
+    }
     for name, kind in kinds.items():
         number = service.own(name)
         assert (check(kind, number), doubts(kind, number)) == ((), ())
@@ -365,15 +380,15 @@ def test_two_mistakes_are_told_by_the_first_row(service: Service) -> None:
 def test_empty_identifiers_are_foreign() -> None:
     """An identifier that stands there but says nothing is not the caller's."""
     root = parse(b"<r><Criteria><Requester><PersonIdentifier/></Requester></Criteria></r>")
-    assert person_number(Caller(CallerKind.PERSON, "1"), root)
-    assert cbe_number(Caller(CallerKind.CBE, "1"), root) == ""
+    assert person_number(AssertionHolder(CallerKind.PERSON, "1"), root)
+    assert cbe_number(AssertionHolder(CallerKind.CBE, "1"), root) == ""
 
 
 def test_caller_without_number_is_not_authorised(service: Service) -> None:
     """An assertion that identifies nobody gives no access."""
     told = service.assertion("hub")
     for assertion in (None, replace(told, attributes=told.attributes[2:])):
-        with pytest.raises(RefusalError) as caught:
+        with pytest.raises(SoapRefusalError) as caught:
             module.caller_known(module.caller_of(assertion), parse(b"<r/>"))
         assert caught.value.code == UNAUTHORISED
 
@@ -459,7 +474,7 @@ def test_http_refuses_what_is_no_matter_of_soap(service: Service) -> None:
 
 def test_sts_refuses_foreign_numbers(service: Service) -> None:
     """The STS asserts nobody else's number."""
-    claims = [Claim("urn:be:fgov:person:ssin", OTHERS["ssin"])]
+    claims = [RequestedAttribute("urn:be:fgov:person:ssin", OTHERS["ssin"])]
     data = token_request(service.signer("physician"), claims, datetime.now(UTC))
     answer = post(service.settings["callers"]["physician"]["sts"], data, {"SOAPAction": f'"{TOKEN_ACTION}"'})
     assert answer.status == 500

@@ -12,11 +12,11 @@ from conformance.mock.exclusions import (
     PRACTITIONERS,
     AlreadyExcludedError,
     Author,
+    ChangeOperation,
     Exclusions,
-    Identity,
     NotExcludedError,
-    Operation,
     Party,
+    PartyIdentity,
     Scheme,
     published_name,
     qualifies,
@@ -24,9 +24,9 @@ from conformance.mock.exclusions import (
 
 START = datetime(2026, 3, 24, 12, tzinfo=UTC)
 PATIENT, OTHER = "90010199794", "85061599690"
-PHYSICIAN = Party(Identity(Scheme.SSIN, "70020299541"), "persphysician")
-NURSE = Party(Identity(Scheme.SSIN, "77082499654"), "persnurse")
-PHARMACY = Party(Identity(Scheme.NIHII, "61234516"), ORGANISATION)
+PHYSICIAN = Party(PartyIdentity(Scheme.SSIN, "70020299541"), "persphysician")
+NURSE = Party(PartyIdentity(Scheme.SSIN, "77082499654"), "persnurse")
+PHARMACY = Party(PartyIdentity(Scheme.NIHII, "61234516"), ORGANISATION)
 PARTIES = (PHYSICIAN, NURSE, PHARMACY)
 AUTHOR = Author("some-application", PATIENT)
 
@@ -80,7 +80,7 @@ def test_patients_share_nothing(exclusions: Exclusions) -> None:
     exclusions.declare(OTHER, PHYSICIAN, AUTHOR)
     exclusions.revoke(PATIENT, PHYSICIAN.identity, AUTHOR)
     assert exclusions.active(OTHER) == (PHYSICIAN,)
-    assert [change.operation for change in exclusions.history(OTHER)] == [Operation.DECLARE]
+    assert [change.operation for change in exclusions.history(OTHER)] == [ChangeOperation.DECLARE]
 
 
 def test_a_filter_gives_one_party_or_none(exclusions: Exclusions) -> None:
@@ -110,7 +110,7 @@ def test_history_ends_at_its_limit(exclusions: Exclusions) -> None:
         exclusions.revoke(PATIENT, PHYSICIAN.identity, AUTHOR)
     assert len(exclusions.history(PATIENT)) == HISTORY_LIMIT
     assert len(exclusions.history(PATIENT, HISTORY_LIMIT + 5)) == HISTORY_LIMIT
-    assert exclusions.history(PATIENT, 1)[0].operation is Operation.REVOKE
+    assert exclusions.history(PATIENT, 1)[0].operation is ChangeOperation.REVOKE
 
 
 @given(st.lists(st.tuples(st.sampled_from((PATIENT, OTHER)), st.booleans(), st.sampled_from(PARTIES))))
@@ -118,7 +118,7 @@ def test_any_sequence_agrees_with_a_set(steps: list[tuple[str, bool, Party]]) ->
     """After any steps the active parties are those of a plain set, and the history is the steps that succeeded."""
     exclusions = Exclusions(Clock())
     active: set[tuple[str, Party]] = set()
-    done: list[tuple[str, Operation, Party]] = []
+    done: list[tuple[str, ChangeOperation, Party]] = []
     for patient, declares, party in steps:
         possible = ((patient, party) in active) != declares
         try:
@@ -131,7 +131,7 @@ def test_any_sequence_agrees_with_a_set(steps: list[tuple[str, bool, Party]]) ->
         else:
             assert possible
             active ^= {(patient, party)}
-            done.append((patient, Operation.DECLARE if declares else Operation.REVOKE, party))
+            done.append((patient, ChangeOperation.DECLARE if declares else ChangeOperation.REVOKE, party))
     for patient in (PATIENT, OTHER):
         assert set(exclusions.active(patient)) == {party for who, party in active if who == patient}
         changes = [(patient, change.operation, change.party) for change in exclusions.history(patient)]

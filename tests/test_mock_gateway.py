@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from conformance.checks import soap_request
-from conformance.checks.soap_request import Call, RefusalError
+from conformance.checks.soap_request import Call, SoapRefusalError
 from conformance.formats.documents import read
 from conformance.formats.schemas import specs_root
 from conformance.mock import gateway
@@ -90,7 +90,7 @@ def call(data: Element | bytes, action: str = f'"{ACTION}"', kind: str = "text/x
 
 def refused(data: Element | bytes, door: Gateway | None = None) -> tuple[str, str]:
     """Return code and reason of a refusal."""
-    with pytest.raises(RefusalError) as caught:
+    with pytest.raises(SoapRefusalError) as caught:
         (door or standing()).receive(call(data))
     return caught.value.code, caught.value.reason
 
@@ -394,7 +394,7 @@ def test_check_refuses_what_it_is_for(name: str, code: str, change: Change) -> N
 def test_action_is_checked(name: str, action: str, operations: tuple[SoapOperation, ...]) -> None:
     """A SOAPAction that has no quotes, or is not that of the request, breaks WS-I."""
     door = standing(*operations)
-    with pytest.raises(RefusalError) as caught:
+    with pytest.raises(SoapRefusalError) as caught:
         door.receive(call(message(), action))
     assert caught.value.code == "SOA-03004"
     assert door.without(name).receive(call(message(), action))
@@ -413,7 +413,7 @@ def test_missing_and_doubled_actions_are_refused() -> None:
     """There is one SOAPAction, no more and no less."""
     for raw in ([], [(b"soapaction", f'"{ACTION}"'.encode())] * 2):
         headers = Headers(raw=[(b"content-type", b"text/xml"), *raw])
-        with pytest.raises(RefusalError, match="SOA-03004"):
+        with pytest.raises(SoapRefusalError, match="SOA-03004"):
             standing().receive(Call("POST", headers, serialise(message())))
 
 
@@ -450,7 +450,7 @@ def test_what_is_no_xml_is_malformed(data: bytes) -> None:
 def test_what_is_no_soap_is_told() -> None:
     """Another root is no SOAP; an envelope of SOAP 1.2 is told that the version is wrong (SOAP 1.1, section 4.4.1)."""
     assert refused(b"<a/>")[0] == "SOA-03002"
-    with pytest.raises(RefusalError) as caught:
+    with pytest.raises(SoapRefusalError) as caught:
         accepted(f'<e:Envelope xmlns:e="{SOAP12}"><e:Body/></e:Envelope>'.encode())
     assert (caught.value.code, caught.value.fault) == ("SOA-03002", "VersionMismatch")
 
@@ -828,7 +828,7 @@ def test_no_single_check_keeps_wrapping_out(name: str) -> None:
         change(root)
         try:
             passed = door.receive(call(root))
-        except RefusalError:
+        except SoapRefusalError:
             continue
         assert read_value(passed.request, ("Criteria", "Person", "LastName")) == "GOOD", form
         assert passed.assertion is not None
@@ -895,7 +895,7 @@ def fault_of(data: bytes) -> Element:
 @pytest.mark.parametrize("code", ERRORS)
 def test_fault_tells_what_the_catalogue_has(code: str) -> None:
     """Component and description come from the catalogue; who is to blame decides the fault code."""
-    data = error_fault(ERRORS, RefusalError(code, "a reason\0\x0b"))
+    data = error_fault(ERRORS, SoapRefusalError(code, "a reason\0\x0b"))
     error = fault_of(data)
     entry = ERRORS[code]
     assert error.tag == "{urn:be:fgov:ehealth:errors:soa:v1}SystemError"
@@ -909,7 +909,7 @@ def test_fault_tells_what_the_catalogue_has(code: str) -> None:
 
 def test_code_outside_the_catalogue_is_told_all_the_same() -> None:
     """A catalogue that lacks a code does not keep a fault from being told."""
-    error = fault_of(error_fault({}, RefusalError("SOA-01001", "a reason")))
+    error = fault_of(error_fault({}, SoapRefusalError("SOA-01001", "a reason")))
     assert (error.findtext("Origin"), error.findtext("Code")) == ("Provider", "SOA-01001")
 
 
@@ -1019,7 +1019,7 @@ def test_each_check_has_a_name_of_its_own() -> None:
 
 def test_gateway_without_any_check_processes_nothing_unknown() -> None:
     """Even then an operation has to be named."""
-    with pytest.raises(RefusalError, match="SOA-03005"):
+    with pytest.raises(SoapRefusalError, match="SOA-03005"):
         replace(standing(), checks=()).receive(call(b"<a/>"))
 
 

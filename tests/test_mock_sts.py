@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from conformance.checks.soap_request import Call
 from conformance.identifiers.reading import doubts
-from conformance.identifiers.rules import Kind, check
-from conformance.mock.authority import Credential, KeyKind, Owner, make_authority
+from conformance.identifiers.rules import IdentifierKind, check
+from conformance.mock.authority import CertificateOwner, Credential, KeyKind, make_authority
 from conformance.mock.gateway import Endpoint
 from conformance.mock.sts import ISSUER, PATH, TokenService
 from conformance.soap.markup import Element, parse, serialise
-from conformance.soap.message import TOKEN_ACTION, Claim, issued_assertion, token_request
+from conformance.soap.message import TOKEN_ACTION, RequestedAttribute, issued_assertion, token_request
 from conformance.soap.names import AUTH, CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML, SAML_TOKEN, WSSE, WST, WSU
 from conformance.soap.security import wss
 from conformance.soap.security.saml import (
@@ -45,9 +45,9 @@ from tests.signing import (
     tokens,
 )
 
-CENTER = Owner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD")
-COMPANY = Owner("CBE", "1800471240", "DENKBEELD SOFTWARE")
-HUB = Owner("EHP", "1990904709", "HUB LUCHTKASTEEL")
+CENTER = CertificateOwner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD")
+COMPANY = CertificateOwner("CBE", "1800471240", "DENKBEELD SOFTWARE")
+HUB = CertificateOwner("EHP", "1990904709", "HUB LUCHTKASTEEL")
 TOKEN = f"{{{WSSE}}}BinarySecurityToken"
 REQUEST = f"{{{WST}}}RequestSecurityToken"
 
@@ -60,7 +60,7 @@ def send(data: bytes | Element, service: TokenService | None = None, action: str
     return endpoint.answer(Call("POST", Headers({"content-type": "text/xml", "soapaction": f'"{action}"'}), body))
 
 
-def ask(credential: Credential, *claims: Claim) -> Assertion:
+def ask(credential: Credential, *claims: RequestedAttribute) -> Assertion:
     """Return what the STS issues."""
     answer = send(token_request(signer(credential), claims, NOW))
     assert answer.status_code == 200, bytes(answer.body)
@@ -77,7 +77,7 @@ def refused(data: bytes | Element, service: TokenService | None = None) -> tuple
     return fault.findtext("faultcode", ""), fault.findtext("faultstring", "")
 
 
-def request(credential: Credential | None = None, *claims: Claim) -> Element:
+def request(credential: Credential | None = None, *claims: RequestedAttribute) -> Element:
     """Return a request that is right in everything."""
     return parse(token_request(signer(credential or holder()), claims or CLAIMS, NOW))
 
@@ -170,9 +170,11 @@ def test_answer_has_the_shape_of_ws_trust() -> None:
         ),
     ],
 )
-def test_claims_become_attributes(owner: Owner, name: str, certified: str, value: str) -> None:
+def test_claims_become_attributes(owner: CertificateOwner, name: str, certified: str, value: str) -> None:
     """What is asserted of the own number, and what is asked for, stands in namespaces of its own."""
-    told = ask(authority().issue(owner, KeyKind.P256), Claim(name, owner.number), Claim(certified))
+    told = ask(
+        authority().issue(owner, KeyKind.P256), RequestedAttribute(name, owner.number), RequestedAttribute(certified)
+    )
     assert [(one.name, one.namespace, one.values) for one in told.attributes] == [
         (name, IDENTIFICATION, (owner.number,)),
         (certified, CERTIFIED, (value,)),
@@ -183,12 +185,12 @@ def test_nihii_number_is_certified_to_a_person() -> None:
     """A person gets a NIHII number of 11 digits, always the same, and nobody's."""
     numbers = {told.values[0] for _ in range(2) for told in ask(holder(), *CLAIMS).attributes if "nihii11" in told.name}
     (number,) = numbers
-    assert (check(Kind.NIHII11, number), doubts(Kind.NIHII11, number)) == ((), ())
+    assert (check(IdentifierKind.NIHII11, number), doubts(IdentifierKind.NIHII11, number)) == ((), ())
 
 
 def test_own_number_may_be_asserted_twice() -> None:
     """Several values of one claim are joined by semicolons (public clients of the STS)."""
-    told = ask(holder(), Claim("urn:be:fgov:person:ssin", f"{PERSON.number};{PERSON.number}"))
+    told = ask(holder(), RequestedAttribute("urn:be:fgov:person:ssin", f"{PERSON.number};{PERSON.number}"))
     assert told.attributes[0].values == (PERSON.number, PERSON.number)
 
 
@@ -388,15 +390,15 @@ def test_nobody_elses_key_is_named() -> None:
 @pytest.mark.parametrize(
     "claim",
     [
-        Claim("urn:be:fgov:person:ssin", "70020299541"),
-        Claim("urn:be:fgov:person:ssin", f"{PERSON.number};70020299541"),
-        Claim("urn:be:fgov:person:ssin", f"{PERSON.number};"),
-        Claim("urn:be:fgov:kbo-bce:organization:cbe-number", PERSON.number),
-        Claim("urn:be:fgov:person:ssin:doctor:boolean", "true"),
-        Claim("urn:nothing", "x"),
+        RequestedAttribute("urn:be:fgov:person:ssin", "70020299541"),
+        RequestedAttribute("urn:be:fgov:person:ssin", f"{PERSON.number};70020299541"),
+        RequestedAttribute("urn:be:fgov:person:ssin", f"{PERSON.number};"),
+        RequestedAttribute("urn:be:fgov:kbo-bce:organization:cbe-number", PERSON.number),
+        RequestedAttribute("urn:be:fgov:person:ssin:doctor:boolean", "true"),
+        RequestedAttribute("urn:nothing", "x"),
     ],
 )
-def test_only_the_own_number_is_asserted(claim: Claim) -> None:
+def test_only_the_own_number_is_asserted(claim: RequestedAttribute) -> None:
     """A claim that the certificate does not bear out is refused, whatever else is claimed."""
     code, words = refused(token_request(signer(holder()), (CLAIMS[2], claim), NOW))
     assert (code, words) == ("wst:RequestFailed", f"the certificate does not bear out {claim.name}")
@@ -404,7 +406,7 @@ def test_only_the_own_number_is_asserted(claim: Claim) -> None:
 
 def test_certificate_that_names_nobody_is_refused() -> None:
     """A certificate of the authority whose subject has no number of the platform's way identifies nobody."""
-    nobody = authority().issue(Owner("x", "y", "z"), KeyKind.P256)
+    nobody = authority().issue(CertificateOwner("x", "y", "z"), KeyKind.P256)
     assert refused(token_request(signer(nobody), CLAIMS, NOW))[0] == "wst:RequestFailed"
 
 

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from conformance.contracts.loading import load_spec
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts
-from conformance.identifiers.rules import Kind, check
+from conformance.identifiers.rules import IdentifierKind, check
 from conformance.mock import exclusion_checks, therapeutic_exclusion
 from conformance.mock.exclusions import PRACTITIONERS
 from conformance.mock.iam_tokens import machine_claims
@@ -150,9 +150,9 @@ def test_settings_are_a_complete_section_of_a_target_file(shared: Service) -> No
     data = settings["data"]
     people = [data["patient"], data["other_patient"], *(row["ssin"] for row in data["practitioners"])]
     assert len(set(people)) == 4
-    assert all(not check(Kind.SSIN, ssin) and seems_fictitious(Kind.SSIN, ssin) for ssin in people)
+    assert all(not check(IdentifierKind.SSIN, ssin) and seems_fictitious(IdentifierKind.SSIN, ssin) for ssin in people)
     assert {row["qualification"] for row in data["practitioners"]} <= PRACTITIONERS
-    assert all(not doubts(Kind.NIHII8, row["nihii"]) for row in data["pharmacies"])
+    assert all(not doubts(IdentifierKind.NIHII8, row["nihii"]) for row in data["pharmacies"])
 
 
 def test_the_four_operations_tell_one_story(service: Service) -> None:
@@ -540,7 +540,7 @@ def test_any_json_is_read_or_refused(body: object) -> None:
     """No declaration of whatever form makes the service fail otherwise than by a code of the catalogue."""
     with contextlib.suppress(exclusion_checks.ExclusionRefusalError):
         patient, party = exclusion_checks.read_declaration(body)
-        assert not check(Kind.SSIN, patient)
+        assert not check(IdentifierKind.SSIN, patient)
         assert party.qualification in PRACTITIONERS | {"orgpharmacy"}
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.identifiers.fictitious import make_nihii11
-from conformance.identifiers.near_misses import MAKERS, near_misses
+from conformance.identifiers.near_misses import IDENTIFIER_GENERATORS, near_misses
 from conformance.identifiers.rules import check_digits, person_check_digits
 
 STEMS = {"ssin": 9, "nihii": 6, "cbe": 8, "ehp": 8}
@@ -23,8 +23,8 @@ def fits(identity: str, number: str) -> bool:
 
 def test_every_kind_of_identity_has_a_maker() -> None:
     """Numbers of nobody can be made for each kind that has near misses."""
-    assert MAKERS.keys() == STEMS.keys()
-    for identity, maker in MAKERS.items():
+    assert IDENTIFIER_GENERATORS.keys() == STEMS.keys()
+    for identity, maker in IDENTIFIER_GENERATORS.items():
         assert maker(Random(1)) == maker(Random(1)) != maker(Random(2))
         assert near_misses(identity, maker(Random(1)))
 
@@ -33,7 +33,7 @@ def test_every_kind_of_identity_has_a_maker() -> None:
 @given(seed=st.integers(0, 10**6))
 def test_near_miss_is_another_number_of_the_same_form(identity: str, seed: int) -> None:
     """None is the number itself, none occurs twice, and all are as many digits."""
-    own = MAKERS[identity](Random(seed))
+    own = IDENTIFIER_GENERATORS[identity](Random(seed))
     found = near_misses(identity, own)
     assert own not in found
     assert len(set(found)) == len(found) >= 5
@@ -44,7 +44,7 @@ def test_near_miss_is_another_number_of_the_same_form(identity: str, seed: int) 
 @given(seed=st.integers(0, 10**6))
 def test_near_miss_shares_something(identity: str, seed: int) -> None:
     """Some have right check digits, some the same ones, and some the same digits in another order."""
-    own = MAKERS[identity](Random(seed))
+    own = IDENTIFIER_GENERATORS[identity](Random(seed))
     stem, rest = own[: STEMS[identity]], own[STEMS[identity] :]
     found = near_misses(identity, own)
     neighbours = [number for number in found if abs(int(number[: len(stem)]) - int(stem)) in {1, 10}]

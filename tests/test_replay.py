@@ -22,7 +22,7 @@ from conformance.cli import main
 from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.evidence.comparison import answer_line, differences, same_body
 from conformance.evidence.recorded_run import find_run
 from conformance.evidence.redaction import pieces
@@ -425,7 +425,7 @@ def test_own_text_that_looks_like_a_reference_is_sent_as_it_is(desk: Desk, tex: 
     case = f"{TEX}/8.1.3/json-words"
     text = '{"token": "citizen"}'
 
-    def talk(log: Conversation) -> Judgement:
+    def talk(log: CaseExecution) -> Judgement:
         log.send(Template("declareExclusion", token="citizen", body=text.encode()))  # noqa: S106 - a role
         return Judgement()
 

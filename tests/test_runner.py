@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
-from conformance.judging.rest import Judge
-from conformance.model.case import Case, Kind, Step, Template
+from conformance.judging.rest import RestOracle
+from conformance.model.case import Case, CaseKind, Step, Template
 from conformance.model.errors import CredentialRefusedError
 from conformance.model.exchange import Exchange
 from conformance.model.result import CaseResult
@@ -475,17 +475,17 @@ def test_preamble_succeeds_with_the_statuses_that_it_names(bench: Opener, status
 def test_twin_may_come_after_the_broken_request(bench: Opener) -> None:
     """Where the broken request must go first, the plain one that follows has to be accepted."""
     run = bench()
-    assert run("8/unknown-dashboard", twin_after=True).verdict is Verdict.PASS
+    assert run("8/unknown-dashboard", control_after=True).verdict is Verdict.PASS
     assert [url for _, url in run.sent] == ["/dashboard/no-such-dashboard", "/dashboard"]
     refusing = bench(lambda _: Answer(404))
-    assert refusing("8/unknown-dashboard", twin_after=True).verdict is Verdict.INCONCLUSIVE
+    assert refusing("8/unknown-dashboard", control_after=True).verdict is Verdict.INCONCLUSIVE
 
 
 def test_procedure_plays_a_case_in_the_place_of_its_request(bench: Opener) -> None:
     """A suite's own function sends what it likes, and its judgement decides."""
     run = bench()
 
-    def procedure(conversation: Conversation) -> Judgement:
+    def procedure(conversation: CaseExecution) -> Judgement:
         exchange = conversation.send(Template("getDashboardAcc"))
         assert exchange.response is not None
         return Judgement(evaluated=Counter({"r": exchange.response.status}))
@@ -500,7 +500,7 @@ def test_sequence_that_fails_is_reduced_to_what_it_takes(bench: Opener) -> None:
     run = bench()
     tried: list[tuple[int, ...]] = []
 
-    def procedure(conversation: Conversation) -> Judgement:
+    def procedure(conversation: CaseExecution) -> Judgement:
         def attempt(parts: tuple[int, ...]) -> tuple[Exchange, Judgement]:
             tried.append(parts)
             exchange = conversation.send(Template("getDashboard", query=",".join(map(str, parts))))
@@ -519,7 +519,7 @@ def test_sequence_that_holds_is_tried_once(bench: Opener) -> None:
     """A sequence that breaks nothing is not taken apart."""
     run = bench()
 
-    def procedure(conversation: Conversation) -> Judgement:
+    def procedure(conversation: CaseExecution) -> Judgement:
         return conversation.reduce(
             ("a", "b"), lambda _: (conversation.send(Template("getDashboard")), Judgement(evaluated=Counter({"r": 1})))
         )
@@ -695,7 +695,7 @@ def test_findings_of_many_examples_are_told_once(bench: Opener) -> None:
     assert len(result.exchanges) == 20
 
 
-@pytest.mark.parametrize("name", [case.id for case in SPEC.cases.values() if case.kind is Kind.PROPERTY])
+@pytest.mark.parametrize("name", [case.id for case in SPEC.cases.values() if case.kind is CaseKind.PROPERTY])
 def test_same_seed_sends_the_same_requests_twice(bench: Opener, name: str) -> None:
     """Two runs with one seed send the same, byte for byte; another seed draws other examples."""
 
@@ -736,7 +736,7 @@ def test_fault_of_the_harness_is_an_error_of_one_case(bench: Opener, monkeypatch
 
     run = bench()
     with monkeypatch.context() as patch:
-        patch.setattr(Judge, "judge", fault)
+        patch.setattr(RestOracle, "judge", fault)
         result = run("7.2/dashboard")
     assert result.verdict is Verdict.ERROR
     assert "ZeroDivisionError('one of ours') at fault:" in result.reason
@@ -771,6 +771,6 @@ def test_interruption_passes_through(bench: Opener, monkeypatch: pytest.MonkeyPa
         raise KeyboardInterrupt
 
     run = bench()
-    monkeypatch.setattr(Judge, "judge", interrupt)
+    monkeypatch.setattr(RestOracle, "judge", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run("7.2/dashboard")

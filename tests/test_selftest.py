@@ -12,10 +12,18 @@ import pytest
 
 from conformance.catalogue.listing import find_fault
 from conformance.contracts.loading import load_spec
-from conformance.model.fault import Answer, Ask, Expected, Fault
+from conformance.model.fault import Answer, Ask, Fault, FaultConsequence
 from conformance.plugin.session import Outcome
 from conformance.selftest import selftest
-from conformance.selftest.selftest import Examination, Fate, Settings, Subject, examine, selftest_document, subjects_of
+from conformance.selftest.selftest import (
+    Mutant,
+    MutantResult,
+    MutantStatus,
+    Settings,
+    examine,
+    mutants_of,
+    selftest_document,
+)
 
 SERVICE = "status-dashboard"
 REQUIREMENT = f"{SERVICE}/5.3.1.2/item-status-code"
@@ -23,17 +31,17 @@ FAULT = next(fault for fault in load_spec(SERVICE).faults.values() if fault.requ
 SETTINGS = Settings(examples=2)
 
 
-def seeded(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Subject:  # noqa: ANN401 - a fault's own fields
+def seeded(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Mutant:  # noqa: ANN401 - a fault's own fields
     """Make the catalogue know one fault, changed as a test wants it, and return what is to be examined."""
     fault = replace(FAULT, **changes)
     monkeypatch.setattr(selftest, "find_fault", lambda _: fault)
-    return Subject(SERVICE, fault.id)
+    return Mutant(SERVICE, fault.id)
 
 
 def test_fault_is_killed_by_a_finding_that_names_its_requirement(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cases about the requirement come first, and the first right finding ends the run."""
     found = examine(seeded(monkeypatch), SETTINGS)
-    assert (found.fate, found.others) == (Fate.KILLED, ())
+    assert (found.status, found.others) == (MutantStatus.KILLED, ())
     assert found.found.startswith(REQUIREMENT)
     assert found.cases == 1
 
@@ -42,7 +50,7 @@ def test_finding_that_names_another_requirement_is_a_wrong_explanation(monkeypat
     """A fault that is noticed for another reason is not understood, and the whole suite was tried."""
     other = f"{SERVICE}/5.3.1.2/item-description"
     found = examine(seeded(monkeypatch, requirements=(other,)), SETTINGS)
-    assert (found.fate, found.others) == (Fate.MISEXPLAINED, (REQUIREMENT,))
+    assert (found.status, found.others) == (MutantStatus.MISEXPLAINED, (REQUIREMENT,))
     assert found.cases == len(load_spec(SERVICE).cases)
 
 
@@ -50,47 +58,49 @@ def test_fault_that_nothing_finds_survives(monkeypatch: pytest.MonkeyPatch) -> N
     """A change that breaks nothing is found by nothing."""
     harmless = find_fault(FAULT.id).answer.__class__(headers={"X-Other": "1"})
     found = examine(seeded(monkeypatch, answer=harmless), SETTINGS)
-    assert found.fate is Fate.SURVIVED
+    assert found.status is MutantStatus.SURVIVED
 
 
 def test_finding_has_to_weigh_as_much_as_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A violation explains a fault of which a warning is expected; an undecided case is no finding."""
-    assert examine(seeded(monkeypatch, expected=Expected.WARNING), SETTINGS).fate is Fate.KILLED
-    assert examine(seeded(monkeypatch, expected=Expected.INCONCLUSIVE), SETTINGS).fate is not Fate.KILLED
+    assert examine(seeded(monkeypatch, expected=FaultConsequence.WARNING), SETTINGS).status is MutantStatus.KILLED
+    assert (
+        examine(seeded(monkeypatch, expected=FaultConsequence.INCONCLUSIVE), SETTINGS).status is not MutantStatus.KILLED
+    )
 
 
 def test_observation_that_is_made_without_the_fault_too_kills_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the faultless platform is told as well says nothing of a fault."""
     service = "incidents-interventions"
-    plain = next(one for one in load_spec(service).faults.values() if one.expected is Expected.OBSERVATION)
-    subject = Subject(service)
+    plain = next(one for one in load_spec(service).faults.values() if one.expected is FaultConsequence.OBSERVATION)
+    subject = Mutant(service)
     told = _told(subject)
     assert told, "the faultless platform gives rise to no observation any more"
     requirement = min(told)[0]
     harmless = replace(plain, requirements=(requirement,), ask=Ask(), answer=Answer(headers={"X-Other": "1"}))
     monkeypatch.setattr(selftest, "find_fault", lambda _: harmless)
-    assert examine(Subject(service, harmless.id), SETTINGS).fate is Fate.SURVIVED
+    assert examine(Mutant(service, harmless.id), SETTINGS).status is MutantStatus.SURVIVED
 
 
 def test_faultless_platform_raises_no_alarm() -> None:
     """The control runs the whole suite."""
-    found = examine(Subject(SERVICE), SETTINGS)
-    assert (found.fate, found.cases) == (Fate.CLEAN, len(load_spec(SERVICE).cases))
+    found = examine(Mutant(SERVICE), SETTINGS)
+    assert (found.status, found.cases) == (MutantStatus.CLEAN, len(load_spec(SERVICE).cases))
 
 
 def test_alarm_without_a_fault_is_a_false_one() -> None:
     """A control that finds something is an alarm, and so is one that cannot decide."""
     for verdict, findings in (("fail", [_finding()]), ("inconclusive", [])):
-        hunt = selftest._Hunt(None)
+        hunt = selftest._MutantRun(None)
         hunt._look({"id": "a", "verdict": verdict, "reason": "why", "requirements": [], "findings": findings})
-        assert hunt.verdict(Subject(SERVICE)).fate is Fate.ALARMED
+        assert hunt.verdict(Mutant(SERVICE)).status is MutantStatus.ALARMED
 
 
 def test_run_that_breaks_down_is_an_error_and_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the harness itself did wrong kills nothing."""
     monkeypatch.setattr(selftest, "run_suites", lambda *_, **__: Outcome(None, ["broken"]))
-    found = examine(Subject(SERVICE), SETTINGS)
-    assert (found.fate, found.found) == (Fate.ERRED, "broken")
+    found = examine(Mutant(SERVICE), SETTINGS)
+    assert (found.status, found.found) == (MutantStatus.ERRED, "broken")
 
 
 def test_run_folder_is_kept_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,10 +114,10 @@ def test_run_folder_is_kept_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, 
 def test_document_counts_by_service_and_in_all() -> None:
     """The score is what was killed of all faults; controls do not count."""
     first, second = Fault("a/faults/x", "x", ("a/1/r",)), Fault("b/faults/y", "y", ("b/1/r",))
-    subjects = subjects_of([first, second], ["a"])
-    fates = (Fate.CLEAN, Fate.KILLED, Fate.SURVIVED)
+    subjects = mutants_of([first, second], ["a"])
+    fates = (MutantStatus.CLEAN, MutantStatus.KILLED, MutantStatus.SURVIVED)
     document = selftest_document(
-        [Examination(one, fate) for one, fate in zip(subjects, fates, strict=True)], SETTINGS, 1.0
+        [MutantResult(one, status) for one, status in zip(subjects, fates, strict=True)], SETTINGS, 1.0
     )
     assert [one["fate"] for one in document["controls"]] == ["no false alarm"]
     assert document["score"] == {
@@ -152,9 +162,9 @@ def test_wrong_input_ends_with_2(tmp_path: Path, arguments: list[str], message: 
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
-def _told(subject: Subject) -> set[tuple[str, str]]:
+def _told(subject: Mutant) -> set[tuple[str, str]]:
     """Return the requirements and messages of what the faultless platform is told."""
-    hunt = selftest._Hunt(None)
+    hunt = selftest._MutantRun(None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(selftest, "_Hunt", lambda _: hunt)
         examine(subject, SETTINGS)

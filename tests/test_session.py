@@ -131,7 +131,7 @@ def test_template_changes_method_path_query_headers_and_body(peer: Peer, opened:
         headers={"Accept": None, "User-Agent": "c/3 d/4", "Content-Type": "text/x"},
         body=b"text",
     )
-    opened().exchange(CASE, template, Purpose.TWIN)
+    opened().exchange(CASE, template, Purpose.CONTROL)
     [request] = peer.seen
     assert (request.method, request.path, request.query) == ("POST", "/api/v1/dashboard/int/below", "a=1&b")
     assert request.body == b"text"

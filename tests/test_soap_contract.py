@@ -11,7 +11,7 @@ from conformance.formats.schemas import specs_root
 from conformance.soap.markup import Element, children, local, namespace, parse, serialise
 from conformance.soap.names import SOAP, XML, XSD
 from conformance.soap.xsd.collecting import read_schema
-from conformance.soap.xsd.contract import Place, SoapContract, Steps, body_of, read_value, resolve
+from conformance.soap.xsd.contract import SoapContract, Steps, ValuePlace, body_of, read_value, resolve
 from conformance.soap.xsd.schemas import WsdlError
 from conformance.soap.xsd.wsdl import read_contract
 from tests.peers.dossier_contract import Contract
@@ -1058,7 +1058,7 @@ def test_wildcard_is_told_without_its_namespace(tmp_path: Path) -> None:
 # Roles
 
 PLACES = tuple(
-    Place(tuple(path.split("/")), simple=simple, required=False)
+    ValuePlace(tuple(path.split("/")), simple=simple, required=False)
     for path, simple in (
         ("@Id", True),
         ("Criteria", False),
@@ -1111,10 +1111,10 @@ def test_spelling_leads_to_a_place(spellings: list[str], place: str | None) -> N
 
 def test_exact_spelling_counts_before_another_case_of_letters() -> None:
     """All spellings are tried as they are before any is tried in another case of letters."""
-    places = [Place((name,), simple=True, required=False) for name in ("name", "Surname")]
+    places = [ValuePlace((name,), simple=True, required=False) for name in ("name", "Surname")]
     assert resolve(["Name", "Surname"], places) == ("Surname",)
     assert resolve(["Name"], places) == ("name",)
-    assert resolve(["NAME"], [*places, Place(("Name",), simple=True, required=False)]) is None
+    assert resolve(["NAME"], [*places, ValuePlace(("Name",), simple=True, required=False)]) is None
 
 
 @pytest.mark.parametrize("name", ["Criteria", "Criteria/Person", "PersonIdentifier", "Status", "@Id", "lastName"])

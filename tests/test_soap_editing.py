@@ -10,7 +10,7 @@ import pytest
 
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
-from conformance.model.case import Deed, Edit
+from conformance.model.case import MessageMutation, MutationKind
 from conformance.soap.editing import SWEEPS, apply, refused
 from conformance.soap.markup import Element, children, parse, serialise
 from conformance.soap.message import body_child
@@ -29,27 +29,51 @@ INSTITUTION: Steps = (*REQUESTER, "InstitutionIdentifier")
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        pytest.param(Edit(Deed.REMOVE, ("a",)), {b"<p:a>x</p:a>": b""}, id="element left out"),
-        pytest.param(Edit(Deed.REMOVE, ("b", "c")), {b"<p:c>y</p:c>tail": b""}, id="element within left out"),
-        pytest.param(Edit(Deed.REMOVE, ("@Id",)), {b' Id="1"': b""}, id="attribute left out"),
-        pytest.param(Edit(Deed.REMOVE, ("@At",)), {b' q:At="2"': b""}, id="qualified attribute left out"),
-        pytest.param(Edit(Deed.DOUBLE, ("a",)), {b"<p:a>x</p:a>": b"<p:a>x</p:a><p:a>x</p:a>"}, id="element twice"),
+        pytest.param(MessageMutation(MutationKind.REMOVE, ("a",)), {b"<p:a>x</p:a>": b""}, id="element left out"),
         pytest.param(
-            Edit(Deed.SWAP, ("b",)),
+            MessageMutation(MutationKind.REMOVE, ("b", "c")), {b"<p:c>y</p:c>tail": b""}, id="element within left out"
+        ),
+        pytest.param(MessageMutation(MutationKind.REMOVE, ("@Id",)), {b' Id="1"': b""}, id="attribute left out"),
+        pytest.param(
+            MessageMutation(MutationKind.REMOVE, ("@At",)), {b' q:At="2"': b""}, id="qualified attribute left out"
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.DOUBLE, ("a",)),
+            {b"<p:a>x</p:a>": b"<p:a>x</p:a><p:a>x</p:a>"},
+            id="element twice",
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.SWAP, ("b",)),
             {b"<p:a>x</p:a>": b"", b"</p:b>": b"</p:b><p:a>x</p:a>"},
             id="before its predecessor",
         ),
-        pytest.param(Edit(Deed.ADD, ("b",), "{urn:r}d"), {b"tail": b"tail<p:d>1</p:d>"}, id="declared element added"),
-        pytest.param(Edit(Deed.WRITE, ("b", "c"), "<&>"), {b">y<": b">&lt;&amp;&gt;<"}, id="text written"),
-        pytest.param(Edit(Deed.WRITE, ("b",), "z"), {b"<p:b>": b"<p:b>z"}, id="text beside elements"),
-        pytest.param(Edit(Deed.WRITE, ("@Id",), "new"), {b'"1"': b'"new"'}, id="attribute written"),
-        pytest.param(Edit(Deed.WRITE, ("@At",), "new"), {b'"2"': b'"new"'}, id="qualified attribute written"),
-        pytest.param(Edit(Deed.WRITE, ("b", "@x"), "new"), {b"<p:b>": b'<p:b x="new">'}, id="attribute added"),
-        pytest.param(Edit(Deed.MOVE, ("b", "c"), "urn:q"), {b"<p:c>y</p:c>": b"<q:c>y</q:c>"}, id="another namespace"),
-        pytest.param(Edit(Deed.MOVE, ("b", "c")), {b"<p:c>y</p:c>": b"<c>y</c>"}, id="no namespace"),
+        pytest.param(
+            MessageMutation(MutationKind.ADD, ("b",), "{urn:r}d"),
+            {b"tail": b"tail<p:d>1</p:d>"},
+            id="declared element added",
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.WRITE, ("b", "c"), "<&>"), {b">y<": b">&lt;&amp;&gt;<"}, id="text written"
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.WRITE, ("b",), "z"), {b"<p:b>": b"<p:b>z"}, id="text beside elements"
+        ),
+        pytest.param(MessageMutation(MutationKind.WRITE, ("@Id",), "new"), {b'"1"': b'"new"'}, id="attribute written"),
+        pytest.param(
+            MessageMutation(MutationKind.WRITE, ("@At",), "new"), {b'"2"': b'"new"'}, id="qualified attribute written"
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.WRITE, ("b", "@x"), "new"), {b"<p:b>": b'<p:b x="new">'}, id="attribute added"
+        ),
+        pytest.param(
+            MessageMutation(MutationKind.MOVE, ("b", "c"), "urn:q"),
+            {b"<p:c>y</p:c>": b"<q:c>y</q:c>"},
+            id="another namespace",
+        ),
+        pytest.param(MessageMutation(MutationKind.MOVE, ("b", "c")), {b"<p:c>y</p:c>": b"<c>y</c>"}, id="no namespace"),
     ],
 )
-def test_edit_changes_one_thing(edit: Edit, expected: dict[bytes, bytes]) -> None:
+def test_edit_changes_one_thing(edit: MessageMutation, expected: dict[bytes, bytes]) -> None:
     """What each deed does is seen in the bytes, and nothing else is."""
     root = parse(DOCUMENT)
     apply(root, edit)
@@ -69,41 +93,41 @@ def _pairs(element: Element) -> object:
 def test_unknown_element_has_a_name_that_nobody_declares() -> None:
     """Without a name, what is added is an element that no contract has."""
     root = parse(DOCUMENT)
-    apply(root, Edit(Deed.ADD, ()))
+    apply(root, MessageMutation(MutationKind.ADD, ()))
     assert (children(root)[-1].tag, children(root)[-1].text) == ("NotDeclaredAnywhere", "1")
 
 
 def test_root_is_moved_and_written() -> None:
     """An empty path is the request itself."""
     root = parse(DOCUMENT)
-    apply(root, Edit(Deed.MOVE, (), "urn:foreign"))
-    apply(root, Edit(Deed.WRITE, (), "text"))
+    apply(root, MessageMutation(MutationKind.MOVE, (), "urn:foreign"))
+    apply(root, MessageMutation(MutationKind.WRITE, (), "text"))
     assert (root.tag, root.text) == ("{urn:foreign}r", "text")
 
 
 def test_root_in_a_body_can_be_left_out_and_doubled() -> None:
     """Within its Body, the request is an element as any other."""
     body = parse(b"<Body>" + DOCUMENT + b"</Body>")
-    apply(children(body)[0], Edit(Deed.DOUBLE, ()))
+    apply(children(body)[0], MessageMutation(MutationKind.DOUBLE, ()))
     assert len(children(body)) == 2
-    apply(children(body)[0], Edit(Deed.REMOVE, ()))
+    apply(children(body)[0], MessageMutation(MutationKind.REMOVE, ()))
     assert len(children(body)) == 1
 
 
 @pytest.mark.parametrize(
     "edit",
     [
-        Edit(Deed.REMOVE, ("z",)),
-        Edit(Deed.REMOVE, ("a", "c")),
-        Edit(Deed.REMOVE, ("@z",)),
-        Edit(Deed.REMOVE, ("z", "@Id")),
-        Edit(Deed.WRITE, ("z", "@Id"), "1"),
-        Edit(Deed.ADD, ("z",)),
-        Edit(Deed.SWAP, ("a",)),
+        MessageMutation(MutationKind.REMOVE, ("z",)),
+        MessageMutation(MutationKind.REMOVE, ("a", "c")),
+        MessageMutation(MutationKind.REMOVE, ("@z",)),
+        MessageMutation(MutationKind.REMOVE, ("z", "@Id")),
+        MessageMutation(MutationKind.WRITE, ("z", "@Id"), "1"),
+        MessageMutation(MutationKind.ADD, ("z",)),
+        MessageMutation(MutationKind.SWAP, ("a",)),
     ],
     ids=str,
 )
-def test_place_that_is_not_there_is_told(edit: Edit) -> None:
+def test_place_that_is_not_there_is_told(edit: MessageMutation) -> None:
     """An edit of what the message has not, or of what nothing stands before, leaves the message as it was."""
     root = parse(DOCUMENT)
     with pytest.raises(LookupError):
@@ -140,7 +164,7 @@ def message(name: str, *spellings: str) -> Element:
     return root
 
 
-def edits(name: str, sweep: str, root: Element) -> list[Edit]:
+def edits(name: str, sweep: str, root: Element) -> list[MessageMutation]:
     """Return the edits of a sweep that a contract refuses; the message must not change meanwhile."""
     contract, operation = contracts()[name]
     before = serialise(root)
@@ -180,16 +204,16 @@ def test_sweep_of_the_least_message_is_made(name: str, sweep: str) -> None:
 def test_required_elements_are_left_out() -> None:
     """Only what the schema requires is left out; an optional element may be missing."""
     assert edits("shipped", "elements-missing", message("shipped", *FULL)) == [
-        Edit(Deed.REMOVE, CRITERIA),
-        Edit(Deed.REMOVE, (*INSTITUTION, "Nihii")),
-        Edit(Deed.REMOVE, PERSON),
-        Edit(Deed.REMOVE, (*PERSON, "LastName")),
+        MessageMutation(MutationKind.REMOVE, CRITERIA),
+        MessageMutation(MutationKind.REMOVE, (*INSTITUTION, "Nihii")),
+        MessageMutation(MutationKind.REMOVE, PERSON),
+        MessageMutation(MutationKind.REMOVE, (*PERSON, "LastName")),
     ]
-    assert Edit(Deed.REMOVE, REQUESTER) in edits(
+    assert MessageMutation(MutationKind.REMOVE, REQUESTER) in edits(
         "requester-required", "elements-missing", message("requester-required")
     )
     wrapped = message("qualified and wrapped", "Ssin")
-    assert Edit(Deed.REMOVE, (*REQUESTER, "PersonIdentifier", "Ssin")) in edits(
+    assert MessageMutation(MutationKind.REMOVE, (*REQUESTER, "PersonIdentifier", "Ssin")) in edits(
         "qualified and wrapped", "elements-missing", wrapped
     )
 
@@ -208,25 +232,27 @@ def test_unknown_elements_and_stray_text_are_added_to_what_has_members() -> None
     """An element that nobody declared, and text, are put where elements stand."""
     found = edits("shipped", "elements-unknown", message("shipped", "LastName"))
     places = ((), CRITERIA, PERSON)
-    assert found == [edit for place in places for edit in (Edit(Deed.ADD, place), _text_beside(place))]
+    assert found == [
+        edit for place in places for edit in (MessageMutation(MutationKind.ADD, place), _text_beside(place))
+    ]
 
 
-def _text_beside(place: Steps) -> Edit:
-    return Edit(Deed.WRITE, place, "text beside elements")
+def _text_beside(place: Steps) -> MessageMutation:
+    return MessageMutation(MutationKind.WRITE, place, "text beside elements")
 
 
 def test_other_branch_of_a_choice_is_added() -> None:
     """Cbe beside Nihii has no place; what is optional and missing is no surplus in its right place."""
     found = edits("shipped", "elements-surplus", message("shipped", "Nihii"))
-    assert Edit(Deed.ADD, INSTITUTION, "Cbe") in found
-    assert Edit(Deed.ADD, PERSON, "PhoneNumber") not in found
-    assert Edit(Deed.ADD, REQUESTER, "PersonIdentifier") not in found
+    assert MessageMutation(MutationKind.ADD, INSTITUTION, "Cbe") in found
+    assert MessageMutation(MutationKind.ADD, PERSON, "PhoneNumber") not in found
+    assert MessageMutation(MutationKind.ADD, REQUESTER, "PersonIdentifier") not in found
 
 
 def test_surplus_element_is_qualified_as_its_siblings_are() -> None:
     """In a qualified contract the other branch stands in the namespace of the first."""
     found = edits("qualified", "elements-surplus", message("qualified", "Nihii"))
-    assert Edit(Deed.ADD, INSTITUTION, "{urn:example:covid:dossier:core:v7}Cbe") in found
+    assert MessageMutation(MutationKind.ADD, INSTITUTION, "{urn:example:covid:dossier:core:v7}Cbe") in found
 
 
 def test_surplus_of_an_empty_element_is_tried() -> None:
@@ -234,7 +260,7 @@ def test_surplus_of_an_empty_element_is_tried() -> None:
     root = message("requester-required")
     assert not len(children(children(root)[0])[0])
     found = edits("requester-required", "elements-surplus", root)
-    assert Edit(Deed.ADD, REQUESTER, "PersonIdentifier") in found  # since its text is no such number
+    assert MessageMutation(MutationKind.ADD, REQUESTER, "PersonIdentifier") in found  # since its text is no such number
 
 
 def test_neighbours_are_swapped() -> None:
@@ -248,11 +274,14 @@ def test_root_and_members_are_moved_to_other_namespaces() -> None:
     contract, operation = contracts()["shipped"]
     own = operation.request[1:].partition("}")[0]
     found = edits("shipped", "namespaces-wrong", message("shipped", "LastName"))
-    assert found[:2] == [Edit(Deed.MOVE, ()), Edit(Deed.MOVE, (), "urn:example:not-the-contracts-namespace")]
-    assert Edit(Deed.MOVE, (*PERSON, "LastName"), own) in found
-    assert Edit(Deed.MOVE, (*PERSON, "LastName")) not in found
+    assert found[:2] == [
+        MessageMutation(MutationKind.MOVE, ()),
+        MessageMutation(MutationKind.MOVE, (), "urn:example:not-the-contracts-namespace"),
+    ]
+    assert MessageMutation(MutationKind.MOVE, (*PERSON, "LastName"), own) in found
+    assert MessageMutation(MutationKind.MOVE, (*PERSON, "LastName")) not in found
     assert contract.problems(message("shipped", "LastName")) == []
-    assert Edit(Deed.MOVE, (*PERSON, "LastName")) in edits(
+    assert MessageMutation(MutationKind.MOVE, (*PERSON, "LastName")) in edits(
         "qualified", "namespaces-wrong", message("qualified", "LastName")
     )
 
@@ -260,11 +289,11 @@ def test_root_and_members_are_moved_to_other_namespaces() -> None:
 def test_attributes_are_left_out_broken_and_added() -> None:
     """A required attribute is left out, a time and an id are broken, and one that nobody declared is added."""
     found = edits("shipped", "attributes-broken", message("shipped", "@Id"))
-    assert Edit(Deed.REMOVE, ("@IssueInstant",)) in found
-    assert Edit(Deed.REMOVE, ("@Id",)) not in found
+    assert MessageMutation(MutationKind.REMOVE, ("@IssueInstant",)) in found
+    assert MessageMutation(MutationKind.REMOVE, ("@Id",)) not in found
     assert {edit.text for edit in found if edit.path == ("@Id",)} == {"not a value", "1 2", ""}
-    assert Edit(Deed.WRITE, ("@IssueInstant",), "not a value") in found
-    assert found[-1] == Edit(Deed.WRITE, ("@NotDeclaredAnywhere",), "1")
+    assert MessageMutation(MutationKind.WRITE, ("@IssueInstant",), "not a value") in found
+    assert found[-1] == MessageMutation(MutationKind.WRITE, ("@NotDeclaredAnywhere",), "1")
 
 
 def test_values_are_broken_where_their_type_refuses_it() -> None:

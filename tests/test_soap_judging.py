@@ -15,8 +15,18 @@ from conformance.contracts.loading import load_spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
 from conformance.judging.findings import TRANSIENT_STATUSES
-from conformance.judging.soap import SoapJudge
-from conformance.model.case import Case, Clause, Deed, Edit, Effect, Expectation, Message, Step, Template
+from conformance.judging.soap import SoapOracle
+from conformance.model.case import (
+    Case,
+    Clause,
+    Effect,
+    Expectation,
+    Message,
+    MessageMutation,
+    MutationKind,
+    Step,
+    Template,
+)
 from conformance.model.contract import Contract, Level
 from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
 from conformance.model.verdict import Finding, Judgement, Severity
@@ -123,10 +133,10 @@ def exchange(outcome: Response | TransportFailure | str, sent: bytes | None = No
     return Exchange(f"{next(NUMBERS):06d}", "x", Purpose.PROBE, NOW, 0.1, asked, result)
 
 
-def judge(contract: Contract = SPEC.contract, binding: Binding = BINDING, **rules: Any) -> SoapJudge:  # noqa: ANN401
+def judge(contract: Contract = SPEC.contract, binding: Binding = BINDING, **rules: Any) -> SoapOracle:  # noqa: ANN401
     """Return a judge that remembers nothing yet, with other rules as told."""
     assert contract.soap is not None
-    return SoapJudge(contract, replace(contract.soap, **rules), binding, ERRORS)
+    return SoapOracle(contract, replace(contract.soap, **rules), binding, ERRORS)
 
 
 def case(name: str, **changes: Any) -> Case:  # noqa: ANN401 - of a case
@@ -195,7 +205,7 @@ def swap(old: str, new: str) -> Change:
 def test_right_answer_has_no_finding(text: str, which: Case) -> None:
     """What the cookbook, SOAP and the schemas allow is neither violation nor observation, and is counted."""
     judgement = judged(text, which)
-    assert (judgement.findings, judgement.blocked, judgement.inapplicable) == ((), "", "")
+    assert (judgement.findings, judgement.inconclusive_reason, judgement.not_applicable_reason) == ((), "", "")
     assert judgement.evaluated[which.requirements[0]] >= 1
     assert judgement.evaluated[f"{SERVICE}/5.1.3/http-status"] == 1
 
@@ -677,7 +687,7 @@ def test_broken_security_is_answered_by_a_refusal(text: str, findings: list[tupl
 
 def test_finding_shows_what_was_changed_in_the_message() -> None:
     """Where one of many broken messages was let pass, the finding says which."""
-    edit = Edit(Deed.DOUBLE, ("Criteria", "Person"))
+    edit = MessageMutation(MutationKind.DOUBLE, ("Criteria", "Person"))
     which = replace(XSD, request=Template("generate", message=Message(edits=(edit,))))
     assert (
         only(judged(response(), which)).actual == "response with status success on a message with Criteria/Person twice"
@@ -720,20 +730,25 @@ def test_answer_of_a_gateway_under_load_is_not_judged(status: int) -> None:
     """429, 502, 503 and 504 without SOAP tell of load or of a gateway."""
     judgement = judged(answered(b"<html/>", status), NO_NAME)
     assert named(judgement) == []
-    assert judgement.blocked == f"the answer HTTP {status} Reason tells of load or of a gateway, not of the service"
+    assert (
+        judgement.inconclusive_reason
+        == f"the answer HTTP {status} Reason tells of load or of a gateway, not of the service"
+    )
 
 
 def test_answer_that_was_cut_is_not_judged() -> None:
     """What could not be read to its end says nothing."""
     judgement = judged(answered(response(), cut="the connection ended"))
     assert (judgement.findings, dict(judgement.evaluated)) == ((), {})
-    assert judgement.blocked == "the answer HTTP 200 Reason could not be read to its end: the connection ended"
+    assert (
+        judgement.inconclusive_reason == "the answer HTTP 200 Reason could not be read to its end: the connection ended"
+    )
 
 
 def test_silence_is_not_judged() -> None:
     """Where there is no answer, the reason of the transport is kept."""
     judgement = judged(TransportFailure(ErrorKind.CONNECT, "connection refused"))
-    assert (judgement.findings, judgement.blocked) == ((), "no answer: connection refused")
+    assert (judgement.findings, judgement.inconclusive_reason) == ((), "no answer: connection refused")
 
 
 @pytest.mark.parametrize(
@@ -747,7 +762,7 @@ def test_clause_may_leave_a_case_open(effect: Effect, told: tuple[str, str]) -> 
     """An answer after which nothing can be said leaves the case undecided or not applicable, with the clause's note."""
     which = replace(XSD, expectation=Expectation("open", (Clause((), effect, answer="fault", note="why"),)))
     judgement = judged(fault(), which)
-    assert (judgement.blocked, judgement.inapplicable) == told
+    assert (judgement.inconclusive_reason, judgement.not_applicable_reason) == told
     assert judgement.findings == ()
 
 
@@ -786,9 +801,11 @@ def test_case_of_some_requirements_is_judged_by_them_alone() -> None:
     judgement = judged(text, narrow)
     assert named(judgement) == [("violation", "5.2.1.2/in-response-to")]
     assert set(judgement.evaluated) == set(narrow.only)
-    blocked = judged(fault(), narrow)
-    assert blocked.findings == ()
-    assert blocked.blocked.startswith(f"not reached, because the answer breaks {SERVICE}/4/response")
+    inconclusive_reason = judged(fault(), narrow)
+    assert inconclusive_reason.findings == ()
+    assert inconclusive_reason.inconclusive_reason.startswith(
+        f"not reached, because the answer breaks {SERVICE}/4/response"
+    )
 
 
 def test_answer_over_tls_keeps_the_requirement_of_tls() -> None:
@@ -994,7 +1011,7 @@ def test_step_without_an_answer_blocks(outcome: Response | TransportFailure) -> 
     """Where the plain request had no answer, nothing is found and the reason is kept."""
     judgement = judge().judge_step(exchange(outcome), NO_NAME, Step(NO_NAME.request))
     assert judgement.findings == ()
-    assert judgement.blocked
+    assert judgement.inconclusive_reason
 
 
 def test_step_that_is_no_soap_is_not_served() -> None:
@@ -1065,4 +1082,4 @@ def test_no_answer_breaks_the_judge(number: int) -> None:
     body = list(_hostile())[number]
     for which in (SERVED, NO_NAME, OTHER, SECURITY):
         judgement = judged(answered(body), which)
-        assert judgement.findings or judgement.blocked or judgement.evaluated
+        assert judgement.findings or judgement.inconclusive_reason or judgement.evaluated

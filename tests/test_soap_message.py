@@ -9,7 +9,7 @@ from conformance.mock.authority import KeyKind
 from conformance.soap.markup import Element, children, parse, serialise, text
 from conformance.soap.message import (
     LIFETIME,
-    Claim,
+    RequestedAttribute,
     body_child,
     issued_assertion,
     secure,
@@ -177,16 +177,16 @@ def test_header_that_is_there_is_kept() -> None:
 def test_scene_names_the_parts_of_a_message() -> None:
     """What breaks a message finds its parts, and writes what it likes in the assertion's place."""
     assertion, signer = caller(PERSON)
-    scene = signed(contract().build(OPERATION, VALUES), assertion, signer, NOW, timedelta(seconds=5))
-    tags = [scene.header.tag, scene.security.tag, scene.stamp.tag, scene.body.tag, scene.signature.tag]
+    draft = signed(contract().build(OPERATION, VALUES), assertion, signer, NOW, timedelta(seconds=5))
+    tags = [draft.header.tag, draft.security.tag, draft.stamp.tag, draft.body.tag, draft.signature.tag]
     assert tags == [HEADER, SECURITY, TIMESTAMP, BODY, SIGNATURE]
-    assert scene.body is body_of(scene.envelope)
-    assert scene.stamp[1].text == f"{NOW + timedelta(seconds=5):%Y-%m-%dT%H:%M:%S}.000Z"
-    assert assertion.data in written(scene)
-    assert b"<other/>" in written(scene, b"<other/>")
-    assert b"Assertion" not in written(scene, b"").replace(b"SAMLAssertionID", b"")
-    scene.security.remove(scene.place)
-    assert assertion.data not in written(scene)
+    assert draft.body is body_of(draft.envelope)
+    assert draft.stamp[1].text == f"{NOW + timedelta(seconds=5):%Y-%m-%dT%H:%M:%S}.000Z"
+    assert assertion.data in written(draft)
+    assert b"<other/>" in written(draft, b"<other/>")
+    assert b"Assertion" not in written(draft, b"").replace(b"SAMLAssertionID", b"")
+    draft.security.remove(draft.place)
+    assert assertion.data not in written(draft)
 
 
 # Broken messages
@@ -208,27 +208,27 @@ HELD = ("tolerated", "token-signed", "other-prefixes", "replay", "unknown-header
 
 def broken(name: str, kind: str) -> bytes:
     """Return a message with a breach, as far as that is of its bytes."""
-    breach = MUTATIONS[name]
+    mutation = MUTATIONS[name]
     assertion, signer = caller(kind)
     borrowed, _ = caller(next(other for other in KINDS if other != kind))
-    if breach.other:
+    if mutation.other:
         assertion = borrowed
-    elif breach.expired:
+    elif mutation.expired:
         assertion = read_assertion(world().mint(world().holders[kind], OVER).element)
     envelope = contract().build(OPERATION, {**VALUES, ("Criteria", "Person", "PhoneNumber"): "+3225555555"})
-    scene = signed(
+    draft = signed(
         envelope,
         assertion,
-        foreign(signer) if breach.foreign_key else signer,
-        datetime.now(UTC) + breach.shift,
-        breach.lifetime,
+        foreign(signer) if mutation.foreign_key else signer,
+        datetime.now(UTC) + mutation.shift,
+        mutation.lifetime,
     )
-    if breach.borrow:
-        scene.borrowed = borrowed
-    if breach.change is not None:
-        breach.change(scene)
-    data = written(scene, breach.assertion(assertion) if breach.assertion is not None else None)
-    return breach.raw(data) if breach.raw is not None else data
+    if mutation.borrow:
+        draft.borrowed = borrowed
+    if mutation.change is not None:
+        mutation.change(draft)
+    data = written(draft, mutation.assertion(assertion) if mutation.assertion is not None else None)
+    return mutation.raw(data) if mutation.raw is not None else data
 
 
 @pytest.mark.parametrize("kind", [PERSON, NIHII, CBE])
@@ -278,12 +278,12 @@ def test_altered_body_is_valid_by_the_schema_still() -> None:
 def test_altered_signature_is_a_signature_still(kind: str) -> None:
     """Its value has as many characters as before, of which one is another."""
     assertion, signer = caller(kind)
-    scene = signed(contract().build(OPERATION, VALUES), assertion, signer, NOW)
-    value = next(scene.signature.iter(f"{{{DS}}}SignatureValue"))
+    draft = signed(contract().build(OPERATION, VALUES), assertion, signer, NOW)
+    value = next(draft.signature.iter(f"{{{DS}}}SignatureValue"))
     before = "".join((value.text or "").split())
     change = MUTATIONS["signature-altered"].change
     assert change is not None
-    change(scene)
+    change(draft)
     after = "".join((value.text or "").split())
     assert len(after) == len(before)
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
@@ -297,7 +297,10 @@ def test_breach_of_nothing_changes_nothing() -> None:
 
 # Asking an STS
 
-CLAIMS = (Claim("urn:be:fgov:person:ssin", "85061599690"), Claim("urn:be:fgov:person:ssin:doctor:boolean"))
+CLAIMS = (
+    RequestedAttribute("urn:be:fgov:person:ssin", "85061599690"),
+    RequestedAttribute("urn:be:fgov:person:ssin:doctor:boolean"),
+)
 
 
 def asked(kind: KeyKind = KeyKind.P256) -> Element:

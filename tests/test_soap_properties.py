@@ -15,7 +15,18 @@ from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
 from conformance.messages.soap import BROKEN_MESSAGES, VALID_MESSAGES, SoapMessages
-from conformance.model.case import Case, Clause, Deed, Edit, Effect, Expectation, Kind, Message, Step, Template
+from conformance.model.case import (
+    Case,
+    CaseKind,
+    Clause,
+    Effect,
+    Expectation,
+    Message,
+    MessageMutation,
+    MutationKind,
+    Step,
+    Template,
+)
 from conformance.model.errors import MissingDataError
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Severity, Verdict
@@ -46,8 +57,8 @@ REFUSED = Expectation(
 
 def _case(name: str, requirement: str, expectation: Expectation) -> Case:
     return Case(
-        f"{SERVICE}/{requirement.partition('/')[0]}/{name}", SERVICE, name, Kind.PROPERTY, "beyond the cookbook",
-        (f"{SERVICE}/{requirement}",), LAST_NAME, expectation, twin=Step(LAST_NAME), generate=name,
+        f"{SERVICE}/{requirement.partition('/')[0]}/{name}", SERVICE, name, CaseKind.PROPERTY, "beyond the cookbook",
+        (f"{SERVICE}/{requirement}",), LAST_NAME, expectation, control=Step(LAST_NAME), generate=name,
     )  # fmt: skip
 
 
@@ -237,7 +248,7 @@ def test_body_of_a_message_stands_as_it_is(tmp_path: Path) -> None:
         first, second = (_body(messages, Message(body=full)) for _ in range(2))
         assert first.get("Id") != second.get("Id")
         assert first.get("IssueInstant") != "2026-01-15T12:00:00Z"
-        spoilt = _body(messages, Message(body=full, edits=(Edit(Deed.WRITE, ("@Id",), "1A"),)))
+        spoilt = _body(messages, Message(body=full, edits=(MessageMutation(MutationKind.WRITE, ("@Id",), "1A"),)))
         assert spoilt.get("Id") == "1A"
 
 

@@ -271,7 +271,7 @@ def test_kind_left_out_is_not_applicable(bench: Opener) -> None:
 def test_sweep_without_a_message_is_not_applicable(bench: Opener) -> None:
     """Where the schema at hand refuses no message of a sort, there is nothing to check."""
     nothing_typed = Template("generate", message=Message(values={"last_name": "X"}))
-    result = bench(obliging())("8/values-broken", request=nothing_typed, twin=None)
+    result = bench(obliging())("8/values-broken", request=nothing_typed, control=None)
     assert (result.verdict, result.reason) == (
         Verdict.NOT_APPLICABLE,
         "the WSDL's schema refuses no message of this sort",

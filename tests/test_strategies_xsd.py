@@ -11,13 +11,13 @@ from lxml import etree
 
 from conformance.contracts.binding import bind
 from conformance.contracts.loading import load_spec
-from conformance.model.case import Deed, Edit
+from conformance.model.case import MessageMutation, MutationKind
 from conformance.soap.difference import difference
 from conformance.soap.editing import apply
 from conformance.soap.markup import parse
 from conformance.soap.xsd.composing import leaves
 from conformance.soap.xsd.contract import SoapContract, Steps, read_value
-from conformance.soap.xsd.grammar import Grammar, Wish, read_grammar
+from conformance.soap.xsd.grammar import Choice, Grammar, read_grammar
 from conformance.soap.xsd.schemas import WsdlError
 from conformance.soap.xsd.wsdl import read_contract
 from conformance.strategies.xsd import Broken, broken, edges, valid
@@ -150,7 +150,7 @@ def test_facets_are_broken_just_outside(tmp_path: Path, variant: str) -> None:
     found = {
         (one[1].path[-1], *reasons(contract, one)): one[1].text
         for one in limits(contract, grammar(contract))
-        if one[1].deed is Deed.WRITE
+        if one[1].deed is MutationKind.WRITE
     }
     assert found["LastName", "minLength"] == ""
     assert len(found["LastName", "maxLength"]) == 101
@@ -175,7 +175,7 @@ def test_number_that_the_schema_refuses_does_not_stand(tmp_path: Path) -> None:
     """A fixed value that its type does not take leaves its place empty; where that is required, it is said."""
     number = ("Criteria", "Requester", "PersonIdentifier")
     made = grammar(peer(tmp_path, "plain"), {number: "not a number"})
-    assert not any("PersonIdentifier" in made.message(wishes) for wishes in made.boundaries())
+    assert not any("PersonIdentifier" in made.message(choices) for choices in made.boundaries())
     with pytest.raises(WsdlError, match="must not stand"):
         grammar(SHIPPED, {}, (("Criteria", "Person", "LastName"),))
 
@@ -342,7 +342,7 @@ def test_broken_messages_shrink_to_the_smallest() -> None:
     made = grammar(SHIPPED)
 
     def doubled(one: Broken) -> bool:
-        return one[1] == Edit(Deed.DOUBLE, ("Criteria", "Person", "Gender"))
+        return one[1] == MessageMutation(MutationKind.DOUBLE, ("Criteria", "Person", "Gender"))
 
     text, _ = find(wrong(SHIPPED, made), doubled, settings=settings(database=None, max_examples=1000, derandomize=True))
     assert difference(made.message(), text) == ("+ Criteria/Person/Gender = 'F'",)
@@ -352,7 +352,7 @@ def test_limits_of_broken_messages_are_as_small_as_can_be() -> None:
     """A message that is broken in its structure holds nothing that the breach does not need."""
     made = grammar(SHIPPED)
     for text, edit in limits(SHIPPED, made):
-        assert len(difference(made.message(), text)) <= (2 if edit.deed is Deed.SWAP else 1), edit
+        assert len(difference(made.message(), text)) <= (2 if edit.deed is MutationKind.SWAP else 1), edit
 
 
 def test_same_seed_draws_the_same() -> None:
@@ -384,8 +384,8 @@ def test_wish_brings_what_stands_above_it(tmp_path: Path) -> None:
     made = grammar(written(tmp_path, sequence(held(inner, minOccurs="0"))))
     root = f'<n0:Ask xmlns:n0="{OWN}">{{}}</n0:Ask>'
     assert made.message() == root.format("")
-    assert made.message((Wish((0, 0)),)) == root.format("<n0:A></n0:A>")
-    assert made.message((Wish((0, 0, 0, 0)),)) == root.format("<n0:A><n0:B></n0:B></n0:A>")
+    assert made.message((Choice((0, 0)),)) == root.format("<n0:A></n0:A>")
+    assert made.message((Choice((0, 0, 0, 0)),)) == root.format("<n0:A><n0:B></n0:B></n0:A>")
 
 
 # ------------------------------------------------------------------------------------------------------- differences

@@ -22,15 +22,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from conformance.contracts.loading import load_spec
-from conformance.credentials.tokens import (
-    EXPIRED,
-    MARGIN,
-    PATIENCE,
-    AccessTokens,
-    Send,
-    claims,
-    expiry,
-)
+from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens, Send, claims, expiry
 from conformance.evidence.redaction import Redactor
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import CredentialRefusedError, SecretError

@@ -47,13 +47,19 @@ def lint(root: Path) -> list[str]:
         except UsageError as error:
             problems += error.problems
         else:
-            problems += [f"{folder}: {problem}" for problem in dict.fromkeys(_spec_problems(spec))]
+            problems += [
+                f"{folder}: {problem}"
+                for problem in dict.fromkeys(_spec_problems(spec))
+            ]
     return problems
 
 
 def _spec_problems(spec: Spec) -> Iterator[str]:
     contract = spec.contract
-    if (contract.service, contract.version) != (spec.folder.parent.name, spec.folder.name):
+    if (contract.service, contract.version) != (
+        spec.folder.parent.name,
+        spec.folder.name,
+    ):
         yield f"service.yaml says {contract.service} {contract.version}, the folder says otherwise"
     yield from _duplicates(spec.folder)
     yield from _foreign_ids(spec)
@@ -78,7 +84,11 @@ def _duplicates(folder: Path) -> Iterator[str]:
         ("errata.yaml", "errata"),
         ("faults.yaml", "faults"),
     ):
-        ids = [row["id"] for row in documents.read(folder / name).data[key]] if (folder / name).exists() else []
+        ids = (
+            [row["id"] for row in documents.read(folder / name).data[key]]
+            if (folder / name).exists()
+            else []
+        )
         for twice in sorted({one for one in ids if ids.count(one) > 1}):
             yield f"{name}: the id {twice} is given twice"
 
@@ -93,13 +103,19 @@ def _foreign_ids(spec: Spec) -> Iterator[str]:
             yield f"the id {requirement.id} does not name its section {requirement.source.section}"
 
 
-def _reference_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+def _reference_problems(
+    spec: Spec, schemas: Mapping[str, CompiledSchema]
+) -> Iterator[str]:
     """Yield what refers to nothing; `schemas` are those that could be compiled, the others have no place to name."""
     contract = spec.contract
     for case in spec.cases.values():
         yield from _case_problems(case, contract)
         yield from _guard_problems(case, contract, schemas)
-        if case.claim is not None and case.claim.setting not in spec.description.target_schema.get("properties", {}):
+        if (
+            case.claim is not None
+            and case.claim.setting
+            not in spec.description.target_schema.get("properties", {})
+        ):
             yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
     yield from _soap_problems(spec)
     for fault in spec.faults.values():
@@ -125,16 +141,29 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for requirement in (*case.requirements, *case.only, *filter(None, [case.tls])):
         if requirement not in contract.requirements:
             yield f"case {case.id} names the requirement {requirement}, which does not exist"
-    operations = [case.request.operation, *(step.request.operation for step in case.preamble)]
-    operations += [case.twin.request.operation] if case.twin is not None else []
+    operations = [
+        case.request.operation,
+        *(step.request.operation for step in case.preamble),
+    ]
+    operations += [case.control.request.operation] if case.control is not None else []
     operations += [case.unchanged.operation] if case.unchanged is not None else []
     for name in operations:
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
-    if case.generate and case.generate not in {*GENERATORS, *SWEEPS, *DRAWN, LISTED, OTHER_NUMBERS}:
+    if case.generate and case.generate not in {
+        *GENERATORS,
+        *SWEEPS,
+        *DRAWN,
+        LISTED,
+        OTHER_NUMBERS,
+    }:
         yield f"case {case.id} names the strategy {case.generate}, which does not exist"
     for clause in case.expectation.clauses:
-        for code in sorted(code for code in clause.codes if code and not fnmatch.filter(contract.errors, code)):
+        for code in sorted(
+            code
+            for code in clause.codes
+            if code and not fnmatch.filter(contract.errors, code)
+        ):
             yield f"expectation {case.expectation.name} names the code {code}, which errors.yaml does not have"
         if clause.matches and clause.matches not in contract.schemas:
             yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
@@ -145,7 +174,10 @@ def _soap_problems(spec: Spec) -> Iterator[str]:
     rules = spec.contract.soap
     if rules is None:
         return
-    for requirement in (*rules.requirements, *(one.requirement for one in rules.messages.values())):
+    for requirement in (
+        *rules.requirements,
+        *(one.requirement for one in rules.messages.values()),
+    ):
         if requirement not in spec.contract.requirements:
             yield f"soap.yaml names the requirement {requirement}, which does not exist"
     yield from _soap_word_problems(rules, spec.contract)
@@ -156,7 +188,9 @@ def _soap_problems(spec: Spec) -> Iterator[str]:
     except UsageError as error:
         yield from error.problems
     else:
-        yield from (f"names.yaml: nothing in the WSDL plays {role}" for role in unresolved)
+        yield from (
+            f"names.yaml: nothing in the WSDL plays {role}" for role in unresolved
+        )
 
 
 def _soap_word_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
@@ -169,7 +203,9 @@ def _soap_word_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
         for outcome in sorted(set(row.refused_outcomes) - rules.outcomes.keys()):
             yield f"soap.yaml names the outcome {outcome}, which it does not have"
     same = rules.same_person
-    roles = {rule.role for rule in rules.callers.values()} | ({*same.decisive, *same.disjoint} if same else set())
+    roles = {rule.role for rule in rules.callers.values()} | (
+        {*same.decisive, *same.disjoint} if same else set()
+    )
     for role in sorted(roles - rules.names.get("request", {}).keys()):
         yield f"soap.yaml names the role {role}, which names.yaml does not have"
     for name, rule in rules.messages.items():
@@ -182,19 +218,23 @@ def _soap_word_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
 def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:
     if case.caller and case.caller not in rules.callers:
         yield f"case {case.id} names the kind of caller {case.caller}, which soap.yaml does not have"
-    breach = case.request.message.breach if case.request.message is not None else ""
-    if breach and breach not in MUTATIONS:
-        yield f"case {case.id} names the breach {breach}, which does not exist"
+    mutation = case.request.message.mutation if case.request.message is not None else ""
+    if mutation and mutation not in MUTATIONS:
+        yield f"case {case.id} names the mutation {mutation}, which does not exist"
     if case.words and case.words not in rules.messages:
         yield f"case {case.id} names the message {case.words}, which soap.yaml does not have"
     for clause in case.expectation.clauses:
         for outcome in sorted(set(clause.outcomes) - rules.outcomes.keys()):
             yield f"expectation {case.expectation.name} names the outcome {outcome}, which soap.yaml does not have"
-        if clause.detail and clause.detail not in {rule.element for rule in rules.details}:
+        if clause.detail and clause.detail not in {
+            rule.element for rule in rules.details
+        }:
             yield f"expectation {case.expectation.name} names the detail {clause.detail}, which soap.yaml does not have"
 
 
-def _guard_problems(case: Case, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+def _guard_problems(
+    case: Case, contract: Contract, schemas: Mapping[str, CompiledSchema]
+) -> Iterator[str]:
     guard = case.unchanged
     if guard is None or guard.operation not in contract.operations:
         return
@@ -206,23 +246,34 @@ def _guard_problems(case: Case, contract: Contract, schemas: Mapping[str, Compil
             yield f"case {case.id} guards the place {at}, which no answer of {guard.operation} has"
 
 
-def _rule_problems(rule: Rule, contract: Contract, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+def _rule_problems(
+    rule: Rule, contract: Contract, schemas: Mapping[str, CompiledSchema]
+) -> Iterator[str]:
     if rule.name not in RULES:
         yield f"rules.yaml names the rule {rule.name}, which does not exist"
     else:
-        given, needed = {*(rule.options or {})}, NEEDED_OPTIONS.get(rule.name, frozenset())
-        for option in sorted(given - needed - FURTHER_OPTIONS.get(rule.name, frozenset())):
+        given, needed = (
+            {*(rule.options or {})},
+            NEEDED_OPTIONS.get(rule.name, frozenset()),
+        )
+        for option in sorted(
+            given - needed - FURTHER_OPTIONS.get(rule.name, frozenset())
+        ):
             yield f"rules.yaml: the rule {rule.name} at {rule.at} has the option {option}, which it does not know"
         for option in sorted(needed - given):
             yield f"rules.yaml: the rule {rule.name} at {rule.at} lacks the option {option}"
     if rule.requirement not in contract.requirements:
         yield f"rules.yaml names the requirement {rule.requirement}, which does not exist"
     broken = rule.schema in contract.schemas and rule.schema not in schemas
-    if not broken and (rule.schema not in schemas or rule.at not in schemas[rule.schema].places):
+    if not broken and (
+        rule.schema not in schemas or rule.at not in schemas[rule.schema].places
+    ):
         yield f"rules.yaml: the schema {rule.schema} has no place {rule.at}"
 
 
-def _schema_problems(contract: Contract, schemas: dict[str, CompiledSchema]) -> Iterator[str]:
+def _schema_problems(
+    contract: Contract, schemas: dict[str, CompiledSchema]
+) -> Iterator[str]:
     """Yield what is wrong with the schemas, and put those that can be compiled into `schemas`."""
     for name, schema in contract.schemas.items():
         try:
@@ -237,23 +288,35 @@ def _schema_problems(contract: Contract, schemas: dict[str, CompiledSchema]) -> 
                 yield f"schemas/{name}.schema.json names the requirement {requirement}, which does not exist"
 
 
-def _examples_problems(spec: Spec, schemas: Mapping[str, CompiledSchema]) -> Iterator[str]:
+def _examples_problems(
+    spec: Spec, schemas: Mapping[str, CompiledSchema]
+) -> Iterator[str]:
     for path in sorted((spec.folder / "examples").glob("*.json")):
         try:
             yield from _example_problems(spec, schemas, path)
         except UsageError as error:
-            yield from (problem.removeprefix(f"{spec.folder}/") for problem in error.problems)
+            yield from (
+                problem.removeprefix(f"{spec.folder}/") for problem in error.problems
+            )
 
 
-def _example_problems(spec: Spec, schemas: Mapping[str, CompiledSchema], path: Path) -> Iterator[str]:
+def _example_problems(
+    spec: Spec, schemas: Mapping[str, CompiledSchema], path: Path
+) -> Iterator[str]:
     """Yield what is wrong with an example; its name begins with that of its schema."""
-    names = [name for name in spec.contract.schemas if path.stem == name or path.stem.startswith(f"{name}-")]
+    names = [
+        name
+        for name in spec.contract.schemas
+        if path.stem == name or path.stem.startswith(f"{name}-")
+    ]
     if not names:
         yield f"examples/{path.name} begins with the name of no schema"
         return
     example, name = documents.read(path).data, max(names, key=len)
     if name in schemas:
-        for error in jsonschema.Draft202012Validator(spec.contract.schemas[name]).iter_errors(example):
+        for error in jsonschema.Draft202012Validator(
+            spec.contract.schemas[name]
+        ).iter_errors(example):
             yield f"examples/{path.name}: {error.json_path}: {error.message}"
 
 

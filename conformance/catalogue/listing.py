@@ -48,7 +48,11 @@ def find_fault(name: str) -> Fault:
     """Return the seeded fault of an id; raises UsageError where there is none."""
     known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
     if name not in known:
-        near = suggestion(name, tuple(known)) if "/faults/" in name else "; see `list faults`"
+        near = (
+            suggestion(name, tuple(known))
+            if "/faults/" in name
+            else "; see `list faults`"
+        )
         raise UsageError(f"there is no fault {name!r}{near}")
     return known[name]
 
@@ -57,7 +61,9 @@ def verifying(spec: Spec) -> dict[str, list[str]]:
     """Return, for each requirement, the ids of the cases that verify it."""
     found: dict[str, list[str]] = {name: [] for name in spec.contract.requirements}
     for case in spec.cases.values():
-        for requirement in dict.fromkeys((*case.requirements, *case.only, *_judged(spec, case))):
+        for requirement in dict.fromkeys(
+            (*case.requirements, *case.only, *_judged(spec, case))
+        ):
             found[requirement].append(case.id)
     return found
 
@@ -71,13 +77,23 @@ def explain(name: str) -> str:
     for spec in all_specs():
         texts[spec.contract.service] = _explain_service(spec)
         texts |= {fault.id: _explain_fault(fault) for fault in spec.faults.values()}
-        texts |= {erratum.id: _explain_erratum(spec, erratum) for erratum in spec.contract.errata.values()}
+        texts |= {
+            erratum.id: _explain_erratum(spec, erratum)
+            for erratum in spec.contract.errata.values()
+        }
         found = verifying(spec)
-        texts |= {row.id: _explain_requirement(row, found[row.id]) for row in spec.contract.requirements.values()}
+        texts |= {
+            row.id: _explain_requirement(row, found[row.id])
+            for row in spec.contract.requirements.values()
+        }
         for case in spec.cases.values():
-            texts[case.id] = "\n".join(filter(None, [texts.get(case.id, ""), _explain_case(spec, case)]))
+            texts[case.id] = "\n".join(
+                filter(None, [texts.get(case.id, ""), _explain_case(spec, case)])
+            )
     if name not in texts:
-        raise UsageError(f"nothing is known by the id {name!r}{suggestion(name, tuple(texts))}")
+        raise UsageError(
+            f"nothing is known by the id {name!r}{suggestion(name, tuple(texts))}"
+        )
     return texts[name]
 
 
@@ -88,16 +104,31 @@ def _judged(spec: Spec, case: Case) -> Iterator[str]:
     rules = spec.contract.soap
     if rules is not None:
         yield from rules.requirements
-        yield from (rules.messages[case.words].requirement for _ in [case] if case.words in rules.messages)
+        yield from (
+            rules.messages[case.words].requirement
+            for _ in [case]
+            if case.words in rules.messages
+        )
         return
     operation = spec.contract.operations[case.request.operation]
-    judged = {status for clause in case.expectation.clauses if clause.judge for status in clause.statuses}
+    judged = {
+        status
+        for clause in case.expectation.clauses
+        if clause.judge
+        for status in clause.statuses
+    }
     for status, name in operation.schemas.items():
         if not {str(status), f"{status // 100}xx"} & judged:
             continue
         text = json.dumps(spec.contract.schemas[name])
-        yield from (requirement for requirement in spec.contract.requirements if f'"{requirement}"' in text)
-        yield from (rule.requirement for rule in spec.contract.rules if rule.schema == name)
+        yield from (
+            requirement
+            for requirement in spec.contract.requirements
+            if f'"{requirement}"' in text
+        )
+        yield from (
+            rule.requirement for rule in spec.contract.rules if rule.schema == name
+        )
 
 
 def _services(specs: Sequence[Spec]) -> Iterator[Row]:
@@ -181,10 +212,20 @@ def _runs(folder: Path) -> Iterator[Row]:
 
 def _explain_service(spec: Spec) -> str:
     contract = spec.contract
-    lines = [f"service {contract.service}: {contract.title}, cookbook {contract.source.document} {contract.version}"]
-    lines += [f"  {environment}: {address}" for environment, address in contract.environments.items()]
-    lines += [f"  {operation.id}: {operation.method} {operation.path}" for operation in contract.operations.values()]
-    lines.append(f"  {len(spec.cases)} cases, {len(contract.requirements)} requirements, {len(contract.errata)} errata")
+    lines = [
+        f"service {contract.service}: {contract.title}, cookbook {contract.source.document} {contract.version}"
+    ]
+    lines += [
+        f"  {environment}: {address}"
+        for environment, address in contract.environments.items()
+    ]
+    lines += [
+        f"  {operation.id}: {operation.method} {operation.path}"
+        for operation in contract.operations.values()
+    ]
+    lines.append(
+        f"  {len(spec.cases)} cases, {len(contract.requirements)} requirements, {len(contract.errata)} errata"
+    )
     return "\n".join(lines)
 
 
@@ -196,7 +237,9 @@ def _explain_requirement(requirement: Requirement, cases: Sequence[str]) -> str:
         f"  {requirement.statement}",
         f"  source: {source.document} {source.version}, section {source.section}",
     ]
-    lines += [f"  verified by {case}" for case in cases] or [f"  not verified: {requirement.untested}"]
+    lines += [f"  verified by {case}" for case in cases] or [
+        f"  not verified: {requirement.untested}"
+    ]
     return "\n".join(lines)
 
 
@@ -212,7 +255,11 @@ def _explain_erratum(spec: Spec, erratum: Erratum) -> str:
 
 def _explain_fault(fault: Fault) -> str:
     first, *others = fault.requirements
-    lines = [f"fault {fault.id}", f"  {fault.breaks}", f"  breaks {first}; to be found: {fault.expected.value}"]
+    lines = [
+        f"fault {fault.id}",
+        f"  {fault.breaks}",
+        f"  breaks {first}; to be found: {fault.expected.value}",
+    ]
     lines += [f"  explained by {other} as well" for other in others]
     lines.append(f"  try it: ehealth-conformance selftest --fault {fault.id}")
     return "\n".join(lines)
@@ -223,19 +270,27 @@ def _explain_case(spec: Spec, case: Case) -> str:
     lines = [
         f"case {case.id}",
         f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
-        f"  sends {_sent(case, operation)}" + (f", drawn by {case.generate}" if case.generate else ""),
+        f"  sends {_sent(case, operation)}"
+        + (f", drawn by {case.generate}" if case.generate else ""),
     ]
     if case.request.headers:
         lines.append(f"  with {dict(case.request.headers)}")
     lines += [f"  verifies {requirement}" for requirement in case.requirements]
-    lines.append(f"  expects ({case.expectation.name}), tried in this order; anything else is a violation:")
+    lines.append(
+        f"  expects ({case.expectation.name}), tried in this order; anything else is a violation:"
+    )
     for clause in case.expectation.clauses:
         condition = "".join(
-            [f" with {clause.matches}" if clause.matches else "", " where not claimed" if clause.unclaimed else ""]
+            [
+                f" with {clause.matches}" if clause.matches else "",
+                " where not claimed" if clause.unclaimed else "",
+            ]
         )
         judged = ", the body is judged" if clause.judge else ""
         note = f": {clause.note}" if clause.note else ""
-        lines.append(f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}")
+        lines.append(
+            f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}"
+        )
     return "\n".join(lines)
 
 
@@ -244,11 +299,23 @@ def _sent(case: Case, operation: Operation) -> str:
     message = case.request.message
     if message is None:
         return f"{case.request.method or operation.method} {operation.path}{case.request.path}"
-    values = [f"{role}={text}" for role, text in message.values.items() if text is not None]
-    values += [f"{role}={text!r} (whatever the schema says)" for role, text in message.replace.items()]
+    values = [
+        f"{role}={text}" for role, text in message.values.items() if text is not None
+    ]
+    values += [
+        f"{role}={text!r} (whatever the schema says)"
+        for role, text in message.replace.items()
+    ]
     parts = [f"the message {operation.id} with {', '.join(values)}"]
-    missing = [*message.remove, *(role for role, text in message.values.items() if text is None)]
+    missing = [
+        *message.remove,
+        *(role for role, text in message.values.items() if text is None),
+    ]
     parts += [f"without {', '.join(missing)}"] if missing else []
-    parts += [f"with {message.breach} once it is signed"] if message.breach else []
-    caller = f"as each {case.caller.replace('_', ' ')}" if case.caller else "as the first caller"
+    parts += [f"with {message.mutation} once it is signed"] if message.mutation else []
+    caller = (
+        f"as each {case.caller.replace('_', ' ')}"
+        if case.caller
+        else "as the first caller"
+    )
     return ", ".join([*parts, caller])

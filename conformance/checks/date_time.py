@@ -62,14 +62,24 @@ def _unprinted(text: str) -> Moment:
     form = _OTHER_FORM.fullmatch(text)
     if form is None:
         return Moment(None, _why_not(text))
-    unit = timedelta(seconds=1) if form["second"] else timedelta(minutes=1) if form["minute"] else timedelta(hours=1)
+    unit = (
+        timedelta(seconds=1)
+        if form["second"]
+        else timedelta(minutes=1)
+        if form["minute"]
+        else timedelta(hours=1)
+    )
     try:
         # ISO 8601:2004, 4.2.2.4: a fraction is one of the last unit that is written.
-        instant = _whole(form["whole"] + form["offset"]) + unit * float(f"0.{form['fraction'] or 0}")
+        instant = _whole(form["whole"] + form["offset"]) + unit * float(
+            f"0.{form['fraction'] or 0}"
+        )
         instant = instant.astimezone(UTC)
     except (ValueError, OverflowError):
         return Moment(None, _why_not(text))
-    return Moment(instant, "", ("uses a form of ISO 8601 that the cookbooks do not print",))
+    return Moment(
+        instant, "", ("uses a form of ISO 8601 that the cookbooks do not print",)
+    )
 
 
 def _whole(text: str) -> datetime:
@@ -106,7 +116,13 @@ def _instant(form: re.Match[str]) -> tuple[datetime, list[str]]:
         second, leap = 59, timedelta(seconds=1)
         oddities.append("names a leap second")
     moment = datetime(
-        int(form["year"]), int(form["month"]), int(form["day"]), hour, minute, second, tzinfo=_zone(form["offset"])
+        int(form["year"]),
+        int(form["month"]),
+        int(form["day"]),
+        hour,
+        minute,
+        second,
+        tzinfo=_zone(form["offset"]),
     )
     instant = moment.astimezone(UTC)
     if leap and (instant.hour, instant.minute) != (23, 59):

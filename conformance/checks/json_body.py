@@ -14,7 +14,14 @@ from conformance.checks.problem import Problem
 
 _LONGEST_NUMBER = 300
 _LARGEST = 1e308
-_UTF16_OR_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MOST_MEMBERS_COMPARED = 1000
+"""Members of an object that are looked through for names that stand twice."""
+_UTF16_OR_32 = (
+    codecs.BOM_UTF32_LE,
+    codecs.BOM_UTF32_BE,
+    codecs.BOM_UTF16_LE,
+    codecs.BOM_UTF16_BE,
+)
 _MEDIA_TYPES = frozenset({"application/json", "text/json"})
 
 
@@ -69,11 +76,22 @@ def parse(body: bytes) -> Parsed:
 def media_type_problem(content_type: str | None) -> Problem | None:
     """Return what is wrong with a Content-Type where JSON is expected; a missing one is odd (RFC 9110, 8.3)."""
     if content_type is None:
-        return Problem("the answer has no Content-Type", "Content-Type", "application/json", "absent", odd=True)
+        return Problem(
+            "the answer has no Content-Type",
+            "Content-Type",
+            "application/json",
+            "absent",
+            odd=True,
+        )
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type in _MEDIA_TYPES or media_type.endswith("+json"):
         return None
-    return Problem("the answer's media type is not JSON", "Content-Type", "application/json", content_type)
+    return Problem(
+        "the answer's media type is not JSON",
+        "Content-Type",
+        "application/json",
+        content_type,
+    )
 
 
 def _odd(message: str, actual: str = "") -> Problem:
@@ -82,14 +100,23 @@ def _odd(message: str, actual: str = "") -> Problem:
 
 def _not_utf8(body: bytes, error: UnicodeDecodeError) -> Problem:
     if body.startswith(_UTF16_OR_32):
-        return Problem("the body is not UTF-8 (RFC 8259, section 8.1)", "body", "UTF-8", "UTF-16 or UTF-32")
+        return Problem(
+            "the body is not UTF-8 (RFC 8259, section 8.1)",
+            "body",
+            "UTF-8",
+            "UTF-16 or UTF-32",
+        )
     actual = f"byte 0x{body[error.start]:02x} at offset {error.start}"
-    return Problem("the body is not UTF-8 (RFC 8259, section 8.1)", "body", "UTF-8", actual)
+    return Problem(
+        "the body is not UTF-8 (RFC 8259, section 8.1)", "body", "UTF-8", actual
+    )
 
 
 def _malformed(text: str, error: ValueError) -> Problem:
     if not text.strip():
-        return Problem("the body is empty where JSON is expected", "body", "a JSON text", "nothing")
+        return Problem(
+            "the body is empty where JSON is expected", "body", "a JSON text", "nothing"
+        )
     start = text[:80] + ("…" if len(text) > 80 else "")  # noqa: PLR2004 - enough to recognise it
     return Problem(f"the body is not JSON: {error}", "body", "a JSON text", start)
 
@@ -103,7 +130,12 @@ def _number(digits: str, oddities: list[Problem]) -> int | float:
         value = float(digits) if not digits.lstrip("-").isdigit() else int(digits)
         if math.isfinite(value):
             return value
-    oddities.append(_odd("a number is larger or longer than others can read", f"{len(digits)} characters"))
+    oddities.append(
+        _odd(
+            "a number is larger or longer than others can read",
+            f"{len(digits)} characters",
+        )
+    )
     return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
@@ -111,6 +143,8 @@ def _object(pairs: list[tuple[str, Any]], oddities: list[Problem]) -> dict[str, 
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(names) < 1000 else ["…"]  # noqa: PLR2004
+        twice = ["…"]
+        if len(names) < _MOST_MEMBERS_COMPARED:
+            twice = sorted({name for name in names if names.count(name) > 1})
         oddities.append(_odd("an object has the same member twice", ", ".join(twice)))
     return members

@@ -24,7 +24,7 @@ Above = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SchemaPlace:
     """A place of a document that the schema describes."""
 
     at: str
@@ -50,7 +50,9 @@ class Index:
         found = self._found.get(at)
         if found is None:
             above, name = self._above[at]
-            found = self._found[at] = self[above].items() if name is None else self[above].members(name)
+            found = self._found[at] = (
+                self[above].items() if name is None else self[above].members(name)
+            )
         return found
 
 
@@ -64,11 +66,17 @@ class CompiledSchema:
         """
         try:
             self._validator = jsonschema_rs.validator_for(dict(schema))
-            self.places: dict[str, Place] = {place.at: place for place in _places(schema)}
+            self.places: dict[str, SchemaPlace] = {
+                place.at: place for place in _places(schema)
+            }
         except (jsonschema_rs.ReferencingError, LookupError) as error:
             raise ValueError(f"a reference leads nowhere: {error}") from error
         self._above: dict[str, Above] = {"": ("", None)}
-        self._above |= {place: (at, name) for at in self.places for name, place in _places_below(at, self.places)}
+        self._above |= {
+            place: (at, name)
+            for at in self.places
+            for name, place in _places_below(at, self.places)
+        }
 
     def fits(self, document: object) -> bool:
         """Tell whether the document fulfils the schema; a document too deep to follow does not."""
@@ -95,7 +103,9 @@ class CompiledSchema:
         try:
             errors = list(self._validator.iter_errors(document))
         except UnicodeEncodeError as error:
-            raise UnreadableError("a text in it is half of a surrogate pair, which stands for no character") from error
+            raise UnreadableError(
+                "a text in it is half of a surrogate pair, which stands for no character"
+            ) from error
         except ValueError as error:
             raise UnreadableError(f"it is nested too deeply: {error}") from error
         for found in errors:
@@ -108,7 +118,10 @@ class CompiledSchema:
         """
         for at, place in self.places.items():
             if place.requirement:
-                yield place.requirement, len(index[self._above[at][0] if place.required and at else at])
+                yield (
+                    place.requirement,
+                    len(index[self._above[at][0] if place.required and at else at]),
+                )
 
     def undocumented(self, index: Index) -> Iterator[tuple[str, Problem]]:
         """Yield the members that no row of the cookbook's table describes, up to a number that is enough to see."""
@@ -125,7 +138,13 @@ class CompiledSchema:
                 for name in sorted(value.keys() - place.members):
                     where = pointer((*found.paths[number], name))
                     message = f"the member {name[:_LONGEST_NAME]!r} is not documented"
-                    problem = Problem(message, where, "documented members only", show(value[name]), odd=True)
+                    problem = Problem(
+                        message,
+                        where,
+                        "documented members only",
+                        show(value[name]),
+                        odd=True,
+                    )
                     yield self.requirement_at(at), problem
 
     def _problem(self, error: jsonschema_rs.ValidationError) -> tuple[str, Problem]:
@@ -134,32 +153,48 @@ class CompiledSchema:
         at = place_of(path)
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
             name = str(kind.property)
-            problem = Problem(f"the member {name!r} is missing", pointer(path), f"a member {name!r}", "absent")
+            problem = Problem(
+                f"the member {name!r} is missing",
+                pointer(path),
+                f"a member {name!r}",
+                "absent",
+            )
             return self.requirement_at(f"{at}.{name}".lstrip(".")), problem
         match kind:
             case jsonschema_rs.ValidationErrorKind.Type():
                 expected = " or ".join(sorted(kind.types))
                 message = "the value has the wrong JSON type"
             case jsonschema_rs.ValidationErrorKind.Enum():
-                expected = "one of " + ", ".join(show(option).rpartition(" (")[0] for option in kind.options)
+                expected = "one of " + ", ".join(
+                    show(option).rpartition(" (")[0] for option in kind.options
+                )
                 message = "the value is not in the cookbook's list"
             case jsonschema_rs.ValidationErrorKind.Contains():
-                expected, message = "an item as the cookbook describes it", "no item is one that the cookbook describes"
+                expected, message = (
+                    "an item as the cookbook describes it",
+                    "no item is one that the cookbook describes",
+                )
             case _:
                 expected, message = error.message[:200], "the value breaks the schema"
-        return self.requirement_at(at), Problem(message, pointer(path), expected, show(error.instance))
+        return self.requirement_at(at), Problem(
+            message, pointer(path), expected, show(error.instance)
+        )
 
 
 def place_of(path: Iterable[str | int]) -> str:
     """Return the place of a path of keys and indexes: `("groups", 0, "id")` is `groups[].id`."""
-    return "".join("[]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    return "".join(
+        "[]" if isinstance(part, int) else f".{part}" for part in path
+    ).lstrip(".")
 
 
 def _above(at: str) -> str:
     return at[:-2] if at.endswith("[]") else at.rpartition(".")[0]
 
 
-def _places_below(at: str, places: Mapping[str, Place]) -> Iterator[tuple[str | None, str]]:
+def _places_below(
+    at: str, places: Mapping[str, SchemaPlace]
+) -> Iterator[tuple[str | None, str]]:
     """Yield the described places one step below a place with the member's name, None for the items of a list."""
     if f"{at}[]" in places:
         yield None, f"{at}[]"
@@ -167,17 +202,28 @@ def _places_below(at: str, places: Mapping[str, Place]) -> Iterator[tuple[str | 
         yield name, f"{at}.{name}".lstrip(".")
 
 
-def _places(schema: Mapping[str, Any]) -> Iterator[Place]:
+def _places(schema: Mapping[str, Any]) -> Iterator[SchemaPlace]:
     definitions = schema.get("$defs", {})
 
-    def walk(part: Mapping[str, Any], at: str, requirement: str, *, required: bool) -> Iterator[Place]:
-        part = definitions[part["$ref"].rpartition("/")[2]] | part if "$ref" in part else part
+    def walk(
+        part: Mapping[str, Any], at: str, requirement: str, *, required: bool
+    ) -> Iterator[SchemaPlace]:
+        part = (
+            definitions[part["$ref"].rpartition("/")[2]] | part
+            if "$ref" in part
+            else part
+        )
         requirement = part.get(REQUIREMENT, requirement)
         properties = part.get("properties")
         members = None if properties is None else frozenset(properties)
-        yield Place(at, requirement, required, members)
+        yield SchemaPlace(at, requirement, required, members)
         for name, value in (properties or {}).items():
-            yield from walk(value, f"{at}.{name}".lstrip("."), "", required=name in part.get("required", ()))
+            yield from walk(
+                value,
+                f"{at}.{name}".lstrip("."),
+                "",
+                required=name in part.get("required", ()),
+            )
         if "items" in part:
             yield from walk(part["items"], f"{at}[]", "", required=False)
 

@@ -56,24 +56,49 @@ class Places:
 
     def members(self, name: str) -> "Places":
         """Return the members of a name in the values that are objects and have one."""
-        values = [value[name] for value in self.values if isinstance(value, dict) and name in value]
-        return Places(values, lambda: [(*path, name) for path, value in self._objects() if name in value])
+        values = [
+            value[name]
+            for value in self.values
+            if isinstance(value, dict) and name in value
+        ]
+        return Places(
+            values,
+            lambda: [(*path, name) for path, value in self._objects() if name in value],
+        )
 
     def items(self) -> "Places":
         """Return the items of the values that are lists."""
-        values = [item for value in self.values if isinstance(value, list) for item in value]
-        return Places(values, lambda: [(*path, at) for path, value in self._lists() for at in range(len(value))])
+        values = [
+            item for value in self.values if isinstance(value, list) for item in value
+        ]
+        return Places(
+            values,
+            lambda: [
+                (*path, at) for path, value in self._lists() for at in range(len(value))
+            ],
+        )
 
     def _objects(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        return ((path, one) for path, one in zip(self.paths, self.values, strict=True) if isinstance(one, dict))
+        return (
+            (path, one)
+            for path, one in zip(self.paths, self.values, strict=True)
+            if isinstance(one, dict)
+        )
 
     def _lists(self) -> Iterator[tuple[Path, list[Any]]]:
-        return ((path, one) for path, one in zip(self.paths, self.values, strict=True) if isinstance(one, list))
+        return (
+            (path, one)
+            for path, one in zip(self.paths, self.values, strict=True)
+            if isinstance(one, list)
+        )
 
 
 def pointer(path: Iterable[str | int]) -> str:
     """Return a JSON Pointer (RFC 6901) for a path of keys and indexes; "/" for the whole document."""
-    text = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path) or "/"
+    text = (
+        "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+        or "/"
+    )
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

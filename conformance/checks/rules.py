@@ -28,7 +28,14 @@ def unique(places: Places, options: Options, now: datetime) -> list[Problem]:
         first = seen.setdefault(repr(value), number)
         if first != number:
             expected = f"a value other than that of {places.location(first)}"
-            problems.append(Problem("the identifier is not unique", places.location(number), expected, show(value)))
+            problems.append(
+                Problem(
+                    "the identifier is not unique",
+                    places.location(number),
+                    expected,
+                    show(value),
+                )
+            )
     return problems
 
 
@@ -51,17 +58,27 @@ def date_time(places: Places, options: Options, now: datetime) -> list[Problem]:
     problems = []
     expected = "an ISO 8601 date-time such as 2025-03-05T09:25:00+01:00"
     for number, value in enumerate(places.values):
-        if not isinstance(value, str) or (options.get("optional") and not value.strip()):
+        if not isinstance(value, str) or (
+            options.get("optional") and not value.strip()
+        ):
             continue
         moment = read_moment(value)
         if moment.instant is None:
-            problems.append(Problem(moment.problem, places.location(number), expected, show(value)))
+            problems.append(
+                Problem(moment.problem, places.location(number), expected, show(value))
+            )
             continue
         oddities = list(moment.oddities)
         if options.get("past"):
             oddities += date_oddities(moment.instant, now)
         problems += [
-            Problem(f"the date-time {oddity}", places.location(number), expected, show(value), odd=True)
+            Problem(
+                f"the date-time {oddity}",
+                places.location(number),
+                expected,
+                show(value),
+                odd=True,
+            )
             for oddity in oddities
         ]
     return problems
@@ -71,7 +88,12 @@ def whole_number(places: Places, options: Options, now: datetime) -> list[Proble
     """Return a problem for each number that is not a whole one."""
     del options, now
     return [
-        Problem("the number is not whole", places.location(number), "a whole number", show(value))
+        Problem(
+            "the number is not whole",
+            places.location(number),
+            "a whole number",
+            show(value),
+        )
         for number, value in enumerate(places.values)
         if isinstance(value, float) and not value.is_integer()
     ]
@@ -85,9 +107,18 @@ def ascending(places: Places, options: Options, now: datetime) -> list[Problem]:
         location = pointer(path)
         equal = [value for value, count in Counter(values).items() if count > 1]
         if equal:
-            problems.append(Problem("numbers are equal", location, "each number once", show(equal)))
+            problems.append(
+                Problem("numbers are equal", location, "each number once", show(equal))
+            )
         elif values != sorted(values):
-            problems.append(Problem("numbers are not in ascending order", location, "ascending numbers", show(values)))
+            problems.append(
+                Problem(
+                    "numbers are not in ascending order",
+                    location,
+                    "ascending numbers",
+                    show(values),
+                )
+            )
     return problems
 
 
@@ -97,7 +128,10 @@ def word(places: Places, options: Options, now: datetime) -> list[Problem]:
     words = tuple(options["words"])
     return [
         Problem(
-            "the word is not one that the cookbook prints", places.location(number), " or ".join(words), show(value)
+            "the word is not one that the cookbook prints",
+            places.location(number),
+            " or ".join(words),
+            show(value),
         )
         for number, value in enumerate(places.values)
         if isinstance(value, str) and value not in words
@@ -116,9 +150,19 @@ def any_member(places: Places, options: Options, now: datetime) -> list[Problem]
     for number, value in _objects(places):
         used = [name for name in names if name in value]
         if not used:
-            problems.append(Problem(f"{wanted} is missing", places.location(number), wanted, "absent"))
+            problems.append(
+                Problem(
+                    f"{wanted} is missing", places.location(number), wanted, "absent"
+                )
+            )
         problems += [
-            Problem(f"the spelling {name!r} is used", places.location(number), wanted, name, odd=True)
+            Problem(
+                f"the spelling {name!r} is used",
+                places.location(number),
+                wanted,
+                name,
+                odd=True,
+            )
             for name in used
             if name != plain
         ]
@@ -130,7 +174,10 @@ def other_spelling(places: Places, options: Options, now: datetime) -> list[Prob
     del now
     expected = f"a member {options['of']!r}"
     return [
-        Problem("another spelling is used", pointer(path), expected, str(path[-1]), odd=True) for path in places.paths
+        Problem(
+            "another spelling is used", pointer(path), expected, str(path[-1]), odd=True
+        )
+        for path in places.paths
     ]
 
 
@@ -141,7 +188,11 @@ def implies(places: Places, options: Options, now: datetime) -> list[Problem]:
     `filled` (true) or none may be (false). Null, empty and absent are not filled.
     """
     del now
-    member, value, names = options["when"]["member"], options["when"]["is"], tuple(options["members"])
+    member, value, names = (
+        options["when"]["member"],
+        options["when"]["is"],
+        tuple(options["members"]),
+    )
     problems = []
     for number, found in _objects(places):
         if not _holds(found, options["when"]):
@@ -149,7 +200,9 @@ def implies(places: Places, options: Options, now: datetime) -> list[Problem]:
         filled = [name for name in names if _is_filled(found.get(name))]
         if bool(filled) is not options["filled"]:
             expected = f"{names[0]!r} {'with a value' if options['filled'] else 'without a value'}"
-            actual = f"{filled[0]!r} is {show(found[filled[0]])}" if filled else "no value"
+            actual = (
+                f"{filled[0]!r} is {show(found[filled[0]])}" if filled else "no value"
+            )
             message = f"{names[0]!r} does not go with {member!r} = {show(value)}"
             problems.append(Problem(message, places.location(number), expected, actual))
     return problems
@@ -166,7 +219,11 @@ def not_before(places: Places, options: Options, now: datetime) -> list[Problem]
             if start is not None and end is not None and end < start:
                 message = f"{name!r} lies before {options['earlier']!r}"
                 expected = f"not before {show(value[options['earlier']])}"
-                problems.append(Problem(message, places.location(number), expected, show(value[name])))
+                problems.append(
+                    Problem(
+                        message, places.location(number), expected, show(value[name])
+                    )
+                )
     return problems
 
 
@@ -178,7 +235,11 @@ def _holds(value: Mapping[str, Any], when: Mapping[str, Any]) -> bool:
 
 def _objects(places: Places) -> list[tuple[int, dict[str, Any]]]:
     """Return the values that are objects, each with its number among all."""
-    return [(number, value) for number, value in enumerate(places.values) if isinstance(value, dict)]
+    return [
+        (number, value)
+        for number, value in enumerate(places.values)
+        if isinstance(value, dict)
+    ]
 
 
 def _lists(places: Places) -> dict[Path, list[float]]:
@@ -215,13 +276,17 @@ def _comparable(places: Places, options: Options) -> int:
 
 def _texts(places: Places, options: Options) -> int:
     return sum(
-        isinstance(value, str) and not (options.get("optional") and not value.strip()) for value in places.values
+        isinstance(value, str) and not (options.get("optional") and not value.strip())
+        for value in places.values
     )
 
 
 def _numbers(places: Places, options: Options) -> int:
     del options
-    return sum(isinstance(value, int | float) and not isinstance(value, bool) for value in places.values)
+    return sum(
+        isinstance(value, int | float) and not isinstance(value, bool)
+        for value in places.values
+    )
 
 
 def _neighbours(places: Places, options: Options) -> int:
@@ -238,7 +303,8 @@ def _conditioned(places: Places, options: Options) -> int:
 def _periods(places: Places, options: Options) -> int:
     """Return how many pairs of moments can be compared."""
     return sum(
-        _instant(value.get(options["earlier"])) is not None and _instant(value.get(name)) is not None
+        _instant(value.get(options["earlier"])) is not None
+        and _instant(value.get(name)) is not None
         for _, value in _objects(places)
         for name in options["later"]
     )

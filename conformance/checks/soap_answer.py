@@ -11,7 +11,16 @@ from email.utils import parsedate_to_datetime
 
 from conformance.checks.problem import Problem
 from conformance.model.exchange import Response
-from conformance.soap.markup import Element, XmlError, children, local, namespace, parse, path, text
+from conformance.soap.markup import (
+    Element,
+    XmlError,
+    children,
+    local,
+    namespace,
+    parse,
+    path,
+    text,
+)
 from conformance.soap.names import ERRORS, SOAP, SOAP12
 from conformance.soap.xsd.contract import Steps, read_value
 
@@ -52,19 +61,31 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
         envelope = _parsed(response)
     except XmlError as problem:
         shown = response.body[:_SHOWN].decode("utf-8", "replace")
-        return SoapAnswer(OTHER, f"{problem}: {shown!r}" if response.body else "an empty body")
+        return SoapAnswer(
+            OTHER, f"{problem}: {shown!r}" if response.body else "an empty body"
+        )
     if local(envelope) != "Envelope" or namespace(envelope) not in (SOAP, SOAP12):
         return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
     space = namespace(envelope)
     bodies = [child for child in children(envelope) if child.tag == f"{{{space}}}Body"]
     if len(bodies) != 1:
-        return SoapAnswer(OTHER, f"an envelope with {len(bodies)} Body elements", envelope)
+        return SoapAnswer(
+            OTHER, f"an envelope with {len(bodies)} Body elements", envelope
+        )
     inside = children(bodies[0])
     fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
     if fault is not None:
         declared = _declared(fault, faults)
         error = _error(fault) if declared is None else None
-        return SoapAnswer(FAULT, "", envelope, fault, _fault_code(fault, error, declared), error, declared)
+        return SoapAnswer(
+            FAULT,
+            "",
+            envelope,
+            fault,
+            _fault_code(fault, error, declared),
+            error,
+            declared,
+        )
     if not inside:
         return SoapAnswer(OTHER, "an envelope with an empty Body", envelope)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
@@ -73,20 +94,40 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
 def status_problems(response: Response, answer: SoapAnswer) -> Iterator[Problem]:
     """Yield an HTTP status that does not go with the message (WS-I Basic Profile 1.1, R1111, R1124 and R1126)."""
     if answer.kind == FAULT and response.status != _FAULT_STATUS:
-        yield Problem("a SOAP fault comes with another status than 500", "status", "500", str(response.status))
+        yield Problem(
+            "a SOAP fault comes with another status than 500",
+            "status",
+            "500",
+            str(response.status),
+        )
     elif answer.kind == RESPONSE and response.status not in _SUCCESSES:
-        yield Problem("a response comes with the status of an error", "status", "200", str(response.status))
+        yield Problem(
+            "a response comes with the status of an error",
+            "status",
+            "200",
+            str(response.status),
+        )
     elif answer.kind == RESPONSE and response.status != _RESPONSE_STATUS:
-        yield Problem("a response comes with another status than 200", "status", "200", str(response.status), odd=True)
+        yield Problem(
+            "a response comes with another status than 200",
+            "status",
+            "200",
+            str(response.status),
+            odd=True,
+        )
 
 
 def media_problems(response: Response) -> Iterator[Problem]:
     """Yield a media type other than text/xml (SOAP 1.1, section 6)."""
     value = response.header("Content-Type")
     if value is None:
-        yield Problem("the answer has no Content-Type", "Content-Type", "text/xml", "absent")
+        yield Problem(
+            "the answer has no Content-Type", "Content-Type", "text/xml", "absent"
+        )
     elif value.partition(";")[0].strip().lower() != "text/xml":
-        yield Problem("the answer's media type is not text/xml", "Content-Type", "text/xml", value)
+        yield Problem(
+            "the answer's media type is not text/xml", "Content-Type", "text/xml", value
+        )
 
 
 def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
@@ -95,18 +136,28 @@ def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
     if envelope is None or body is None:
         return
     if namespace(envelope) != SOAP:
-        yield Problem("the envelope is not of SOAP 1.1", "/Envelope", SOAP, namespace(envelope))
+        yield Problem(
+            "the envelope is not of SOAP 1.1", "/Envelope", SOAP, namespace(envelope)
+        )
         return
-    parts = [local(child) if namespace(child) == SOAP else str(child.tag) for child in children(envelope)]
+    parts = [
+        local(child) if namespace(child) == SOAP else str(child.tag)
+        for child in children(envelope)
+    ]
     if parts not in (["Body"], ["Header", "Body"]):
         yield Problem(
-            "the envelope has other parts than Header and Body", "/Envelope", "Header, Body", ", ".join(parts)
+            "the envelope has other parts than Header and Body",
+            "/Envelope",
+            "Header, Body",
+            ", ".join(parts),
         )
     above = body.getparent()
     siblings = children(above) if above is not None else []
     if len(siblings) > 1:
         names = ", ".join(local(child) for child in siblings)
-        yield Problem("the Body has more than one element", "/Envelope/Body", "one element", names)
+        yield Problem(
+            "the Body has more than one element", "/Envelope/Body", "one element", names
+        )
     if answer.kind == FAULT:
         yield from frame_problems(body)
 
@@ -139,7 +190,13 @@ def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Pro
         message = "the time of the response is not that at which it was made"
         yield Problem(message, "/@IssueInstant", about, told, odd=not certain)
     elif not zoned:
-        yield Problem("the time of the response has no time zone", "/@IssueInstant", about, told, odd=True)
+        yield Problem(
+            "the time of the response has no time zone",
+            "/@IssueInstant",
+            about,
+            told,
+            odd=True,
+        )
 
 
 def _date(text_of_header: str | None) -> datetime | None:
@@ -155,7 +212,11 @@ def _parsed(response: Response) -> Element:
     try:
         return parse(response.body)
     except XmlError:
-        found = re.search(r"charset=[\"']?([\w.:-]+)", response.header("Content-Type") or "", re.IGNORECASE)
+        found = re.search(
+            r"charset=[\"']?([\w.:-]+)",
+            response.header("Content-Type") or "",
+            re.IGNORECASE,
+        )
         if found is None or found[1].lower() in ("utf-8", "utf8"):
             raise
         try:
@@ -180,7 +241,14 @@ def _error(fault: Element) -> Element | None:
 
 
 def _declared(fault: Element, faults: Collection[str]) -> Element | None:
-    return next((one for one in _entries(fault) if str(one.tag) in faults and namespace(one) != ERRORS), None)
+    return next(
+        (
+            one
+            for one in _entries(fault)
+            if str(one.tag) in faults and namespace(one) != ERRORS
+        ),
+        None,
+    )
 
 
 def _fault_code(fault: Element, error: Element | None, declared: Element | None) -> str:
@@ -208,7 +276,9 @@ def _texts(element: Element) -> Iterator[str]:
 
 def child_text(element: Element, name: str) -> str:
     """Return the text of an element's first child of a name, "" where it has none."""
-    return next((text(child) for child in children(element) if local(child) == name), "")
+    return next(
+        (text(child) for child in children(element) if local(child) == name), ""
+    )
 
 
 def frame_problems(fault: Element) -> Iterator[Problem]:
@@ -217,12 +287,25 @@ def frame_problems(fault: Element) -> Iterator[Problem]:
     for child in found:
         if local(child) not in FAULT_PARTS:
             yield Problem(
-                "a fault has a part that SOAP 1.1 does not know", path(child), ", ".join(FAULT_PARTS), local(child)
+                "a fault has a part that SOAP 1.1 does not know",
+                path(child),
+                ", ".join(FAULT_PARTS),
+                local(child),
             )
         elif namespace(child):
-            yield Problem("a fault's part is qualified", path(child), "no namespace", namespace(child))
+            yield Problem(
+                "a fault's part is qualified",
+                path(child),
+                "no namespace",
+                namespace(child),
+            )
         elif local(child) == "faultcode" and not _is_bound(child):
-            yield Problem("faultcode has a prefix that nobody declares", path(child), "a QName", text(child))
+            yield Problem(
+                "faultcode has a prefix that nobody declares",
+                path(child),
+                "a QName",
+                text(child),
+            )
     for name in FAULT_PARTS[:2]:
         if not any(local(child) == name for child in found):
             yield Problem(f"a fault has no {name}", path(fault), name, "absent")

@@ -6,14 +6,30 @@ Must not know requirements.
 from collections.abc import Iterator, Mapping, Sequence
 
 from conformance.checks.problem import Problem
-from conformance.checks.soap_answer import ERROR_ELEMENTS, FAULT, SoapAnswer, child_text, part
+from conformance.checks.soap_answer import (
+    ERROR_ELEMENTS,
+    FAULT,
+    SoapAnswer,
+    child_text,
+    part,
+)
 from conformance.soap.markup import children, local, path, text
 from conformance.soap.names import SOAP, WSSE, WSU
 
 _SECURITY_FAULTS = frozenset(
     {
-        *("UnsupportedSecurityToken", "UnsupportedAlgorithm", "InvalidSecurity", "InvalidSecurityToken"),
-        *("FailedAuthentication", "FailedCheck", "SecurityTokenUnavailable", "MessageExpired"),
+        *(
+            "UnsupportedSecurityToken",
+            "UnsupportedAlgorithm",
+            "InvalidSecurity",
+            "InvalidSecurityToken",
+        ),
+        *(
+            "FailedAuthentication",
+            "FailedCheck",
+            "SecurityTokenUnavailable",
+            "MessageExpired",
+        ),
     }
 )
 
@@ -30,27 +46,52 @@ def structure_problems(
     detail = part(answer.body, "detail")
     if detail is None:
         wanted = " or ".join(ERROR_ELEMENTS)
-        yield Problem("a fault has no detail", path(answer.body), wanted, "no detail", odd=of_header)
+        yield Problem(
+            "a fault has no detail",
+            path(answer.body),
+            wanted,
+            "no detail",
+            odd=of_header,
+        )
     elif answer.declared is not None:
         yield from schema_problems
     elif answer.error is None:
         names = ", ".join(local(child) for child in children(detail)) or "nothing"
-        yield Problem("a fault's detail has no error of the platform", path(detail), " or ".join(ERROR_ELEMENTS), names)
+        yield Problem(
+            "a fault's detail has no error of the platform",
+            path(detail),
+            " or ".join(ERROR_ELEMENTS),
+            names,
+        )
     else:
         yield from schema_problems
         for name in ("Origin", "Message"):
-            if any(local(child) == name and not text(child) for child in children(answer.error)):
-                yield Problem(f"a fault's {name} is empty", f"{path(answer.error)}/{name}", "a text", "empty")
+            if any(
+                local(child) == name and not text(child)
+                for child in children(answer.error)
+            ):
+                yield Problem(
+                    f"a fault's {name} is empty",
+                    f"{path(answer.error)}/{name}",
+                    "a text",
+                    "empty",
+                )
 
 
-def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool = False) -> Iterator[Problem]:
+def code_problems(
+    answer: SoapAnswer, known: Sequence[str], *, of_header: bool = False
+) -> Iterator[Problem]:
     """Yield that a fault has no code, or one that the catalogue does not have.
 
     Nobody says where an element of the WSDL's own has its code, nor need a fault about a header block have a detail.
     """
     empty = answer.error is not None and not child_text(answer.error, "Code")
     if not answer.code or empty:
-        bare = of_header and answer.body is not None and part(answer.body, "detail") is None
+        bare = (
+            of_header
+            and answer.body is not None
+            and part(answer.body, "detail") is None
+        )
         yield Problem(
             "a fault has no error code",
             "/Envelope/Body/Fault/detail",
@@ -60,10 +101,18 @@ def code_problems(answer: SoapAnswer, known: Sequence[str], *, of_header: bool =
         )
     elif answer.code not in known:
         message = "a fault's code is not in the catalogue"
-        yield Problem(message, "/Envelope/Body/Fault/detail", ", ".join(known), answer.code, odd=True)
+        yield Problem(
+            message,
+            "/Envelope/Body/Fault/detail",
+            ", ".join(known),
+            answer.code,
+            odd=True,
+        )
 
 
-def origin_problems(answer: SoapAnswer, components: Mapping[str, str]) -> Iterator[Problem]:
+def origin_problems(
+    answer: SoapAnswer, components: Mapping[str, str]
+) -> Iterator[Problem]:
     """Yield an Origin that contradicts the component that the catalogue gives for the code."""
     if answer.error is None or not components.get(answer.code):
         return
@@ -72,7 +121,9 @@ def origin_problems(answer: SoapAnswer, components: Mapping[str, str]) -> Iterat
         return
     contradicts = origin in components.values()
     message = f"the Origin of {answer.code} is {origin!r}"
-    yield Problem(message, "/Envelope/Body/Fault/detail", expected, origin, odd=not contradicts)
+    yield Problem(
+        message, "/Envelope/Body/Fault/detail", expected, origin, odd=not contradicts
+    )
 
 
 def speaks_of_security(answer: SoapAnswer) -> bool:

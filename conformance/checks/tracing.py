@@ -23,7 +23,14 @@ class TracingRules:
 def user_agent_problems(value: str | None, rules: TracingRules) -> list[Problem]:
     """Return what keeps a User-Agent from identifying software and connector (section 5.1, Tracing)."""
     if not value:
-        return [Problem("User-Agent is missing", "User-Agent", rules.user_agent_example, "absent")]
+        return [
+            Problem(
+                "User-Agent is missing",
+                "User-Agent",
+                rules.user_agent_example,
+                "absent",
+            )
+        ]
     subsets = value.split(" ")
     problems = [
         Problem(
@@ -45,6 +52,10 @@ def from_problems(value: str | None, rules: TracingRules) -> list[Problem]:
     """Return what keeps From from being an e-mail address for emergencies."""
     if not value:
         return [Problem("From is missing", "From", rules.from_example, "absent")]
-    if not (value.isascii() and value.isprintable() and rules.from_address.fullmatch(value)):
-        return [Problem("From is not an e-mail address", "From", rules.from_example, value)]
+    if not (
+        value.isascii() and value.isprintable() and rules.from_address.fullmatch(value)
+    ):
+        return [
+            Problem("From is not an e-mail address", "From", rules.from_example, value)
+        ]
     return []

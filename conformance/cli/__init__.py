@@ -19,21 +19,40 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 
 from conformance import __version__
-from conformance.catalogue.listing import TOPICS, all_faults, all_specs, explain, find_fault, rows
+from conformance.catalogue.listing import (
+    TOPICS,
+    all_faults,
+    all_specs,
+    explain,
+    find_fault,
+    rows,
+)
 from conformance.contracts.loading import describe, service_ids
 from conformance.engine.known import load_known
-from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, make_plan, usual_counterexamples
+from conformance.engine.plan import (
+    DEFAULT_SEED,
+    Plan,
+    Selection,
+    make_plan,
+    usual_counterexamples,
+)
 from conformance.evidence.comparison import answer_line, differences, same_body
 from conformance.evidence.recorded_run import Recorded, find_run
 from conformance.evidence.results_document import is_confidential
 from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import Record
 from conformance.formats.schemas import specs_root, suggestion
-from conformance.model.case import Kind
+from conformance.model.case import CaseKind
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.result import (
     EXIT_CONFORMANT,
@@ -48,20 +67,33 @@ from conformance.model.result import (
 from conformance.plugin import DEFAULT_FOLDER
 from conformance.plugin.session import run_suites
 from conformance.replay.performing import perform
-from conformance.replay.planning import Replay, plan_case, plan_counterexample, plan_exchange, target_of
+from conformance.replay.planning import (
+    Replay,
+    plan_case,
+    plan_counterexample,
+    plan_exchange,
+    target_of,
+)
 from conformance.reporting.mutation_score import in_words
-from conformance.review import SEVERITIES, ReleaseStep, Remark, release_steps, review_network, review_offline
+from conformance.review import (
+    SEVERITIES,
+    ReleaseStep,
+    Remark,
+    release_steps,
+    review_network,
+    review_offline,
+)
 from conformance.review.before_run import check_before_run
 from conformance.selftest.selftest import (
     EXAMPLES,
     GOOD,
-    Examination,
-    Fate,
+    MutantResult,
+    MutantStatus,
     Settings,
     examine_all,
+    mutants_of,
     processors,
     selftest_document,
-    subjects_of,
     write_document,
 )
 from conformance.target.policy import BUILT_IN, LOCAL
@@ -83,9 +115,19 @@ _MEANINGS_OF_ONE_ANSWER = {
     1: "the answer breaks a requirement",
     3: "not decided: the answer says nothing about the case",
 }
-_STYLES = {"pass": "green", "fail": "bold red", "error": "bold magenta", "inconclusive": "yellow"}
+_STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "error": "bold magenta",
+    "inconclusive": "yellow",
+}
 _SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-_STATE_STYLES = {"open": "cyan", "late": "yellow", "kept": "green", "broken": "bold red"}
+_STATE_STYLES = {
+    "open": "cyan",
+    "late": "yellow",
+    "kept": "green",
+    "broken": "bold red",
+}
 _SHOWN_FINDINGS = 3
 _SHOWN_DIFFERENCES = 20
 _LONGEST_LINE = 1000
@@ -93,7 +135,9 @@ _LONGEST_LINE = 1000
 _WIDE = 140
 """Columns of an output that is no terminal: enough that no table loses words."""
 
-_out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+_out = Console(
+    highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE
+)
 _err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -105,7 +149,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ConformanceError as error:
-            for line in error.problems if isinstance(error, UsageError) else [str(error)]:
+            for line in (
+                error.problems if isinstance(error, UsageError) else [str(error)]
+            ):
                 _err.print(f"[bold red]error:[/] {_escaped(line)}")
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
@@ -127,7 +173,9 @@ def _examples(*lines: str) -> str:
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog=_examples("ehealth-conformance run", "ehealth-conformance run --target my-target.yaml"),
+    epilog=_examples(
+        "ehealth-conformance run", "ehealth-conformance run --target my-target.yaml"
+    ),
 )
 @click.version_option(__version__, prog_name="ehealth-conformance")
 def main() -> None:
@@ -143,7 +191,12 @@ def main() -> None:
     )
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE ...]")
-@click.option("--target", default="local", show_default=True, help=f"Target file, or one of {', '.join(BUILT_IN)}.")
+@click.option(
+    "--target",
+    default="local",
+    show_default=True,
+    help=f"Target file, or one of {', '.join(BUILT_IN)}.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -151,15 +204,21 @@ def main() -> None:
     show_default=True,
     help="Where run folders are made.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all random choices.  [default: 1]")
 @click.option(
-    "--examples", type=click.IntRange(min=1), help="Examples that a property draws.  [default: 20 on local, else 8]"
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed of all random choices.  [default: 1]",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=1),
+    help="Examples that a property draws.  [default: 20 on local, else 8]",
 )
 @click.option(
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice([kind.value for kind in Kind]),
+    type=click.Choice([kind.value for kind in CaseKind]),
     help="Run cases of this kind only (repeatable).",
 )
 @click.option(
@@ -169,9 +228,17 @@ def main() -> None:
     metavar="ID",
     help="Run the cases of this requirement only (repeatable).",
 )
-@click.option("--case", "cases", multiple=True, metavar="ID", help="Run this case only (repeatable).")
 @click.option(
-    "--known", type=click.Path(path_type=Path), help="File of known failures: case, requirement, reason, expires."
+    "--case",
+    "cases",
+    multiple=True,
+    metavar="ID",
+    help="Run this case only (repeatable).",
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    help="File of known failures: case, requirement, reason, expires.",
 )
 @click.option(
     "--no-counterexamples",
@@ -200,7 +267,7 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     Exit code: 0 conformant, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
     """
     chosen = load_target(target)
-    selection = Selection(tuple(Kind(kind) for kind in kinds), requirements, cases)
+    selection = Selection(tuple(CaseKind(kind) for kind in kinds), requirements, cases)
     listed = load_known(known) if known else ()
     wanted = choose_services(chosen, services)
     plan = make_plan(
@@ -227,7 +294,12 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     )
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE ...]")
-@click.option("--target", default="local", show_default=True, help=f"Target file, or one of {', '.join(BUILT_IN)}.")
+@click.option(
+    "--target",
+    default="local",
+    show_default=True,
+    help=f"Target file, or one of {', '.join(BUILT_IN)}.",
+)
 @click.option(
     "--release",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -235,7 +307,9 @@ def run(  # noqa: PLR0913, PLR0917 - the interface's options
     help="Day of a release: adds what it needs, with the days on which it is due.",
 )
 @click.pass_context
-def review(ctx: click.Context, services: tuple[str, ...], target: str, release: datetime | None) -> None:
+def review(
+    ctx: click.Context, services: tuple[str, ...], target: str, release: datetime | None
+) -> None:
     """Review a target before any test traffic, and its readiness for a release.
 
     Reports everything at once. Exit code: 0 no error, 2 an error that shows offline, 3 one that only the network shows.
@@ -250,16 +324,31 @@ def review(ctx: click.Context, services: tuple[str, ...], target: str, release: 
         _print_release(release_steps(chosen, wanted, release.date(), now))
     if any(remark.severity == "error" for remark in offline):
         ctx.exit(EXIT_USAGE)
-    ctx.exit(EXIT_INCONCLUSIVE if any(remark.severity == "error" for remark in network) else 0)
+    ctx.exit(
+        EXIT_INCONCLUSIVE
+        if any(remark.severity == "error" for remark in network)
+        else 0
+    )
 
 
-@main.command(epilog=_examples("ehealth-conformance init acceptance --out acceptance.yaml", "ehealth-conformance init"))
+@main.command(
+    epilog=_examples(
+        "ehealth-conformance init acceptance --out acceptance.yaml",
+        "ehealth-conformance init",
+    )
+)
 @click.argument("name", default="status-sim", metavar="[NAME]")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write; it must not exist.  [default: print]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="File to write; it must not exist.  [default: print]",
+)
 def init(name: str, out: Path | None) -> None:
     """Write a commented target file to fill in, for a built-in target (default: status-sim)."""
     if name not in BUILT_IN:
-        raise UsageError(f"there is no built-in target {name!r}{suggestion(name, tuple(BUILT_IN))}")
+        raise UsageError(
+            f"there is no built-in target {name!r}{suggestion(name, tuple(BUILT_IN))}"
+        )
     text = target_text(name, str(out or "FILE"), map(describe, service_ids()))
     if out is None:
         click.echo(text, nl=False)
@@ -267,7 +356,9 @@ def init(name: str, out: Path | None) -> None:
     if out.exists():
         raise UsageError(f"{out} exists already; choose another name or remove it")
     write_target(out, text)
-    _out.print(f"{out} is written; fill it in, then: ehealth-conformance run --target {out}")
+    _out.print(
+        f"{out} is written; fill it in, then: ehealth-conformance run --target {out}"
+    )
 
 
 @main.command(
@@ -284,11 +375,20 @@ def init(name: str, out: Path | None) -> None:
     show_default=True,
     help="Port on loopback; 0 picks a free one.",
 )
-@click.option("--tls", is_flag=True, help="Serve over TLS with a certificate made at start.")
 @click.option(
-    "--write-target", type=click.Path(path_type=Path), help="Write a complete target file once the platform answers."
+    "--tls", is_flag=True, help="Serve over TLS with a certificate made at start."
 )
-@click.option("--fault", "fault_id", metavar="ID", help="Make this mistake on purpose; see `list faults`.")
+@click.option(
+    "--write-target",
+    type=click.Path(path_type=Path),
+    help="Write a complete target file once the platform answers.",
+)
+@click.option(
+    "--fault",
+    "fault_id",
+    metavar="ID",
+    help="Make this mistake on purpose; see `list faults`.",
+)
 def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) -> None:  # noqa: FBT001 - a flag
     """Serve the local platform on loopback until interrupted."""
     from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - takes long to load, and only this needs it
@@ -298,9 +398,14 @@ def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with LocalPlatform(all_specs(), port, tls, fault=fault) as platform:
-        services = {spec.contract.service: platform.settings(spec.contract.service) for spec in platform.specs}
+        services = {
+            spec.contract.service: platform.settings(spec.contract.service)
+            for spec in platform.specs
+        }
         for spec in platform.specs:
-            _out.print(f"{spec.contract.service:30} {services[spec.contract.service][spec.contract.address_key]}")
+            _out.print(
+                f"{spec.contract.service:30} {services[spec.contract.service][spec.contract.address_key]}"
+            )
         if write_target is not None:
             _write_mock_target(platform, services, write_target)
             _out.print(f"target file: {write_target}")
@@ -319,14 +424,43 @@ def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) 
     )
 )
 @click.argument("services", nargs=-1, metavar="[SERVICE ...]")
-@click.option("--fault", "fault_ids", multiple=True, metavar="ID", help="Only this fault (repeatable).")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of all random choices.")
 @click.option(
-    "--examples", type=click.IntRange(1), default=EXAMPLES, show_default=True, help="Examples a property draws."
+    "--fault",
+    "fault_ids",
+    multiple=True,
+    metavar="ID",
+    help="Only this fault (repeatable).",
 )
-@click.option("--jobs", type=click.IntRange(1), help="Processes at a time.  [default: one a processor]")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write what became of each fault as JSON.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep the run folders below this new folder.")
+@click.option(
+    "--seed",
+    type=int,
+    default=DEFAULT_SEED,
+    show_default=True,
+    help="Seed of all random choices.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(1),
+    default=EXAMPLES,
+    show_default=True,
+    help="Examples a property draws.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes at a time.  [default: one a processor]",
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    help="Write what became of each fault as JSON.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="Keep the run folders below this new folder.",
+)
 @click.pass_context
 def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
     ctx: click.Context,
@@ -343,23 +477,27 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
     A fault is killed when a finding names the requirement that it breaks; its run stops there. The faultless platform
     is run too: it must raise no alarm. Exit code: 0 all killed, 1 a fault survived or a false alarm, 4 harness error.
     """
-    names = [service.service for service in choose_services(load_target(LOCAL), services)]
+    names = [
+        service.service for service in choose_services(load_target(LOCAL), services)
+    ]
     chosen = [find_fault(name) for name in fault_ids] or list(all_faults(names))
     if fault_ids:
         names = list(dict.fromkeys(fault.service for fault in chosen))
     _check_outputs(json_file, keep)
-    subjects = subjects_of(chosen, () if fault_ids else names)
+    subjects = mutants_of(chosen, () if fault_ids else names)
     settings = Settings(seed, examples, str(keep.resolve()) if keep else "")
     began = datetime.now(UTC)
     with _tally(len(subjects)) as tell:
         found = examine_all(subjects, settings, jobs or processors(), tell)
-    document = selftest_document(found, settings, (datetime.now(UTC) - began).total_seconds())
+    document = selftest_document(
+        found, settings, (datetime.now(UTC) - began).total_seconds()
+    )
     if json_file is not None:
         write_document(document, json_file)
     _print_selftest(document)
-    if any(one.fate is Fate.ERRED for one in found):
+    if any(one.status is MutantStatus.ERRED for one in found):
         ctx.exit(EXIT_ERROR)
-    ctx.exit(0 if all(one.fate in GOOD for one in found) else EXIT_FAILED)
+    ctx.exit(0 if all(one.status in GOOD for one in found) else EXIT_FAILED)
 
 
 @main.command(
@@ -371,10 +509,19 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
 )
 @click.argument("run_name", metavar="RUN")
 @click.argument("name", metavar="EXCHANGE_OR_CASE")
-@click.option("--target", help=f"Target file, or one of {', '.join(BUILT_IN)}.  [default: that of the run]")
-@click.option("--exact", is_flag=True, help="Send a SOAP message as it was: old Timestamp, ids and signature.")
 @click.option(
-    "--counterexample", is_flag=True, help="Send the exchanges again that show the case's failure, in their order."
+    "--target",
+    help=f"Target file, or one of {', '.join(BUILT_IN)}.  [default: that of the run]",
+)
+@click.option(
+    "--exact",
+    is_flag=True,
+    help="Send a SOAP message as it was: old Timestamp, ids and signature.",
+)
+@click.option(
+    "--counterexample",
+    is_flag=True,
+    help="Send the exchanges again that show the case's failure, in their order.",
 )
 @click.option(
     "--out",
@@ -407,11 +554,15 @@ def replay(  # noqa: PLR0913, PLR0917 - the interface's options
     chosen = target_of(recorded, target)
     if "/" in name and not counterexample:
         if exact:
-            raise UsageError("--exact sends recorded messages: name an exchange, or say --counterexample too")
+            raise UsageError(
+                "--exact sends recorded messages: name an exchange, or say --counterexample too"
+            )
         plan = plan_case(recorded, name, chosen, disclose=disclose_security)
         for warning in check_before_run(plan):
             _err.print(f"[yellow]warning:[/] {_escaped(warning)}")
-        _out.print(f"replay of {name} of the run {_escaped(recorded.id)}: {recorded.cases[name]['verdict']} there")
+        _out.print(
+            f"replay of {name} of the run {_escaped(recorded.id)}: {recorded.cases[name]['verdict']} there"
+        )
         ctx.exit(_run(plan, make_folder(out, datetime.now(UTC))))
     make = plan_counterexample if counterexample else plan_exchange
     planned = make(recorded, name, chosen, exact=exact, disclose=disclose_security)
@@ -421,7 +572,10 @@ def replay(  # noqa: PLR0913, PLR0917 - the interface's options
 
 @main.command(
     name="list",
-    epilog=_examples("ehealth-conformance list cases", "ehealth-conformance list requirements --format csv"),
+    epilog=_examples(
+        "ehealth-conformance list cases",
+        "ehealth-conformance list requirements --format csv",
+    ),
 )
 @click.argument("topic", type=click.Choice(TOPICS))
 @click.option(
@@ -452,15 +606,24 @@ def list_topic(topic: str, form: str, out: Path) -> None:
         _out.print(f"no {topic}")
 
 
-@main.command(name="explain", epilog=_examples("ehealth-conformance explain status-dashboard/5.3.1.2/item-status-code"))
+@main.command(
+    name="explain",
+    epilog=_examples(
+        "ehealth-conformance explain status-dashboard/5.3.1.2/item-status-code"
+    ),
+)
 @click.argument("name", metavar="ID")
 def explain_id(name: str) -> None:
     """Explain a case, a requirement, an erratum or a service by its id, with its source."""
     click.echo(explain(name))
 
 
-@main.command(epilog=_examples("ehealth-conformance lint", "ehealth-conformance lint my-specs"))
-@click.argument("folder", type=click.Path(path_type=Path), required=False, metavar="[DIR]")
+@main.command(
+    epilog=_examples("ehealth-conformance lint", "ehealth-conformance lint my-specs")
+)
+@click.argument(
+    "folder", type=click.Path(path_type=Path), required=False, metavar="[DIR]"
+)
 @click.pass_context
 def lint(ctx: click.Context, folder: Path | None) -> None:
     """Check spec folders: formats, references, examples, coverage of requirements."""
@@ -483,8 +646,14 @@ def _print_remarks(remarks: Sequence[Remark]) -> None:
                 f"[{_SEVERITY_STYLES[severity]}]{severity:8}[/] {remark.topic}{where}: {_escaped(remark.message)}"
             )
             _out.print(f"         remedy: {_escaped(remark.remedy)}")
-    numbers = {severity: sum(one.severity == severity for one in remarks) for severity in SEVERITIES}
-    counts = [f"{number} {severity}{'' if number == 1 else 's'}" for severity, number in numbers.items()]
+    numbers = {
+        severity: sum(one.severity == severity for one in remarks)
+        for severity in SEVERITIES
+    }
+    counts = [
+        f"{number} {severity}{'' if number == 1 else 's'}"
+        for severity, number in numbers.items()
+    ]
     _out.print(", ".join(counts))
 
 
@@ -492,7 +661,9 @@ def _print_release(steps: Sequence[ReleaseStep]) -> None:
     """Print what a release needs, by the days on which it is due."""
     _out.print()
     for step in steps:
-        _out.print(f"{step.due}  [{_STATE_STYLES[step.state]}]{step.state:6}[/]  {_escaped(step.what)}")
+        _out.print(
+            f"{step.due}  [{_STATE_STYLES[step.state]}]{step.state:6}[/]  {_escaped(step.what)}"
+        )
         _out.print(f"                    remedy: {_escaped(step.remedy)}")
 
 
@@ -503,15 +674,21 @@ def _run(plan: Plan, folder: Path) -> int:
     for line in outcome.troubles:
         _err.print(f"[bold red]error:[/] {_escaped(line)}")
     if outcome.document is None:
-        _err.print(f"the harness erred; what was exchanged is kept in {_escaped(str(folder))}")
+        _err.print(
+            f"the harness erred; what was exchanged is kept in {_escaped(str(folder))}"
+        )
         return EXIT_ERROR
     return _print_summary(outcome.document, folder)
 
 
 def _check_outputs(json_file: Path | None, keep: Path | None) -> None:
     """Make the folder of run folders, and see that a file can be written; raises UsageError before anything has run."""
-    if json_file is not None and (json_file.is_dir() or not os.access(json_file.parent, os.W_OK)):
-        raise UsageError(f"{json_file}: no file can be written here; name one in a folder that exists and is writable")
+    if json_file is not None and (
+        json_file.is_dir() or not os.access(json_file.parent, os.W_OK)
+    ):
+        raise UsageError(
+            f"{json_file}: no file can be written here; name one in a folder that exists and is writable"
+        )
     if keep is None:
         return
     if keep.exists():
@@ -519,7 +696,9 @@ def _check_outputs(json_file: Path | None, keep: Path | None) -> None:
     try:
         keep.mkdir(mode=0o700, parents=True)
     except OSError as error:
-        raise UsageError(f"{keep}: no folder can be made here: {error.strerror}") from error
+        raise UsageError(
+            f"{keep}: no folder can be made here: {error.strerror}"
+        ) from error
 
 
 class _Progress:
@@ -555,7 +734,10 @@ class _Progress:
         """Print an alarm at once, else how far it has got, unless that was done just before."""
         if alarm:
             self._bar.console.print(alarm)
-        elif not _err.is_terminal and (datetime.now(UTC) - self._last_line).total_seconds() > 1:
+        elif (
+            not _err.is_terminal
+            and (datetime.now(UTC) - self._last_line).total_seconds() > 1
+        ):
             self._last_line = datetime.now(UTC)
             _err.print(f"{self._done} of {self._total} {self._noun}")
 
@@ -580,7 +762,11 @@ class _Display:
         if report.when == "call":
             self._progress.advance()
         alarm = ""
-        if record is not None and record["verdict"] in ("fail", "inconclusive", "error"):
+        if record is not None and record["verdict"] in (
+            "fail",
+            "inconclusive",
+            "error",
+        ):
             alarm = f"[{_STYLES[record['verdict']]}]{record['verdict']:12}[/] {record['id']}"
         self._progress.tell(alarm)
 
@@ -596,27 +782,38 @@ class _ReplayDisplay:
 
     def begins(self, folder: Path) -> None:
         planned, target = self._replay, self._replay.plan.target
-        contract, address = planned.service.spec.contract, planned.service.address or "the embedded local platform"
+        contract, address = (
+            planned.service.spec.contract,
+            planned.service.address or "the embedded local platform",
+        )
         _out.print(
             f"[bold]ehealth-conformance {__version__}[/]  replay of the run {_escaped(planned.run.id)}, "
             f"target {target.name} ({target.environment})"
         )
         _out.print(f"{contract.service} {contract.version} at {_escaped(address)}")
-        then = f": {planned.verdict.replace('_', ' ')} in that run" if planned.verdict else ""
+        then = (
+            f": {planned.verdict.replace('_', ' ')} in that run"
+            if planned.verdict
+            else ""
+        )
         _out.print(f"case {_escaped(planned.case.id)}{_escaped(then)}")
         _out.print(f"run folder: {_escaped(str(folder))}")
 
     def sends(self, one: Recorded, place: str, said: str) -> None:
         _out.print()
         method = one.exchange.request.method
-        _out.print(f"[bold]{_escaped(one.id)}[/] {one.purpose.value}: {_escaped(method)} {_escaped(place)}")
+        _out.print(
+            f"[bold]{_escaped(one.id)}[/] {one.purpose.value}: {_escaped(method)} {_escaped(place)}"
+        )
         if said:
             style = "yellow" if "NOT" in said else "dim"
             _out.print(f"  [{style}]{_escaped(said)}[/]")
 
     def answered(self, one: Recorded, now: Record) -> None:
         if self._replay.confidential:
-            _out.print("  a security case: the answers are in the private run folders; --disclose-security shows them")
+            _out.print(
+                "  a security case: the answers are in the private run folders; --disclose-security shows them"
+            )
             return
         again = "; the same body" if same_body(one.record, now) else ""
         _out.print(f"  recorded  {_escaped(answer_line(one.record))}")
@@ -626,19 +823,25 @@ class _ReplayDisplay:
         for line in shown:
             _out.print(f"    {_escaped(line)}")
         if len(lines) > len(shown):
-            _out.print(f"    {len(lines) - len(shown)} {'more ' if shown else ''}lines differ")
+            _out.print(
+                f"    {len(lines) - len(shown)} {'more ' if shown else ''}lines differ"
+            )
 
 
 @contextmanager
-def _tally(total: int) -> Iterator[Callable[[Examination], None]]:
+def _tally(total: int) -> Iterator[Callable[[MutantResult], None]]:
     """Show the progress of a selftest, and at once what is not as it should be."""
     progress = _Progress("faults")
     progress.start(total)
 
-    def tell(one: Examination) -> None:
+    def tell(one: MutantResult) -> None:
         progress.describe(one.subject.name)
         progress.advance()
-        progress.tell("" if one.fate in GOOD else f"[bold red]{one.fate.value:18}[/] {one.subject.name}")
+        progress.tell(
+            ""
+            if one.status in GOOD
+            else f"[bold red]{one.status.value:18}[/] {one.subject.name}"
+        )
 
     try:
         yield tell
@@ -648,7 +851,7 @@ def _tally(total: int) -> Iterator[Callable[[Examination], None]]:
 
 def _print_selftest(document: Mapping[str, Any]) -> None:
     for one in (*document["controls"], *document["faults"]):
-        if Fate(one["fate"]) not in GOOD:
+        if MutantStatus(one["fate"]) not in GOOD:
             _out.print(f"[bold red]{one['fate']}[/] {one['id']}")
             if one["case"]:
                 _out.print(f"  {one['case']}: {_escaped(one['found'])}")
@@ -676,7 +879,9 @@ def _print_head(plan: Plan, folder: Path) -> None:
         contract = service.spec.contract
         where = service.address or "the embedded local platform"
         chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
-        _out.print(f"{contract.service} {contract.version}: {chosen} cases at {_escaped(where)}")
+        _out.print(
+            f"{contract.service} {contract.version}: {chosen} cases at {_escaped(where)}"
+        )
     _out.print(f"run folder: {_escaped(str(folder))}")
 
 
@@ -686,29 +891,42 @@ def _print_summary(document: Mapping[str, Any], folder: Path) -> int:
     columns = ("pass", "inconclusive", "fail", "error", "not_applicable", "not_run")
     table.add_column("service", no_wrap=True)
     for column in columns:
-        table.add_column({"not_applicable": "n/a"}.get(column, column.replace("_", " ")), justify="right")
+        table.add_column(
+            {"not_applicable": "n/a"}.get(column, column.replace("_", " ")),
+            justify="right",
+        )
     for service in document["run"]["services"]:
-        verdicts = [case["verdict"] for case in document["cases"] if case["service"] == service]
+        verdicts = [
+            case["verdict"] for case in document["cases"] if case["service"] == service
+        ]
         table.add_row(service, *(str(verdicts.count(column)) for column in columns))
     _out.print()
     _out.print(table)
     counts = document["summary"]
     code: int = document["run"]["exit_code"]
-    _out.print(f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations")
+    _out.print(
+        f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations"
+    )
     _out.print(f"suites: {in_words(document['run'].get('mutation_score'))}")
     for note in document["run"]["notes"]:
         _out.print(f"note: {_escaped(note)}")
     _out.print(f"report: {_escaped(str(folder / 'report.html'))}")
     for service in document["run"]["services"]:
         if not any(
-            case["verdict"] == "pass" or "known" in case for case in document["cases"] if case["service"] == service
+            case["verdict"] == "pass" or "known" in case
+            for case in document["cases"]
+            if case["service"] == service
         ):
             _out.print(f"no case of {service} passed")
     style = {0: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
     one_answer = "exchanges" in document["run"].get("replay", {})
     meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
     known = sum("known" in case for case in document["cases"])
-    apart = f", apart from {known} known failure{'s' if known > 1 else ''}" if known and code == EXIT_CONFORMANT else ""
+    apart = (
+        f", apart from {known} known failure{'s' if known > 1 else ''}"
+        if known and code == EXIT_CONFORMANT
+        else ""
+    )
     _out.print(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
     return code
 
@@ -722,7 +940,9 @@ def _print_cases(document: Mapping[str, Any], folder: Path) -> None:
         elif case["verdict"] in ("fail", "error"):
             _print_case(case, folder)
         if "stale" in case:
-            _out.print(f"[{_STYLES['fail']}]stale[/] {case['id']}: {_escaped(case['stale'])}")
+            _out.print(
+                f"[{_STYLES['fail']}]stale[/] {case['id']}: {_escaped(case['stale'])}"
+            )
     for verdict in ("inconclusive", "not_applicable", "not_run"):
         _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
 
@@ -730,23 +950,37 @@ def _print_cases(document: Mapping[str, Any], folder: Path) -> None:
 def _print_case(case: Mapping[str, Any], folder: Path) -> None:
     known = f" (known: {_escaped(case['known'])})" if "known" in case else ""
     _out.print()
-    _out.print(f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}")
-    violations = [finding for finding in case["findings"] if finding["severity"] == "violation"]
+    _out.print(
+        f"[{_STYLES[case['verdict']]}]{case['verdict']}[/] {case['id']}{known}: {_escaped(case['title'])}"
+    )
+    violations = [
+        finding for finding in case["findings"] if finding["severity"] == "violation"
+    ]
     if not violations:
         _out.print(f"  {_escaped(case['reason'])}")
     for finding in violations[:_SHOWN_FINDINGS]:
         _out.print(f"  {finding['requirement']}: {_escaped(finding['message'])}")
-        _out.print(f"    at {_escaped(finding['location'])}", f"expected {_escaped(finding['expected'])}", sep="; ")
+        _out.print(
+            f"    at {_escaped(finding['location'])}",
+            f"expected {_escaped(finding['expected'])}",
+            sep="; ",
+        )
         _out.print(f"    actual {_escaped(finding['actual'])}")
     if len(violations) > _SHOWN_FINDINGS:
-        _out.print(f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report")
+        _out.print(
+            f"  and {len(violations) - _SHOWN_FINDINGS} more findings in the report"
+        )
     _out.print(f"  exchanges {', '.join(case['deciding'])}; again: --case {case['id']}")
     shown = case.get("counterexample", {})
     for line in shown.get("curl", ())[-1:]:
         if len(line) <= _LONGEST_LINE:
             _out.print(f"  {_escaped(line)}")
-    if shown.get("exchanges") and not shown.get("curl"):  # signed, binary or long: no command line can hold it
-        _out.print(f"  ehealth-conformance replay {_escaped(str(folder))} {shown['exchanges'][-1]}")
+    if shown.get("exchanges") and not shown.get(
+        "curl"
+    ):  # signed, binary or long: no command line can hold it
+        _out.print(
+            f"  ehealth-conformance replay {_escaped(str(folder))} {shown['exchanges'][-1]}"
+        )
 
 
 def _print_reasons(verdict: str, cases: Sequence[Mapping[str, Any]]) -> None:
@@ -759,15 +993,21 @@ def _print_reasons(verdict: str, cases: Sequence[Mapping[str, Any]]) -> None:
             continue
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         style = _STYLES.get(verdict, "dim")
-        _out.print(f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {_escaped(reason)}")
+        _out.print(
+            f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {_escaped(reason)}"
+        )
 
 
-def _write_mock_target(platform: "LocalPlatform", services: dict[str, dict[str, Any]], path: Path) -> None:
+def _write_mock_target(
+    platform: "LocalPlatform", services: dict[str, dict[str, Any]], path: Path
+) -> None:
     ca_file = None
     if platform.certificate is not None:
         ca_file = path.with_name(f"{path.stem}-ca.pem")
         write_target(ca_file, platform.certificate.authority.decode("ascii"))
-    write_target(path, written_target("mock", services, ca_file.name if ca_file else None))
+    write_target(
+        path, written_target("mock", services, ca_file.name if ca_file else None)
+    )
 
 
 def _as_csv(found: Sequence[Mapping[str, str]]) -> str:
@@ -790,5 +1030,7 @@ def _print_table(found: Sequence[Mapping[str, str]]) -> None:
 
 def _escaped(text: str) -> str:
     """Return foreign text without markup and without control characters that a terminal would obey."""
-    clean = "".join(character if character.isprintable() else "\ufffd" for character in text)
+    clean = "".join(
+        character if character.isprintable() else "\ufffd" for character in text
+    )
     return clean.replace("[", "\\[")

@@ -62,15 +62,22 @@ def bind(spec: Spec, settings: Mapping[str, Any], folder: Path) -> Binding:
     contract = read_contract(folder / own if own else rules.wsdl, bundled_schemas(root))
     names = _names(rules.names, settings, folder, root)
     bound = dict(_bound(contract, names))
-    missing = [f"operations.{key}" for key in names.get("operations", {}) if key not in bound]
+    missing = [
+        f"operations.{key}" for key in names.get("operations", {}) if key not in bound
+    ]
     for section in ("request", "parts", "answer"):
         found = {role for one in bound.values() for role in getattr(one, section)}
-        missing += [f"{section}.{role}" for role in names.get(section, {}) if role not in found]
+        missing += [
+            f"{section}.{role}" for role in names.get(section, {}) if role not in found
+        ]
     return Binding(contract, bound, tuple(missing), reconstructed=own is None)
 
 
 def _names(
-    own: Mapping[str, Mapping[str, tuple[str, ...]]], settings: Mapping[str, Any], folder: Path, root: Path
+    own: Mapping[str, Mapping[str, tuple[str, ...]]],
+    settings: Mapping[str, Any],
+    folder: Path,
+    root: Path,
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the spellings of each role, those of the target's file in the place of the contract's."""
     merged = {section: dict(roles) for section, roles in own.items()}
@@ -103,12 +110,22 @@ def _bound(
         operation = _operation(contract, wanted)
         if operation is None:
             continue
-        request = {role: resolve(words, operation.places) for role, words in names.get("request", {}).items()}
-        parts = {role: resolve(words, operation.places, whole=True) for role, words in names.get("parts", {}).items()}
-        answer = {
-            role: resolve(words, operation.answers, whole=True) for role, words in names.get("answer", {}).items()
+        request = {
+            role: resolve(words, operation.places)
+            for role, words in names.get("request", {}).items()
         }
-        yield key, BoundOperation(operation, _found(request), _found(parts), _found(answer))
+        parts = {
+            role: resolve(words, operation.places, whole=True)
+            for role, words in names.get("parts", {}).items()
+        }
+        answer = {
+            role: resolve(words, operation.answers, whole=True)
+            for role, words in names.get("answer", {}).items()
+        }
+        yield (
+            key,
+            BoundOperation(operation, _found(request), _found(parts), _found(answer)),
+        )
 
 
 def _operation(contract: SoapContract, wanted: tuple[str, ...]) -> SoapOperation | None:
@@ -117,7 +134,11 @@ def _operation(contract: SoapContract, wanted: tuple[str, ...]) -> SoapOperation
         for name, operation in contract.operations.items():
             if name.casefold() == word.casefold():
                 return operation
-    return next(iter(contract.operations.values())) if len(contract.operations) == 1 else None
+    return (
+        next(iter(contract.operations.values()))
+        if len(contract.operations) == 1
+        else None
+    )
 
 
 def _found(places: Mapping[str, Steps | None]) -> dict[str, Steps]:

@@ -10,7 +10,18 @@ from typing import TypeVar
 
 from conformance.formats.documents import Data, Document
 from conformance.formats.schemas import read_valid, suggestion
-from conformance.model.case import Case, Claim, Clause, Effect, Expectation, Kind, Message, Step, Template, Unchanged
+from conformance.model.case import (
+    Case,
+    CaseKind,
+    ClaimedResource,
+    Clause,
+    Effect,
+    Expectation,
+    Message,
+    Step,
+    Template,
+    Unchanged,
+)
 from conformance.model.contract import Contract
 from conformance.model.errors import SpecError
 
@@ -28,7 +39,9 @@ def read_cases(service: str, document: Document) -> Iterator[Case]:
             for one in _by_caller(row):
                 yield _case(service, one, expectations, requests)
         except LookupError as error:
-            problems.append(f"{document.path}:{document.line(('cases', number))}: case {row['id']}: {error.args[0]}")
+            problems.append(
+                f"{document.path}:{document.line(('cases', number))}: case {row['id']}: {error.args[0]}"
+            )
     if problems:
         raise SpecError(problems)
 
@@ -47,34 +60,43 @@ def _by_caller(row: Data) -> Iterator[Data]:
         }
 
 
-def _case(service: str, row: Data, expectations: Mapping[str, Expectation], requests: Mapping[str, Data]) -> Case:
+def _case(
+    service: str,
+    row: Data,
+    expectations: Mapping[str, Expectation],
+    requests: Mapping[str, Data],
+) -> Case:
     return Case(
         id=row["id"],
         service=service,
         title=row["title"],
-        kind=Kind(row["kind"]),
+        kind=CaseKind(row["kind"]),
         origin=row["origin"],
         requirements=tuple(row["requirements"]),
         request=_template(row["request"], requests),
         expectation=_named(expectations, row["expect"], "expectation"),
-        twin=_step(row["twin"], requests) if "twin" in row else None,
-        twin_after=row.get("twin_after", False),
+        control=_step(row["twin"], requests) if "twin" in row else None,
+        control_after=row.get("twin_after", False),
         preamble=tuple(_step(step, requests) for step in row.get("preamble", ())),
         procedure=row.get("procedure", ""),
         only=tuple(row.get("only", ())),
         generate=row.get("generate", ""),
         unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
-        claim=Claim(**row["claim"]) if "claim" in row else None,
+        claim=ClaimedResource(**row["claim"]) if "claim" in row else None,
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
         options=row.get("options", {}),
         caller=row.get("caller", ""),
         words=row.get("words", ""),
-        witness=_step(row["witness"], requests) if "witness" in row else None,
+        availability_probe=_step(row["witness"], requests)
+        if "witness" in row
+        else None,
     )
 
 
-def read_matrix_cases(contract: Contract, files: Mapping[str, Document], root: Path) -> Iterator[Case]:
+def read_matrix_cases(
+    contract: Contract, files: Mapping[str, Document], root: Path
+) -> Iterator[Case]:
     """Yield a case for each row of the common matrix of broken messages, where a service takes part in it."""
     matrix = files["soap.yaml"].data.get("matrix")
     if matrix is None:
@@ -91,7 +113,7 @@ def read_matrix_cases(contract: Contract, files: Mapping[str, Document], root: P
         case = {
             "id": f"{contract.service}/{section}/{row['id']}",
             "title": row["title"],
-            "kind": Kind.SECURITY.value,
+            "kind": CaseKind.SECURITY.value,
             "origin": "beyond the cookbook",
             "requirements": requirements,
             "request": {"use": matrix["request"], "message": {"breach": row["breach"]}},
@@ -140,7 +162,10 @@ def _clause(row: Data) -> Clause:
 def _step(row: Data, requests: Mapping[str, Data]) -> Step:
     if isinstance(row, dict) and "status" in row:
         return Step(
-            _template({key: value for key, value in row.items() if key != "status"}, requests), tuple(row["status"])
+            _template(
+                {key: value for key, value in row.items() if key != "status"}, requests
+            ),
+            tuple(row["status"]),
         )
     return Step(_template(row, requests))
 
@@ -156,8 +181,14 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         row = {
             **named,
             **base,
-            "parameters": {name: value for name, value in parameters.items() if value is not None},
-            "json": _edited(base.get("json", named.get("json")), row.get("set", {}), row.get("remove", ())),
+            "parameters": {
+                name: value for name, value in parameters.items() if value is not None
+            },
+            "json": _edited(
+                base.get("json", named.get("json")),
+                row.get("set", {}),
+                row.get("remove", ()),
+            ),
             **_merged_message(named.get("message"), row.get("message")),
         }
     if "operation" not in row:
@@ -181,7 +212,13 @@ def _merged_message(named: Data, own: Data) -> dict[str, Data]:
     if named is None and own is None:
         return {}
     named, own = named or {}, own or {}
-    return {"message": {**named, **own, "values": {**named.get("values", {}), **own.get("values", {})}}}
+    return {
+        "message": {
+            **named,
+            **own,
+            "values": {**named.get("values", {}), **own.get("values", {})},
+        }
+    }
 
 
 def _message(row: Data) -> Message:
@@ -189,7 +226,7 @@ def _message(row: Data) -> Message:
         values=row.get("values", {}),
         remove=tuple(row.get("remove", ())),
         replace=row.get("replace", {}),
-        breach=row.get("breach", ""),
+        mutation=row.get("breach", ""),
     )
 
 
@@ -197,7 +234,9 @@ def _edited(body: Data, changes: Mapping[str, Data], removals: Sequence[str]) ->
     """Return a copy of a JSON body with places such as `hcParty.identifier.0.value` set or removed."""
     body = copy.deepcopy(body)
     for place in (*changes, *removals):
-        *above, last = [int(part) if part.isdigit() else part for part in place.split(".")]
+        *above, last = [
+            int(part) if part.isdigit() else part for part in place.split(".")
+        ]
         parent = body
         try:
             for part in above:

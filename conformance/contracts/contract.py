@@ -9,9 +9,21 @@ from pathlib import Path
 from conformance.contracts.soap_rules import read_soap_rules
 from conformance.formats import documents
 from conformance.formats.documents import Data, Document
-from conformance.model.contract import Contract, Erratum, ErrorCode, Level, Operation, Requirement, Role, Rule, Source
+from conformance.model.contract import (
+    Contract,
+    Erratum,
+    ErrorCode,
+    Level,
+    Operation,
+    Requirement,
+    Role,
+    Rule,
+    Source,
+)
 
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
+_METHODS = frozenset(
+    {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+)
 
 
 def read_contract_of(folder: Path, files: Mapping[str, Document]) -> Contract:
@@ -40,7 +52,10 @@ def read_contract_of(folder: Path, files: Mapping[str, Document]) -> Contract:
         },
         schemas=schemas,
         rules=tuple(_rule(row) for row in files["rules.yaml"].data.get("rules", ())),
-        errors={row["code"]: ErrorCode(**row) for row in files["errors.yaml"].data.get("errors", ())},
+        errors={
+            row["code"]: ErrorCode(**row)
+            for row in files["errors.yaml"].data.get("errors", ())
+        },
         errata={
             row["id"]: Erratum(**row | {"accepted": tuple(row["accepted"])})
             for row in files["errata.yaml"].data["errata"]
@@ -60,12 +75,23 @@ def _operations(openapi: Data) -> Iterator[Operation]:
     for path, item in openapi.get("paths", {}).items():
         for method, operation in item.items():
             if method in _METHODS:
-                responses = {str(status): answer for status, answer in operation["responses"].items()}
+                responses = {
+                    str(status): answer
+                    for status, answer in operation["responses"].items()
+                }
                 schemas = {
-                    int(status): _schema_name(answer) for status, answer in responses.items() if status.isdigit()
+                    int(status): _schema_name(answer)
+                    for status, answer in responses.items()
+                    if status.isdigit()
                 }
                 named = {status: name for status, name in schemas.items() if name}
-                yield Operation(operation["operationId"], method.upper(), path, tuple(sorted(schemas)), named)
+                yield Operation(
+                    operation["operationId"],
+                    method.upper(),
+                    path,
+                    tuple(sorted(schemas)),
+                    named,
+                )
 
 
 def _schema_name(response: Data) -> str:

@@ -34,7 +34,12 @@ FORMATS = {
     "names.yaml": "names",
 }
 """Each data file of a spec folder and the format (specs/formats/NAME.schema.json) that describes it."""
-_OPTIONAL = frozenset(FORMATS) - {"service.yaml", "requirements.yaml", "cases.yaml", "errata.yaml"}
+_OPTIONAL = frozenset(FORMATS) - {
+    "service.yaml",
+    "requirements.yaml",
+    "cases.yaml",
+    "errata.yaml",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +81,35 @@ class Spec:
 def service_ids(root: Path | None = None) -> tuple[str, ...]:
     """Return the ids of all services that have a spec folder, in alphabetical order."""
     root = root or specs_root()
-    return tuple(sorted({path.parent.parent.name for path in root.glob("*/*/service.yaml")}))
+    return tuple(
+        sorted({path.parent.parent.name for path in root.glob("*/*/service.yaml")})
+    )
 
 
 def versions(service: str, root: Path | None = None) -> tuple[str, ...]:
     """Return a service's spec versions, oldest first."""
-    found = [path.parent.name for path in (root or specs_root()).glob(f"{service}/*/service.yaml")]
-    return tuple(sorted(found, key=lambda version: [int(part) for part in re.findall(r"\d+", version)]))
+    found = [
+        path.parent.name
+        for path in (root or specs_root()).glob(f"{service}/*/service.yaml")
+    ]
+    return tuple(
+        sorted(
+            found,
+            key=lambda version: [int(part) for part in re.findall(r"\d+", version)],
+        )
+    )
 
 
-def describe(service: str, version: str | None = None, root: Path | None = None) -> Description:
+def describe(
+    service: str, version: str | None = None, root: Path | None = None
+) -> Description:
     """Return what a service's service.yaml says, by default of its newest version; errors as for `load_spec`."""
     return _described(spec_folder(service, version, root), root or specs_root())
 
 
-def load_spec(service: str, version: str | None = None, root: Path | None = None) -> Spec:
+def load_spec(
+    service: str, version: str | None = None, root: Path | None = None
+) -> Spec:
     """Return a service's spec, by default of its newest version.
 
     Raises SpecError, with one line per mistake, where a file breaks its format.
@@ -98,20 +117,28 @@ def load_spec(service: str, version: str | None = None, root: Path | None = None
     return _loaded(spec_folder(service, version, root), root or specs_root())
 
 
-def spec_folder(service: str, version: str | None = None, root: Path | None = None) -> Path:
+def spec_folder(
+    service: str, version: str | None = None, root: Path | None = None
+) -> Path:
     """Return the folder of a service's spec, by default of its newest version; raises SpecError where there is none."""
     root = root or specs_root()
     known = versions(service, root)
     if not known:
-        raise SpecError(f"there is no service {service!r}; known are: {', '.join(service_ids(root))}")
+        raise SpecError(
+            f"there is no service {service!r}; known are: {', '.join(service_ids(root))}"
+        )
     if version is not None and version not in known:
-        raise SpecError(f"{service} has no spec version {version!r}; known are: {', '.join(known)}")
+        raise SpecError(
+            f"{service} has no spec version {version!r}; known are: {', '.join(known)}"
+        )
     return root / service / (version or known[-1])
 
 
 @functools.cache
 def _described(folder: Path, root: Path) -> Description:
-    return _description(read_valid(folder / "service.yaml", FORMATS["service.yaml"], root))
+    return _description(
+        read_valid(folder / "service.yaml", FORMATS["service.yaml"], root)
+    )
 
 
 @functools.cache
@@ -123,7 +150,10 @@ def read_spec(folder: Path, root: Path) -> Spec:
     """Return the spec that `folder` holds; errors as for `load_spec`."""
     files = _read_files(folder, root)
     contract = read_contract_of(folder, files)
-    own = [*read_cases(contract.service, files["cases.yaml"]), *read_matrix_cases(contract, files, root)]
+    own = [
+        *read_cases(contract.service, files["cases.yaml"]),
+        *read_matrix_cases(contract, files, root),
+    ]
     cases = {case.id: case for case in own}
     faults = {fault.id: fault for fault in _faults(files["faults.yaml"])}
     return Spec(_description(files["service.yaml"]), contract, cases, faults)
@@ -149,7 +179,9 @@ def _faults(document: Document) -> Iterator[Fault]:
             yield read_fault(row)
         except re.error as error:
             line = document.line(("faults", number))
-            raise SpecError(f"{document.path}:{line}: fault {row['id']}: not a regular expression: {error}") from error
+            raise SpecError(
+                f"{document.path}:{line}: fault {row['id']}: not a regular expression: {error}"
+            ) from error
 
 
 def _read_files(folder: Path, root: Path) -> Mapping[str, Document]:

@@ -37,14 +37,18 @@ def _expression(document: Document, header: str) -> re.Pattern[str]:
         return re.compile(document.data[header]["reading"], re.ASCII)
     except re.error as error:
         line = document.line((header, "reading"))
-        raise SpecError(f"{document.path}:{line}: {header}.reading: not a regular expression: {error}") from error
+        raise SpecError(
+            f"{document.path}:{line}: {header}.reading: not a regular expression: {error}"
+        ) from error
 
 
 @functools.cache
 def load_environments(root: Path | None = None) -> Mapping[str, Any]:
     """Return what specs/common/environments.yaml says of the platform's environments and their hosts."""
     root = root or specs_root()
-    data: Mapping[str, Any] = read_valid(root / "common" / "environments.yaml", "environments", root).data
+    data: Mapping[str, Any] = read_valid(
+        root / "common" / "environments.yaml", "environments", root
+    ).data
     return data
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from conformance.formats.documents import Data, Document
-from conformance.model.contract import CallerRule, DetailRule, MessageRule, SamePersonRule, SoapRules
+from conformance.model.contract import (
+    CallerRule,
+    DetailRule,
+    MessageRule,
+    SamePersonRule,
+    SoapRules,
+)
 
 
 def read_soap_rules(folder: Path, files: Mapping[str, Document]) -> SoapRules:
@@ -22,23 +28,33 @@ def read_soap_rules(folder: Path, files: Mapping[str, Document]) -> SoapRules:
         callers={kind: _caller_rule(row) for kind, row in data["callers"].items()},
         defaults=data.get("defaults", {}),
         same_person=SamePersonRule(
-            same["requirement"], same["identifier"], tuple(same["decisive"]), tuple(same["disjoint"])
+            same["requirement"],
+            same["identifier"],
+            tuple(same["decisive"]),
+            tuple(same["disjoint"]),
         )
         if same
         else None,
         checks=data["checks"],
         elements=data.get("elements", {}),
         details=tuple(_detail_rule(row) for row in data.get("details", ())),
-        messages={name: MessageRule(**row) for name, row in data.get("messages", {}).items()},
+        messages={
+            name: MessageRule(**row) for name, row in data.get("messages", {}).items()
+        },
         gates=frozenset(data["gates"]),
         unavailable=frozenset(data["unavailable"]),
     )
 
 
-def spellings(names: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, tuple[str, ...]]]:
+def spellings(
+    names: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the content of a names file as tuples of spellings by section and role."""
     return {
-        section: {role: (found,) if isinstance(found, str) else tuple(found) for role, found in roles.items()}
+        section: {
+            role: (found,) if isinstance(found, str) else tuple(found)
+            for role, found in roles.items()
+        }
         for section, roles in names.items()
     }
 
@@ -55,6 +71,12 @@ def _caller_rule(row: Data) -> CallerRule:
 
 def _detail_rule(row: Data) -> DetailRule:
     members = {
-        name: (tuple(member["values"]), member["requirement"]) for name, member in row.get("members", {}).items()
+        name: (tuple(member["values"]), member["requirement"])
+        for name, member in row.get("members", {}).items()
     }
-    return DetailRule(row["element"], tuple(row["never_with"]["outcomes"]), row["never_with"]["requirement"], members)
+    return DetailRule(
+        row["element"],
+        tuple(row["never_with"]["outcomes"]),
+        row["never_with"]["requirement"],
+        members,
+    )

@@ -20,7 +20,11 @@ def alter(token: str, how: str) -> str:
     if how == "forged":
         return f"{header}.{payload}.{_other(signature)}" if signature else _other(token)
     if how == "unsigned":
-        none = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).rstrip(b"=").decode()
+        none = (
+            base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode())
+            .rstrip(b"=")
+            .decode()
+        )
         return f"{none}.{payload}."
     raise ValueError(f"unknown alteration {how!r}")
 
@@ -28,4 +32,8 @@ def alter(token: str, how: str) -> str:
 def _other(text: str) -> str:
     """Return a text of the same length that differs in the middle, where no padding bits hide the change."""
     middle = len(text) // 2
-    return text[:middle] + ("A" if text[middle : middle + 1] != "A" else "B") + text[middle + 1 :]
+    return (
+        text[:middle]
+        + ("A" if text[middle : middle + 1] != "A" else "B")
+        + text[middle + 1 :]
+    )

@@ -68,17 +68,23 @@ def open_keystore(path: Path, password: str, alias: str | None = None) -> KeySto
     try:
         entries, certificates = _read(raw, password.encode())
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SecretError(f"{path}: the password is wrong, or the file is damaged; correct the password") from None
+        raise SecretError(
+            f"{path}: the password is wrong, or the file is damaged; correct the password"
+        ) from None
     try:
         return _chosen(entries, certificates, alias)
     except SecretError as error:
         raise SecretError(f"{path}: {error}") from None
 
 
-def _read(raw: bytes, password: bytes) -> tuple[Sequence[_Entry], Sequence[Certificate]]:
+def _read(
+    raw: bytes, password: bytes
+) -> tuple[Sequence[_Entry], Sequence[Certificate]]:
     """Return all entries and all certificates; the library checks the password and finds one key at most."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that a file is BER, or a certificate unusual, is no mistake here
+        warnings.simplefilter(
+            "ignore", UserWarning
+        )  # that a file is BER, or a certificate unusual, is no mistake here
         store = pkcs12.load_pkcs12(raw, password)
     found = [*([store.cert] if store.cert else []), *store.additional_certs]
     entries = [_entry(alias, key, found) for alias, key in _keys(raw, password)]
@@ -87,35 +93,70 @@ def _read(raw: bytes, password: bytes) -> tuple[Sequence[_Entry], Sequence[Certi
     return entries, [one.certificate for one in found]
 
 
-def _entry(alias: str, key: object, certificates: Sequence[pkcs12.PKCS12Certificate]) -> _Entry:
-    public = key.public_key() if isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey) else None
-    own = next((one for one in certificates if public is not None and one.certificate.public_key() == public), None)
+def _entry(
+    alias: str, key: object, certificates: Sequence[pkcs12.PKCS12Certificate]
+) -> _Entry:
+    public = (
+        key.public_key()
+        if isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey)
+        else None
+    )
+    own = next(
+        (
+            one
+            for one in certificates
+            if public is not None and one.certificate.public_key() == public
+        ),
+        None,
+    )
     if own is None:
         return _Entry(alias, key, None)
-    return _Entry(alias or (own.friendly_name or b"").decode(errors="replace"), key, own.certificate)
+    return _Entry(
+        alias or (own.friendly_name or b"").decode(errors="replace"),
+        key,
+        own.certificate,
+    )
 
 
-def _chosen(entries: Sequence[_Entry], certificates: Sequence[Certificate], alias: str | None) -> KeyStore:
+def _chosen(
+    entries: Sequence[_Entry], certificates: Sequence[Certificate], alias: str | None
+) -> KeyStore:
     entry = _select(entries, alias)
     if not isinstance(entry.key, RSAPrivateKey | EllipticCurvePrivateKey):
         raise SecretError("its key is neither RSA nor EC; the platform knows no other")
     if entry.certificate is None:
-        reason = "no certificate in it belongs to its key" if certificates else "it has no certificate"
+        reason = (
+            "no certificate in it belongs to its key"
+            if certificates
+            else "it has no certificate"
+        )
         raise SecretError(f"{reason}; export key and certificate together")
-    return KeyStore(entry.key, entry.certificate, tuple(_chain(entry.certificate, certificates)), entry.alias)
+    return KeyStore(
+        entry.key,
+        entry.certificate,
+        tuple(_chain(entry.certificate, certificates)),
+        entry.alias,
+    )
 
 
 def _select(entries: Sequence[_Entry], alias: str | None) -> _Entry:
     if not entries:
-        raise SecretError("it has no private key; export the key together with its certificate")
+        raise SecretError(
+            "it has no private key; export the key together with its certificate"
+        )
     if alias is None and len(entries) == 1:
         return entries[0]
     wanted = AUTHENTICATION if alias is None else alias
-    found = next((entry for entry in entries if entry.alias.casefold() == wanted.casefold()), None)
+    found = next(
+        (entry for entry in entries if entry.alias.casefold() == wanted.casefold()),
+        None,
+    )
     if found is not None:
         return found
     known = ", ".join(repr(entry.alias) for entry in entries if entry.alias)
-    remedy = f"give one of {known}" if known else "leave `alias` out, since its key has none"
+    remedy = (
+        f"give one of {known}" if known else "leave `alias` out, since its key has none"
+    )
     raise SecretError(
         f"it has several keys and none called {wanted!r}; {remedy}"
         if alias is None
@@ -123,7 +164,9 @@ def _select(entries: Sequence[_Entry], alias: str | None) -> _Entry:
     )
 
 
-def _chain(certificate: Certificate, certificates: Sequence[Certificate]) -> Iterator[Certificate]:
+def _chain(
+    certificate: Certificate, certificates: Sequence[Certificate]
+) -> Iterator[Certificate]:
     """Yield the certificates above one, as far as the file has them."""
     left = [one for one in certificates if one != certificate]
     while certificate.issuer != certificate.subject:
@@ -146,9 +189,15 @@ def _key_bags(raw: bytes) -> Sequence[tuple[str, bytes]]:
     """Return alias and EncryptedPrivateKeyInfo of each key bag; none where the file is built in another way."""
     try:
         (_, file), *_ = _elements(raw)
-        bags = [bag for info in _contents(_elements(file)[1][1]) for bag in _contents(info)]
+        bags = [
+            bag for info in _contents(_elements(file)[1][1]) for bag in _contents(info)
+        ]
         parts = [_elements(bag) for bag in bags]
-        return [(_friendly_name(part[2:]), part[1][1]) for part in parts if part[0][1] == _SHROUDED_KEY]
+        return [
+            (_friendly_name(part[2:]), part[1][1])
+            for part in parts
+            if part[0][1] == _SHROUDED_KEY
+        ]
     except (IndexError, ValueError, RecursionError):
         return []
 

@@ -31,7 +31,9 @@ def resolve(reference: str | Mapping[str, Any], folder: Path, where: str) -> str
     try:
         return _checked(_look_up(reference, folder))
     except SecretError as error:
-        raise SecretError([f"{where}: {problem}" for problem in error.problems]) from None
+        raise SecretError(
+            [f"{where}: {problem}" for problem in error.problems]
+        ) from None
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -44,13 +46,19 @@ def read_file(path: Path, limit: int) -> bytes:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
     except FileNotFoundError:
-        raise SecretError(f"{name}: there is no such file; put it there or correct the path") from None
+        raise SecretError(
+            f"{name}: there is no such file; put it there or correct the path"
+        ) from None
     except OSError as error:
-        raise SecretError(f"{name} cannot be read: {error.strerror}; let this user read it") from None
+        raise SecretError(
+            f"{name} cannot be read: {error.strerror}; let this user read it"
+        ) from None
     except ValueError:  # a NUL or a lone surrogate
         raise SecretError("the path given for a file is none; correct it") from None
     if len(raw) > limit:
-        raise SecretError(f"{name} is larger than {limit} bytes, too many for this; name the right file")
+        raise SecretError(
+            f"{name} is larger than {limit} bytes, too many for this; name the right file"
+        )
     return raw
 
 
@@ -66,7 +74,10 @@ def _look_up(reference: str | Mapping[str, Any], folder: Path) -> str:
         case {"command": [str(program), *arguments]} if len(reference) == 1 and all(
             isinstance(argument, str) for argument in arguments
         ):
-            return _text(_run([program, *arguments], folder), f"what the command {_shown(program)!r} prints")
+            return _text(
+                _run([program, *arguments], folder),
+                f"what the command {_shown(program)!r} prints",
+            )
     raise SecretError(f"this is no reference to a secret; {_FORMS}")
 
 
@@ -84,7 +95,9 @@ def _from_environment(name: str) -> str:
     try:
         return os.environ[name]
     except (KeyError, ValueError):
-        raise SecretError(f"the environment variable {_shown(name)!r} is not set; set it before the run") from None
+        raise SecretError(
+            f"the environment variable {_shown(name)!r} is not set; set it before the run"
+        ) from None
 
 
 def _text(raw: bytes, name: str) -> str:
@@ -107,12 +120,20 @@ def _run(argv: list[str], folder: Path) -> bytes:
     try:
         # Neither what it complains of nor anything it is asked is let through: both may hold the secret.
         process = subprocess.Popen(  # noqa: S603 - the user's own command, which is what was asked for
-            argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            argv,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
     except FileNotFoundError:
-        raise SecretError(f"there is no program {name}; install it or correct the path") from None
+        raise SecretError(
+            f"there is no program {name}; install it or correct the path"
+        ) from None
     except OSError as error:
-        raise SecretError(f"the command {name} cannot be run: {error.strerror}; correct it") from None
+        raise SecretError(
+            f"the command {name} cannot be run: {error.strerror}; correct it"
+        ) from None
     except ValueError:  # a NUL or a lone surrogate
         raise SecretError(
             f"the command {name} cannot be run: no argument may have such characters; correct them"
@@ -123,7 +144,9 @@ def _run(argv: list[str], folder: Path) -> bytes:
         process.kill()  # which does nothing to a process that has ended
         process.wait()
     if process.returncode:
-        raise SecretError(f"the command {name} {_ending(process.returncode)}; run it by hand to see why")
+        raise SecretError(
+            f"the command {name} {_ending(process.returncode)}; run it by hand to see why"
+        )
     return output
 
 
@@ -133,7 +156,9 @@ def _output(process: subprocess.Popen[bytes], name: str) -> bytes:
     kept: list[bytes] = []
     # A thread, since no other way to read a pipe within a time limit works on every system. It is the thread that
     # closes the pipe, because a grandchild may hold the other end for longer than the limit.
-    reader = threading.Thread(target=_read, args=(process.stdout, kept), name="secret", daemon=True)
+    reader = threading.Thread(
+        target=_read, args=(process.stdout, kept), name="secret", daemon=True
+    )
     reader.start()
     reader.join(COMMAND_SECONDS)
     too_late = SecretError(
@@ -142,7 +167,9 @@ def _output(process: subprocess.Popen[bytes], name: str) -> bytes:
     if reader.is_alive():
         raise too_late
     if len(kept[0]) > LARGEST_SECRET:
-        raise SecretError(f"the command {name} prints over {LARGEST_SECRET} bytes; let it print the secret alone")
+        raise SecretError(
+            f"the command {name} prints over {LARGEST_SECRET} bytes; let it print the secret alone"
+        )
     try:
         process.wait(max(deadline - time.monotonic(), 0.1))
     except subprocess.TimeoutExpired:
@@ -156,4 +183,8 @@ def _read(pipe: IO[bytes], kept: list[bytes]) -> None:
 
 
 def _ending(status: int) -> str:
-    return f"ended with status {status}" if status > 0 else f"was ended by signal {-status}"
+    return (
+        f"ended with status {status}"
+        if status > 0
+        else f"was ended by signal {-status}"
+    )

@@ -44,10 +44,18 @@ _SMALLEST_RSA = 2048
 _SHORTEST_WAIT = 1.0
 _QUOTED = 200
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750, section 2.1
-_JWT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*", re.ASCII)  # RFC 7515, section 3.1
+_JWT = re.compile(
+    r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*", re.ASCII
+)  # RFC 7515, section 3.1
 _REALM = re.compile(r"https?://[^/]+/(?:[^/]+/)*?realms/[^/]+")
-_REMEDIES = dict.fromkeys((400, 401, 403), "check client_id, and that it has the certificate in the key store")
-_CURVES = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}  # RFC 7518, section 3.4
+_REMEDIES = dict.fromkeys(
+    (400, 401, 403), "check client_id, and that it has the certificate in the key store"
+)
+_CURVES = {
+    "secp256r1": "ES256",
+    "secp384r1": "ES384",
+    "secp521r1": "ES512",
+}  # RFC 7518, section 3.4
 
 Send = Callable[[Request], Response | TransportFailure]
 
@@ -62,7 +70,7 @@ class _Held:
 
 
 @dataclass(frozen=True, slots=True)
-class _Client:
+class _ConfidentialClient:
     """An application that I.AM Connect knows by its key."""
 
     token_url: str
@@ -106,7 +114,7 @@ class AccessTokens:
     clock: Callable[[], float]
     redactor: Redactor = field(repr=False)
     _held: dict[str, _Held] = field(default_factory=dict, repr=False)
-    _clients: dict[str, _Client] = field(default_factory=dict, repr=False)
+    _clients: dict[str, _ConfidentialClient] = field(default_factory=dict, repr=False)
     _refusals: dict[str, tuple[float, str]] = field(default_factory=dict, repr=False)
     _lock: Lock = field(default_factory=Lock, repr=False)
 
@@ -161,11 +169,15 @@ class AccessTokens:
                 return replace(held, due=_due(held.ends, now))
             reason = str(error)
         place = self._place(role)
-        raise CredentialRefusedError(f"{place}: the token has run out and there is no other: {reason}")
+        raise CredentialRefusedError(
+            f"{place}: the token has run out and there is no other: {reason}"
+        )
 
     def _fetch(self, role: str) -> _Held:
         if role not in self.references:
-            raise SecretError(f"{self.where}: there is no token for the role {role!r}; add it")
+            raise SecretError(
+                f"{self.where}: there is no token for the role {role!r}; add it"
+            )
         if self._settings(role) is not None:
             return self._request(role)
         place, reference = self._place(role), self.references[role]
@@ -196,21 +208,34 @@ class AccessTokens:
     def _settings(self, role: str) -> Mapping[str, Any] | None:
         """Return what a role's token is asked for with, or None where it is not asked for."""
         reference = self.references[role]
-        settings = reference.get(_CLIENT_CREDENTIALS) if isinstance(reference, Mapping) else None
+        settings = (
+            reference.get(_CLIENT_CREDENTIALS)
+            if isinstance(reference, Mapping)
+            else None
+        )
         return settings if isinstance(settings, Mapping) else None
 
-    def _client(self, role: str) -> _Client:
+    def _client(self, role: str) -> _ConfidentialClient:
         """Return the application that asks for a role's token; raises SecretError for anything wrong with it."""
         if role not in self._clients:
-            place, settings = f"{self._place(role)}.{_CLIENT_CREDENTIALS}", self._settings(role) or {}
+            place, settings = (
+                f"{self._place(role)}.{_CLIENT_CREDENTIALS}",
+                self._settings(role) or {},
+            )
             url = settings["token_url"]
             problem = _url_problem(role, url, self.environment)
             if problem:
                 raise SecretError(f"{place}: {problem}")
-            password = self._secret(settings["password"], f"{place}.password", {"password": role})
+            password = self._secret(
+                settings["password"], f"{place}.password", {"password": role}
+            )
             try:
-                store = open_keystore(self.folder / settings["keystore"], password, settings.get("alias"))
-                self._clients[role] = _Client(url, settings["client_id"], store, _algorithm(store))
+                store = open_keystore(
+                    self.folder / settings["keystore"], password, settings.get("alias")
+                )
+                self._clients[role] = _ConfidentialClient(
+                    url, settings["client_id"], store, _algorithm(store)
+                )
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
         return self._clients[role]
@@ -224,39 +249,66 @@ class AccessTokens:
         try:
             return self._granted(role, client)
         except CredentialRefusedError as error:
-            reason = f"{self._place(role)}: the token endpoint {client.token_url} {error}"
+            reason = (
+                f"{self._place(role)}: the token endpoint {client.token_url} {error}"
+            )
             self._refusals[role] = (self.clock() + PATIENCE, reason)
             raise CredentialRefusedError(reason) from None
 
-    def _granted(self, role: str, client: _Client) -> _Held:
+    def _granted(self, role: str, client: _ConfidentialClient) -> _Held:
         now = self.clock()
         assertion = client.assertion(int(now))
         self.redactor.learn(assertion, {"client_assertion": role})
-        answer = self._answer(self.send(_token_request(client, assertion, self.headers)))
+        answer = self._answer(
+            self.send(_token_request(client, assertion, self.headers))
+        )
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
-            raise CredentialRefusedError("answered without an access_token; ask its operator why")
+            raise CredentialRefusedError(
+                "answered without an access_token; ask its operator why"
+            )
         self.redactor.learn(token, {"token": role})
         kind = answer.get("token_type", "Bearer")
-        if not _BEARER.fullmatch(token) or not isinstance(kind, str) or kind.lower() != "bearer":
-            raise CredentialRefusedError("answered with something else than a bearer token; ask its operator why")
-        ends = min((end for end in (expiry(token), _lasting(answer, now)) if end is not None), default=None)
+        if (
+            not _BEARER.fullmatch(token)
+            or not isinstance(kind, str)
+            or kind.lower() != "bearer"
+        ):
+            raise CredentialRefusedError(
+                "answered with something else than a bearer token; ask its operator why"
+            )
+        ends = min(
+            (end for end in (expiry(token), _lasting(answer, now)) if end is not None),
+            default=None,
+        )
         if ends is not None and ends <= now:
-            raise CredentialRefusedError("answered with a token that has expired already; set this machine's clock")
+            raise CredentialRefusedError(
+                "answered with a token that has expired already; set this machine's clock"
+            )
         return _Held(token, ends, _due(ends, now))
 
     def _answer(self, outcome: Response | TransportFailure) -> Mapping[str, Any]:
         """Return the members of a token endpoint's answer (RFC 6749, section 5.1)."""
         if isinstance(outcome, TransportFailure):
-            raise CredentialRefusedError(f"gives no answer: {self._quote(outcome.message)}; check address and network")
+            raise CredentialRefusedError(
+                f"gives no answer: {self._quote(outcome.message)}; check address and network"
+            )
         answer = _json_object(outcome.body)
         if outcome.status != HTTPStatus.OK:
             said = [(answer or {}).get(name) for name in ("error", "error_description")]
-            reason = "".join(f", {self._quote(text)}" for text in said if isinstance(text, str))
-            remedy = _REMEDIES.get(outcome.status, "check token_url, or try again later")
-            raise CredentialRefusedError(f"answered with status {outcome.status}{reason}; {remedy}")
+            reason = "".join(
+                f", {self._quote(text)}" for text in said if isinstance(text, str)
+            )
+            remedy = _REMEDIES.get(
+                outcome.status, "check token_url, or try again later"
+            )
+            raise CredentialRefusedError(
+                f"answered with status {outcome.status}{reason}; {remedy}"
+            )
         if outcome.cut or answer is None:
-            raise CredentialRefusedError("answered with something else than a JSON object; check token_url")
+            raise CredentialRefusedError(
+                "answered with something else than a JSON object; check token_url"
+            )
         return answer
 
     def _quote(self, text: str) -> str:
@@ -299,7 +351,11 @@ def _due(ends: float | None, now: float) -> float:
     if ends is None:
         return math.inf
     left = ends - now
-    return ends - MARGIN if left > MARGIN else min(now + max(left / 2, _SHORTEST_WAIT), ends)
+    return (
+        ends - MARGIN
+        if left > MARGIN
+        else min(now + max(left / 2, _SHORTEST_WAIT), ends)
+    )
 
 
 def _time_problem(role: str, token: str, now: float) -> str:
@@ -333,14 +389,20 @@ def _algorithm(store: KeyStore) -> str:
     if not isinstance(store.key, RSAPrivateKey):
         name = store.key.curve.name
         if name not in _CURVES:
-            raise SecretError(f"nothing can be signed with a key on the curve {name}; use {', '.join(_CURVES)} or RSA")
+            raise SecretError(
+                f"nothing can be signed with a key on the curve {name}; use {', '.join(_CURVES)} or RSA"
+            )
         return _CURVES[name]
     if store.key.key_size < _SMALLEST_RSA:  # RFC 7518, section 3.3
-        raise SecretError(f"its RSA key has {store.key.key_size} bits; {_SMALLEST_RSA} are needed")
+        raise SecretError(
+            f"its RSA key has {store.key.key_size} bits; {_SMALLEST_RSA} are needed"
+        )
     return "RS256"
 
 
-def _token_request(client: _Client, assertion: str, headers: Headers) -> Request:
+def _token_request(
+    client: _ConfidentialClient, assertion: str, headers: Headers
+) -> Request:
     """Return the request of RFC 6749, section 4.4.2, with the client's proof of RFC 7523, section 2.2."""
     form = {
         "grant_type": _CLIENT_CREDENTIALS,
@@ -348,12 +410,17 @@ def _token_request(client: _Client, assertion: str, headers: Headers) -> Request
         "client_assertion_type": _ASSERTION_TYPE,
         "client_assertion": assertion,
     }
-    own = (("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded"))
+    own = (
+        ("Accept", "application/json"),
+        ("Content-Type", "application/x-www-form-urlencoded"),
+    )
     return Request("POST", client.token_url, (*headers, *own), urlencode(form).encode())
 
 
 def _base64(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+    return (
+        urlsafe_b64decode(text + "=" * (-len(text) % 4)) if len(text) % 4 != 1 else b""
+    )
 
 
 def _json_object(raw: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from conformance.contracts.platform_rules import bundled_schemas
 from conformance.credentials.assertions import Callers
 from conformance.credentials.tokens import AccessTokens, Send
 from conformance.evidence.redaction import Redactor
-from conformance.judging.soap import SoapJudge
+from conformance.judging.soap import SoapOracle
 from conformance.messages.soap import SoapMessages
 from conformance.model.contract import SoapRules
 from conformance.soap.xsd.collecting import read_schema
@@ -22,7 +22,9 @@ _ERRORS = "errors-soa-v1.xsd"
 """The schema of the platform's faults (specs/common/xsd)."""
 
 
-def make_tokens(target: Target, service: ServiceTarget, send: Send, redactor: Redactor) -> AccessTokens | None:
+def make_tokens(
+    target: Target, service: ServiceTarget, send: Send, redactor: Redactor
+) -> AccessTokens | None:
     """Return the access tokens that a target file gives for a service, or None where it gives none."""
     references = service.settings.get("tokens")
     if not references:
@@ -39,7 +41,13 @@ def make_tokens(target: Target, service: ServiceTarget, send: Send, redactor: Re
     )
 
 
-def make_callers(target: Target, service: ServiceTarget, rules: SoapRules, send: Send, redactor: Redactor) -> Callers:
+def make_callers(
+    target: Target,
+    service: ServiceTarget,
+    rules: SoapRules,
+    send: Send,
+    redactor: Redactor,
+) -> Callers:
     """Return the SOAP callers that a target file gives for a service."""
     return Callers(
         settings=service.settings.get("callers") or {},
@@ -55,7 +63,11 @@ def make_callers(target: Target, service: ServiceTarget, rules: SoapRules, send:
 
 
 def make_soap_messages(
-    target: Target, service: ServiceTarget, rules: SoapRules, binding: Binding, callers: Callers
+    target: Target,
+    service: ServiceTarget,
+    rules: SoapRules,
+    binding: Binding,
+    callers: Callers,
 ) -> SoapMessages:
     """Return the builder of a SOAP service's messages."""
     return SoapMessages(
@@ -68,8 +80,8 @@ def make_soap_messages(
     )
 
 
-def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapJudge:
+def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapOracle:
     """Return the oracle of a SOAP service, with the schema of the platform's faults."""
     root = spec.folder.parent.parent
     errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
-    return SoapJudge(spec.contract, rules, binding, errors)
+    return SoapOracle(spec.contract, rules, binding, errors)

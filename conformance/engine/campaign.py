@@ -16,7 +16,12 @@ from filelock import FileLock
 
 from conformance import __version__
 from conformance.contracts.binding import bind
-from conformance.engine.assembly import make_callers, make_soap_messages, make_soap_oracle, make_tokens
+from conformance.engine.assembly import (
+    make_callers,
+    make_soap_messages,
+    make_soap_oracle,
+    make_tokens,
+)
 from conformance.engine.known import apply_known
 from conformance.engine.plan import Plan
 from conformance.engine.runner import Procedure, Runner
@@ -25,11 +30,11 @@ from conformance.evidence.redaction import Redactor
 from conformance.evidence.run_folder import relative_target_path
 from conformance.evidence.store import Store
 from conformance.judging.oracle import Oracle
-from conformance.judging.rest import Judge
-from conformance.model.case import Case, Kind
+from conformance.judging.rest import RestOracle
+from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
 from conformance.model.exchange import Request, Response, TransportFailure
-from conformance.model.result import DUTY, NOT_SELECTED, CaseResult, Run
+from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult, Run
 from conformance.model.verdict import Verdict
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import close_ledger, open_ledger
@@ -65,24 +70,39 @@ class Campaign:
 
     def start_platform(self) -> None:
         """Start the local platform for the services that have no address of their own."""
-        specs = tuple(service.spec for service in self.plan.services if service.address is None)
+        specs = tuple(
+            service.spec for service in self.plan.services if service.address is None
+        )
         if specs:
             from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - takes long to load
 
-            platform = self._resources.enter_context(LocalPlatform(specs, fault=self.plan.fault))
-            self.embedded = {spec.contract.service: platform.settings(spec.contract.service) for spec in specs}
+            platform = self._resources.enter_context(
+                LocalPlatform(specs, fault=self.plan.fault)
+            )
+            self.embedded = {
+                spec.contract.service: platform.settings(spec.contract.service)
+                for spec in specs
+            }
 
     def service(self, name: str) -> ServiceTarget:
         """Return a service of the plan with its address, be it the target's or the local platform's."""
-        service = next(service for service in self.plan.services if service.service == name)
+        service = next(
+            service for service in self.plan.services if service.service == name
+        )
         if name not in self.embedded:
             return service
         settings = {**self.embedded[name], **service.settings}
-        return replace(service, settings=settings, address=settings[service.spec.contract.address_key])
+        return replace(
+            service,
+            settings=settings,
+            address=settings[service.spec.contract.address_key],
+        )
 
     def contract(self, service: str) -> Contract:
         """Return the contract of a service of the plan."""
-        return next(row.spec.contract for row in self.plan.services if row.service == service)
+        return next(
+            row.spec.contract for row in self.plan.services if row.service == service
+        )
 
     def runner(self, service: str) -> Runner:
         """Return the runner of a service, made at its first use."""
@@ -142,7 +162,10 @@ class Campaign:
             target=self.plan.target.name,
             environment=self.plan.target.environment,
             services=tuple(service.service for service in self.plan.services),
-            versions={service.service: service.spec.contract.version for service in self.plan.services},
+            versions={
+                service.service: service.spec.contract.version
+                for service in self.plan.services
+            },
             started=self.started,
             finished=datetime.now(UTC),
             interrupted=self.interrupted,
@@ -164,34 +187,52 @@ class Campaign:
     def in_order(self) -> list[CaseResult]:
         """Return a result for every case of the plan, in the order of the specs, then those of cases that it lacks."""
         planned = {case.id: case for case in self.plan.cases}
-        others = [result for name, result in self.results.items() if name not in planned]
-        return [*(self.results.get(name) or self._not_run(case) for name, case in planned.items()), *others]
+        others = [
+            result for name, result in self.results.items() if name not in planned
+        ]
+        return [
+            *(
+                self.results.get(name) or self._not_run(case)
+                for name, case in planned.items()
+            ),
+            *others,
+        ]
 
     def _not_run(self, case: Case) -> CaseResult:
         if case.id in self.deselected or not self.plan.selection.takes(case):
             return CaseResult(case, Verdict.NOT_RUN, NOT_SELECTED)
-        reason = "interrupted before it" if self.interrupted else "not reached, or not selected"
+        reason = (
+            "interrupted before it"
+            if self.interrupted
+            else "not reached, or not selected"
+        )
         return CaseResult(case, Verdict.NOT_RUN, reason)
 
     def _addresses(self) -> dict[str, str]:
         """Return the services' addresses, the local platform's once it is up."""
-        found = {service.service: self.service(service.service).address for service in self.plan.services}
+        found = {
+            service.service: self.service(service.service).address
+            for service in self.plan.services
+        }
         return {name: address for name, address in found.items() if address is not None}
 
     def _notes(self) -> tuple[str, ...]:
         path = self.folder / _NOTES
         if not path.exists():
             return ()
-        notes = tuple(json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+        notes = tuple(
+            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
+        )
         path.unlink()
         return notes
 
     def _duties(self) -> tuple[str, ...]:
         """Return what a security finding on a service that is not one's own obliges to."""
         found = any(
-            result.case.kind is Kind.SECURITY and result.verdict is Verdict.FAIL for result in self.results.values()
+            result.case.kind is CaseKind.SECURITY and result.verdict is Verdict.FAIL
+            for result in self.results.values()
         )
-        return (DUTY,) if found and not self.plan.target.local else ()
+        return (DISCLOSURE_NOTICE,) if found and not self.plan.target.local else ()
 
     def _make_runner(self, name: str) -> Runner:
         target = self.plan.target
@@ -207,13 +248,30 @@ class Campaign:
             return transport.send(request)
 
         tokens = make_tokens(target, service, counted, self._redactor)
-        session = Session(target, service, str(service.address), transport, store, ledger, self.prefix, tokens)
+        session = Session(
+            target,
+            service,
+            str(service.address),
+            transport,
+            store,
+            ledger,
+            self.prefix,
+            tokens,
+        )
         session.numbers = self._numbers
-        judge: Oracle = Judge(service.spec.contract)
+        judge: Oracle = RestOracle(service.spec.contract)
         rules = service.spec.contract.soap
         if rules is not None:
             binding = bind(service.spec, service.settings, target.folder)
             callers = make_callers(target, service, rules, counted, self._redactor)
-            session.messages = make_soap_messages(target, service, rules, binding, callers)
+            session.messages = make_soap_messages(
+                target, service, rules, binding, callers
+            )
             judge = make_soap_oracle(service.spec, rules, binding)
-        return Runner(session, judge, self.plan.seed, self.plan.examples, self.plan.counterexamples)
+        return Runner(
+            session,
+            judge,
+            self.plan.seed,
+            self.plan.examples,
+            self.plan.counterexamples,
+        )

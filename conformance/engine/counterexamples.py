@@ -8,24 +8,34 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.engine.search import kept_below, make_private
+from conformance.engine.search import case_dir, make_private
 from conformance.evidence.curl import curl_line
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.run_folder import write_atomically
-from conformance.model.case import Kind
+from conformance.model.case import CaseKind
 from conformance.model.verdict import Verdict
 
 _LATEST = "latest.json"
-_SEARCHED = frozenset({Kind.PROPERTY.value, Kind.STATEFUL.value})
+_SEARCHED = frozenset({CaseKind.PROPERTY.value, CaseKind.STATEFUL.value})
 
 
 def add_commands(document: Mapping[str, Any], folder: Path) -> None:
     """Add to each failed case of a results document the commands that show its failure."""
-    shown = [case["counterexample"] for case in document["cases"] if "counterexample" in case]
+    shown = [
+        case["counterexample"] for case in document["cases"] if "counterexample" in case
+    ]
     wanted = {name for one in shown for name in one["exchanges"]}
-    records = {record["id"]: record for record in ExchangeReader(folder).read(wanted)} if wanted else {}
+    records = (
+        {record["id"]: record for record in ExchangeReader(folder).read(wanted)}
+        if wanted
+        else {}
+    )
     for one in shown:
-        lines = [curl_line(records[number]) for number in one["exchanges"] if number in records]
+        lines = [
+            curl_line(records[number])
+            for number in one["exchanges"]
+            if number in records
+        ]
         one["curl"] = [line for line in lines if line]
 
 
@@ -35,7 +45,7 @@ def update_counterexamples(document: Mapping[str, Any], parent: Path | None) -> 
     `parent` is the folder that holds them, None where none are kept.
     """
     for case in document["cases"]:
-        kept = kept_below(parent, case["id"])
+        kept = case_dir(parent, case["id"])
         if kept is None:
             continue
         if case["verdict"] == Verdict.PASS.value:

@@ -33,16 +33,26 @@ def load_known(path: Path) -> tuple[KnownFailure, ...]:
     Raises TargetError with every mistake, one line each.
     """
     document = _below_key(documents.read(path))
-    problems = [(document.line(at), text) for at, text in format_problems(document, load_format("known"))]
+    problems = [
+        (document.line(at), text)
+        for at, text in format_problems(document, load_format("known"))
+    ]
     known = []
     for number, row in enumerate(document.data["known"] if not problems else ()):
         try:
             known.append(
-                KnownFailure(row["case"], row["requirement"], row["reason"], date.fromisoformat(row["expires"]))
+                KnownFailure(
+                    row["case"],
+                    row["requirement"],
+                    row["reason"],
+                    date.fromisoformat(row["expires"]),
+                )
             )
         except ValueError:
             line = document.line(("known", number, "expires"))
-            problems.append((line, f"expires: {row['expires']!r} is not a date such as 2027-01-31"))
+            problems.append(
+                (line, f"expires: {row['expires']!r} is not a date such as 2027-01-31")
+            )
     if problems:
         raise TargetError([f"{path}:{line}: {text}" for line, text in problems])
     return tuple(known)
@@ -56,16 +66,24 @@ def _below_key(document: Document) -> Document:
     return Document(document.path, {"known": document.data}, lines)
 
 
-def apply_known(result: CaseResult, known: Sequence[KnownFailure], today: date) -> CaseResult:
+def apply_known(
+    result: CaseResult, known: Sequence[KnownFailure], today: date
+) -> CaseResult:
     """Return a result marked as known where it fails as expected, and as stale where a known failure is over."""
     known = [row for row in known if row.case == result.case.id]
-    violated = {finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION}
+    violated = {
+        finding.requirement
+        for finding in result.findings
+        if finding.severity is Severity.VIOLATION
+    }
     valid = [row for row in known if row.expires >= today]
     if result.verdict is Verdict.FAIL:
         if not known or violated - {row.requirement for row in valid}:
             return result
         if violated != {row.requirement for row in valid}:
-            return _over(result, next(row for row in valid if row.requirement not in violated))
+            return _over(
+                result, next(row for row in valid if row.requirement not in violated)
+            )
         return replace(result, known="; ".join(row.reason for row in valid))
     if result.verdict is Verdict.PASS and known:
         return _over(result, known[0])

@@ -12,7 +12,7 @@ from typing import Any
 from conformance.credentials.alterations import MALFORMED
 from conformance.engine.known import KnownFailure
 from conformance.formats.schemas import suggestion
-from conformance.model.case import Case, Kind
+from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
@@ -26,7 +26,7 @@ LOCAL_EXAMPLES, POLITE_EXAMPLES = 20, 8
 class Selection:
     """Which cases to run; an empty tuple selects all."""
 
-    kinds: tuple[Kind, ...] = ()
+    kinds: tuple[CaseKind, ...] = ()
     requirements: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
 
@@ -34,7 +34,10 @@ class Selection:
         """Tell whether a case is selected."""
         return (
             (not self.kinds or case.kind in self.kinds)
-            and (not self.requirements or bool(set(self.requirements) & {*case.requirements, *case.only}))
+            and (
+                not self.requirements
+                or bool(set(self.requirements) & {*case.requirements, *case.only})
+            )
             and (not self.cases or case.id in self.cases)
         )
 
@@ -91,7 +94,11 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     Raises UsageError where the selection names what does not exist, or selects nothing.
     """
     if any((selection.kinds, selection.requirements, selection.cases)) and not named:
-        chosen = tuple(row for row in services if any(selection.takes(case) for case in row.spec.cases.values()))
+        chosen = tuple(
+            row
+            for row in services
+            if any(selection.takes(case) for case in row.spec.cases.values())
+        )
         services = chosen or services
     seed = DEFAULT_SEED if seed is None else seed
     plan = Plan(
@@ -106,11 +113,16 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     )
     cases = {case.id: case for case in plan.cases}
     requirements = {requirement.id: requirement for requirement in plan.requirements}
-    problems = [f"there is no case {name!r}{suggestion(name, cases)}" for name in selection.cases if name not in cases]
+    problems = [
+        f"there is no case {name!r}{suggestion(name, cases)}"
+        for name in selection.cases
+        if name not in cases
+    ]
     problems += [
         f"the list of known failures names the case {row.case!r}, which does not exist{suggestion(row.case, cases)}"
         for row in known
-        if row.case not in cases and row.case.partition("/")[0] in {service.service for service in services}
+        if row.case not in cases
+        and row.case.partition("/")[0] in {service.service for service in services}
     ]
     problems += [
         f"there is no requirement {name!r}{suggestion(name, requirements)}"
@@ -118,7 +130,9 @@ def make_plan(  # noqa: PLR0913 - the options of a run
         if name not in requirements
     ]
     if not problems and not any(selection.takes(case) for case in cases.values()):
-        problems.append("no case fits the selection" + _why_untested(selection, requirements))
+        problems.append(
+            "no case fits the selection" + _why_untested(selection, requirements)
+        )
     if problems:
         raise UsageError(problems)
     return plan
@@ -130,7 +144,11 @@ def usual_examples(target: Target) -> int:
 
 
 def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
-    reasons = [requirements[name].untested for name in selection.requirements if requirements[name].untested]
+    reasons = [
+        requirements[name].untested
+        for name in selection.requirements
+        if requirements[name].untested
+    ]
     return f": {reasons[0]}" if reasons else ""
 
 
@@ -142,4 +160,8 @@ def roles_needed(cases: Iterable[Case]) -> set[str]:
 
 def usual_counterexamples() -> Path | None:
     """Return where a user's runs keep counterexamples, None in continuous integration, where each run stands alone."""
-    return None if os.environ.get("CI") else Path(".ehealth-conformance", "counterexamples").absolute()
+    return (
+        None
+        if os.environ.get("CI")
+        else Path(".ehealth-conformance", "counterexamples").absolute()
+    )

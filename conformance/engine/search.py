@@ -40,20 +40,28 @@ class Search(Generic[Drawn]):
     left: int
     found: Counterexample | None = None
     _judgements: list[Judgement] = field(default_factory=list)
-    _falsified: dict[str, tuple[Counterexample, Judgement]] = field(default_factory=dict)
+    _falsified: dict[str, tuple[Counterexample, Judgement]] = field(
+        default_factory=dict
+    )
     _held: set[str] = field(default_factory=set)
     _last: str = ""
     _blocked: str = ""
     _error: ConformanceError | None = None
 
-    def run(self, strategy: SearchStrategy[Drawn], seed: int, examples: int, kept: Path | None = None) -> Judgement:
+    def run(
+        self,
+        strategy: SearchStrategy[Drawn],
+        seed: int,
+        examples: int,
+        kept: Path | None = None,
+    ) -> Judgement:
         """Return the judgement of the smallest violated example, or of all examples together.
 
         Examples that are `kept` in a folder are tried first, and what is found is kept there.
         """
         settings = hypothesis.settings(
             max_examples=examples,
-            database=_Kept(kept) if kept is not None else None,
+            database=_CounterexampleDatabase(kept) if kept is not None else None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
             phases=(Phase.reuse, Phase.generate, Phase.shrink),
@@ -77,7 +85,11 @@ class Search(Generic[Drawn]):
     def _example(self, drawn: Drawn) -> None:
         key = repr(drawn)
         if key not in self._falsified:
-            if self._blocked or self._error is not None or (self._falsified and not self._may_shrink()):
+            if (
+                self._blocked
+                or self._error is not None
+                or (self._falsified and not self._may_shrink())
+            ):
                 return
             before = len(self.sent)
             try:
@@ -87,11 +99,14 @@ class Search(Generic[Drawn]):
                 return
             self._judgements.append(judgement)
             if not judgement.violated:
-                self._blocked = judgement.blocked
-                if not judgement.blocked:
+                self._blocked = judgement.inconclusive_reason
+                if not judgement.inconclusive_reason:
                     self._held.add(key)
                 return
-            self._falsified[key] = (Counterexample(tuple(self.sent[before:]), words(drawn)), judgement)
+            self._falsified[key] = (
+                Counterexample(tuple(self.sent[before:]), words(drawn)),
+                judgement,
+            )
         self._last = key
         raise _FalsifiedError
 
@@ -101,14 +116,16 @@ class Search(Generic[Drawn]):
 
     def _verdict(self, *, unstable: bool) -> Judgement:
         if not self._last:
-            return distinct(replace(merge(self._judgements), blocked=self._blocked))
+            return distinct(
+                replace(merge(self._judgements), inconclusive_reason=self._blocked)
+            )
         self.found, judgement = self._falsified[self._last]
         counts: Counter[str] = merge(self._judgements).evaluated
         findings = judgement.findings
-        return Judgement(unsteady(findings) if unstable else findings, counts)
+        return Judgement(flaky(findings) if unstable else findings, counts)
 
 
-class _Kept(DirectoryBasedExampleDatabase):
+class _CounterexampleDatabase(DirectoryBasedExampleDatabase):
     """Hypothesis's own database in a private folder, which is made when there is something to keep."""
 
     def save(self, key: bytes, value: bytes) -> None:
@@ -124,7 +141,7 @@ def make_private(folder: Path) -> None:
             one.mkdir(mode=0o700, exist_ok=True)
 
 
-def kept_below(folder: Path | None, case: str) -> Path | None:
+def case_dir(folder: Path | None, case: str) -> Path | None:
     """Return where the counterexamples of a case are kept; None where none are."""
     return folder / case.replace("/", ".") if folder is not None else None
 
@@ -138,11 +155,15 @@ def distinct(judgement: Judgement) -> Judgement:
     """Keep one of findings that many examples brought up alike."""
     first: dict[tuple[str, str, str], Finding] = {}
     for finding in judgement.findings:
-        first.setdefault((finding.requirement, finding.severity, finding.message), finding)
+        first.setdefault(
+            (finding.requirement, finding.severity, finding.message), finding
+        )
     return replace(judgement, findings=tuple(first.values()))
 
 
-def unsteady(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def flaky(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings that say that the same request was also answered well."""
     note = " (not on every request: the same request was also answered well)"
-    return tuple(replace(finding, message=finding.message + note) for finding in findings)
+    return tuple(
+        replace(finding, message=finding.message + note) for finding in findings
+    )

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 
 from conformance.credentials.alterations import MALFORMED, alter
 from conformance.evidence.store import Store
-from conformance.identifiers.rules import Kind, check
+from conformance.identifiers.rules import IdentifierKind, check
 from conformance.judging.findings import TRANSIENT_STATUSES
 from conformance.messages.sources import MessageSource, TokenSource
 from conformance.model.case import Case, Template
@@ -62,7 +62,9 @@ class Session:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
     _patience: float = _PATIENCE
 
-    def exchange(self, case: Case, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
+    def exchange(
+        self, case: Case, template: Template, purpose: Purpose = Purpose.PROBE
+    ) -> Exchange:
         """Send a request and return the exchange; a busy service is asked again after a polite while.
 
         Raises BudgetError where the target's budget is used up, ForbiddenTrafficError where the
@@ -70,13 +72,18 @@ class Session:
         """
         return self.send(case, self.request(template), purpose)
 
-    def send(self, case: Case, request: Request, purpose: Purpose = Purpose.PROBE) -> Exchange:
+    def send(
+        self, case: Case, request: Request, purpose: Purpose = Purpose.PROBE
+    ) -> Exchange:
         """Send a request that is complete already; as `exchange` in everything else."""
         if not self.may_send(request.method):
             raise ForbiddenTrafficError(f"production: {RULE} may be sent")
         exchange = self._once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
-            if exchange.response is None or exchange.response.status not in TRANSIENT_STATUSES:
+            if (
+                exchange.response is None
+                or exchange.response.status not in TRANSIENT_STATUSES
+            ):
                 break
             wait = max(_asked_wait(exchange.response), _LEAST_WAIT)
             if wait > self._patience:
@@ -86,9 +93,13 @@ class Session:
             exchange = self._once(case, request, purpose)
         return exchange
 
-    def voices(self, case: Case) -> list[Case]:
+    def variants_by_caller(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it: itself alone where there are no callers."""
-        return self.messages.voices(case) if self.messages is not None else [case]
+        return (
+            self.messages.variants_by_caller(case)
+            if self.messages is not None
+            else [case]
+        )
 
     def sweep(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each way to change it; raises MissingDataError where there is none."""
@@ -100,9 +111,11 @@ class Session:
         """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
         return self.messages.drawing(case) if self.messages is not None else None
 
-    def witnesses(self, case: Case) -> list[Template]:
+    def availability_probes(self, case: Case) -> list[Template]:
         """Return requests that show whether the service is there at all, by other callers than the case's."""
-        return self.messages.witnesses(case) if self.messages is not None else []
+        return (
+            self.messages.availability_probes(case) if self.messages is not None else []
+        )
 
     def request(self, template: Template) -> Request:
         """Return the request that a template stands for at this service.
@@ -112,13 +125,26 @@ class Session:
         if self.messages is not None and template.message is not None:
             return self._message(self.messages, template)
         operation = self.service.spec.contract.operations[template.operation]
-        parameters = {name: self.value(text) for name, text in template.parameters.items()}
+        parameters = {
+            name: self.value(text) for name, text in template.parameters.items()
+        }
         path = operation.path
         for name in [name for name in parameters if f"{{{name}}}" in path]:
             path = path.replace(f"{{{name}}}", quote(parameters.pop(name), safe=""))
-        query = "&".join(filter(None, [urlencode(parameters, quote_via=quote), template.query]))
-        url = self.address.rstrip("/") + path + template.path + (f"?{query}" if query else "")
-        body = template.body if template.json is None else json.dumps(self._filled(template.json)).encode()
+        query = "&".join(
+            filter(None, [urlencode(parameters, quote_via=quote), template.query])
+        )
+        url = (
+            self.address.rstrip("/")
+            + path
+            + template.path
+            + (f"?{query}" if query else "")
+        )
+        body = (
+            template.body
+            if template.json is None
+            else json.dumps(self._filled(template.json)).encode()
+        )
         headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
         headers["From"] = self._sender() or None
         headers |= {"Accept": ACCEPT, "Accept-Encoding": "gzip"}
@@ -127,7 +153,9 @@ class Session:
         if template.token:
             headers["Authorization"] = f"Bearer {self.token(template.token)}"
         headers |= template.headers
-        fields = tuple((name, value) for name, value in headers.items() if value is not None)
+        fields = tuple(
+            (name, value) for name, value in headers.items() if value is not None
+        )
         return Request(template.method or operation.method, url, fields, body)
 
     def _message(self, messages: MessageSource, template: Template) -> Request:
@@ -135,12 +163,18 @@ class Session:
         headers: dict[str, str | None] = {"User-Agent": self.target.identity.user_agent}
         headers["From"] = self._sender() or None
         headers |= {"Accept-Encoding": "gzip", **post.headers, **template.headers}
-        fields = tuple((name, value) for name, value in headers.items() if value is not None)
+        fields = tuple(
+            (name, value) for name, value in headers.items() if value is not None
+        )
         return Request(template.method or post.method, self.address, fields, post.body)
 
     def _sender(self) -> str:
         """Return the From header: the target's; on a local target a made-up one for services that want one."""
-        own = _NOBODY if self.target.local and self.service.spec.contract.wants_sender else ""
+        own = (
+            _NOBODY
+            if self.target.local and self.service.spec.contract.wants_sender
+            else ""
+        )
         return self.target.identity.sender or own
 
     def value(self, text: str) -> str:
@@ -181,10 +215,14 @@ class Session:
             try:
                 return self.token(reference["token"] + altered).encode()
             except ValueError as error:
-                raise MissingDataError(f"a token cannot be changed in this way: {error}") from None
+                raise MissingDataError(
+                    f"a token cannot be changed in this way: {error}"
+                ) from None
         if "assertion" in reference and self.messages is not None:
             return self.messages.recorded(reference)
-        raise MissingDataError(f"the target gives nothing for {json.dumps(dict(reference))}")
+        raise MissingDataError(
+            f"the target gives nothing for {json.dumps(dict(reference))}"
+        )
 
     def _filled(self, body: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return a JSON body with test data in the place of what stands for it."""
@@ -202,19 +240,27 @@ class Session:
         outcome = self.transport.send(request)
         elapsed = time.perf_counter() - clock
         number = f"{self.prefix}{next(self.numbers):06d}"
-        exchange = Exchange(number, case.id, purpose, started, elapsed, request, outcome)
+        exchange = Exchange(
+            number, case.id, purpose, started, elapsed, request, outcome
+        )
         self.store.write(exchange)
         return exchange
 
     def _kept(self) -> int:
         """Return how many requests of the budget are kept for restoring a service that remembers."""
         budget = self.ledger.limits.budget
-        return min(_RESERVE, budget // 4) if budget and self.service.spec.contract.stateful else 0
+        return (
+            min(_RESERVE, budget // 4)
+            if budget and self.service.spec.contract.stateful
+            else 0
+        )
 
     def may_send(self, method: str) -> bool:
         """Tell whether the policy lets this session send a request of a method."""
         public = self.service.spec.contract.public
-        return may_send(self.sender, self.target.environment, public=public, method=method)
+        return may_send(
+            self.sender, self.target.environment, public=public, method=method
+        )
 
 
 def _broken(number: str, defect: str, place: str) -> str:
@@ -222,14 +268,21 @@ def _broken(number: str, defect: str, place: str) -> str:
     kind = _kind_of(number)
     ways = () if check(kind, number) else breakages(kind, number, Defect[defect])
     if not ways:
-        raise MissingDataError(f"the target's data.{place} is no valid identifier that could be broken")
+        raise MissingDataError(
+            f"the target's data.{place} is no valid identifier that could be broken"
+        )
     return ways[0]
 
 
-def _kind_of(number: str) -> Kind:
+def _kind_of(number: str) -> IdentifierKind:
     """Return what kind of identifier a test identity is, by its length and form."""
-    return {Kind.NIHII8.length: Kind.NIHII8, Kind.CBE.length: Kind.CBE}.get(len(number)) or (
-        Kind.SSIN if not check(Kind.SSIN, number) else Kind.BIS
+    return {
+        IdentifierKind.NIHII8.length: IdentifierKind.NIHII8,
+        IdentifierKind.CBE.length: IdentifierKind.CBE,
+    }.get(len(number)) or (
+        IdentifierKind.SSIN
+        if not check(IdentifierKind.SSIN, number)
+        else IdentifierKind.BIS
     )
 
 

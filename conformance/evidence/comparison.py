@@ -25,7 +25,14 @@ def answer_line(record: Record) -> str:
         failure = record["failure"]
         return f"no answer ({failure['kind']}): {failure['message']}"
     response = record["response"]
-    media = next((value for name, value in response["headers"] if name.lower() == "content-type"), "no media type")
+    media = next(
+        (
+            value
+            for name, value in response["headers"]
+            if name.lower() == "content-type"
+        ),
+        "no media type",
+    )
     status = f"{response['status']} {response['reason']}".strip()
     cut = f", {response['cut']}" if response["cut"] else ""
     return f"{status}, {media}, {response['length']} bytes{cut}"
@@ -33,7 +40,11 @@ def answer_line(record: Record) -> str:
 
 def same_body(one: Record, other: Record) -> bool:
     """Tell whether two answers have the same body."""
-    return "response" in one and "response" in other and bool(one["response"]["body"] == other["response"]["body"])
+    return (
+        "response" in one
+        and "response" in other
+        and bool(one["response"]["body"] == other["response"]["body"])
+    )
 
 
 def differences(one: Record, other: Record) -> Iterator[str]:
@@ -42,9 +53,15 @@ def differences(one: Record, other: Record) -> Iterator[str]:
     JSON and XML are laid out before, so that what differs stands on a line of its own.
     """
     first, second = (list(_lines(record)) for record in (one, other))
-    for line in difflib.unified_diff(first[:_MOST_LINES], second[:_MOST_LINES], n=0, lineterm=""):
+    for line in difflib.unified_diff(
+        first[:_MOST_LINES], second[:_MOST_LINES], n=0, lineterm=""
+    ):
         if line[:3] not in ("---", "+++", "@@ "):
-            shown = line[1:] if len(line) <= _LONGEST_LINE else f"{line[1:_LONGEST_LINE]}..."
+            shown = (
+                line[1:]
+                if len(line) <= _LONGEST_LINE
+                else f"{line[1:_LONGEST_LINE]}..."
+            )
             yield f"{line[0]} {shown}"
 
 
@@ -55,7 +72,13 @@ def _lines(record: Record) -> Iterator[str]:
         return
     written = body["text"]
     try:
-        yield from json.dumps(json.loads(written), indent=2, ensure_ascii=False).splitlines()
+        yield from json.dumps(
+            json.loads(written), indent=2, ensure_ascii=False
+        ).splitlines()
     except (ValueError, RecursionError):
-        laid_out = _ATTRIBUTE.sub("\n  ", written.replace("><", ">\n<")) if "<" in written[:_START] else written
+        laid_out = (
+            _ATTRIBUTE.sub("\n  ", written.replace("><", ">\n<"))
+            if "<" in written[:_START]
+            else written
+        )
         yield from laid_out.splitlines()

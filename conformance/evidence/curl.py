@@ -21,11 +21,24 @@ def curl_line(record: Record) -> str:
     """Return a recorded request as a command; "" where its body is too long, binary, or holds a credential."""
     request = record["request"]
     body = request["body"].get("text")
-    if body is None or len(body) > LONGEST_BODY or '{"secret": "unknown"}' in body or '{"assertion":' in body:
+    if (
+        body is None
+        or len(body) > LONGEST_BODY
+        or '{"secret": "unknown"}' in body
+        or '{"assertion":' in body
+    ):
         return ""
-    parts = ["curl", "-i", *(["-X", request["method"]] if request["method"] != "GET" or body else [])]
+    parts = [
+        "curl",
+        "-i",
+        *(["-X", request["method"]] if request["method"] != "GET" or body else []),
+    ]
     for name, value in request["headers"]:
-        parts += ["--compressed"] if name.lower() == "accept-encoding" else ["-H", _header(name, value)]
+        parts += (
+            ["--compressed"]
+            if name.lower() == "accept-encoding"
+            else ["-H", _header(name, value)]
+        )
     named = {name.lower() for name, _ in request["headers"]}
     for name in (*_OWN, "Content-Type") if body else _OWN:
         parts += [] if name.lower() in named else ["-H", shlex.quote(f"{name}:")]

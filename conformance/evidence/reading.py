@@ -29,7 +29,10 @@ class ExchangeReader:
 
     def read(self, ids: Collection[str]) -> list[Record]:
         """Return the exchanges with these ids from what was written since the last call, in the order of `ids`."""
-        found = {record["id"]: record for record in self._fresh({name.encode() for name in ids})}
+        found = {
+            record["id"]: record
+            for record in self._fresh({name.encode() for name in ids})
+        }
         return [found[name] for name in ids if name in found]
 
     def _fresh(self, ids: Collection[bytes]) -> Iterator[Record]:
@@ -53,7 +56,9 @@ def attachment(exchanges: Sequence[Record]) -> str:
     """
     main = main_exchange(exchanges)
     others = [_exchange(record) for record in exchanges if record is not main]
-    document = {"schemaVersion": 1, **_exchange(main)} | ({"related": others} if others else {})
+    document = {"schemaVersion": 1, **_exchange(main)} | (
+        {"related": others} if others else {}
+    )
     return json.dumps(document)
 
 
@@ -67,7 +72,11 @@ def summary(record: Record) -> str:
     """Return an exchange in a line, such as `GET /dashboard → 200`."""
     address = urlsplit(record["request"]["url"])
     query = f"?{address.query}" if address.query else ""
-    outcome = record["response"]["status"] if "response" in record else record["failure"]["kind"]
+    outcome = (
+        record["response"]["status"]
+        if "response" in record
+        else record["failure"]["kind"]
+    )
     return f"{record['request']['method']} {address.path}{query} → {outcome}"
 
 
@@ -87,7 +96,9 @@ def _exchange(record: Record) -> Record:
         failure = record["failure"]
         received = _body(failure["received"])
         shown["error"] = {"name": failure["kind"], "message": failure["message"]}
-        shown["error"] |= {"stack": f"received before it: {received['value']}"} if received else {}
+        shown["error"] |= (
+            {"stack": f"received before it: {received['value']}"} if received else {}
+        )
     return shown
 
 
@@ -104,20 +115,29 @@ def _request(request: Record) -> Record:
 def _response(response: Record) -> Record:
     body = _body(response["body"])
     if body:
-        body |= {"size": response["length"], "truncated": bool(body["truncated"] or response["cut"])}
+        body |= {
+            "size": response["length"],
+            "truncated": bool(body["truncated"] or response["cut"]),
+        }
     return {
         "status": response["status"],
         "statusText": response["reason"],
         "httpVersion": f"HTTP/{response['version']}",
         "headers": _pairs(response["headers"]),
         **({"body": body} if body else {}),
-        **{key: response[key] for key in ("length", "sha256", "cut", "informational", "surplus")},
+        **{
+            key: response[key]
+            for key in ("length", "sha256", "cut", "informational", "surplus")
+        },
     }
 
 
 def _pairs(headers: Iterable[Sequence[Any]]) -> list[dict[str, str]]:
     """Return headers as Allure has them; the reference to a secret becomes JSON text."""
-    return [{"name": name, "value": value if isinstance(value, str) else json.dumps(value)} for name, value in headers]
+    return [
+        {"name": name, "value": value if isinstance(value, str) else json.dumps(value)}
+        for name, value in headers
+    ]
 
 
 def _body(body: Record) -> Record:
@@ -132,7 +152,11 @@ def _body(body: Record) -> Record:
         value, shown, encoding = body["text"], _shown_type(body["text"]), "utf8"
     else:
         return {}
-    size = len(value.encode("utf-8", "surrogatepass")) if encoding == "utf8" else len(value) // 4 * 3 - value.count("=")
+    size = (
+        len(value.encode("utf-8", "surrogatepass"))
+        if encoding == "utf8"
+        else len(value) // 4 * 3 - value.count("=")
+    )
     cut = {"value": value[:LONGEST_BODY], "truncated": len(value) > LONGEST_BODY}
     return {"contentType": shown, "encoding": encoding, "size": size} | cut
 

@@ -71,7 +71,9 @@ class RecordedRun:
             if record["id"] == wanted:
                 return _recorded(self.folder, record)
             ids.append(record["id"])
-        there = f"its exchanges are {ids[0]} to {ids[-1]}" if ids else "it has no exchanges"
+        there = (
+            f"its exchanges are {ids[0]} to {ids[-1]}" if ids else "it has no exchanges"
+        )
         raise UsageError(
             f"the run {self.id} has neither an exchange nor a case {name!r}; {there}{near(name, self.cases)}"
         )
@@ -79,10 +81,16 @@ class RecordedRun:
     def exchanges(self, names: Iterable[str]) -> list[Recorded]:
         """Return some exchanges in the order of their ids as given; raises UsageError where one is missing."""
         wanted = list(names)
-        found = {record["id"]: record for record in self._records() if record["id"] in set(wanted)}
+        found = {
+            record["id"]: record
+            for record in self._records()
+            if record["id"] in set(wanted)
+        }
         missing = [name for name in wanted if name not in found]
         if missing:
-            raise UsageError(f"the run {self.id} has no exchange {missing[0]!r}, of which its results speak")
+            raise UsageError(
+                f"the run {self.id} has no exchange {missing[0]!r}, of which its results speak"
+            )
         return [_recorded(self.folder, found[name]) for name in wanted]
 
     def before(self, one: Recorded) -> list[Recorded]:
@@ -100,7 +108,9 @@ class RecordedRun:
         try:
             for record in read_exchanges(self.folder):
                 if not isinstance(record, dict) or not {"id", "case"} <= record.keys():
-                    raise UsageError(f"{self.folder / FILE}: a line of it is no exchange")
+                    raise UsageError(
+                        f"{self.folder / FILE}: a line of it is no exchange"
+                    )
                 yield record
         except (ValueError, OSError) as error:
             raise UsageError(f"{self.folder / FILE}: cannot be read: {error}") from None
@@ -119,8 +129,13 @@ def find_run(name: str, out: Path) -> RecordedRun:
         if (folder / RESULTS).is_file() or (folder / FILE).is_file():
             return RecordedRun(folder, _results(folder / RESULTS))
     known = {folder.name: folder for folder in run_folders(out)}
-    hint = near(name, known) or f"; `ehealth-conformance list runs --out {out}` shows what there is"
-    raise UsageError(f"{name}: neither a run folder nor the id of a run below {out}{hint}")
+    hint = (
+        near(name, known)
+        or f"; `ehealth-conformance list runs --out {out}` shows what there is"
+    )
+    raise UsageError(
+        f"{name}: neither a run folder nor the id of a run below {out}{hint}"
+    )
 
 
 def near(word: str, known: Mapping[str, Any]) -> str:
@@ -136,7 +151,9 @@ def _results(path: Path) -> Mapping[str, Any]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         if document["schema"] != SCHEMA:
-            raise UsageError(f"{path}: results of another form ({document['schema']}) than {SCHEMA}")
+            raise UsageError(
+                f"{path}: results of another form ({document['schema']}) than {SCHEMA}"
+            )
         [(case["id"], case["verdict"]) for case in document["cases"]]
         document["run"]["target"].get("name")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

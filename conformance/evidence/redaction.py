@@ -18,7 +18,14 @@ _REFERENCE = re.compile(
 """What stands in a text in the place of a secret."""
 
 _CREDENTIAL_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "authentication-info"}
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-api-key",
+        "authentication-info",
+    }
 )
 _SCHEMED = frozenset({"authorization", "proxy-authorization"})
 _LOOKS_LIKE_A_CREDENTIAL = re.compile(
@@ -26,7 +33,10 @@ _LOOKS_LIKE_A_CREDENTIAL = re.compile(
     r"|(?P<key>-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"  # RFC 7468
 )
 """A match without `jwt` or `key` is but the beginning of a token; it is taken whole so that no text takes long."""
-_LESS, _GREATER = r"(?:<|&(?:amp;)*+(?:lt|#60|#x3[Cc]);)", r"(?:>|&(?:amp;)*+(?:gt|#62|#x3[Ee]);)"
+_LESS, _GREATER = (
+    r"(?:<|&(?:amp;)*+(?:lt|#60|#x3[Cc]);)",
+    r"(?:>|&(?:amp;)*+(?:gt|#62|#x3[Ee]);)",
+)
 _ASSERTION_BEGINS = re.compile(
     rf"{_LESS}(?:[\w.-]++:)?Assertion(?:\s|\\[nrt])(?:(?!{_LESS})[\s\S])*?\b(?:Assertion)?ID\s*="
 )
@@ -65,12 +75,21 @@ class Redactor:
         if len(secret) < _SHORTEST_SECRET:
             return
         new = secret not in self._known
-        self._known |= {form: dict(reference) for form in (secret, quote(secret), quote(secret, safe=""))}
+        self._known |= {
+            form: dict(reference)
+            for form in (secret, quote(secret), quote(secret, safe=""))
+        }
         if new:
             longest_first = sorted(self._known, key=len, reverse=True)
-            self._long = tuple(known for known in longest_first if len(known) >= _LONG_SECRET)
+            self._long = tuple(
+                known for known in longest_first if len(known) >= _LONG_SECRET
+            )
             short = longest_first[len(self._long) :]
-            self._pattern = re.compile("|".join(re.escape(known) for known in short)) if short else None
+            self._pattern = (
+                re.compile("|".join(re.escape(known) for known in short))
+                if short
+                else None
+            )
 
     def text(self, text: str) -> str:
         """Return `text` with each secret replaced by its reference as JSON."""
@@ -78,7 +97,9 @@ class Redactor:
             if known in text:
                 text = text.replace(known, json.dumps(self._known[known]))
         if self._pattern is not None:
-            text = self._pattern.sub(lambda match: json.dumps(self._known[match.group()]), text)
+            text = self._pattern.sub(
+                lambda match: json.dumps(self._known[match.group()]), text
+            )
         if "eyJ" in text or "PRIVATE KEY" in text:
             text = _LOOKS_LIKE_A_CREDENTIAL.sub(_unknown, text)
         return _without_assertions(text) if "Assertion" in text else text

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from conformance.model.case import Case, Kind
+from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Requirement
 from conformance.model.result import CaseResult, RequirementResult, Run
 from conformance.model.roll_up import exit_code, requirement_results
@@ -21,15 +21,22 @@ def summary(results: Iterable[CaseResult], exchanges: int) -> dict[str, int]:
     """Return the numbers of cases by verdict, of findings below violation, and of exchanges."""
     results = list(results)
     verdicts = Counter(result.verdict for result in results)
-    severities = Counter(finding.severity for result in results for finding in result.findings)
-    counts = {verdict.value: verdicts[verdict] for verdict in (*ORDER, Verdict.NOT_APPLICABLE, Verdict.NOT_RUN)}
+    severities = Counter(
+        finding.severity for result in results for finding in result.findings
+    )
+    counts = {
+        verdict.value: verdicts[verdict]
+        for verdict in (*ORDER, Verdict.NOT_APPLICABLE, Verdict.NOT_RUN)
+    }
     counts["warnings"] = severities[Severity.WARNING]
     counts["observations"] = severities[Severity.OBSERVATION]
     counts["exchanges"] = exchanges
     return counts
 
 
-def results_document(run: Run, results: Iterable[CaseResult], requirements: Iterable[Requirement]) -> dict[str, Any]:
+def results_document(
+    run: Run, results: Iterable[CaseResult], requirements: Iterable[Requirement]
+) -> dict[str, Any]:
     """Return the content of results.json."""
     results = list(results)
     exchanges = sum(len(result.exchanges) for result in results)
@@ -44,7 +51,8 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "harness": run.harness,
             "seed": run.seed,
             "examples": run.examples,
-            "target": {"name": run.target, "environment": run.environment} | ({"file": run.file} if run.file else {}),
+            "target": {"name": run.target, "environment": run.environment}
+            | ({"file": run.file} if run.file else {}),
             "services": list(run.services),
             "addresses": dict(run.addresses),
             "specs": dict(run.versions),
@@ -52,11 +60,16 @@ def results_document(run: Run, results: Iterable[CaseResult], requirements: Iter
             "security_disclosed": run.disclosed,
             "mutation_score": run.mutation_score,
             **({"replay": dict(run.replay)} if run.replay else {}),
-            "exit_code": exit_code(results, run.services, interrupted=run.interrupted, erred=run.erred),
+            "exit_code": exit_code(
+                results, run.services, interrupted=run.interrupted, erred=run.erred
+            ),
         },
         "summary": summary(results, exchanges),
         "cases": [case_record(result) for result in results],
-        "requirements": [_requirement_record(row) for row in requirement_results(requirements, results, run.iut)],
+        "requirements": [
+            _requirement_record(row)
+            for row in requirement_results(requirements, results, run.iut)
+        ],
     }
 
 
@@ -83,7 +96,10 @@ def case_record(result: CaseResult) -> dict[str, Any]:
     record |= {name: text for name, text in marks.items() if text}
     if result.counterexample is not None:
         shown = result.counterexample
-        record["counterexample"] = {"exchanges": list(shown.exchanges), "example": shown.example}
+        record["counterexample"] = {
+            "exchanges": list(shown.exchanges),
+            "example": shown.example,
+        }
     return record
 
 
@@ -92,8 +108,15 @@ def is_confidential(case: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
 
     Those of local targets are not: nobody else runs what was found there.
     """
-    found = case["kind"] == Kind.SECURITY.value and case["verdict"] == Verdict.FAIL.value
-    return found and run["target"]["environment"] != _OWN and not run.get("security_disclosed", False)
+    found = (
+        case["kind"] == CaseKind.SECURITY.value
+        and case["verdict"] == Verdict.FAIL.value
+    )
+    return (
+        found
+        and run["target"]["environment"] != _OWN
+        and not run.get("security_disclosed", False)
+    )
 
 
 def portable(result: CaseResult) -> dict[str, Any]:
@@ -109,7 +132,10 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
         Verdict(record["verdict"]),
         record["reason"],
         record["evaluated"],
-        tuple(Finding(**row | {"severity": Severity(row["severity"])}) for row in record["findings"]),
+        tuple(
+            Finding(**row | {"severity": Severity(row["severity"])})
+            for row in record["findings"]
+        ),
         tuple(record["exchanges"]),
         tuple(record["deciding"]),
         record["duration_s"],

@@ -37,7 +37,9 @@ def make_folder(parent: Path, now: datetime) -> Path:
         folder = parent / f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         folder.mkdir(mode=0o700)
     except OSError as error:
-        raise UsageError(f"{parent}: no run folder can be made here: {error.strerror}") from error
+        raise UsageError(
+            f"{parent}: no run folder can be made here: {error.strerror}"
+        ) from error
     return folder
 
 
@@ -45,7 +47,9 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a private text file so that it appears complete or not at all."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+    with os.fdopen(
+        descriptor, "w", encoding="utf-8", errors="backslashreplace"
+    ) as file:
         file.write(text)
     draft.replace(path)
 

@@ -14,11 +14,28 @@ from types import TracebackType
 from typing import Any, Self
 
 from conformance.evidence.redaction import Redactor
-from conformance.model.exchange import ErrorKind, Exchange, Headers, Purpose, Request, Response, TransportFailure
+from conformance.model.exchange import (
+    ErrorKind,
+    Exchange,
+    Headers,
+    Purpose,
+    Request,
+    Response,
+    TransportFailure,
+)
 
 FILE = "exchanges.jsonl"
 _WIDE = ("utf-16-le", "utf-16-be")
-_KEPT = ("status", "reason", "version", "length", "sha256", "cut", "informational", "surplus")
+_KEPT = (
+    "status",
+    "reason",
+    "version",
+    "length",
+    "sha256",
+    "cut",
+    "informational",
+    "surplus",
+)
 
 Record = dict[str, Any]
 """An exchange as JSON: id, case, purpose, started, elapsed_s, request, and response or failure."""
@@ -33,14 +50,19 @@ class Store:
     def __init__(self, folder: Path, redactor: Redactor) -> None:
         """Open (or create, mode 0600) the file in a run folder."""
         self._redactor = redactor
-        self._file = os.open(folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = os.open(
+            folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
+        )
 
     def __enter__(self) -> Self:
         """Return the store itself."""
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Close the file."""
         self.close()
@@ -89,7 +111,10 @@ class Store:
         }
         if request.body:
             # Of the very bytes sent: proves a record whose references to credentials are filled in again.
-            record |= {"length": len(request.body), "sha256": hashlib.sha256(request.body).hexdigest()}
+            record |= {
+                "length": len(request.body),
+                "sha256": hashlib.sha256(request.body).hexdigest(),
+            }
         return record
 
     def _response(self, response: Response) -> Record:
@@ -133,27 +158,59 @@ def recorded_exchange(record: Record) -> Exchange:
     Raises KeyError, TypeError or ValueError where it is no record of this form.
     """
     asked, answered = record["request"], record.get("response")
-    if not all(isinstance(text, str) for text in (record["id"], record["case"], asked["method"], asked["url"])):
+    if not all(
+        isinstance(text, str)
+        for text in (record["id"], record["case"], asked["method"], asked["url"])
+    ):
         raise TypeError("a text is none")
     outcome: Response | TransportFailure
     if answered is not None:
         kept = {name: answered[name] for name in _KEPT}
-        outcome = Response(headers=_read_headers(answered["headers"]), body=_read_body(answered["body"]), **kept)
+        outcome = Response(
+            headers=_read_headers(answered["headers"]),
+            body=_read_body(answered["body"]),
+            **kept,
+        )
     else:
         failure = record["failure"]
         received = _read_body(failure["received"])
-        outcome = TransportFailure(ErrorKind(failure["kind"]), failure["message"], received)
-    request = Request(asked["method"], asked["url"], _read_headers(asked["headers"]), _read_body(asked["body"]))
-    started, purpose = datetime.fromisoformat(record["started"]), Purpose(record["purpose"])
-    return Exchange(record["id"], record["case"], purpose, started, float(record["elapsed_s"]), request, outcome)
+        outcome = TransportFailure(
+            ErrorKind(failure["kind"]), failure["message"], received
+        )
+    request = Request(
+        asked["method"],
+        asked["url"],
+        _read_headers(asked["headers"]),
+        _read_body(asked["body"]),
+    )
+    started, purpose = (
+        datetime.fromisoformat(record["started"]),
+        Purpose(record["purpose"]),
+    )
+    return Exchange(
+        record["id"],
+        record["case"],
+        purpose,
+        started,
+        float(record["elapsed_s"]),
+        request,
+        outcome,
+    )
 
 
 def _read_headers(rows: Iterable[tuple[str, object]]) -> Headers:
-    return tuple((name, value if isinstance(value, str) else json.dumps(value)) for name, value in rows)
+    return tuple(
+        (name, value if isinstance(value, str) else json.dumps(value))
+        for name, value in rows
+    )
 
 
 def _read_body(body: Mapping[str, str]) -> bytes:
-    return body["text"].encode("utf-8") if "text" in body else base64.b64decode(body["base64"], validate=True)
+    return (
+        body["text"].encode("utf-8")
+        if "text" in body
+        else base64.b64decode(body["base64"], validate=True)
+    )
 
 
 def read_exchanges(folder: Path) -> Iterator[Record]:

@@ -47,7 +47,11 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if tag != "tag:yaml.org,2002:timestamp"
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
@@ -81,7 +85,9 @@ def parse(text: str, path: Path) -> Document:
         return _finite(Document(path, loader.construct_document(node), lines))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise DocumentError(f"{path}:{line}: not well-formed YAML: {error.problem}") from error
+        raise DocumentError(
+            f"{path}:{line}: not well-formed YAML: {error.problem}"
+        ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise DocumentError(f"{path}: not well-formed YAML: {error}") from error
     finally:
@@ -98,7 +104,9 @@ def _parse_json(text: str, path: Path) -> Document:
         data = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
         return _finite(Document(path, data, {(): 1}))
     except json.JSONDecodeError as error:
-        raise DocumentError(f"{path}:{error.lineno}: not well-formed JSON: {error.msg}") from error
+        raise DocumentError(
+            f"{path}:{error.lineno}: not well-formed JSON: {error.msg}"
+        ) from error
     except RecursionError as error:
         raise DocumentError(f"{path}: nested too deeply") from error
 
@@ -117,7 +125,9 @@ def _finite(document: Document) -> Document:
     for pointer, number in _numbers(document.data, ()):
         if not math.isfinite(number):
             where = ".".join(map(str, pointer))
-            raise DocumentError(f"{document.path}:{document.line(pointer)}: {where}: {number} is not a number of JSON")
+            raise DocumentError(
+                f"{document.path}:{document.line(pointer)}: {where}: {number} is not a number of JSON"
+            )
     return document
 
 
@@ -144,7 +154,9 @@ class _Lines:
         """Yield the line of a value and of what it holds; a mapping's value counts from the line of its key."""
         if id(node) in self.seen:
             line = node.start_mark.line + 1
-            raise DocumentError(f"{self.path}:{line}: an alias refers to this value; write it out where it is used")
+            raise DocumentError(
+                f"{self.path}:{line}: an alias refers to this value; write it out where it is used"
+            )
         self.seen.add(id(node))
         if not pointer:
             yield pointer, node.start_mark.line + 1
@@ -155,15 +167,21 @@ class _Lines:
                 yield (*pointer, index), value.start_mark.line + 1
                 yield from self.below(value, (*pointer, index))
 
-    def _mapping(self, node: yaml.MappingNode, pointer: Pointer) -> Iterator[tuple[Pointer, int]]:
+    def _mapping(
+        self, node: yaml.MappingNode, pointer: Pointer
+    ) -> Iterator[tuple[Pointer, int]]:
         keys = set()
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
-                raise DocumentError(f"{self.path}:{line}: a key is a text, not a list or an object")
+                raise DocumentError(
+                    f"{self.path}:{line}: a key is a text, not a list or an object"
+                )
             name = self.loader.construct_object(key)
             if name in keys:
-                raise DocumentError(f"{self.path}:{line}: the key {name!r} is given twice")
+                raise DocumentError(
+                    f"{self.path}:{line}: the key {name!r} is given twice"
+                )
             keys.add(name)
             yield (*pointer, name), line
             yield from self.below(value, (*pointer, name))

@@ -32,18 +32,25 @@ def specs_root() -> Path:
 @functools.cache
 def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
     """Return the JSON Schema specs/formats/NAME.schema.json."""
-    schema: Mapping[str, Any] = documents.read((root or specs_root()) / "formats" / f"{name}.schema.json").data
+    schema: Mapping[str, Any] = documents.read(
+        (root or specs_root()) / "formats" / f"{name}.schema.json"
+    ).data
     return schema
 
 
-def format_problems(document: Document, schema: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
+def format_problems(
+    document: Document, schema: Mapping[str, Any]
+) -> Iterator[tuple[Pointer, str]]:
     """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
     if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
         return  # many times faster than what tells mistakes in words
     import jsonschema  # noqa: PLC0415 - needed only where somebody has made a mistake
 
     validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(document.data), key=lambda found: [str(part) for part in found.path]):
+    for error in sorted(
+        validator.iter_errors(document.data),
+        key=lambda found: [str(part) for part in found.path],
+    ):
         yield from _readable(error)
 
 
@@ -60,7 +67,10 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
         return
     where = ".".join(str(part) for part in path)
     if SECRET_KEYS & {*path}:
-        yield path, f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}"
+        yield (
+            path,
+            f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}",
+        )
         return
     yield path, f"{where}: {error.message}" if where else error.message
 
@@ -80,7 +90,10 @@ def read_valid(path: Path, form: str, root: Path) -> Document:
     """Return a data file that is valid by its format; raises SpecError with every mistake, by line."""
     document = documents.read(path)
     schema = load_format(form, root)
-    problems = [f"{path}:{document.line(at)}: {text}" for at, text in format_problems(document, schema)]
+    problems = [
+        f"{path}:{document.line(at)}: {text}"
+        for at, text in format_problems(document, schema)
+    ]
     if problems:
         raise SpecError(problems)
     return document

@@ -9,8 +9,21 @@ from random import Random
 from types import MappingProxyType
 from typing import Final
 
-from conformance.identifiers.reading import compose_bis, compose_cbe, compose_nihii, compose_ssin, parse, parse_ehp
-from conformance.identifiers.rules import EHP_PREFIX, FICTITIOUS_SEQUENCES, Kind, PersonNumber, check_digits
+from conformance.identifiers.reading import (
+    compose_bis,
+    compose_cbe,
+    compose_nihii,
+    compose_ssin,
+    parse,
+    parse_ehp,
+)
+from conformance.identifiers.rules import (
+    EHP_PREFIX,
+    FICTITIOUS_SEQUENCES,
+    IdentifierKind,
+    PersonNumber,
+    check_digits,
+)
 
 FICTITIOUS_NIHII: Final = "99"
 """First digits of NIHII numbers made here: seen in acceptance test data, and of no profession we know."""
@@ -20,17 +33,17 @@ FICTITIOUS_CBE: Final = "18"
 FICTITIOUS_EHP: Final = EHP_PREFIX + "9"
 """First digits of EHP numbers made here: well above those we know of."""
 _BIRTH_YEARS: Final = range(1925, 2015)
-_FICTITIOUS_PREFIXES: Final[Mapping[Kind, str]] = MappingProxyType(
+_FICTITIOUS_PREFIXES: Final[Mapping[IdentifierKind, str]] = MappingProxyType(
     {
-        Kind.NIHII8: FICTITIOUS_NIHII,
-        Kind.NIHII11: FICTITIOUS_NIHII,
-        Kind.CBE: FICTITIOUS_CBE,
-        Kind.EHP: FICTITIOUS_EHP,
+        IdentifierKind.NIHII8: FICTITIOUS_NIHII,
+        IdentifierKind.NIHII11: FICTITIOUS_NIHII,
+        IdentifierKind.CBE: FICTITIOUS_CBE,
+        IdentifierKind.EHP: FICTITIOUS_EHP,
     },
 )
 
 
-def seems_fictitious(kind: Kind, text: str) -> bool:
+def seems_fictitious(kind: IdentifierKind, text: str) -> bool:
     """Say whether a valid identifier lies where none, or hardly any, was given out; raises as `parse` does.
 
     False means only that it cannot be told.
@@ -41,27 +54,41 @@ def seems_fictitious(kind: Kind, text: str) -> bool:
     return text.startswith(_FICTITIOUS_PREFIXES[kind])
 
 
-def make_ssin(random: Random, *, born: date | None = None, sequences: range = FICTITIOUS_SEQUENCES) -> str:
+def make_ssin(
+    random: Random, *, born: date | None = None, sequences: range = FICTITIOUS_SEQUENCES
+) -> str:
     """Make a national register number, by default one that is almost surely nobody's."""
     return compose_ssin(born or _some_birthday(random), random.choice(sequences))
 
 
-def make_bis(random: Random, *, sex_known: bool = True, sequences: range = FICTITIOUS_SEQUENCES) -> str:
+def make_bis(
+    random: Random, *, sex_known: bool = True, sequences: range = FICTITIOUS_SEQUENCES
+) -> str:
     """Make a BIS number, by default one that is almost surely nobody's."""
     born = _some_birthday(random)
-    return compose_bis(born.year, born.month, born.day, random.choice(sequences), sex_known=sex_known)
+    return compose_bis(
+        born.year, born.month, born.day, random.choice(sequences), sex_known=sex_known
+    )
 
 
-def make_nihii8(random: Random, *, prefix: str = FICTITIOUS_NIHII, modulus: int = 97) -> str:
+def make_nihii8(
+    random: Random, *, prefix: str = FICTITIOUS_NIHII, modulus: int = 97
+) -> str:
     """Make a NIHII number of 8 digits; the prefix's first digit tells the profession or the institution."""
     return compose_nihii(_fill(random, prefix, 6), modulus)
 
 
 def make_nihii11(
-    random: Random, *, prefix: str = FICTITIOUS_NIHII, modulus: int = 97, qualification: str | None = None
+    random: Random,
+    *,
+    prefix: str = FICTITIOUS_NIHII,
+    modulus: int = 97,
+    qualification: str | None = None,
 ) -> str:
     """Make a NIHII number of 11 digits, with any qualification code unless one is given."""
-    return compose_nihii(_fill(random, prefix, 6), modulus, qualification or _fill(random, "", 3))
+    return compose_nihii(
+        _fill(random, prefix, 6), modulus, qualification or _fill(random, "", 3)
+    )
 
 
 def make_cbe(random: Random, *, prefix: str = FICTITIOUS_CBE) -> str:
@@ -77,8 +104,12 @@ def make_ehp(random: Random, *, prefix: str = FICTITIOUS_EHP) -> str:
 
 def _some_birthday(random: Random) -> date:
     # Never the first of a month: 1 January and 1 July stand for unknown birthdays, so their sequence numbers run high.
-    return date(random.choice(_BIRTH_YEARS), random.randint(1, 12), random.randint(2, 28))
+    return date(
+        random.choice(_BIRTH_YEARS), random.randint(1, 12), random.randint(2, 28)
+    )
 
 
 def _fill(random: Random, prefix: str, length: int) -> str:
-    return prefix + "".join(random.choice("0123456789") for _ in range(length - len(prefix)))
+    return prefix + "".join(
+        random.choice("0123456789") for _ in range(length - len(prefix))
+    )

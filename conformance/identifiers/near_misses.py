@@ -7,10 +7,15 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from conformance.identifiers.fictitious import make_cbe, make_ehp, make_nihii8, make_ssin
+from conformance.identifiers.fictitious import (
+    make_cbe,
+    make_ehp,
+    make_nihii8,
+    make_ssin,
+)
 from conformance.identifiers.rules import check_digits, person_check_digits
 
-MAKERS: Final[Mapping[str, Callable[[random.Random], str]]] = {
+IDENTIFIER_GENERATORS: Final[Mapping[str, Callable[[random.Random], str]]] = {
     "ssin": make_ssin,
     "nihii": make_nihii8,
     "cbe": make_cbe,
@@ -31,7 +36,9 @@ def near_misses(identity: str, own: str) -> tuple[str, ...]:
     """
     if not (own.isascii() and own.isdecimal()) or len(own) <= _STEMS[identity]:
         return ()
-    return tuple(dict.fromkeys(number for number in _misses(identity, own) if number != own))
+    return tuple(
+        dict.fromkeys(number for number in _misses(identity, own) if number != own)
+    )
 
 
 def _misses(identity: str, own: str) -> Iterator[str]:
@@ -45,7 +52,10 @@ def _misses(identity: str, own: str) -> Iterator[str]:
     yield _swapped(own)
     yield f"{_swapped(stem)}{rest}"
     if identity == "ssin":
-        yield from (stem + person_check_digits(stem, year) for year in (_LAST_OF_A_CENTURY, _LAST_OF_A_CENTURY + 1))
+        yield from (
+            stem + person_check_digits(stem, year)
+            for year in (_LAST_OF_A_CENTURY, _LAST_OF_A_CENTURY + 1)
+        )
 
 
 def _checked(identity: str, stem: str, number: int) -> str:

@@ -19,10 +19,10 @@ from conformance.identifiers.rules import (
     Doubt,
     Ehp,
     IdentifierError,
-    Kind,
+    IdentifierKind,
+    IdentifierProblem,
     Nihii,
     PersonNumber,
-    Problem,
     Sex,
     check,
     check_digits,
@@ -48,19 +48,19 @@ class Cbe:
 Identifier = PersonNumber | Nihii | Cbe | Ehp
 
 
-def parse(kind: Kind, text: str) -> Identifier:
+def parse(kind: IdentifierKind, text: str) -> Identifier:
     """Read an identifier of a kind; raises IdentifierError, which names every problem."""
     return _PARSERS[kind](text)
 
 
 def parse_ssin(text: str) -> PersonNumber:
     """Read a national register number; raises IdentifierError."""
-    return _read_person(Kind.SSIN, text)
+    return _read_person(IdentifierKind.SSIN, text)
 
 
 def parse_bis(text: str) -> PersonNumber:
     """Read a BIS number; raises IdentifierError."""
-    return _read_person(Kind.BIS, text)
+    return _read_person(IdentifierKind.BIS, text)
 
 
 def parse_person_number(text: str) -> PersonNumber:
@@ -70,53 +70,62 @@ def parse_person_number(text: str) -> PersonNumber:
 
 def parse_nihii8(text: str) -> Nihii:
     """Read a NIHII number of 8 digits, whatever its check digits; raises IdentifierError."""
-    _require(Kind.NIHII8, text)
-    return Nihii(text, Kind.NIHII8, _fitting_moduli(text), None)
+    _require(IdentifierKind.NIHII8, text)
+    return Nihii(text, IdentifierKind.NIHII8, _fitting_moduli(text), None)
 
 
 def parse_nihii11(text: str) -> Nihii:
     """Read a NIHII number of 11 digits, whatever its check digits; raises IdentifierError."""
-    _require(Kind.NIHII11, text)
-    return Nihii(text, Kind.NIHII11, _fitting_moduli(text), text[-3:])
+    _require(IdentifierKind.NIHII11, text)
+    return Nihii(text, IdentifierKind.NIHII11, _fitting_moduli(text), text[-3:])
 
 
 def parse_cbe(text: str) -> Cbe:
     """Read a CBE number, of an enterprise or of an establishment unit; raises IdentifierError."""
-    _require(Kind.CBE, text)
-    return Cbe(text, CbeForm.ENTERPRISE if text[0] in "01" else CbeForm.ESTABLISHMENT_UNIT)
+    _require(IdentifierKind.CBE, text)
+    return Cbe(
+        text, CbeForm.ENTERPRISE if text[0] in "01" else CbeForm.ESTABLISHMENT_UNIT
+    )
 
 
 def parse_ehp(text: str) -> Ehp:
     """Read an EHP number, whatever its first and check digits; raises IdentifierError."""
-    _require(Kind.EHP, text)
+    _require(IdentifierKind.EHP, text)
     return Ehp(text)
 
 
-_PARSERS: Final[Mapping[Kind, Callable[[str], Identifier]]] = MappingProxyType(
-    {
-        Kind.SSIN: parse_ssin,
-        Kind.BIS: parse_bis,
-        Kind.NIHII8: parse_nihii8,
-        Kind.NIHII11: parse_nihii11,
-        Kind.CBE: parse_cbe,
-        Kind.EHP: parse_ehp,
-    },
+_PARSERS: Final[Mapping[IdentifierKind, Callable[[str], Identifier]]] = (
+    MappingProxyType(
+        {
+            IdentifierKind.SSIN: parse_ssin,
+            IdentifierKind.BIS: parse_bis,
+            IdentifierKind.NIHII8: parse_nihii8,
+            IdentifierKind.NIHII11: parse_nihii11,
+            IdentifierKind.CBE: parse_cbe,
+            IdentifierKind.EHP: parse_ehp,
+        },
+    )
 )
 
 
-def person_kind(text: str) -> Kind:
+def person_kind(text: str) -> IdentifierKind:
     """Say by the month whether a text is to be judged as a BIS number or as a national register number."""
     coded_month = re.fullmatch("[0-9]{2}([0-9]{2})[0-9]*", text)
-    return Kind.BIS if coded_month and month_offset(Kind.BIS, int(coded_month[1])) is not None else Kind.SSIN
+    return (
+        IdentifierKind.BIS
+        if coded_month
+        and month_offset(IdentifierKind.BIS, int(coded_month[1])) is not None
+        else IdentifierKind.SSIN
+    )
 
 
-def normalise(kind: Kind, text: str) -> str:
+def normalise(kind: IdentifierKind, text: str) -> str:
     """Take spaces, dots, dashes and slashes out of a printed identifier, and give an old CBE number its leading 0.
 
     The result is not checked.
     """
     bare = text.translate(_SEPARATORS)
-    return "0" + bare if kind is Kind.CBE and len(bare) == _BARE_CBE else bare
+    return "0" + bare if kind is IdentifierKind.CBE and len(bare) == _BARE_CBE else bare
 
 
 def compose_ssin(born: date, sequence: int) -> str:
@@ -124,17 +133,25 @@ def compose_ssin(born: date, sequence: int) -> str:
     return parse_ssin(_compose_person(born.year, born.month, born.day, sequence)).text
 
 
-def compose_bis(year: int, month: int, day: int, sequence: int, *, sex_known: bool) -> str:
+def compose_bis(
+    year: int, month: int, day: int, sequence: int, *, sex_known: bool
+) -> str:
     """Write the BIS number for a date of birth (0 for an unknown part) and a sequence number; raises ValueError."""
     if month not in range(13):
-        raise IdentifierError(Kind.BIS, (Problem.DATE,))
-    return parse_bis(_compose_person(year, month + (SEX_KNOWN if sex_known else SEX_UNKNOWN), day, sequence)).text
+        raise IdentifierError(IdentifierKind.BIS, (IdentifierProblem.DATE,))
+    return parse_bis(
+        _compose_person(
+            year, month + (SEX_KNOWN if sex_known else SEX_UNKNOWN), day, sequence
+        )
+    ).text
 
 
 def compose_nihii(six_digits: str, modulus: int = 97, qualification: str = "") -> str:
     """Write the NIHII number for its first six digits, with three more for a qualification; raises ValueError."""
     text = six_digits + check_digits(int(six_digits), modulus) + qualification
-    return parse(Kind.NIHII11 if qualification else Kind.NIHII8, text).text
+    return parse(
+        IdentifierKind.NIHII11 if qualification else IdentifierKind.NIHII8, text
+    ).text
 
 
 def compose_cbe(eight_digits: str) -> str:
@@ -142,12 +159,12 @@ def compose_cbe(eight_digits: str) -> str:
     return parse_cbe(eight_digits + check_digits(int(eight_digits))).text
 
 
-def _require(kind: Kind, text: str) -> None:
+def _require(kind: IdentifierKind, text: str) -> None:
     if problems := check(kind, text):
         raise IdentifierError(kind, problems)
 
 
-def _read_person(kind: Kind, text: str) -> PersonNumber:
+def _read_person(kind: IdentifierKind, text: str) -> PersonNumber:
     _require(kind, text)
     (year,) = possible_years(text)
     offset = month_offset(kind, int(text[2:4])) or 0
@@ -167,13 +184,17 @@ def _compose_person(year: int, coded_month: int, day: int, sequence: int) -> str
 
 
 def _fitting_moduli(text: str) -> tuple[int, ...]:
-    return tuple(modulus for modulus in NIHII_MODULI if check_digits(int(text[:6]), modulus) == text[6:8])
+    return tuple(
+        modulus
+        for modulus in NIHII_MODULI
+        if check_digits(int(text[:6]), modulus) == text[6:8]
+    )
 
 
-def doubts(kind: Kind, text: str) -> tuple[Doubt, ...]:
+def doubts(kind: IdentifierKind, text: str) -> tuple[Doubt, ...]:
     """List what is odd about a valid identifier of a kind though no rule forbids it; raises as `parse` does."""
     match parse(kind, text):
-        case PersonNumber(kind=Kind.SSIN, born=None):
+        case PersonNumber(kind=IdentifierKind.SSIN, born=None):
             return (Doubt.INCOMPLETE_DATE,)
         case Nihii(moduli=()):
             return (Doubt.NO_KNOWN_MODULUS,)

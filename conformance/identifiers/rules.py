@@ -23,7 +23,7 @@ EHP_PREFIX: Final = "1990"
 CENTURIES: Final = (1900, 2000)
 
 
-class Kind(Enum):
+class IdentifierKind(Enum):
     """An identifier's kind.
 
     SSIN here is the national register number alone; an SSIN in the cookbooks' sense may be a BIS number too (see
@@ -43,7 +43,7 @@ class Kind(Enum):
         return _LENGTHS[self]
 
 
-class Problem(Enum):
+class IdentifierProblem(Enum):
     """A rule of its kind that an identifier breaks for certain; the value says it in words."""
 
     CHARACTER = "character: a character is not an ASCII digit"
@@ -60,7 +60,9 @@ class Doubt(Enum):
     INCOMPLETE_DATE = "the month or the day of birth is 00: unknown, or the day's sequence numbers ran out"
     NO_KNOWN_MODULUS = "the check digits fit neither modulus 97 nor modulus 89"
     UNUSUAL_EHP_PREFIX = "published EHP numbers begin with 1990"
-    UNUSUAL_EHP_CHECK_DIGITS = "the check digits are not those that most published EHP numbers have"
+    UNUSUAL_EHP_CHECK_DIGITS = (
+        "the check digits are not those that most published EHP numbers have"
+    )
 
 
 class Sex(Enum):
@@ -80,7 +82,9 @@ class CbeForm(Enum):
 class IdentifierError(ValueError):
     """A text is not an identifier of the wanted kind; the message names all that is wrong with it."""
 
-    def __init__(self, kind: Kind, problems: tuple[Problem, ...]) -> None:
+    def __init__(
+        self, kind: IdentifierKind, problems: tuple[IdentifierProblem, ...]
+    ) -> None:
         """Keep the kind and the problems, as arguments too, so that the error can travel between processes."""
         super().__init__(kind, problems)
         self.kind = kind
@@ -88,8 +92,9 @@ class IdentifierError(ValueError):
 
     def __str__(self) -> str:
         """Name the kind, its length and every problem, but not the text."""
-        return f"not a valid {self.kind.value} ({self.kind.length} digits); " + "; ".join(
-            p.value for p in self.problems
+        return (
+            f"not a valid {self.kind.value} ({self.kind.length} digits); "
+            + "; ".join(p.value for p in self.problems)
         )
 
 
@@ -102,7 +107,7 @@ class PersonNumber:
     """
 
     text: str
-    kind: Kind
+    kind: IdentifierKind
     year: int
     month: int | None
     day: int | None
@@ -112,7 +117,11 @@ class PersonNumber:
     @property
     def born(self) -> date | None:
         """Give the day of birth, None unless the number tells all of it."""
-        return None if self.month is None or self.day is None else date(self.year, self.month, self.day)
+        return (
+            None
+            if self.month is None or self.day is None
+            else date(self.year, self.month, self.day)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +132,14 @@ class Nihii:
     """
 
     text: str
-    kind: Kind
+    kind: IdentifierKind
     moduli: tuple[int, ...]
     qualification: str | None
 
     @property
     def stem(self) -> str:
         """Give the first eight digits, which the long and the short form share."""
-        return self.text[: Kind.NIHII8.length]
+        return self.text[: IdentifierKind.NIHII8.length]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +149,21 @@ class Ehp:
     text: str
 
 
-_LENGTHS: Final[Mapping[Kind, int]] = MappingProxyType(
-    {Kind.SSIN: 11, Kind.BIS: 11, Kind.NIHII8: 8, Kind.NIHII11: 11, Kind.CBE: 10, Kind.EHP: 10},
+_LENGTHS: Final[Mapping[IdentifierKind, int]] = MappingProxyType(
+    {
+        IdentifierKind.SSIN: 11,
+        IdentifierKind.BIS: 11,
+        IdentifierKind.NIHII8: 8,
+        IdentifierKind.NIHII11: 11,
+        IdentifierKind.CBE: 10,
+        IdentifierKind.EHP: 10,
+    },
 )
 # What a BIS number adds to the month, by whether the sex was known (royal decree of 8 February 1991, art. 2).
 SEX_UNKNOWN: Final = 20
 SEX_KNOWN: Final = 40
-_MONTH_OFFSETS: Final[Mapping[Kind, tuple[int, ...]]] = MappingProxyType(
-    {Kind.SSIN: (0,), Kind.BIS: (SEX_UNKNOWN, SEX_KNOWN)},
+_MONTH_OFFSETS: Final[Mapping[IdentifierKind, tuple[int, ...]]] = MappingProxyType(
+    {IdentifierKind.SSIN: (0,), IdentifierKind.BIS: (SEX_UNKNOWN, SEX_KNOWN)},
 )
 
 
@@ -164,43 +180,45 @@ def person_check_digits(digits: str, year: int) -> str:
     return check_digits(int("2" + digits if year >= CENTURIES[1] else digits))
 
 
-def check(kind: Kind, text: str) -> tuple[Problem, ...]:
+def check(kind: IdentifierKind, text: str) -> tuple[IdentifierProblem, ...]:
     """List what is certainly wrong with a text as an identifier of a kind, nothing if it is valid.
 
     A wrong character or a wrong length is reported alone: it leaves the other rules without meaning.
     """
     if not re.fullmatch("[0-9]*", text):
-        return (Problem.CHARACTER,)
+        return (IdentifierProblem.CHARACTER,)
     if len(text) != kind.length:
-        return (Problem.LENGTH,)
+        return (IdentifierProblem.LENGTH,)
     match kind:
-        case Kind.SSIN | Kind.BIS:
+        case IdentifierKind.SSIN | IdentifierKind.BIS:
             return _check_person(kind, text)
-        case Kind.CBE:
+        case IdentifierKind.CBE:
             return _check_cbe(text)
         case _:
             return ()
 
 
-def _check_person(kind: Kind, text: str) -> tuple[Problem, ...]:
+def _check_person(kind: IdentifierKind, text: str) -> tuple[IdentifierProblem, ...]:
     years = possible_years(text)
     offset = month_offset(kind, int(text[2:4]))
     problems = []
-    if offset is None or not any(_has_day(year, int(text[2:4]) - offset, int(text[4:6])) for year in years):
-        problems.append(Problem.DATE)
+    if offset is None or not any(
+        _has_day(year, int(text[2:4]) - offset, int(text[4:6])) for year in years
+    ):
+        problems.append(IdentifierProblem.DATE)
     if int(text[6:9]) not in SEQUENCES:
-        problems.append(Problem.SEQUENCE)
+        problems.append(IdentifierProblem.SEQUENCE)
     if len(years) > 1:
-        problems.append(Problem.CHECK_DIGITS)
+        problems.append(IdentifierProblem.CHECK_DIGITS)
     return tuple(problems)
 
 
-def _check_cbe(text: str) -> tuple[Problem, ...]:
+def _check_cbe(text: str) -> tuple[IdentifierProblem, ...]:
     problems = []
     if text.startswith("9"):
-        problems.append(Problem.PREFIX)
+        problems.append(IdentifierProblem.PREFIX)
     if check_digits(int(text[:8])) != text[8:]:
-        problems.append(Problem.CHECK_DIGITS)
+        problems.append(IdentifierProblem.CHECK_DIGITS)
     return tuple(problems)
 
 
@@ -210,12 +228,22 @@ def possible_years(text: str) -> tuple[int, ...]:
     They cannot obey both: the two rules differ by 2,000,000,000, which leaves remainder 68 by 97.
     """
     years = tuple(century + int(text[:2]) for century in CENTURIES)
-    return tuple(year for year in years if person_check_digits(text[:9], year) == text[9:]) or years
+    return (
+        tuple(year for year in years if person_check_digits(text[:9], year) == text[9:])
+        or years
+    )
 
 
-def month_offset(kind: Kind, coded_month: int) -> int | None:
+def month_offset(kind: IdentifierKind, coded_month: int) -> int | None:
     """Return what a kind of number adds to the month it codes, None where the month is none."""
-    return next((offset for offset in _MONTH_OFFSETS[kind] if coded_month - offset in range(13)), None)
+    return next(
+        (
+            offset
+            for offset in _MONTH_OFFSETS[kind]
+            if coded_month - offset in range(13)
+        ),
+        None,
+    )
 
 
 def _has_day(year: int, month: int, day: int) -> bool:

@@ -14,10 +14,14 @@ from conformance.model.verdict import Judgement
 class Oracle(Protocol):
     """What judges the exchanges of one service: by JSON and OpenAPI, or by SOAP and a WSDL."""
 
-    def judge(self, exchange: Exchange, case: Case, *, unclaimed: bool = False) -> Judgement:
+    def judge(
+        self, exchange: Exchange, case: Case, *, unclaimed: bool = False
+    ) -> Judgement:
         """Return what an exchange says about the case."""
 
-    def judge_step(self, exchange: Exchange, case: Case, step: Step, *, body: bool = False) -> Judgement:
+    def judge_step(
+        self, exchange: Exchange, case: Case, step: Step, *, body: bool = False
+    ) -> Judgement:
         """Return what an exchange says about a request that a case needs to succeed."""
 
     def refuses_credential(self, exchange: Exchange) -> bool:
@@ -26,5 +30,7 @@ class Oracle(Protocol):
     def tells_of_outage(self, exchange: Exchange) -> bool:
         """Tell whether an answer says in the service's own words that it is not available."""
 
-    def values(self, exchange: Exchange, operation: str, places: Iterable[str]) -> list[object]:
+    def values(
+        self, exchange: Exchange, operation: str, places: Iterable[str]
+    ) -> list[object]:
         """Return the values at places of an answer, for comparing two answers."""

@@ -16,7 +16,7 @@ from conformance.credentials.alterations import MALFORMED
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
 from conformance.formats.schemas import suggestion
-from conformance.messages.soap import spoken
+from conformance.messages.soap import as_caller
 from conformance.messages.sources import RecordedSource
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
@@ -29,7 +29,15 @@ Reference = Mapping[str, str]
 """What stands in a record in the place of a credential: `{"token": "citizen"}`."""
 
 _OF_THE_CONNECTION = frozenset(
-    {"host", "content-length", "connection", "keep-alive", "proxy-connection", "te", "trailer"}
+    {
+        "host",
+        "content-length",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+    }
     | {"transfer-encoding", "upgrade"}
 )
 """Headers that belong to one connection (RFC 9110, 7.6.1) or are written anew for each (Host, Content-Length)."""
@@ -39,11 +47,11 @@ _IN_A_URL = re.compile(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReplayItem:
     """One exchange that is to be sent again.
 
     `place` is what follows the service's address. `step` is which request of its case it was, where it was not the
-    probe. Of SOAP, `caller` is who sent it; the message is made anew from the request `element`, or (`broken`) from the
+    probe. Of SOAP, `caller` is who sent it; the message is rebuilt from the request `element`, or (`mutated`) from the
     case, which says what is wrong with the message's security, or else sent as it was.
     """
 
@@ -52,12 +60,12 @@ class Part:
     step: Step | None = None
     caller: str = ""
     element: str = ""
-    broken: bool = False
+    mutated: bool = False
 
     @property
-    def anew(self) -> bool:
+    def rebuilt(self) -> bool:
         """Tell whether the message is made anew."""
-        return bool(self.element) or self.broken
+        return bool(self.element) or self.mutated
 
     @property
     def references(self) -> list[Reference]:
@@ -66,51 +74,86 @@ class Part:
         found = _references(self.place)
         for name, value in request["headers"]:
             if name.lower() not in _OF_THE_CONNECTION:
-                found += _references(value) if isinstance(value, str) else [_of_header(value)]
-        return found if self.anew else [*found, *_body_references(self.one)]
+                found += (
+                    _references(value)
+                    if isinstance(value, str)
+                    else [_of_header(value)]
+                )
+        return found if self.rebuilt else [*found, *_body_references(self.one)]
 
     @property
     def callers(self) -> set[str]:
         """Return the callers whose assertions it takes."""
-        named = {reference["assertion"] for reference in self.references if "assertion" in reference}
-        return named | ({self.caller} if self.anew else set())
+        named = {
+            reference["assertion"]
+            for reference in self.references
+            if "assertion" in reference
+        }
+        return named | ({self.caller} if self.rebuilt else set())
 
     @property
     def roles(self) -> set[str]:
         """Return the roles whose tokens it takes."""
-        return {reference["token"] for reference in self.references if "token" in reference}
+        return {
+            reference["token"] for reference in self.references if "token" in reference
+        }
 
 
-def plain_part(case: Case | None, service: ServiceTarget, one: Recorded, base: str) -> Part:
+def rest_item(
+    case: Case | None, service: ServiceTarget, one: Recorded, base: str
+) -> ReplayItem:
     """Return how to send an exchange of a REST service again, recorded with a `base` address ("" for unknown).
 
     Raises UsageError where that cannot be told.
     """
     place = place_of(service, one, base)
     step = None
-    if case is not None and one.purpose is Purpose.TWIN:
-        steps = [case.twin, *case.preamble, case.witness]
-        step = next((step for step in steps if step is not None and fits(step.request, service, one, place)), None)
-    return Part(one if case is None else _with_malformed_token(case, one), place, step)
+    if case is not None and one.purpose is Purpose.CONTROL:
+        steps = [case.control, *case.preamble, case.availability_probe]
+        step = next(
+            (
+                step
+                for step in steps
+                if step is not None and fits(step.request, service, one, place)
+            ),
+            None,
+        )
+    return ReplayItem(
+        one if case is None else _with_malformed_token(case, one), place, step
+    )
 
 
-def soap_part(  # noqa: PLR0913 - all that is known of an exchange
-    case: Case | None, service: ServiceTarget, one: Recorded, base: str, earlier: Sequence[Recorded], *, exact: bool
-) -> Part:
+def soap_item(  # noqa: PLR0913 - all that is known of an exchange
+    case: Case | None,
+    service: ServiceTarget,
+    one: Recorded,
+    base: str,
+    earlier: Sequence[Recorded],
+    *,
+    exact: bool,
+) -> ReplayItem:
     """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `plain_part`."""
     place = place_of(service, one, base)
     message = case.request.message if case is not None else None
-    broken = one.purpose is Purpose.PROBE and message is not None and bool(message.breach)
-    caller = _caller(one, earlier if broken else ())
-    if not caller and not broken and not exact:
-        raise UsageError(f"the record of the exchange {one.id} does not say by an assertion which caller sent it")
+    mutated = (
+        one.purpose is Purpose.PROBE and message is not None and bool(message.mutation)
+    )
+    caller = _caller(one, earlier if mutated else ())
+    if not caller and not mutated and not exact:
+        raise UsageError(
+            f"the record of the exchange {one.id} does not say by an assertion which caller sent it"
+        )
     caller = caller or next(iter(service.settings.get("callers") or ()), "")
-    played = spoken(case, caller) if case is not None else None
-    steps = [played.twin, *played.preamble, played.witness] if played is not None else []
-    step = next(filter(None, steps), None) if one.purpose is Purpose.TWIN else None
-    if exact or broken:
-        return Part(one, place, step, caller, broken=not exact)
-    return Part(one, place, step, caller, _element(one))
+    played = as_caller(case, caller) if case is not None else None
+    steps = (
+        [played.control, *played.preamble, played.availability_probe]
+        if played is not None
+        else []
+    )
+    step = next(filter(None, steps), None) if one.purpose is Purpose.CONTROL else None
+    if exact or mutated:
+        return ReplayItem(one, place, step, caller, mutated=not exact)
+    return ReplayItem(one, place, step, caller, _element(one))
 
 
 def place_of(service: ServiceTarget, one: Recorded, base: str) -> str:
@@ -136,14 +179,22 @@ def fits(template: Template, service: ServiceTarget, one: Recorded, place: str) 
     if one.exchange.request.method != (template.method or operation.method):
         return False
     fixed = re.split(r"\{\w+\}", operation.path + template.path)
-    return re.fullmatch("[^/]*".join(map(re.escape, fixed)), place.partition("?")[0]) is not None
+    return (
+        re.fullmatch("[^/]*".join(map(re.escape, fixed)), place.partition("?")[0])
+        is not None
+    )
 
 
-def part_problems(target: Target, service: ServiceTarget, part: Part) -> Iterator[str]:
+def item_problems(
+    target: Target, service: ServiceTarget, part: ReplayItem
+) -> Iterator[str]:
     """Yield why an exchange cannot be sent again: a credential that the target lacks, or that no record names."""
     where = f"{target.file or target.name}: services.{service.service}"
     number = part.one.id
-    tokens, callers = tuple(service.settings.get("tokens") or ()), tuple(service.settings.get("callers") or ())
+    tokens, callers = (
+        tuple(service.settings.get("tokens") or ()),
+        tuple(service.settings.get("callers") or ()),
+    )
     for role in sorted(part.roles - set(tokens)):
         yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{suggestion(role, tokens)}"
     for name in sorted(part.callers - set(callers)):
@@ -151,43 +202,68 @@ def part_problems(target: Target, service: ServiceTarget, part: Part) -> Iterato
         yield f"{where}.callers {who} the exchange {number}{suggestion(name, callers)}"
     for reference in part.references:
         if not reference.keys() & {"token", "assertion"}:
-            anew = "" if service.spec.contract.soap is None else " as it was; without --exact it is made anew"
+            rebuilt = (
+                ""
+                if service.spec.contract.soap is None
+                else " as it was; without --exact it is made anew"
+            )
             told = json.dumps(dict(reference))
-            yield f"the exchange {number} carries a secret that its record does not name, {told}: not to be sent{anew}"
+            yield (
+                f"the exchange {number} carries a secret that its record does not name, "
+                f"{told}: not to be sent{rebuilt}"
+            )
     request = part.one.exchange.request
-    names, values = [name for name, _ in request.headers], [value for _, value in request.headers]
+    names, values = (
+        [name for name, _ in request.headers],
+        [value for _, value in request.headers],
+    )
     fine = all(_TOKEN.fullmatch(name) for name in (request.method, *names))
     fine = fine and not any(_NO_HEADER.search(value) for value in values)
     if not fine or not all(_IN_A_URL.fullmatch(piece) for piece in _texts(part.place)):
         yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
 
 
-def request_of(part: Part, source: RecordedSource, template: Template) -> Request:
+def request_of(part: ReplayItem, source: RecordedSource, template: Template) -> Request:
     """Return the request to send; `template` is what a message that is made anew is made of.
 
     Raises MissingDataError and CredentialRefusedError as sessions do.
     """
     recorded = part.one.record["request"]
-    place = _filled(part.place, lambda reference: quote(source.recorded(reference), safe="").encode()).decode()
+    place = _filled(
+        part.place,
+        lambda reference: quote(source.recorded(reference), safe="").encode(),
+    ).decode()
     headers = []
     for name, value in recorded["headers"]:
         if name.lower() in _OF_THE_CONNECTION:
             continue
         if isinstance(value, str):
-            headers.append((name, _filled(value, source.recorded, "latin-1").decode("latin-1")))
+            headers.append(
+                (name, _filled(value, source.recorded, "latin-1").decode("latin-1"))
+            )
         else:
             scheme = f"{value['scheme']} " if "scheme" in value else ""
-            headers.append((name, scheme + source.recorded(_of_header(value)).decode("latin-1")))
-    body = source.request(template).body if part.anew else _filled_body(part.one, source.recorded)
+            headers.append(
+                (name, scheme + source.recorded(_of_header(value)).decode("latin-1"))
+            )
+    body = (
+        source.request(template).body
+        if part.rebuilt
+        else _filled_body(part.one, source.recorded)
+    )
     # A SOAP service's address is taken as it is written; below that of others there is a path.
     url = source.address.rstrip("/") + place if place.strip("/") else source.address
     return Request(recorded["method"], url, tuple(headers), body)
 
 
-def remark(part: Part, request: Request, now: datetime) -> str:
+def remark(part: ReplayItem, request: Request, now: datetime) -> str:
     """Return what is to be said of the bytes that are sent now (UTC), "" for nothing."""
-    if part.anew:
-        how = "its security broken as the case says" if part.broken else "with the recorded request"
+    if part.rebuilt:
+        how = (
+            "its security broken as the case says"
+            if part.mutated
+            else "with the recorded request"
+        )
         return f"made anew by {part.caller}, {how}"
     if not request.body or not part.one.digest:
         return ""
@@ -206,17 +282,24 @@ def _with_malformed_token(case: Case, one: Recorded) -> Recorded:
         return one
     request = one.record["request"]
     unnamed = {"scheme": "Bearer", **UNKNOWN}
-    headers = [[name, f"Bearer {MALFORMED}" if value == unnamed else value] for name, value in request["headers"]]
-    return replace(one, record={**one.record, "request": {**request, "headers": headers}})
+    headers = [
+        [name, f"Bearer {MALFORMED}" if value == unnamed else value]
+        for name, value in request["headers"]
+    ]
+    return replace(
+        one, record={**one.record, "request": {**request, "headers": headers}}
+    )
 
 
 def _caller(one: Recorded, earlier: Sequence[Recorded]) -> str:
     """Return who sent a message, "" where no record says so.
 
-    Where there are `earlier` ones, a plain one of them says so first: the assertion of a broken one may be anybody's.
+    Where there are `earlier` ones, a plain one of them says so first: the assertion of a mutated one may be anybody's.
     """
-    twins = [other for other in reversed(earlier) if other.purpose is Purpose.TWIN]
-    for record in (*twins[:1], one):
+    controls = [
+        other for other in reversed(earlier) if other.purpose is Purpose.CONTROL
+    ]
+    for record in (*controls[:1], one):
         for reference in _body_references(record):
             if "assertion" in reference:
                 return reference["assertion"]
@@ -231,14 +314,21 @@ def _element(one: Recorded) -> str:
     except (XmlError, ValueError) as error:
         raise UsageError(f"{start}: {error}; --exact sends it as it was") from None
     if len(found) != 1:
-        raise UsageError(f"{start}: its Body holds {len(found)} elements; --exact sends it as it was")
+        raise UsageError(
+            f"{start}: its Body holds {len(found)} elements; --exact sends it as it was"
+        )
     return serialise(found[0]).decode()
 
 
-def _filled(written: str, resolve: Callable[[Reference], bytes], encoding: str = "utf-8") -> bytes:
+def _filled(
+    written: str, resolve: Callable[[Reference], bytes], encoding: str = "utf-8"
+) -> bytes:
     """Return a recorded text with credentials in the place of the references to them."""
     parts = pieces(written)
-    return b"".join(piece.encode(encoding) if isinstance(piece, str) else resolve(piece) for piece in parts)
+    return b"".join(
+        piece.encode(encoding) if isinstance(piece, str) else resolve(piece)
+        for piece in parts
+    )
 
 
 def _filled_body(one: Recorded, resolve: Callable[[Reference], bytes]) -> bytes:
@@ -256,7 +346,10 @@ def _written(one: Recorded) -> tuple[str, str]:
 
 def _body_references(one: Recorded) -> list[Reference]:
     """Return the references in a body; none where the record is the very text that was sent."""
-    if one.digest and hashlib.sha256(one.exchange.request.body).hexdigest() == one.digest:
+    if (
+        one.digest
+        and hashlib.sha256(one.exchange.request.body).hexdigest() == one.digest
+    ):
         return []
     return _references(_written(one)[0])
 
@@ -296,4 +389,6 @@ def _in_words(time: timedelta) -> str:
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
     units = ((days, "days"), (hours, "hours"), (minutes, "minutes"))
-    return next((f"{number} {unit}" for number, unit in units if number), f"{seconds} seconds")
+    return next(
+        (f"{number} {unit}" for number, unit in units if number), f"{seconds} seconds"
+    )

@@ -38,7 +38,7 @@ class Post:
 class MessageSource(Protocol):
     """Where the messages of a SOAP service come from."""
 
-    def voices(self, case: Case) -> list[Case]:
+    def variants_by_caller(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it."""
 
     def request(self, template: Template) -> Post:
@@ -50,7 +50,7 @@ class MessageSource(Protocol):
     def drawing(self, case: Case) -> Drawing | None:
         """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
 
-    def witnesses(self, case: Case) -> list[Template]:
+    def availability_probes(self, case: Case) -> list[Template]:
         """Return requests like a case's, by other callers."""
 
     def again(self, operation: str, caller: str, body: str) -> Template:

@@ -61,7 +61,7 @@ class ServerCertificate:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class CertificateOwner:
     """Whom a certificate of the platform names: the type of number (SSIN, NIHII-HOSPITAL, CBE, EHP), number, name."""
 
     type: str
@@ -101,11 +101,11 @@ class Authority:
         """Return its certificate as PEM."""
         return self.certificate.public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, owner: Owner, kind: KeyKind) -> Credential:
+    def issue(self, owner: CertificateOwner, kind: KeyKind) -> Credential:
         """Return a new key and a caller's certificate for it, valid for 36 months."""
         return self._issue(_subject(owner), make_key(kind))
 
-    def issue_sts(self, owner: Owner) -> Credential:
+    def issue_sts(self, owner: CertificateOwner) -> Credential:
         """Return a new RSA key and a certificate for it that names the STS beside its owner."""
         return self._issue(_subject(owner, APPLICATION), make_key(KeyKind.RSA))
 
@@ -120,13 +120,19 @@ class Authority:
     def _issue(self, subject: x509.Name, key: PrivateKey) -> Credential:
         public = key.public_key()
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.EMAIL_PROTECTION]
-        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            self.key.public_key()
+        )
         certificate = (
             _builder(subject, self.certificate.subject, public, _MONTHS)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(
+                x509.BasicConstraints(ca=False, path_length=None), critical=True
+            )
             .add_extension(_key_usage(identifies=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(public), critical=False
+            )
             .add_extension(above, critical=False)
             .sign(self.key, hashes.SHA256())
         )
@@ -150,69 +156,110 @@ def make_key(kind: KeyKind) -> PrivateKey:
             return ec.generate_private_key(ec.SECP384R1())
 
 
-def owner_of(certificate: x509.Certificate) -> Owner:
+def owner_of(certificate: x509.Certificate) -> CertificateOwner:
     """Return whom a certificate of the platform names.
 
     Raises ValueError where its subject names nobody in the platform's way.
     """
-    units = [str(unit.value) for unit in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)]
+    units = [
+        str(unit.value)
+        for unit in certificate.subject.get_attributes_for_oid(
+            NameOID.ORGANIZATIONAL_UNIT_NAME
+        )
+    ]
     numbered = [(unit, found) for unit in units if (found := _TYPE.fullmatch(unit))]
     if len(numbered) != 1:
         raise ValueError(f"{certificate.subject.rfc4514_string()!r} names no owner")
     unit, found = numbered[0]
     others = units[units.index(unit) + 1 :]
-    return Owner(found[1], found[2], others[0] if others else "")
+    return CertificateOwner(found[1], found[2], others[0] if others else "")
 
 
 def write_private(path: Path, data: bytes) -> None:
     """Write a new file that only its owner may read; raises OSError, also where the file exists."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    with os.fdopen(
+        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+    ) as file:
         file.write(data)
 
 
 def make_server_certificate() -> ServerCertificate:
     """Return a certificate for this machine's loopback names, signed by an authority made for it."""
-    authority_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    authority_key, server_key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        ec.generate_private_key(ec.SECP256R1()),
+    )
     authority = _root(authority_key, _VALIDITY)
     names: list[x509.GeneralName] = [x509.DNSName("localhost")]
-    names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
+    names += [
+        x509.IPAddress(ipaddress.ip_address(address))
+        for address in ("127.0.0.1", "::1")
+    ]
     server = (
-        _builder(_common_name("localhost"), authority.subject, server_key.public_key(), _VALIDITY)
+        _builder(
+            _common_name("localhost"),
+            authority.subject,
+            server_key.public_key(),
+            _VALIDITY,
+        )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False
+        )
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                authority_key.public_key()
+            ),
+            critical=False,
+        )
         .sign(authority_key, hashes.SHA256())
     )
     key = server_key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
     pem = serialization.Encoding.PEM
     return ServerCertificate(key, server.public_bytes(pem), authority.public_bytes(pem))
 
 
-def _root(key: ec.EllipticCurvePrivateKey, validity: timedelta | int) -> x509.Certificate:
+def _root(
+    key: ec.EllipticCurvePrivateKey, validity: timedelta | int
+) -> x509.Certificate:
     name = _common_name(_NAME)
     return (
         _builder(name, name, key.public_key(), validity)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
         .sign(key, hashes.SHA256())
     )
 
 
-def _subject(owner: Owner, application: str = "") -> x509.Name:
+def _subject(owner: CertificateOwner, application: str = "") -> x509.Name:
     """Return the subject by which the platform's certificates name an owner and, where there is one, an application."""
     named = f"{owner.type}={owner.number}"
-    units = [named, owner.name, "eHealth-platform Belgium", *([application] if application else [])]
+    units = [
+        named,
+        owner.name,
+        "eHealth-platform Belgium",
+        *([application] if application else []),
+    ]
     return x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "BE"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Federal Government"),
-            *(x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit) for unit in units),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"{named}, {application}" if application else named),
+            *(
+                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit)
+                for unit in units
+            ),
+            x509.NameAttribute(
+                NameOID.COMMON_NAME, f"{named}, {application}" if application else named
+            ),
         ]
     )
 
@@ -244,10 +291,14 @@ def _builder(
 def _later(moment: datetime, months: int) -> datetime:
     """Return the same day some months later, the 28th where it is one that not every month has."""
     years, month = divmod(moment.month - 1 + months, 12)
-    return moment.replace(year=moment.year + years, month=month + 1, day=min(moment.day, 28))
+    return moment.replace(
+        year=moment.year + years, month=month + 1, day=min(moment.day, 28)
+    )
 
 
-def _key_usage(*, signs_certificates: bool = False, identifies: bool = False) -> x509.KeyUsage:
+def _key_usage(
+    *, signs_certificates: bool = False, identifies: bool = False
+) -> x509.KeyUsage:
     """Return what a key may be used for; who is identified by it signs in earnest, too."""
     return x509.KeyUsage(
         digital_signature=True,

@@ -20,17 +20,24 @@ from typing import Any, Final
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.checks.soap_request import UNAUTHORISED, RefusalError
+from conformance.checks.soap_request import UNAUTHORISED, SoapRefusalError
 from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.mock import gateway, sts
-from conformance.mock.authority import ALIAS, Authority, KeyKind, Owner, make_authority, write_private
+from conformance.mock.authority import (
+    ALIAS,
+    Authority,
+    CertificateOwner,
+    KeyKind,
+    make_authority,
+    write_private,
+)
 from conformance.mock.gateway import CHECKS, Accepted, Endpoint, Gateway, name_of
 from conformance.mock.service import Served, demand_known
 from conformance.mock.sts import TokenService
 from conformance.model.errors import SpecError
 from conformance.soap.markup import Element
-from conformance.soap.message import Claim
+from conformance.soap.message import RequestedAttribute
 from conformance.soap.security.saml import Assertion
 from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import Steps, read_value
@@ -42,12 +49,14 @@ SUCCESS: Final = "urn:be:fgov:ehealth:2.0:status:Success"
 REQUESTER: Final = "urn:be:fgov:ehealth:2.0:status:Requester"
 
 _STORED_FOR: Final = timedelta(days=7)
-_PLATFORM: Final = Owner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
+_PLATFORM: Final = CertificateOwner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
 _LAST_NAME = ("Criteria", "Person", "LastName")
 _PERSON = ("Criteria", "Requester", "PersonIdentifier")
 _NIHII = ("Criteria", "Requester", "InstitutionIdentifier", "Nihii")
 _CBE = ("Criteria", "Requester", "InstitutionIdentifier", "Cbe")
-_OTHER = "does not correspond to the security information provided in the Envelope header"
+_OTHER = (
+    "does not correspond to the security information provided in the Envelope header"
+)
 _CENTER: Final = "urn:be:fgov:ehealth:1.0:sortingcenter:nihii-number"
 _HOLDER: Final = "urn:be:fgov:ehealth:1.0:certificateholder:"
 
@@ -62,14 +71,14 @@ class CallerKind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class AssertionHolder:
     """Who asks, by the assertion; without a kind nobody is named."""
 
     kind: CallerKind | None = None
     number: str = ""
 
 
-Rule = Callable[[Caller, Element], str]
+Rule = Callable[[AssertionHolder, Element], str]
 """Says of a caller's request why it is refused, "" where it is not; raises RefusalError where it is not even read."""
 
 
@@ -82,9 +91,9 @@ class Actor:
 
     kind: str
     identity: str
-    owner: Owner
+    owner: CertificateOwner
     key: KeyKind
-    claims: tuple[Claim, ...] = ()
+    claims: tuple[RequestedAttribute, ...] = ()
 
 
 _NAMES: Final[Mapping[str, str]] = {
@@ -102,29 +111,43 @@ _RIGHTS: Final[Mapping[str, str]] = {
 _LONG_AGO: Final = timedelta(days=2)
 
 ACTORS: Final[Mapping[str, Actor]] = {
-    "physician": Actor("person", "ssin", Owner("SSIN", "70020299541", "CORNELIA NEVELSTREEK"), KeyKind.P384),
+    "physician": Actor(
+        "person",
+        "ssin",
+        CertificateOwner("SSIN", "70020299541", "CORNELIA NEVELSTREEK"),
+        KeyKind.P384,
+    ),
     "center": Actor(
         "nihii_institution",
         "nihii",
-        Owner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD"),
+        CertificateOwner("NIHII-SORTINGCENTER", "99551296", "TRIAGEPOST WOLKENVELD"),
         KeyKind.P256,
         (
-            Claim(_CENTER, "99551296"),
-            Claim(f"{_HOLDER}sortingcenter:nihii-number", "99551296"),
-            Claim(f"{_CENTER}:recognisedsortingcenter:nihii11"),
-            Claim(f"{_CENTER}:recognisedsortingcenter:boolean"),
+            RequestedAttribute(_CENTER, "99551296"),
+            RequestedAttribute(f"{_HOLDER}sortingcenter:nihii-number", "99551296"),
+            RequestedAttribute(f"{_CENTER}:recognisedsortingcenter:nihii11"),
+            RequestedAttribute(f"{_CENTER}:recognisedsortingcenter:boolean"),
         ),
     ),
-    "company": Actor("cbe_institution", "cbe", Owner("CBE", "1800471240", "DENKBEELD SOFTWARE"), KeyKind.P384),
+    "company": Actor(
+        "cbe_institution",
+        "cbe",
+        CertificateOwner("CBE", "1800471240", "DENKBEELD SOFTWARE"),
+        KeyKind.P384,
+    ),
     "hub": Actor(
         "ehp_institution",
         "ehp",
-        Owner("EHP", "1990904709", "HUB LUCHTKASTEEL"),
+        CertificateOwner("EHP", "1990904709", "HUB LUCHTKASTEEL"),
         KeyKind.RSA,
         (
-            Claim("urn:be:fgov:ehealth:1.0:organization:ehp-number", "1990904709"),
-            Claim(f"{_HOLDER}organization:ehp-number", "1990904709"),
-            Claim("urn:be:fgov:ehealth:1.0:organization:ehp-number:recognisedehp:boolean"),
+            RequestedAttribute(
+                "urn:be:fgov:ehealth:1.0:organization:ehp-number", "1990904709"
+            ),
+            RequestedAttribute(f"{_HOLDER}organization:ehp-number", "1990904709"),
+            RequestedAttribute(
+                "urn:be:fgov:ehealth:1.0:organization:ehp-number:recognisedehp:boolean"
+            ),
         ),
     ),
 }
@@ -143,15 +166,28 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     authority = make_authority()
     tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
     trusted = (tokens.credential.certificate,)
-    door = Gateway(tuple(contract.operations.values()), contract.problems, trusted, sts.ISSUER, gateway.utc_now, CHECKS)
+    door = Gateway(
+        tuple(contract.operations.values()),
+        contract.problems,
+        trusted,
+        sts.ISSUER,
+        gateway.utc_now,
+        CHECKS,
+    )
     demand_known(without, (*RULES, *map(name_of, CHECKS)))
     door = door.without(*(name for name in without if name not in RULES))
-    generate = functools.partial(generate_covid_id, rules=tuple(RULES[name] for name in RULES if name not in without))
+    generate = functools.partial(
+        generate_covid_id,
+        rules=tuple(RULES[name] for name in RULES if name not in without),
+    )
     tell = functools.partial(gateway.error_fault, spec.contract.errors)
     endpoint = Endpoint(gateway.answering(door, generate, tell))
     folder, close = _private_folder()
     try:
-        settings = {"endpoint": address + PATH, **_lent(folder, authority, tokens, address)}
+        settings = {
+            "endpoint": address + PATH,
+            **_lent(folder, authority, tokens, address),
+        }
     except BaseException:
         close()
         raise
@@ -167,58 +203,85 @@ def generate_covid_id(accepted: Accepted, rules: Sequence[Rule] | None = None) -
     return _response(accepted, SUCCESS, identifier=str(uuid.uuid4()))
 
 
-def caller_of(assertion: Assertion | None) -> Caller:
+def caller_of(assertion: Assertion | None) -> AssertionHolder:
     """Return who asks, as far as the assertion identifies one of those who may."""
     for kind in CallerKind:
         number = assertion.identity(kind.value) if assertion is not None else ""
         if number:
-            return Caller(kind, number)
-    return Caller()
+            return AssertionHolder(kind, number)
+    return AssertionHolder()
 
 
-def caller_known(caller: Caller, request: Element) -> str:
+def caller_known(caller: AssertionHolder, request: Element) -> str:
     """Demand a caller who is a person or an institution."""
     del request
     if caller.kind is None:
-        raise RefusalError(UNAUTHORISED, "the assertion identifies neither a person nor an institution")
+        raise SoapRefusalError(
+            UNAUTHORISED, "the assertion identifies neither a person nor an institution"
+        )
     return ""
 
 
-def last_name(caller: Caller, request: Element) -> str:
+def last_name(caller: AssertionHolder, request: Element) -> str:
     """Demand a last name (section 5.2.2.2)."""
     del caller
-    return "" if (read_value(request, _LAST_NAME) or "").strip() else "The last name of the person is missing."
+    return (
+        ""
+        if (read_value(request, _LAST_NAME) or "").strip()
+        else "The last name of the person is missing."
+    )
 
 
-def person_number(caller: Caller, request: Element) -> str:
+def person_number(caller: AssertionHolder, request: Element) -> str:
     """Demand of a person the own number, where one is given."""
-    return _different(caller, request, {CallerKind.PERSON}, _PERSON, "person", "PersonIdentifier")
+    return _different(
+        caller, request, {CallerKind.PERSON}, _PERSON, "person", "PersonIdentifier"
+    )
 
 
-def no_nihii_of_person(caller: Caller, request: Element) -> str:
+def no_nihii_of_person(caller: AssertionHolder, request: Element) -> str:
     """Refuse an institution's NIHII number from a person."""
     return _unexpected(caller, request, CallerKind.PERSON, _NIHII, "NIHII", "person")
 
 
-def nihii_number(caller: Caller, request: Element) -> str:
+def nihii_number(caller: AssertionHolder, request: Element) -> str:
     """Demand of a NIHII institution the own number, where one is given."""
-    return _different(caller, request, {CallerKind.NIHII}, _NIHII, "institution", "InstitutionIdentifier.Nihii")
+    return _different(
+        caller,
+        request,
+        {CallerKind.NIHII},
+        _NIHII,
+        "institution",
+        "InstitutionIdentifier.Nihii",
+    )
 
 
-def no_cbe_of_nihii(caller: Caller, request: Element) -> str:
+def no_cbe_of_nihii(caller: AssertionHolder, request: Element) -> str:
     """Refuse a CBE number from a NIHII institution."""
-    return _unexpected(caller, request, CallerKind.NIHII, _CBE, "CBE", "NIHII institution")
+    return _unexpected(
+        caller, request, CallerKind.NIHII, _CBE, "CBE", "NIHII institution"
+    )
 
 
-def cbe_number(caller: Caller, request: Element) -> str:
+def cbe_number(caller: AssertionHolder, request: Element) -> str:
     """Demand of a CBE or EHP institution the own number, where one is given."""
     kinds = {CallerKind.CBE, CallerKind.EHP}
-    return _different(caller, request, kinds, _CBE, "institution", "InstitutionIdentifier.Cbe")
+    return _different(
+        caller, request, kinds, _CBE, "institution", "InstitutionIdentifier.Cbe"
+    )
 
 
 RULES: Final[Mapping[str, Rule]] = {
     rule.__name__: rule
-    for rule in (caller_known, last_name, person_number, no_nihii_of_person, nihii_number, no_cbe_of_nihii, cbe_number)
+    for rule in (
+        caller_known,
+        last_name,
+        person_number,
+        no_nihii_of_person,
+        nihii_number,
+        no_cbe_of_nihii,
+        cbe_number,
+    )
 }
 """Who may ask, the last name and Table 2, in this order, by name.
 
@@ -227,7 +290,12 @@ What has no row there is allowed: a person's CBE number, an institution's person
 
 
 def _different(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number stands, and the words for both
-    caller: Caller, request: Element, kinds: Collection[CallerKind], place: Steps, what: str, element: str
+    caller: AssertionHolder,
+    request: Element,
+    kinds: Collection[CallerKind],
+    place: Steps,
+    what: str,
+    element: str,
 ) -> str:
     """Say of callers of some kinds that the number at a place is not their own, "" where it is or none is there."""
     given = read_value(request, place)
@@ -238,7 +306,12 @@ def _different(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number s
 
 
 def _unexpected(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number stands, and the words for both
-    caller: Caller, request: Element, kind: CallerKind, place: Steps, what: str, called: str
+    caller: AssertionHolder,
+    request: Element,
+    kind: CallerKind,
+    place: Steps,
+    what: str,
+    called: str,
 ) -> str:
     """Say of callers of a kind that they may give no number at a place, "" where they do not."""
     given = read_value(request, place)
@@ -250,10 +323,16 @@ def _unexpected(  # noqa: PLR0913, PLR0917 - whom it concerns, where the number 
     )
 
 
-def _response(accepted: Accepted, status: str, *, message: str = "", identifier: str = "") -> bytes:
+def _response(
+    accepted: Accepted, status: str, *, message: str = "", identifier: str = ""
+) -> bytes:
     """Return a GenerateCovidIdResponse in an envelope."""
     tag = etree.QName(accepted.operation.response)
-    root = etree.Element(tag, {"Id": f"_{uuid.uuid4()}"}, nsmap={"dng": tag.namespace or "", "core": CORE})
+    root = etree.Element(
+        tag,
+        {"Id": f"_{uuid.uuid4()}"},
+        nsmap={"dng": tag.namespace or "", "core": CORE},
+    )
     answered = accepted.request.get("Id")
     if answered is not None:
         root.set("InResponseTo", answered)
@@ -279,15 +358,22 @@ def _private_folder() -> tuple[Path, Callable[[], None]]:
     return folder, close
 
 
-def _lent(folder: Path, authority: Authority, tokens: TokenService, address: str) -> dict[str, Any]:
+def _lent(
+    folder: Path, authority: Authority, tokens: TokenService, address: str
+) -> dict[str, Any]:
     """Write what callers need into a folder, and return what a target file says of it."""
     trust = folder / "sts-ca.pem"
     trust.write_bytes(authority.pem)
-    callers = {name: _caller(folder / name, actor, authority, tokens, address) for name, actor in ACTORS.items()}
+    callers = {
+        name: _caller(folder / name, actor, authority, tokens, address)
+        for name, actor in ACTORS.items()
+    }
     return {"callers": callers, "trust": {"sts_ca": str(trust)}}
 
 
-def _caller(place: Path, actor: Actor, authority: Authority, tokens: TokenService, address: str) -> dict[str, Any]:
+def _caller(
+    place: Path, actor: Actor, authority: Authority, tokens: TokenService, address: str
+) -> dict[str, Any]:
     credential = authority.issue(actor.owner, actor.key)
     password = secrets.token_urlsafe()
     store, assertion = place.with_suffix(".p12"), place.with_suffix(".saml.xml")
@@ -301,12 +387,20 @@ def _caller(place: Path, actor: Actor, authority: Authority, tokens: TokenServic
     }
     past = replace(tokens, clock=lambda: tokens.clock() - _LONG_AGO)
     expired = place.with_suffix(".expired.saml.xml")
-    claims = actor.claims or (Claim(_NAMES[actor.identity], actor.owner.number), Claim(_RIGHTS[actor.identity]))
+    claims = actor.claims or (
+        RequestedAttribute(_NAMES[actor.identity], actor.owner.number),
+        RequestedAttribute(_RIGHTS[actor.identity]),
+    )
     write_private(expired, past.issue(credential.certificate, claims))
     denied = place.with_suffix(".denied.saml.xml")
-    write_private(denied, tokens.issue(credential.certificate, claims, _STORED_FOR, admitted=False))
+    write_private(
+        denied,
+        tokens.issue(credential.certificate, claims, _STORED_FOR, admitted=False),
+    )
     settings |= {"expired_assertion": str(expired), "denied_assertion": str(denied)}
     if not actor.claims:
         return settings | {"sts": address + sts.PATH}
-    write_private(assertion, tokens.issue(credential.certificate, actor.claims, _STORED_FOR))
+    write_private(
+        assertion, tokens.issue(credential.certificate, actor.claims, _STORED_FOR)
+    )
     return settings | {"assertion": str(assertion)}

@@ -10,8 +10,16 @@ from http import HTTPStatus
 from starlette.requests import Request
 
 from conformance.identifiers.reading import person_kind
-from conformance.identifiers.rules import Kind, check
-from conformance.mock.exclusions import HISTORY_LIMIT, ORGANISATION, Identity, Name, Party, Scheme, qualifies
+from conformance.identifiers.rules import IdentifierKind, check
+from conformance.mock.exclusions import (
+    HISTORY_LIMIT,
+    ORGANISATION,
+    Name,
+    Party,
+    PartyIdentity,
+    Scheme,
+    qualifies,
+)
 
 
 class Code(Enum):
@@ -56,16 +64,18 @@ def valid_patient(text: object) -> str:
     return text
 
 
-def valid_party(scheme: Scheme, text: object) -> Identity:
+def valid_party(scheme: Scheme, text: object) -> PartyIdentity:
     """Return a healthcare party's identity; raises RefusalError where it is missing or is none.
 
     The check digits of a NIHII are not judged: numbers in use in acceptance fit no documented modulus.
     """
     if text is None or text == "":
         raise ExclusionRefusalError(Code.NO_PARTY)
-    if not isinstance(text, str) or check(Kind.NIHII8 if scheme is Scheme.NIHII else person_kind(text), text):
+    if not isinstance(text, str) or check(
+        IdentifierKind.NIHII8 if scheme is Scheme.NIHII else person_kind(text), text
+    ):
         raise ExclusionRefusalError(Code.BAD_PARTY)
-    return Identity(scheme, text)
+    return PartyIdentity(scheme, text)
 
 
 def _declared_party(party: object) -> Party:
@@ -73,12 +83,16 @@ def _declared_party(party: object) -> Party:
     given = {scheme: _identifier_values(party, scheme) for scheme in Scheme}
     qualification = party.get("qualificationCode") if isinstance(party, dict) else None
     if not any(given.values()):
-        raise ExclusionRefusalError(Code.BAD_PARTY if _identifier_values(party) else Code.NO_PARTY)
+        raise ExclusionRefusalError(
+            Code.BAD_PARTY if _identifier_values(party) else Code.NO_PARTY
+        )
     if all(given.values()) and qualification == ORGANISATION:
         raise ExclusionRefusalError(Code.TWO_PARTIES)
     scheme = Scheme.SSIN if given[Scheme.SSIN] else Scheme.NIHII
     identity = valid_party(scheme, given[scheme][0])
-    if len(given[scheme]) > 1 or (scheme is Scheme.SSIN and not all(map(_is_nihii, given[Scheme.NIHII]))):
+    if len(given[scheme]) > 1 or (
+        scheme is Scheme.SSIN and not all(map(_is_nihii, given[Scheme.NIHII]))
+    ):
         raise ExclusionRefusalError(Code.BAD_PARTY)
     if not isinstance(qualification, str) or not qualifies(qualification, scheme):
         raise ExclusionRefusalError(Code.BAD_QUALIFICATION)
@@ -87,29 +101,51 @@ def _declared_party(party: object) -> Party:
 
 def _name_in(party: object) -> Name | None:
     """Return the name that a declaration gives, which is no business of its own (5.3), or None."""
-    name, first = (party.get(key) if isinstance(party, dict) else None for key in ("name", "firstName"))
-    return Name(name, first if isinstance(first, str) else None) if isinstance(name, str) else None
+    name, first = (
+        party.get(key) if isinstance(party, dict) else None
+        for key in ("name", "firstName")
+    )
+    return (
+        Name(name, first if isinstance(first, str) else None)
+        if isinstance(name, str)
+        else None
+    )
 
 
 def _identifier_values(party: object, scheme: Scheme | None = None) -> list[object]:
     """Return the values of a party's identifiers, of one scheme or of any; none where there is no such list."""
     listed = party.get("identifier") if isinstance(party, dict) else None
-    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
-    return [entry.get("value") for entry in entries if scheme is None or entry.get("type") == scheme.value]
+    entries = (
+        [entry for entry in listed if isinstance(entry, dict)]
+        if isinstance(listed, list)
+        else []
+    )
+    return [
+        entry.get("value")
+        for entry in entries
+        if scheme is None or entry.get("type") == scheme.value
+    ]
 
 
 def _is_nihii(text: object) -> bool:
-    return isinstance(text, str) and any(not check(kind, text) for kind in (Kind.NIHII8, Kind.NIHII11))
+    return isinstance(text, str) and any(
+        not check(kind, text)
+        for kind in (IdentifierKind.NIHII8, IdentifierKind.NIHII11)
+    )
 
 
-def wanted_party(request: Request) -> Identity | None:
+def wanted_party(request: Request) -> PartyIdentity | None:
     """Return the party that the query names, if any; raises RefusalError (5.4, 5.5)."""
     query = request.query_params
     if "hcPartySsin" in query and "hcPartyNihii" in query:
         raise ExclusionRefusalError(Code.TWO_PARTIES)
     if "hcPartySsin" in query:
         return valid_party(Scheme.SSIN, query["hcPartySsin"])
-    return valid_party(Scheme.NIHII, query["hcPartyNihii"]) if "hcPartyNihii" in query else None
+    return (
+        valid_party(Scheme.NIHII, query["hcPartyNihii"])
+        if "hcPartyNihii" in query
+        else None
+    )
 
 
 def page_size(text: str) -> int:

@@ -46,9 +46,21 @@ PRACTITIONERS = frozenset(
 )
 """The KMEHR codes (CD-HCPARTY) of the practitioners that can be excluded, as section 2.1 prints them."""
 
-_FAMILY_NAMES = ("Zilverberk", "Morgenwald", "Noirfontaine", "Kaasjager", "Belleroche", "Windhoven", "Lunévray")
+_FAMILY_NAMES = (
+    "Zilverberk",
+    "Morgenwald",
+    "Noirfontaine",
+    "Kaasjager",
+    "Belleroche",
+    "Windhoven",
+    "Lunévray",
+)
 _FIRST_NAMES = ("Odilon", "Liesbrecht", "Fantine", "Joris", "Emmerence", "Wannes")
-_PHARMACIES = ("Apotheek De Gulden Vijzel", "Pharmacie du Lion Bleu", "Apotheke Zum Mondstein")
+_PHARMACIES = (
+    "Apotheek De Gulden Vijzel",
+    "Pharmacie du Lion Bleu",
+    "Apotheke Zum Mondstein",
+)
 
 
 class Scheme(Enum):
@@ -58,7 +70,7 @@ class Scheme(Enum):
     NIHII = "nihii"
 
 
-class Operation(Enum):
+class ChangeOperation(Enum):
     """A change, in the history's own words."""
 
     DECLARE = "DECLARE_EXCLUSION"
@@ -66,7 +78,7 @@ class Operation(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class PartyIdentity:
     """What tells one healthcare party from another; a practitioner's professions are no part of it."""
 
     scheme: Scheme
@@ -85,7 +97,7 @@ class Name:
 class Party:
     """A healthcare party in the profession it was excluded for, and the name that the declaration gave, if any."""
 
-    identity: Identity
+    identity: PartyIdentity
     qualification: str
     given: Name | None = None
 
@@ -105,7 +117,7 @@ class Change:
     author: Author
     party: Party
     moment: datetime
-    operation: Operation
+    operation: ChangeOperation
 
 
 class AlreadyExcludedError(Exception):
@@ -124,7 +136,7 @@ class Exclusions:
     """
 
     clock: Callable[[], datetime]
-    _active: dict[str, dict[Identity, Party]] = field(default_factory=dict)
+    _active: dict[str, dict[PartyIdentity, Party]] = field(default_factory=dict)
     _histories: dict[str, deque[Change]] = field(default_factory=dict)
 
     def declare(self, patient: str, party: Party, author: Author) -> None:
@@ -133,41 +145,54 @@ class Exclusions:
         if party.identity in active:
             raise AlreadyExcludedError
         active[party.identity] = party
-        self._record(patient, party, author, Operation.DECLARE)
+        self._record(patient, party, author, ChangeOperation.DECLARE)
 
-    def revoke(self, patient: str, identity: Identity, author: Author) -> None:
+    def revoke(self, patient: str, identity: PartyIdentity, author: Author) -> None:
         """End the exclusion of a party; raises NotExcludedError."""
         party = self._active.get(patient, {}).pop(identity, None)
         if party is None:
             raise NotExcludedError
-        self._record(patient, party, author, Operation.REVOKE)
+        self._record(patient, party, author, ChangeOperation.REVOKE)
 
-    def active(self, patient: str, identity: Identity | None = None) -> tuple[Party, ...]:
+    def active(
+        self, patient: str, identity: PartyIdentity | None = None
+    ) -> tuple[Party, ...]:
         """Return the parties that a patient excludes now, oldest first, or only the one of an identity."""
         parties = self._active.get(patient, {})
         if identity is None:
             return tuple(parties.values())
         return (parties[identity],) if identity in parties else ()
 
-    def history(self, patient: str, page_size: int = HISTORY_LIMIT) -> tuple[Change, ...]:
+    def history(
+        self, patient: str, page_size: int = HISTORY_LIMIT
+    ) -> tuple[Change, ...]:
         """Return a patient's latest changes, newest first, as many as `page_size` and the limit allow."""
         return tuple(self._histories.get(patient, ()))[:page_size]
 
-    def _record(self, patient: str, party: Party, author: Author, operation: Operation) -> None:
+    def _record(
+        self, patient: str, party: Party, author: Author, operation: ChangeOperation
+    ) -> None:
         changes = self._histories.setdefault(patient, deque(maxlen=HISTORY_LIMIT))
         # A clock that is set back must not put the history out of its order.
         moment = max(self.clock(), changes[0].moment) if changes else self.clock()
         changes.appendleft(Change(author, party, moment, operation))
 
 
-def published_name(identity: Identity) -> Name:
+def published_name(identity: PartyIdentity) -> Name:
     """Return the name under which the fictitious authentic source knows a party: the same at each call."""
     number = int(identity.value)
     if identity.scheme is Scheme.NIHII:
         return Name(_PHARMACIES[number % len(_PHARMACIES)], None)
-    return Name(_FAMILY_NAMES[number % len(_FAMILY_NAMES)], _FIRST_NAMES[number % len(_FIRST_NAMES)])
+    return Name(
+        _FAMILY_NAMES[number % len(_FAMILY_NAMES)],
+        _FIRST_NAMES[number % len(_FIRST_NAMES)],
+    )
 
 
 def qualifies(qualification: str, scheme: Scheme) -> bool:
     """Tell whether a KMEHR code is one of those that a party identified like that can be excluded for."""
-    return qualification in PRACTITIONERS if scheme is Scheme.SSIN else qualification == ORGANISATION
+    return (
+        qualification in PRACTITIONERS
+        if scheme is Scheme.SSIN
+        else qualification == ORGANISATION
+    )

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from lxml import etree
 
-from conformance.model.fault import Deed, Edit
+from conformance.model.fault import FaultAction, FaultEdit
 from conformance.soap.markup import XmlError, parse, serialise
 
 
-def edit_body(body: bytes, edits: tuple[Edit, ...]) -> bytes:
+def edit_body(body: bytes, edits: tuple[FaultEdit, ...]) -> bytes:
     """Return a body with the edits made that fit what it is; a place that is not there is left alone."""
     in_json = [edit for edit in edits if not edit.at.startswith(".")]
     in_xml = [edit for edit in edits if edit.at.startswith(".")]
@@ -36,7 +36,11 @@ def _places(value: Any, steps: list[str]) -> Iterator[tuple[Any, Any]]:  # noqa:
     """Yield parent and key of each place; the last step may name a member or entry that is not there."""
     first, *rest = steps
     if isinstance(value, list):
-        numbers = range(len(value) - 1, -1, -1) if first == "*" else [len(value) - 1 if first == "-" else int(first)]
+        numbers = (
+            range(len(value) - 1, -1, -1)
+            if first == "*"
+            else [len(value) - 1 if first == "-" else int(first)]
+        )
         keys: list[Any] = list(numbers)
     elif isinstance(value, dict):
         keys = list(value) if first == "*" else [first]
@@ -45,15 +49,17 @@ def _places(value: Any, steps: list[str]) -> Iterator[tuple[Any, Any]]:  # noqa:
     for key in keys:
         if not rest:
             yield value, key
-        elif (isinstance(value, dict) and key in value) or (isinstance(value, list) and 0 <= key < len(value)):
+        elif (isinstance(value, dict) and key in value) or (
+            isinstance(value, list) and 0 <= key < len(value)
+        ):
             yield from _places(value[key], rest)
 
 
-def _edit_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
+def _edit_json(parent: Any, key: Any, edit: FaultEdit) -> None:  # noqa: ANN401 - whatever JSON holds
     there = key in parent if isinstance(parent, dict) else 0 <= key < len(parent)
-    if edit.deed is Deed.WRITE and (there or isinstance(parent, dict)):
+    if edit.deed is FaultAction.WRITE and (there or isinstance(parent, dict)):
         parent[key] = copy.deepcopy(edit.value)
-    elif edit.deed is Deed.WRITE:
+    elif edit.deed is FaultAction.WRITE:
         parent.append(copy.deepcopy(edit.value))
     elif there and edit.deed in _OF_VALUES:
         parent[key] = _OF_VALUES[edit.deed](parent[key])
@@ -61,27 +67,27 @@ def _edit_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - wha
         _move_json(parent, key, edit)
 
 
-_OF_VALUES: Final[Mapping[Deed, Callable[[Any], Any]]] = {
-    Deed.REVERSE: lambda rows: rows[::-1],
-    Deed.FIRST: lambda rows: rows[:1],
-    Deed.REST: lambda rows: rows[1:],
-    Deed.TEXT: str,
-    Deed.NUMBER: float,
-    Deed.WRAP: lambda value: [value],
+_OF_VALUES: Final[Mapping[FaultAction, Callable[[Any], Any]]] = {
+    FaultAction.REVERSE: lambda rows: rows[::-1],
+    FaultAction.FIRST: lambda rows: rows[:1],
+    FaultAction.REST: lambda rows: rows[1:],
+    FaultAction.TEXT: str,
+    FaultAction.NUMBER: float,
+    FaultAction.WRAP: lambda value: [value],
 }
 
 
-def _move_json(parent: Any, key: Any, edit: Edit) -> None:  # noqa: ANN401 - whatever JSON holds
+def _move_json(parent: Any, key: Any, edit: FaultEdit) -> None:  # noqa: ANN401 - whatever JSON holds
     match edit.deed:
-        case Deed.REMOVE:
+        case FaultAction.REMOVE:
             del parent[key]
-        case Deed.RENAME:
+        case FaultAction.RENAME:
             parent[edit.value] = parent.pop(key)
-        case Deed.REPEAT if isinstance(parent, list):
+        case FaultAction.REPEAT if isinstance(parent, list):
             parent.append(copy.deepcopy(parent[key]))
 
 
-def edit_xml(body: bytes, edits: Iterable[Edit]) -> bytes:
+def edit_xml(body: bytes, edits: Iterable[FaultEdit]) -> bytes:
     """Return an XML body with edits applied; what is no XML stays as it is."""
     try:
         root = parse(body)
@@ -92,19 +98,19 @@ def edit_xml(body: bytes, edits: Iterable[Edit]) -> bytes:
         for element in list(root.iterfind(place)):
             if attribute:
                 _edit_attribute(element, attribute, edit)
-            elif edit.deed is Deed.MOVE:
+            elif edit.deed is FaultAction.MOVE:
                 _move_element(element, root.find(str(edit.value)))
             else:
                 _edit_element(element, edit)
     return serialise(root)
 
 
-def _edit_attribute(element: Any, name: str, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
-    if edit.deed is Deed.WRITE:
+def _edit_attribute(element: Any, name: str, edit: FaultEdit) -> None:  # noqa: ANN401 - lxml's own class
+    if edit.deed is FaultAction.WRITE:
         element.set(name, str(edit.value))
     elif name in element.attrib:
         value = element.attrib.pop(name)
-        if edit.deed is Deed.RENAME:
+        if edit.deed is FaultAction.RENAME:
             element.set(str(edit.value), value)
 
 
@@ -113,20 +119,24 @@ def _move_element(element: Any, place: Any) -> None:  # noqa: ANN401 - lxml's ow
         place.append(element)
 
 
-def _edit_element(element: Any, edit: Edit) -> None:  # noqa: ANN401 - lxml's own class
+def _edit_element(element: Any, edit: FaultEdit) -> None:  # noqa: ANN401 - lxml's own class
     parent = element.getparent()
     match edit.deed:
-        case Deed.WRITE:
+        case FaultAction.WRITE:
             element.text = str(edit.value)
-        case Deed.RENAME:
-            element.tag = etree.QName(str(edit.value)) if not str(edit.value).startswith("{}") else edit.value[2:]
-        case Deed.REMOVE if parent is not None:
+        case FaultAction.RENAME:
+            element.tag = (
+                etree.QName(str(edit.value))
+                if not str(edit.value).startswith("{}")
+                else edit.value[2:]
+            )
+        case FaultAction.REMOVE if parent is not None:
             parent.remove(element)
-        case Deed.REPEAT if parent is not None:
+        case FaultAction.REPEAT if parent is not None:
             element.addnext(copy.deepcopy(element))
-        case Deed.REVERSE:
+        case FaultAction.REVERSE:
             element[:] = list(reversed(element))
-        case Deed.WRAP if parent is not None:
+        case FaultAction.WRAP if parent is not None:
             outer = etree.Element(str(edit.value))
             parent.replace(element, outer)
             outer.append(element)

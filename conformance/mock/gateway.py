@@ -27,7 +27,7 @@ from conformance.checks.soap_request import (
     Call,
     Check,
     Incoming,
-    RefusalError,
+    SoapRefusalError,
     action_fits,
     action_known,
     action_quoted,
@@ -111,7 +111,10 @@ class Gateway:
     def without(self, *names: str) -> "Gateway":
         """Return a gateway that leaves out some checks; raises LookupError where there is no such check."""
         demand_known(names, map(name_of, self.checks))
-        return replace(self, checks=tuple(check for check in self.checks if name_of(check) not in names))
+        return replace(
+            self,
+            checks=tuple(check for check in self.checks if name_of(check) not in names),
+        )
 
     def receive(self, call: Call) -> Accepted:
         """Return a request that passes all checks; raises RefusalError or HTTPException for the first that fails."""
@@ -120,7 +123,7 @@ class Gateway:
             check(incoming)
         request, operation = incoming.request, incoming.operation
         if request is None or operation is None:
-            raise RefusalError(NO_OPERATION, "it asks for nothing that is known")
+            raise SoapRefusalError(NO_OPERATION, "it asks for nothing that is known")
         return Accepted(operation, request, incoming.assertion)
 
 
@@ -143,7 +146,9 @@ class Endpoint:
 
 
 def answering(
-    gateway: Gateway, serve: Callable[[Accepted], bytes], tell: Callable[[RefusalError], bytes]
+    gateway: Gateway,
+    serve: Callable[[Accepted], bytes],
+    tell: Callable[[SoapRefusalError], bytes],
 ) -> Callable[[Call], Response]:
     """Return what answers calls: with the service's message or, whatever happens, with the fault that tells why not."""
 
@@ -152,10 +157,10 @@ def answering(
             return respond(serve(gateway.receive(call)))
         except HTTPException:
             raise
-        except RefusalError as error:
+        except SoapRefusalError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - no message may take the platform down
-            refusal = RefusalError(UNFORESEEN, f"unforeseen {type(error).__name__}")
+            refusal = SoapRefusalError(UNFORESEEN, f"unforeseen {type(error).__name__}")
         return respond(tell(refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
 
     return answer
@@ -173,9 +178,16 @@ def envelope(content: Element) -> bytes:
     return serialise(root)
 
 
-def fault(code: str, reason: str, detail: Element | None = None, nsmap: Mapping[str, str] | None = None) -> bytes:
+def fault(
+    code: str,
+    reason: str,
+    detail: Element | None = None,
+    nsmap: Mapping[str, str] | None = None,
+) -> bytes:
     """Return a SOAP 1.1 fault in an envelope; `code` is a qualified name, its prefix soapenv or one of `nsmap`."""
-    element = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, **(nsmap or {})})
+    element = etree.Element(
+        f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP, **(nsmap or {})}
+    )
     etree.SubElement(element, "faultcode").text = code
     etree.SubElement(element, "faultstring").text = _NO_XML.sub("?", reason)
     if detail is not None:
@@ -183,11 +195,13 @@ def fault(code: str, reason: str, detail: Element | None = None, nsmap: Mapping[
     return envelope(element)
 
 
-def error_fault(errors: Mapping[str, ErrorCode], refusal: RefusalError) -> bytes:
+def error_fault(errors: Mapping[str, ErrorCode], refusal: SoapRefusalError) -> bytes:
     """Return the fault of a catalogue's code: who is to blame and what it means come from there, if it has the code."""
     entry = errors.get(refusal.code, ErrorCode(refusal.code, "Service error", ""))
     origin = entry.component or "Provider"
-    detail = etree.Element(f"{{{ERRORS}}}SystemError", {"Id": str(uuid.uuid4())}, nsmap={"soa": ERRORS})
+    detail = etree.Element(
+        f"{{{ERRORS}}}SystemError", {"Id": str(uuid.uuid4())}, nsmap={"soa": ERRORS}
+    )
     etree.SubElement(detail, "Origin").text = origin
     etree.SubElement(detail, "Code").text = entry.code
     said = etree.SubElement(detail, "Message", {f"{{{XML}}}lang": "en"})
@@ -199,7 +213,15 @@ def error_fault(errors: Mapping[str, ErrorCode], refusal: RefusalError) -> bytes
 
 MESSAGE_CHECKS: Final[tuple[Check, ...]] = (
     *(posted, media_type, size, well_formed),
-    *(soap_envelope, encoding, soap_body, one_body, one_request, no_instructions, headers_understood),
+    *(
+        soap_envelope,
+        encoding,
+        soap_body,
+        one_body,
+        one_request,
+        no_instructions,
+        headers_understood,
+    ),
     *(action_quoted, action_known, operation_known, action_fits),
     *(one_security, unique_ids, one_timestamp),
     *(timestamp_complete, timestamp_ordered, timestamp_begun, timestamp_alive),
@@ -209,8 +231,21 @@ MESSAGE_CHECKS: Final[tuple[Check, ...]] = (
 CHECKS: Final[tuple[Check, ...]] = (
     *MESSAGE_CHECKS,
     *(one_assertion, one_signature),
-    *(assertion_readable, assertion_genuine, assertion_issuer, assertion_in_time, holder_of_key, holder_certificate),
-    *(signature_plain, key_of_assertion, body_signed, timestamp_signed, signature_holds),
+    *(
+        assertion_readable,
+        assertion_genuine,
+        assertion_issuer,
+        assertion_in_time,
+        holder_of_key,
+        holder_certificate,
+    ),
+    *(
+        signature_plain,
+        key_of_assertion,
+        body_signed,
+        timestamp_signed,
+        signature_holds,
+    ),
     *(attributes_granted, elements_valid, attributes_valid, values_valid),
 )
 """What a message with an assertion is checked for, in this order."""

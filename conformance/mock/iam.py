@@ -15,8 +15,22 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from conformance.mock.iam_people import Clock, Form, Person
-from conformance.mock.iam_realm import NO_STORE, Client, Realm, form_fields, json_object, refusal
-from conformance.mock.iam_tokens import HEALTHCARE, LOCAL_CLIENT, MACHINES, Issuer, OAuthError, Verifier
+from conformance.mock.iam_realm import (
+    NO_STORE,
+    Client,
+    Realm,
+    form_fields,
+    json_object,
+    refusal,
+)
+from conformance.mock.iam_tokens import (
+    HEALTHCARE,
+    LOCAL_CLIENT,
+    MACHINES,
+    Issuer,
+    OAuthError,
+    Verifier,
+)
 
 _FORM_BYTES = 65_536
 _DRAINED_BYTES = 16_777_216
@@ -31,7 +45,12 @@ class IamConnect:
 
     @classmethod
     def at(
-        cls, address: str, service: str, people: Sequence[Person], machine_roles: tuple[str, ...], clock: Clock
+        cls,
+        address: str,
+        service: str,
+        people: Sequence[Person],
+        machine_roles: tuple[str, ...],
+        clock: Clock,
     ) -> "IamConnect":
         """Return I.AM Connect on a platform that answers at an address; the first of the people is the default."""
         base = f"{address}/auth/realms/"
@@ -64,7 +83,9 @@ async def read_body(request: Request, limit: int) -> bytes:
             size += len(chunk)
             if size <= limit:
                 body += chunk
-            elif size > _DRAINED_BYTES:  # up to here it is read, so that a client that only sends hears the answer
+            elif (
+                size > _DRAINED_BYTES
+            ):  # up to here it is read, so that a client that only sends hears the answer
                 break
     except ClientDisconnect:
         raise HTTPException(400, "the body breaks off") from None
@@ -90,31 +111,47 @@ def _realm_routes(realm: Realm) -> list[Route]:
 
     async def authorize(request: Request) -> Response:
         try:
-            url = realm.authorize(await _form(request) if request.method == "POST" else form_fields(request.url.query))
+            url = realm.authorize(
+                await _form(request)
+                if request.method == "POST"
+                else form_fields(request.url.query)
+            )
         except OAuthError as error:
             return refusal(error, request)
         return RedirectResponse(url, 302, NO_STORE)
 
     async def register(request: Request) -> Response:
         try:
-            return JSONResponse(realm.register(json_object(await read_body(request, _FORM_BYTES))), 201, NO_STORE)
+            return JSONResponse(
+                realm.register(json_object(await read_body(request, _FORM_BYTES))),
+                201,
+                NO_STORE,
+            )
         except OAuthError as error:
             return refusal(error, request)
 
     path = urlsplit(realm.issuer.url).path
     return [
-        Route(path + "/.well-known/openid-configuration", configuration, methods=["GET"]),
+        Route(
+            path + "/.well-known/openid-configuration", configuration, methods=["GET"]
+        ),
         Route(path + "/protocol/openid-connect/certs", certificates, methods=["GET"]),
         Route(path + "/protocol/openid-connect/token", token, methods=["POST"]),
-        Route(path + "/protocol/openid-connect/auth", authorize, methods=["GET", "POST"]),
-        Route(path + "/clients-registrations/openid-connect", register, methods=["POST"]),
+        Route(
+            path + "/protocol/openid-connect/auth", authorize, methods=["GET", "POST"]
+        ),
+        Route(
+            path + "/clients-registrations/openid-connect", register, methods=["POST"]
+        ),
     ]
 
 
 async def _form(request: Request) -> Form:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise OAuthError("invalid_request", "the body must be application/x-www-form-urlencoded")
+        raise OAuthError(
+            "invalid_request", "the body must be application/x-www-form-urlencoded"
+        )
     try:
         return form_fields((await read_body(request, _FORM_BYTES)).decode("ascii"))
     except UnicodeDecodeError:

@@ -51,11 +51,15 @@ class Person:
         listed: dict[Profile, list[dict[str, Any]]] = {
             Profile.PARENT: [{"ssin": child} for child in self.children],
             Profile.MANDATARY: [
-                {"ssin": mandate.ssin, "serviceNames": list(mandate.services)} for mandate in self.mandates
+                {"ssin": mandate.ssin, "serviceNames": list(mandate.services)}
+                for mandate in self.mandates
             ],
         }
         return {
-            profile: {"sub": self.subject(profile), "userProfile": {profile.value: people}}
+            profile: {
+                "sub": self.subject(profile),
+                "userProfile": {profile.value: people},
+            }
             for profile, people in listed.items()
             if people
         }

@@ -45,7 +45,9 @@ ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S10
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CODE_LIFETIME = timedelta(minutes=1)
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
-_CODE_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}", re.ASCII)  # RFC 7636, section 4.1
+_CODE_VERIFIER = re.compile(
+    r"[A-Za-z0-9._~-]{43,128}", re.ASCII
+)  # RFC 7636, section 4.1
 _CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 
@@ -59,7 +61,9 @@ class Client:
 
     def returns_to(self, uri: str) -> bool:
         """Tell whether a login may lead back there: a loopback address, and a registered one if any is."""
-        return _is_loopback_uri(uri) and (not self.redirect_uris or uri in self.redirect_uris)
+        return _is_loopback_uri(uri) and (
+            not self.redirect_uris or uri in self.redirect_uris
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +130,40 @@ class Realm:
         A client without `jwks` is public and needs `redirect_uris`. Raises OAuthError.
         """
         uris = metadata.get("redirect_uris", [])
-        if not isinstance(uris, list) or not all(isinstance(uri, str) and _is_loopback_uri(uri) for uri in uris):
-            raise OAuthError("invalid_redirect_uri", "a login leads back to a loopback address only")
+        if not isinstance(uris, list) or not all(
+            isinstance(uri, str) and _is_loopback_uri(uri) for uri in uris
+        ):
+            raise OAuthError(
+                "invalid_redirect_uri", "a login leads back to a loopback address only"
+            )
         keys = public_keys(metadata["jwks"]) if "jwks" in metadata else ()
         if not keys and not uris:
-            raise OAuthError("invalid_client_metadata", "a client has RSA keys in jwks, or redirect_uris")
+            raise OAuthError(
+                "invalid_client_metadata",
+                "a client has RSA keys in jwks, or redirect_uris",
+            )
         client = Client(str(uuid4()), keys, tuple(uris))
         self.clients[client.id] = client
         method = "private_key_jwt" if keys else "none"
-        return {**metadata, "client_id": client.id, "token_endpoint_auth_method": method}
+        return {
+            **metadata,
+            "client_id": client.id,
+            "token_endpoint_auth_method": method,
+        }
 
     def authorize(self, form: Form) -> str:
         """Return the URL that a login leads back to, with a code or an error (RFC 6749, section 4.1).
 
         Raises OAuthError where client or redirect_uri is unknown, since then nothing may be redirected.
         """
-        client, uri = self.clients.get(form.get("client_id", "")), form.get("redirect_uri", "")
+        client, uri = (
+            self.clients.get(form.get("client_id", "")),
+            form.get("redirect_uri", ""),
+        )
         if client is None or not client.returns_to(uri):
-            raise OAuthError("invalid_request", "client_id or redirect_uri is not registered")
+            raise OAuthError(
+                "invalid_request", "client_id or redirect_uri is not registered"
+            )
         try:
             answer = {"code": self._login(client, form)}
         except OAuthError as error:
@@ -157,7 +177,9 @@ class Realm:
         if "grant_type" not in form:
             raise OAuthError("invalid_request", "grant_type is missing")
         if form["grant_type"] not in self.grants:
-            raise OAuthError("unsupported_grant_type", f"this realm knows {', '.join(self.grants)}")
+            raise OAuthError(
+                "unsupported_grant_type", f"this realm knows {', '.join(self.grants)}"
+            )
         return self.grants[form["grant_type"]](self._client(form), form)
 
     def _client(self, form: Form) -> Client:
@@ -165,15 +187,25 @@ class Realm:
         assertion = form.get("client_assertion", "")
         client = self.clients.get(form.get("client_id") or _claimed_client(assertion))
         if client is None:
-            raise OAuthError("invalid_client", "the client is unknown", HTTPStatus.UNAUTHORIZED)
+            raise OAuthError(
+                "invalid_client", "the client is unknown", HTTPStatus.UNAUTHORIZED
+            )
         if client.keys or assertion:
             try:
-                self._check_assertion(client, assertion, form.get("client_assertion_type"))
+                self._check_assertion(
+                    client, assertion, form.get("client_assertion_type")
+                )
             except TokenError as error:
-                raise OAuthError("invalid_client", f"client_assertion: {error}", HTTPStatus.UNAUTHORIZED) from None
+                raise OAuthError(
+                    "invalid_client",
+                    f"client_assertion: {error}",
+                    HTTPStatus.UNAUTHORIZED,
+                ) from None
         return client
 
-    def _check_assertion(self, client: Client, assertion: str, kind: str | None) -> None:
+    def _check_assertion(
+        self, client: Client, assertion: str, kind: str | None
+    ) -> None:
         """Raise TokenError unless the assertion is the client's own, for this realm, and new (RFC 7523, section 3).
 
         The audience is the realm's URL: the token endpoint, which other platforms take, is not the same.
@@ -191,7 +223,9 @@ class Realm:
             aud={"essential": True, "value": self.issuer.url},
             jti={"essential": True},
         )
-        self._assertions = {use: end for use, end in self._assertions.items() if end > now.timestamp()}
+        self._assertions = {
+            use: end for use, end in self._assertions.items() if end > now.timestamp()
+        }
         if (client.id, claims["jti"]) in self._assertions:
             raise TokenError("it was used before")
         self._assertions[client.id, claims["jti"]] = claims["exp"]
@@ -199,23 +233,35 @@ class Realm:
     def _client_credentials(self, client: Client, form: Form) -> dict[str, Any]:
         del form
         if not client.keys:
-            raise OAuthError("unauthorized_client", "a client without a key gets no token of its own")
+            raise OAuthError(
+                "unauthorized_client", "a client without a key gets no token of its own"
+            )
         return self._answer(machine_claims(client.id, self.service, self.machine_roles))
 
     def _login(self, client: Client, form: Form) -> str:
         challenge = form.get("code_challenge", "")
         if form.get("response_type") != "code":
             raise OAuthError("unsupported_response_type", "response_type must be code")
-        if form.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE.fullmatch(challenge):
+        if form.get("code_challenge_method") != "S256" or not _CODE_CHALLENGE.fullmatch(
+            challenge
+        ):
             raise OAuthError("invalid_request", "PKCE with S256 is required (RFC 7636)")
         person = self.people.get(form.get("login_hint", next(iter(self.people), "")))
         if person is None:
-            raise OAuthError("access_denied", "login_hint is the SSIN of nobody who can log in here")
+            raise OAuthError(
+                "access_denied", "login_hint is the SSIN of nobody who can log in here"
+            )
         now = self.issuer.clock()
-        self._codes = {code: login for code, login in self._codes.items() if now - login.at < _CODE_LIFETIME}
+        self._codes = {
+            code: login
+            for code, login in self._codes.items()
+            if now - login.at < _CODE_LIFETIME
+        }
         code = secrets.token_urlsafe(32)
         scope, nonce = form.get("scope", ""), form.get("nonce", "")
-        self._codes[code] = _Login(client.id, form["redirect_uri"], challenge, person, scope, nonce, now)
+        self._codes[code] = _Login(
+            client.id, form["redirect_uri"], challenge, person, scope, nonce, now
+        )
         return code
 
     def _redeem(self, client: Client, form: Form) -> dict[str, Any]:
@@ -224,9 +270,13 @@ class Realm:
         if login is None or self.issuer.clock() - login.at >= _CODE_LIFETIME:
             raise OAuthError("invalid_grant", "the code is unknown, used or expired")
         if (login.client, login.redirect_uri) != (client.id, form.get("redirect_uri")):
-            raise OAuthError("invalid_grant", "the code was given to another client or redirect_uri")
+            raise OAuthError(
+                "invalid_grant", "the code was given to another client or redirect_uri"
+            )
         if not _proves(form.get("code_verifier", ""), login.challenge):
-            raise OAuthError("invalid_grant", "code_verifier does not match the code_challenge")
+            raise OAuthError(
+                "invalid_grant", "code_verifier does not match the code_challenge"
+            )
         claims = person_claims(login.person, client.id, self.service)
         return self._answer(claims) | self._identity(login, claims)
 
@@ -234,27 +284,49 @@ class Realm:
         """Return the ID token (OpenID Connect Core 1.0, section 2) where the scope asks for one."""
         if "openid" not in login.scope.split():
             return {}
-        shared = {name: claims[name] for name in ("sub", "azp", "sid", "name", "given_name", "family_name")}
+        shared = {
+            name: claims[name]
+            for name in ("sub", "azp", "sid", "name", "given_name", "family_name")
+        }
         own = {"typ": "ID", "aud": login.client, "auth_time": seconds(login.at)}
-        return {"id_token": self.issuer.issue(own | shared | ({"nonce": login.nonce} if login.nonce else {}))}
+        return {
+            "id_token": self.issuer.issue(
+                own | shared | ({"nonce": login.nonce} if login.nonce else {})
+            )
+        }
 
     def _exchange(self, client: Client, form: Form) -> dict[str, Any]:
         """Return a token of the same person, in the profile that `requested_subject` names (RFC 8693)."""
         if form.get("subject_token_type") != ACCESS_TOKEN_TYPE:
-            raise OAuthError("invalid_request", "subject_token_type must be that of an access token")
+            raise OAuthError(
+                "invalid_request", "subject_token_type must be that of an access token"
+            )
         if form.get("audience", self.service) != self.service:
             raise OAuthError("invalid_target", "there is no such audience")
         trusted = {self.issuer.url: KeySet([self.issuer.key])}
         try:
-            claims = Verifier(trusted, self.service, self.issuer.clock).verify(form.get("subject_token", ""))
+            claims = Verifier(trusted, self.service, self.issuer.clock).verify(
+                form.get("subject_token", "")
+            )
         except TokenError as error:
             raise OAuthError("invalid_request", f"subject_token: {error}") from None
         person = self.people.get(str(claims.get("ssin")))
         profiles = (Profile.CITIZEN, *person.may_act()) if person else ()
         wanted = form.get("requested_subject", claims["sub"])
-        profile = next((profile for profile in profiles if person and person.subject(profile) == wanted), None)
+        profile = next(
+            (
+                profile
+                for profile in profiles
+                if person and person.subject(profile) == wanted
+            ),
+            None,
+        )
         if person is None or profile is None:
-            raise OAuthError("access_denied", "the person may not act as requested_subject", HTTPStatus.FORBIDDEN)
+            raise OAuthError(
+                "access_denied",
+                "the person may not act as requested_subject",
+                HTTPStatus.FORBIDDEN,
+            )
         answer = self._answer(person_claims(person, client.id, self.service, profile))
         return answer | {"issued_token_type": ACCESS_TOKEN_TYPE}
 
@@ -270,7 +342,9 @@ class Realm:
 def refusal(error: OAuthError, request: Request) -> Response:
     """Return the answer that tells of an error (RFC 6749, section 5.2)."""
     # RFC 6749, section 5.2: who authenticated by header is told by header.
-    by_header = error.status == HTTPStatus.UNAUTHORIZED and "authorization" in request.headers
+    by_header = (
+        error.status == HTTPStatus.UNAUTHORIZED and "authorization" in request.headers
+    )
     challenge = {"WWW-Authenticate": 'Basic realm="I.AM Connect"'} if by_header else {}
     body = {"error": error.error, "error_description": error.description}
     return JSONResponse(body, error.status, NO_STORE | challenge)
@@ -310,7 +384,9 @@ def _claimed_client(assertion: str) -> str:
 def _proves(verifier: str, challenge: str) -> bool:
     if not _CODE_VERIFIER.fullmatch(verifier):
         return False
-    digest = urlsafe_b64encode(hashlib.sha256(verifier.encode("ascii")).digest()).rstrip(b"=")
+    digest = urlsafe_b64encode(
+        hashlib.sha256(verifier.encode("ascii")).digest()
+    ).rstrip(b"=")
     return secrets.compare_digest(digest, challenge.encode("ascii"))
 
 
@@ -321,4 +397,9 @@ def _is_loopback_uri(uri: str) -> bool:
         own = url.hostname == "localhost" or ip_address(url.hostname or "").is_loopback
     except ValueError:
         return False
-    return own and url.scheme in {"http", "https"} and url.username is None and "#" not in uri
+    return (
+        own
+        and url.scheme in {"http", "https"}
+        and url.username is None
+        and "#" not in uri
+    )

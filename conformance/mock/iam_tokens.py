@@ -47,12 +47,20 @@ class Issuer:
 
     url: str
     clock: Clock
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(_KEY_BITS, auto_kid=True), repr=False)
+    key: RSAKey = field(
+        default_factory=lambda: RSAKey.generate_key(_KEY_BITS, auto_kid=True),
+        repr=False,
+    )
 
     def issue(self, claims: Claims, lifetime: timedelta = LIFETIME) -> str:
         """Return a signed token with these claims, valid from now on, with an identifier of its own."""
         now = self.clock()
-        stamps = {"iss": self.url, "jti": str(uuid4()), "iat": seconds(now), "exp": seconds(now + lifetime)}
+        stamps = {
+            "iss": self.url,
+            "jti": str(uuid4()),
+            "iat": seconds(now),
+            "exp": seconds(now + lifetime),
+        }
         header = {"alg": ALGORITHM, "kid": self.key.kid}
         return jwt.encode(header, {**stamps, **claims}, self.key, [ALGORITHM])
 
@@ -95,7 +103,9 @@ class Verifier:
         return self._seen[token]
 
 
-def read_token(token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsOption) -> Claims:
+def read_token(
+    token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsOption
+) -> Claims:
     """Return the claims of a JWT that is signed by a key and holds now; it must say when it expires.
 
     Raises TokenError. Source: RFC 7519, section 7.2; RFC 8725, section 3.1 for the list of algorithms.
@@ -112,7 +122,9 @@ def _signed(token: str, key: RSAKey | KeySet) -> Claims:
 
 def _check(claims: Claims, now: datetime, rules: Mapping[str, ClaimsOption]) -> None:
     with _refusing():
-        JWTClaimsRegistry(seconds(now), 0, exp={"essential": True}, **rules).validate(dict(claims))
+        JWTClaimsRegistry(seconds(now), 0, exp={"essential": True}, **rules).validate(
+            dict(claims)
+        )
 
 
 @contextmanager
@@ -121,7 +133,9 @@ def _refusing() -> Iterator[None]:
     try:
         yield
     except JoseError as error:
-        raise TokenError(f"{error.error}: {error.description}" if error.description else error.error) from None
+        raise TokenError(
+            f"{error.error}: {error.description}" if error.description else error.error
+        ) from None
     except (ValueError, TypeError, RecursionError):
         raise TokenError("it is not a signed JSON Web Token") from None
 
@@ -131,17 +145,25 @@ def roles(claims: Claims, service: str) -> frozenset[str]:
     access = claims.get("resource_access")
     entry = access.get(service) if isinstance(access, dict) else None
     listed = entry.get("roles") if isinstance(entry, dict) else None
-    return frozenset(role for role in listed if isinstance(role, str)) if isinstance(listed, list) else frozenset()
+    return (
+        frozenset(role for role in listed if isinstance(role, str))
+        if isinstance(listed, list)
+        else frozenset()
+    )
 
 
-def person_claims(person: Person, client: str, service: str, profile: Profile = Profile.CITIZEN) -> dict[str, Any]:
+def person_claims(
+    person: Person, client: str, service: str, profile: Profile = Profile.CITIZEN
+) -> dict[str, Any]:
     """Return what an access token says of a person who acts in a profile for a service.
 
     A citizen's own token lists every profile that the person could change to; any other token names
     only its own profile, whose `sub` it bears.
     """
     profiles = person.may_act()
-    entries = list(profiles.values()) if profile is Profile.CITIZEN else [profiles[profile]]
+    entries = (
+        list(profiles.values()) if profile is Profile.CITIZEN else [profiles[profile]]
+    )
     return {
         **_access(client, service, person.roles),
         "sub": person.subject(profile),
@@ -152,7 +174,11 @@ def person_claims(person: Person, client: str, service: str, profile: Profile = 
         "family_name": person.last_name,
         "preferred_username": person.ssin,
         "locale": "en",
-        "userProfile": {"ssin": person.ssin, "firstName": person.first_name, "lastName": person.last_name},
+        "userProfile": {
+            "ssin": person.ssin,
+            "firstName": person.first_name,
+            "lastName": person.last_name,
+        },
         **({"may_act": entries} if entries else {}),
     }
 
@@ -170,7 +196,13 @@ def machine_claims(client: str, service: str, granted: Sequence[str]) -> dict[st
 
 def _access(client: str, service: str, granted: Sequence[str]) -> dict[str, Any]:
     resources = {service: {"roles": list(granted)}} if granted else {}
-    return {"typ": "Bearer", "aud": [service], "azp": client, "sid": str(uuid4()), "resource_access": resources}
+    return {
+        "typ": "Bearer",
+        "aud": [service],
+        "azp": client,
+        "sid": str(uuid4()),
+        "resource_access": resources,
+    }
 
 
 def public_keys(jwks: object) -> tuple[RSAKey, ...]:
@@ -178,11 +210,15 @@ def public_keys(jwks: object) -> tuple[RSAKey, ...]:
     try:
         keys = KeySet.import_key_set(jwks).keys  # type: ignore[arg-type]  # wrong types are what is caught here
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-        raise OAuthError("invalid_client_metadata", "jwks is not a JSON Web Key Set") from None
+        raise OAuthError(
+            "invalid_client_metadata", "jwks is not a JSON Web Key Set"
+        ) from None
     return tuple(key for key in keys if isinstance(key, RSAKey))
 
 
-def read_with_any(token: str, keys: Sequence[RSAKey], now: datetime, **rules: ClaimsOption) -> Claims:
+def read_with_any(
+    token: str, keys: Sequence[RSAKey], now: datetime, **rules: ClaimsOption
+) -> Claims:
     """Return a token's claims by whichever key signed it: the `kid` that a client writes is its own affair."""
     reason = TokenError("the client has no key")
     for key in keys:

@@ -45,10 +45,22 @@ class Story:
         start = _stamp(now)
         self._next += 1
         number = str(self._next)
-        incident = {"identifier": number, "start_datetime": start, "end_datetime": None, "status": "Ongoing"}
+        incident = {
+            "identifier": number,
+            "start_datetime": start,
+            "end_datetime": None,
+            "status": "Ongoing",
+        }
         self.incidents = [{**self.incidents[-1], **incident}, *self.incidents]
-        planned = {"start_datetime": start, "end_datetime": _stamp(now + timedelta(hours=1)), "closed": False}
-        self.interventions = [{**self.interventions[-1], "identifier": number, **planned}, *self.interventions]
+        planned = {
+            "start_datetime": start,
+            "end_datetime": _stamp(now + timedelta(hours=1)),
+            "closed": False,
+        }
+        self.interventions = [
+            {**self.interventions[-1], "identifier": number, **planned},
+            *self.interventions,
+        ]
 
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
@@ -83,7 +95,9 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
 
 
 def _example(spec: Spec, name: str) -> list[Record]:
-    records: list[Record] = json.loads((spec.folder / "examples" / f"{name}.json").read_bytes())["data"]
+    records: list[Record] = json.loads(
+        (spec.folder / "examples" / f"{name}.json").read_bytes()
+    )["data"]
     return records
 
 
@@ -98,4 +112,6 @@ def _solved(record: Record, end: str) -> Record:
 
 
 def _closed(record: Record, end: str) -> Record:
-    return record if record["closed"] else {**record, "closed": True, "end_datetime": end}
+    return (
+        record if record["closed"] else {**record, "closed": True, "end_datetime": end}
+    )

@@ -68,7 +68,10 @@ class LocalPlatform:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop serving; connections that are open are closed, and what the services left on disk disappears."""
         if self._server is not None and self._thread is not None:
@@ -86,22 +89,35 @@ class LocalPlatform:
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _start(self, listener: socket.socket, modules: Sequence[tuple[Spec, ServiceModule]]) -> None:
+    def _start(
+        self, listener: socket.socket, modules: Sequence[tuple[Spec, ServiceModule]]
+    ) -> None:
         scheme = "https" if self.tls else "http"
         self.address = f"{scheme}://{_HOST}:{listener.getsockname()[1]}"
         for spec, module in modules:
             own = self.fault is not None and self.fault.service == spec.contract.service
             without = self.fault.without if self.fault is not None and own else ()
-            self._served[spec.contract.service] = module.serve(spec, self.address, without)
+            self._served[spec.contract.service] = module.serve(
+                spec, self.address, without
+            )
         config = uvicorn.Config(
-            self._application(), log_level="error", lifespan="off", server_header=False, proxy_headers=False
+            self._application(),
+            log_level="error",
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
         )
         config.load()
         if self.tls:
             self.certificate = make_server_certificate()
             config.ssl = _tls_context(self.certificate)
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="local-platform", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.run,
+            args=([listener],),
+            name="local-platform",
+            daemon=True,
+        )
         self._thread.start()
 
     def _close(self) -> None:
@@ -117,19 +133,34 @@ class LocalPlatform:
             listener.bind((_HOST, self.port))
         except OSError as error:
             listener.close()
-            raise UsageError(f"port {self.port} cannot be used: {error.strerror}; --port 0 picks a free one") from None
+            raise UsageError(
+                f"port {self.port} cannot be used: {error.strerror}; --port 0 picks a free one"
+            ) from None
         listener.listen(_BACKLOG)
         return listener
 
     def _application(self) -> ASGIApp:
         routes = [route for served in self._served.values() for route in served.routes]
-        application = Starlette(routes=routes, exception_handlers={HTTPException: _refusal})
-        spec = next((one for one in self.specs if self.fault and one.contract.service == self.fault.service), None)
+        application = Starlette(
+            routes=routes, exception_handlers={HTTPException: _refusal}
+        )
+        spec = next(
+            (
+                one
+                for one in self.specs
+                if self.fault and one.contract.service == self.fault.service
+            ),
+            None,
+        )
         if self.fault is None or spec is None:
             return application
         settings = self.settings(spec.contract.service)
         base = urlsplit(settings[spec.contract.address_key]).path
-        tokens = {role: token for role, token in settings.get("tokens", {}).items() if isinstance(token, str)}
+        tokens = {
+            role: token
+            for role, token in settings.get("tokens", {}).items()
+            if isinstance(token, str)
+        }
         return Faulty(application, self.fault, base, spec.contract.operations, tokens)
 
 
@@ -144,7 +175,9 @@ def service_module(service: str) -> ServiceModule:
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
-        raise UsageError(f"the local platform does not play {service!r}; give it an address in a target file") from None
+        raise UsageError(
+            f"the local platform does not play {service!r}; give it an address in a target file"
+        ) from None
 
 
 async def _refusal(request: Request, error: Exception) -> Response:

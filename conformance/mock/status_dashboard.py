@@ -16,7 +16,11 @@ from conformance.contracts.loading import Spec
 from conformance.mock.service import Served, demand_known
 
 _BASE_PATH = "/api/v1"
-_PAGES = {"/dashboard": "dashboard", "/dashboard/int": "dashboard-int", "/dashboard/acc": "dashboard-acc"}
+_PAGES = {
+    "/dashboard": "dashboard",
+    "/dashboard/int": "dashboard-int",
+    "/dashboard/acc": "dashboard-acc",
+}
 _UPDATE_MINUTES = 5
 _WRITING: Final = {"refuses-post": "POST", "refuses-delete": "DELETE"}
 """The checks that a dashboard is asked for, and not changed, with the method that each refuses."""
@@ -27,10 +31,16 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     demand_known(without, _WRITING)
     methods = ["GET", *(_WRITING[check] for check in without)]
     boards = {
-        path: json.loads((spec.folder / "examples" / f"{name}.json").read_bytes()) for path, name in _PAGES.items()
+        path: json.loads((spec.folder / "examples" / f"{name}.json").read_bytes())
+        for path, name in _PAGES.items()
     }
-    routes = [Route(_BASE_PATH + path, _page(board), methods=methods) for path, board in boards.items()]
-    return Served(routes, {"base_url": address + _BASE_PATH, "dashboards": ["prod", "int", "acc"]})
+    routes = [
+        Route(_BASE_PATH + path, _page(board), methods=methods)
+        for path, board in boards.items()
+    ]
+    return Served(
+        routes, {"base_url": address + _BASE_PATH, "dashboards": ["prod", "int", "acc"]}
+    )
 
 
 def _page(board: Mapping[str, Any]) -> Any:  # noqa: ANN401 - starlette types an endpoint as Any
@@ -45,16 +55,23 @@ def _page(board: Mapping[str, Any]) -> Any:  # noqa: ANN401 - starlette types an
 def _change(groups: MutableSequence[dict[str, Any]], method: str) -> None:
     """Change a board by a request that ought to have been refused: add a group, or take the first one away."""
     if method == "POST":
-        groups.append({"id": f"new-{len(groups)}", "name": "New", "items": [], "status_code": 3})
+        groups.append(
+            {"id": f"new-{len(groups)}", "name": "New", "items": [], "status_code": 3}
+        )
     else:
         del groups[:1]
 
 
 def _updated(board: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return the board as if its monitoring had run at the last full five minutes."""
-    moment = now - timedelta(minutes=now.minute % _UPDATE_MINUTES, seconds=now.second, microseconds=now.microsecond)
+    moment = now - timedelta(
+        minutes=now.minute % _UPDATE_MINUTES,
+        seconds=now.second,
+        microseconds=now.microsecond,
+    )
     stamp = moment.astimezone().isoformat(timespec="seconds")
     groups = [
-        {**group, "items": [{**item, "last_updated": stamp} for item in group["items"]]} for group in board["groups"]
+        {**group, "items": [{**item, "last_updated": stamp} for item in group["items"]]}
+        for group in board["groups"]
     ]
     return {"groups": groups}

@@ -25,14 +25,19 @@ from conformance.checks.soap_request import (
     UNFORESEEN,
     Check,
     Incoming,
-    RefusalError,
+    SoapRefusalError,
 )
 from conformance.identifiers.fictitious import make_nihii11
 from conformance.mock import gateway
-from conformance.mock.authority import Authority, Credential, Owner, owner_of
+from conformance.mock.authority import Authority, CertificateOwner, Credential, owner_of
 from conformance.mock.gateway import Accepted, Endpoint, Gateway
 from conformance.soap.markup import Element, serialise, text
-from conformance.soap.message import TOKEN_ACTION, Claim, filled, placeholder
+from conformance.soap.message import (
+    TOKEN_ACTION,
+    RequestedAttribute,
+    filled,
+    placeholder,
+)
 from conformance.soap.names import (
     AUTH,
     BASE64,
@@ -48,7 +53,15 @@ from conformance.soap.names import (
     X509_SUBJECT,
     X509_TOKEN,
 )
-from conformance.soap.security.wss import ASSERTION, SAML_ID, WSU_ID, instant, make_signer, sign_enveloped, x509_data
+from conformance.soap.security.wss import (
+    ASSERTION,
+    SAML_ID,
+    WSU_ID,
+    instant,
+    make_signer,
+    sign_enveloped,
+    x509_data,
+)
 from conformance.soap.xsd.contract import SoapOperation
 
 PATH: Final = "/IAM/SecurityTokenService/v1"
@@ -58,11 +71,21 @@ LIFETIME: Final = timedelta(hours=24)
 _EARLIER: Final = timedelta(minutes=5)
 """How much before its issue an assertion begins to hold."""
 _BY_CERTIFICATE: Final = "urn:oasis:names:tc:SAML:1.0:am:X509-PKI"
-_KEY_TYPES: Final = frozenset({f"{WST}/PublicKey", f"{WST.replace('ws-trust', 'wstrust')}/PublicKey"})
+_KEY_TYPES: Final = frozenset(
+    {f"{WST}/PublicKey", f"{WST.replace('ws-trust', 'wstrust')}/PublicKey"}
+)
 """With the namespace of WS-Trust, and without its hyphen as the platform's clients write it."""
-_NUMBERS: Final = {"SSIN": "ssin", "NIHII": "nihii-number", "CBE": "cbe-number", "EHP": "ehp-number"}
+_NUMBERS: Final = {
+    "SSIN": "ssin",
+    "NIHII": "nihii-number",
+    "CBE": "cbe-number",
+    "EHP": "ehp-number",
+}
 """How the attributes end that hold a type of number."""
-_FAULTS: Final = {UNAUTHENTICATED: "wst:FailedAuthentication", UNAUTHORISED: "wst:RequestFailed"}
+_FAULTS: Final = {
+    UNAUTHENTICATED: "wst:FailedAuthentication",
+    UNAUTHORISED: "wst:RequestFailed",
+}
 _TOKEN: Final = f"{{{WSSE}}}BinarySecurityToken"
 _OPERATION: Final = SoapOperation(
     "RequestSecurityToken",
@@ -85,7 +108,14 @@ class TokenService:
 
     def route(self) -> Route:
         """Return its address with what answers there."""
-        door = Gateway((_OPERATION,), lambda _: (), (self.authority.certificate,), "", self.clock, self.checks())
+        door = Gateway(
+            (_OPERATION,),
+            lambda _: (),
+            (self.authority.certificate,),
+            "",
+            self.clock,
+            self.checks(),
+        )
         return Route(PATH, Endpoint(gateway.answering(door, self._answer, _fault)))
 
     def checks(self) -> tuple[Check, ...]:
@@ -94,18 +124,34 @@ class TokenService:
         def token_trusted(incoming: Incoming) -> None:
             """Demand that the token's certificate was issued by the authority, and is valid."""
             known = self.authority.vouches_for(_certificate(incoming), incoming.now)
-            _demand(known, UNAUTHENTICATED, "the certificate was not issued here, or is not valid now")
+            _demand(
+                known,
+                UNAUTHENTICATED,
+                "the certificate was not issued here, or is not valid now",
+            )
 
         return (
-            *(*gateway.MESSAGE_CHECKS, one_token, token_trusted, wss.one_signature, wss.signature_plain),
-            *(key_of_token, wss.body_signed, wss.timestamp_signed, token_signed, signature_holds),
+            *(
+                *gateway.MESSAGE_CHECKS,
+                one_token,
+                token_trusted,
+                wss.one_signature,
+                wss.signature_plain,
+            ),
+            *(
+                key_of_token,
+                wss.body_signed,
+                wss.timestamp_signed,
+                token_signed,
+                signature_holds,
+            ),
             *(asks_to_issue, for_own_key, claims_readable, claims_own),
         )
 
     def issue(
         self,
         holder: x509.Certificate,
-        claims: Sequence[Claim],
+        claims: Sequence[RequestedAttribute],
         lifetime: timedelta = LIFETIME,
         *,
         admitted: bool = True,
@@ -127,14 +173,26 @@ class TokenService:
             },
             nsmap={"saml": SAML},
         )
-        limits = {"NotBefore": instant(now - _EARLIER), "NotOnOrAfter": instant(now + lifetime)}
+        limits = {
+            "NotBefore": instant(now - _EARLIER),
+            "NotOnOrAfter": instant(now + lifetime),
+        }
         etree.SubElement(root, f"{{{SAML}}}Conditions", limits)
-        how = {"AuthenticationInstant": instant(now), "AuthenticationMethod": _BY_CERTIFICATE}
-        etree.SubElement(root, f"{{{SAML}}}AuthenticationStatement", how).append(_subject(holder))
+        how = {
+            "AuthenticationInstant": instant(now),
+            "AuthenticationMethod": _BY_CERTIFICATE,
+        }
+        etree.SubElement(root, f"{{{SAML}}}AuthenticationStatement", how).append(
+            _subject(holder)
+        )
         statement = etree.SubElement(root, f"{{{SAML}}}AttributeStatement")
         statement.append(_subject(holder))
-        statement.extend(_attribute(claim, owner_of(holder), admitted=admitted) for claim in claims)
-        sign_enveloped(root, SAML_ID, make_signer(self.credential.key, self.credential.certificate))
+        statement.extend(
+            _attribute(claim, owner_of(holder), admitted=admitted) for claim in claims
+        )
+        sign_enveloped(
+            root, SAML_ID, make_signer(self.credential.key, self.credential.certificate)
+        )
         return serialise(root)
 
     def _answer(self, accepted: Accepted) -> bytes:
@@ -144,14 +202,18 @@ class TokenService:
         collection = etree.Element(_OPERATION.response, nsmap={"wst": WST})
         context = accepted.request.get("Context")
         response = etree.SubElement(
-            collection, f"{{{WST}}}RequestSecurityTokenResponse", {"Context": context} if context else {}
+            collection,
+            f"{{{WST}}}RequestSecurityTokenResponse",
+            {"Context": context} if context else {},
         )
         etree.SubElement(response, f"{{{WST}}}TokenType").text = SAML_TOKEN
         place = etree.SubElement(response, f"{{{WST}}}RequestedSecurityToken")
         place.append(placeholder())
         lifetime = etree.SubElement(response, f"{{{WST}}}Lifetime")
         for tag, moment in (("Created", now), ("Expires", now + LIFETIME)):
-            etree.SubElement(lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}).text = instant(moment)
+            etree.SubElement(
+                lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}
+            ).text = instant(moment)
         return filled(gateway.envelope(collection), assertion)
 
 
@@ -162,7 +224,11 @@ def one_token(incoming: Incoming) -> None:
     right = len(found) == 1 and found[0].getparent() is security
     _demand(right, UNAUTHENTICATED, "there is not one BinarySecurityToken in Security")
     kinds = (found[0].get("ValueType"), found[0].get("EncodingType", BASE64))
-    _demand(kinds == (X509_TOKEN, BASE64), UNAUTHENTICATED, "the token is no X.509 certificate in base64")
+    _demand(
+        kinds == (X509_TOKEN, BASE64),
+        UNAUTHENTICATED,
+        "the token is no X.509 certificate in base64",
+    )
     _certificate(incoming)
 
 
@@ -182,27 +248,49 @@ def token_signed(incoming: Incoming) -> None:
 def signature_holds(incoming: Incoming) -> None:
     """Demand that the signature holds by the token's certificate, and covers nothing else."""
     token = incoming.secured(_TOKEN)
-    more = {str(token.get(WSU_ID)): token} if token is not None and token.get(WSU_ID) else {}
+    more = (
+        {str(token.get(WSU_ID)): token}
+        if token is not None and token.get(WSU_ID)
+        else {}
+    )
     wss.demand_signature(incoming, _certificate(incoming), more)
 
 
 def asks_to_issue(incoming: Incoming) -> None:
     """Demand a request to issue a SAML 1.1 assertion."""
     asked = _said(incoming, "RequestType"), _said(incoming, "TokenType")
-    _demand(asked == (f"{WST}/Issue", SAML_TOKEN), MALFORMED, "only SAML 1.1 assertions are issued")
+    _demand(
+        asked == (f"{WST}/Issue", SAML_TOKEN),
+        MALFORMED,
+        "only SAML 1.1 assertions are issued",
+    )
 
 
 def for_own_key(incoming: Incoming) -> None:
     """Demand that the assertion is for the key of the certificate that the request is signed with."""
-    _demand(_said(incoming, "KeyType") in _KEY_TYPES, MALFORMED, "only assertions for a public key are issued")
-    own = incoming.request is not None and _use_key(incoming.request) == _certificate(incoming)
+    _demand(
+        _said(incoming, "KeyType") in _KEY_TYPES,
+        MALFORMED,
+        "only assertions for a public key are issued",
+    )
+    own = incoming.request is not None and _use_key(incoming.request) == _certificate(
+        incoming
+    )
     _demand(own, UNAUTHORISED, "UseKey has another certificate than the token")
 
 
 def claims_readable(incoming: Incoming) -> None:
     """Demand claims that have a name each, which occurs once."""
-    names = [claim.name for claim in _claims(incoming.request)] if incoming.request is not None else []
-    _demand(bool(names) and all(names), MALFORMED, "there are no claims, or one without name")
+    names = (
+        [claim.name for claim in _claims(incoming.request)]
+        if incoming.request is not None
+        else []
+    )
+    _demand(
+        bool(names) and all(names),
+        MALFORMED,
+        "there are no claims, or one without name",
+    )
     _demand(len(set(names)) == len(names), MALFORMED, "an attribute is claimed twice")
 
 
@@ -211,16 +299,28 @@ def claims_own(incoming: Incoming) -> None:
     try:
         owner = owner_of(_certificate(incoming))
     except ValueError as error:
-        raise RefusalError(UNAUTHORISED, str(error)) from None
+        raise SoapRefusalError(UNAUTHORISED, str(error)) from None
     for claim in _claims(incoming.request) if incoming.request is not None else ():
         kind = _NUMBERS.get(owner.type.partition("-")[0], "")
-        own = bool(kind) and claim.name.endswith(f":{kind}") and set(claim.value.split(";")) == {owner.number}
-        _demand(own or not claim.value, UNAUTHORISED, f"the certificate does not bear out {claim.name}")
+        own = (
+            bool(kind)
+            and claim.name.endswith(f":{kind}")
+            and set(claim.value.split(";")) == {owner.number}
+        )
+        _demand(
+            own or not claim.value,
+            UNAUTHORISED,
+            f"the certificate does not bear out {claim.name}",
+        )
 
 
-def _fault(refusal: RefusalError) -> bytes:
+def _fault(refusal: SoapRefusalError) -> bytes:
     """Return a fault of WS-Trust 1.3, section 11."""
-    usual = "soapenv:Server" if refusal.code == UNFORESEEN else _FAULTS.get(refusal.code, "wst:InvalidRequest")
+    usual = (
+        "soapenv:Server"
+        if refusal.code == UNFORESEEN
+        else _FAULTS.get(refusal.code, "wst:InvalidRequest")
+    )
     code = f"soapenv:{refusal.fault}" if refusal.fault else usual
     return gateway.fault(code, refusal.reason, nsmap={"wst": WST})
 
@@ -240,19 +340,32 @@ def _use_key(request: Element) -> x509.Certificate:
 
 def _load(encoded: str) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(base64.b64decode("".join(encoded.split()), validate=True))
+        return x509.load_der_x509_certificate(
+            base64.b64decode("".join(encoded.split()), validate=True)
+        )
     except (ValueError, binascii.Error):
-        raise RefusalError(UNAUTHENTICATED, "there is no certificate that can be read") from None
+        raise SoapRefusalError(
+            UNAUTHENTICATED, "there is no certificate that can be read"
+        ) from None
 
 
-def _claims(request: Element) -> list[Claim]:
+def _claims(request: Element) -> list[RequestedAttribute]:
     found = request.iterfind(f"{{{WST}}}Claims/{{{AUTH}}}ClaimType")
-    return [Claim(one.get("Uri", ""), (one.findtext(f"{{{AUTH}}}Value") or "").strip()) for one in found]
+    return [
+        RequestedAttribute(
+            one.get("Uri", ""), (one.findtext(f"{{{AUTH}}}Value") or "").strip()
+        )
+        for one in found
+    ]
 
 
 def _said(incoming: Incoming, name: str) -> str:
     """Return the text of a member of the request, "" where it does not have it once."""
-    found = incoming.request.findall(f"{{{WST}}}{name}") if incoming.request is not None else []
+    found = (
+        incoming.request.findall(f"{{{WST}}}{name}")
+        if incoming.request is not None
+        else []
+    )
     return text(found[0]) if len(found) == 1 else ""
 
 
@@ -260,7 +373,9 @@ def _subject(holder: x509.Certificate) -> Element:
     """Return who the holder is, and by which key that shows (SAML 1.1 core, section 2.4.2.2)."""
     subject = etree.Element(f"{{{SAML}}}Subject", nsmap={"saml": SAML})
     named = {"Format": X509_SUBJECT, "NameQualifier": holder.issuer.rfc4514_string()}
-    etree.SubElement(subject, f"{{{SAML}}}NameIdentifier", named).text = holder.subject.rfc4514_string()
+    etree.SubElement(
+        subject, f"{{{SAML}}}NameIdentifier", named
+    ).text = holder.subject.rfc4514_string()
     confirmation = etree.SubElement(subject, f"{{{SAML}}}SubjectConfirmation")
     etree.SubElement(confirmation, f"{{{SAML}}}ConfirmationMethod").text = HOLDER_OF_KEY
     info = etree.SubElement(confirmation, f"{{{DS}}}KeyInfo", nsmap={"ds": DS})
@@ -268,8 +383,13 @@ def _subject(holder: x509.Certificate) -> Element:
     return subject
 
 
-def _attribute(claim: Claim, owner: Owner, *, admitted: bool) -> Element:
-    named = {"AttributeName": claim.name, "AttributeNamespace": IDENTIFICATION if claim.value else CERTIFIED}
+def _attribute(
+    claim: RequestedAttribute, owner: CertificateOwner, *, admitted: bool
+) -> Element:
+    named = {
+        "AttributeName": claim.name,
+        "AttributeNamespace": IDENTIFICATION if claim.value else CERTIFIED,
+    }
     element = etree.Element(f"{{{SAML}}}Attribute", named, nsmap={"saml": SAML})
     certified = _certified(claim.name, owner) if admitted else _denied(claim.name)
     for value in claim.value.split(";") if claim.value else [certified]:
@@ -281,7 +401,7 @@ def _denied(name: str) -> str:
     return "false" if name.endswith(":boolean") else ""
 
 
-def _certified(name: str, owner: Owner) -> str:
+def _certified(name: str, owner: CertificateOwner) -> str:
     """Return what is certified of an owner: that it is so, a NIHII number of 11 digits, or the owner's name."""
     if name.endswith(":boolean"):
         return "true"
@@ -294,4 +414,4 @@ def _certified(name: str, owner: Owner) -> str:
 
 def _demand(holds: bool, code: str, reason: str) -> None:  # noqa: FBT001 - reads as a sentence
     if not holds:
-        raise RefusalError(code, reason)
+        raise SoapRefusalError(code, reason)

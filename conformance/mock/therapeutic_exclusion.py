@@ -58,12 +58,22 @@ _TOKEN_LIFETIME = timedelta(hours=1)
 
 _PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
 _OTHER = Person("85061599690", "Godelieve", "Wolkenberg", (REST_ACCESS,))
-_PARENT = Person("64031799653", "Theofiel", "Sterrenveld", (REST_ACCESS,), children=(_PATIENT.ssin,))
+_PARENT = Person(
+    "64031799653", "Theofiel", "Sterrenveld", (REST_ACCESS,), children=(_PATIENT.ssin,)
+)
 _MANDATARY = Person(
-    "71110599535", "Hortense", "Vuurdoorn", (REST_ACCESS,), mandates=(Mandate(_PATIENT.ssin, (MANDATE,)),)
+    "71110599535",
+    "Hortense",
+    "Vuurdoorn",
+    (REST_ACCESS,),
+    mandates=(Mandate(_PATIENT.ssin, (MANDATE,)),),
 )
 _WRONG_MANDATARY = Person(
-    "58091299721", "Isidoor", "Nevelrots", (REST_ACCESS,), mandates=(Mandate(_PATIENT.ssin, ("recipe",)),)
+    "58091299721",
+    "Isidoor",
+    "Nevelrots",
+    (REST_ACCESS,),
+    mandates=(Mandate(_PATIENT.ssin, ("recipe",)),),
 )
 _PEOPLE = (_PATIENT, _OTHER, _PARENT, _MANDATARY, _WRONG_MANDATARY)
 _DATA: Mapping[str, Any] = {
@@ -78,7 +88,7 @@ _DATA: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class TokenHolder:
     """Who asks, as the token tells; `unfit` are those who gave a mandate, but not one for this service."""
 
     author: Author
@@ -105,9 +115,17 @@ class TherapeuticExclusion:
         """Return the four operations and the monitoring's one with full paths."""
         consult, history = _told(self._consult), _told(self._history)
         return [
-            Route(f"{BASE_PATH}/therapeuticExclusions", _told(self._change), methods=["POST", "DELETE"]),
+            Route(
+                f"{BASE_PATH}/therapeuticExclusions",
+                _told(self._change),
+                methods=["POST", "DELETE"],
+            ),
             Route(f"{BASE_PATH}/therapeuticExclusions/", consult, methods=["GET"]),
-            Route(f"{BASE_PATH}/therapeuticExclusions/{{patientSsin}}", consult, methods=["GET"]),
+            Route(
+                f"{BASE_PATH}/therapeuticExclusions/{{patientSsin}}",
+                consult,
+                methods=["GET"],
+            ),
             Route(f"{BASE_PATH}/histories", history, methods=["GET"]),
             Route(f"{BASE_PATH}/histories/", history, methods=["GET"]),
             Route(f"{BASE_PATH}/histories/{{patientSsin}}", history, methods=["GET"]),
@@ -116,9 +134,13 @@ class TherapeuticExclusion:
 
     async def _change(self, request: Request) -> Response:
         caller = _caller(self._claims(request, REST_ACCESS))
-        return await self._declare(request, caller) if request.method == "POST" else self._revoke(request, caller)
+        return (
+            await self._declare(request, caller)
+            if request.method == "POST"
+            else self._revoke(request, caller)
+        )
 
-    async def _declare(self, request: Request, caller: Caller) -> Response:
+    async def _declare(self, request: Request, caller: TokenHolder) -> Response:
         patient, party = read_declaration(await _json_body(request))
         caller.require(patient)
         try:
@@ -127,7 +149,7 @@ class TherapeuticExclusion:
             raise ExclusionRefusalError(Code.EXISTS, HTTPStatus.CONFLICT) from None
         return Response(status_code=HTTPStatus.CREATED)
 
-    def _revoke(self, request: Request, caller: Caller) -> Response:
+    def _revoke(self, request: Request, caller: TokenHolder) -> Response:
         patient = valid_patient(request.query_params.get("patientSsin"))
         identity = wanted_party(request)
         if identity is None:
@@ -148,13 +170,20 @@ class TherapeuticExclusion:
         if not parties:
             raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
         of = {"identifier": [{"type": Scheme.SSIN.value, "value": patient}]}
-        return JSONResponse([{"patient": of, "hcParty": _party_json(party, self.named(party))} for party in parties])
+        return JSONResponse(
+            [
+                {"patient": of, "hcParty": _party_json(party, self.named(party))}
+                for party in parties
+            ]
+        )
 
     async def _history(self, request: Request) -> Response:
         caller = _caller(self._claims(request, REST_ACCESS))
         patient = valid_patient(request.path_params.get("patientSsin"))
         caller.require(patient)
-        changes = self.exclusions.history(patient, page_size(request.query_params.get("pageSize", "")))
+        changes = self.exclusions.history(
+            patient, page_size(request.query_params.get("pageSize", ""))
+        )
         if not changes:
             raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
         entries = ",".join(_entry(change, self.named) for change in changes)
@@ -171,11 +200,16 @@ class TherapeuticExclusion:
             _deny("an access token is needed", "")
         scheme, _, token = credentials[0].partition(" ")
         if len(credentials) > 1 or scheme.lower() != "bearer":
-            _deny("one Authorization header with a Bearer token is needed", ', error="invalid_request"')
+            _deny(
+                "one Authorization header with a Bearer token is needed",
+                ', error="invalid_request"',
+            )
         try:
             claims = self.verifier.verify(token.strip(" "))
         except TokenError as error:
-            _deny(f"the access token is not accepted: {error}", ', error="invalid_token"')
+            _deny(
+                f"the access token is not accepted: {error}", ', error="invalid_token"'
+            )
         if role not in iam_tokens.roles(claims, SERVICE):
             raise _forbidden(f"the role {role} is missing")
         return claims
@@ -198,7 +232,7 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     return Served([*service.routes(), *connect.routes()], settings)
 
 
-def _caller(claims: Claims) -> Caller:
+def _caller(claims: Claims) -> TokenHolder:
     """Return who asks: a token whose `sub` is that of a may_act entry acts in that profile, any other as a citizen.
 
     Raises HTTPException 403 for a token that is no person's.
@@ -206,13 +240,27 @@ def _caller(claims: Claims) -> Caller:
     if not isinstance(claims.get("ssin"), str):
         raise _forbidden("the token is no citizen's")
     author = Author(str(claims.get("azp")), claims["ssin"])
-    entries = [entry["userProfile"] for entry in claims.get("may_act", ()) if entry["sub"] == claims["sub"]]
+    entries = [
+        entry["userProfile"]
+        for entry in claims.get("may_act", ())
+        if entry["sub"] == claims["sub"]
+    ]
     if not entries:
-        return Caller(author, frozenset({author.ssin}))
-    children = frozenset(child["ssin"] for child in entries[0].get(Profile.PARENT.value, ()))
+        return TokenHolder(author, frozenset({author.ssin}))
+    children = frozenset(
+        child["ssin"] for child in entries[0].get(Profile.PARENT.value, ())
+    )
     mandators = entries[0].get(Profile.MANDATARY.value, ())
-    fit = frozenset(mandator["ssin"] for mandator in mandators if MANDATE in mandator["serviceNames"])
-    return Caller(author, children | fit, frozenset(mandator["ssin"] for mandator in mandators) - fit)
+    fit = frozenset(
+        mandator["ssin"]
+        for mandator in mandators
+        if MANDATE in mandator["serviceNames"]
+    )
+    return TokenHolder(
+        author,
+        children | fit,
+        frozenset(mandator["ssin"] for mandator in mandators) - fit,
+    )
 
 
 async def _json_body(request: Request) -> object:
@@ -224,7 +272,10 @@ async def _json_body(request: Request) -> object:
     if kind != "application/json":
         raise HTTPException(415, "the body must be application/json")
     try:
-        data: object = json.loads((await iam.read_body(request, _BODY_BYTES)).decode(), parse_constant=_no_constant)
+        data: object = json.loads(
+            (await iam.read_body(request, _BODY_BYTES)).decode(),
+            parse_constant=_no_constant,
+        )
     except (ValueError, RecursionError):
         raise ExclusionRefusalError(Code.NO_PATIENT) from None
     return data
@@ -247,8 +298,15 @@ def _party_json(party: Party, name: Name) -> dict[str, Any]:
     return _actor_json(identifier, name.name, name.first_name, party.qualification)
 
 
-def _actor_json(identifier: Mapping[str, str], name: str | None, first: str | None, code: str) -> dict[str, Any]:
-    return {"identifier": [identifier], "name": name, "firstName": first, "qualificationCode": code}
+def _actor_json(
+    identifier: Mapping[str, str], name: str | None, first: str | None, code: str
+) -> dict[str, Any]:
+    return {
+        "identifier": [identifier],
+        "name": name,
+        "firstName": first,
+        "qualificationCode": code,
+    }
 
 
 @functools.lru_cache(maxsize=4 * HISTORY_LIMIT)
@@ -257,8 +315,15 @@ def _entry(change: Change, named: Callable[[Party], Name]) -> str:
     application, person = change.author.application, change.author.ssin
     entry = {
         "author": [
-            _actor_json({"type": "local", "value": application}, application, None, "application"),
-            _actor_json({"type": Scheme.SSIN.value, "value": person}, None, None, "patient"),
+            _actor_json(
+                {"type": "local", "value": application},
+                application,
+                None,
+                "application",
+            ),
+            _actor_json(
+                {"type": Scheme.SSIN.value, "value": person}, None, None, "patient"
+            ),
         ],
         "target": _party_json(change.party, named(change.party)),
         "timestamp": change.moment.isoformat(timespec="seconds"),
@@ -283,7 +348,11 @@ def _told(
 
 
 def _deny(reason: str, error: str) -> NoReturn:
-    raise HTTPException(HTTPStatus.UNAUTHORIZED, reason, {"WWW-Authenticate": f'Bearer realm="{SERVICE}"{error}'})
+    raise HTTPException(
+        HTTPStatus.UNAUTHORIZED,
+        reason,
+        {"WWW-Authenticate": f'Bearer realm="{SERVICE}"{error}'},
+    )
 
 
 def _forbidden(reason: str) -> HTTPException:
@@ -295,8 +364,15 @@ def _tokens(issuer: iam_tokens.Issuer) -> dict[str, str]:
     """Return a token for each role that a target file knows."""
     past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
 
-    def token(person: Person, profile: Profile = Profile.CITIZEN, by: iam_tokens.Issuer = issuer) -> str:
-        return by.issue(iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile), _TOKEN_LIFETIME)
+    def token(
+        person: Person,
+        profile: Profile = Profile.CITIZEN,
+        by: iam_tokens.Issuer = issuer,
+    ) -> str:
+        return by.issue(
+            iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile),
+            _TOKEN_LIFETIME,
+        )
 
     machine = iam_tokens.machine_claims("local-monitoring", SERVICE, (MONITORING,))
     return {

@@ -12,7 +12,7 @@ _SHOWN = 40
 """Characters of a value that a report shows."""
 
 
-class Kind(StrEnum):
+class CaseKind(StrEnum):
     """What sort of case it is."""
 
     POSITIVE = "positive"
@@ -59,8 +59,14 @@ class Clause:
     def welcome(self) -> str:
         """Say in words which answers match, such as `fault SOA-03006 or SOA-03007`, `200, 404`."""
         outcomes = f"with status {' or '.join(self.outcomes)}" if self.outcomes else ""
-        codes = " or ".join(code or "without code" for code in self.codes) if self.answer else ""
-        return " ".join(filter(None, [self.answer, codes, outcomes, ", ".join(self.statuses)]))
+        codes = (
+            " or ".join(code or "without code" for code in self.codes)
+            if self.answer
+            else ""
+        )
+        return " ".join(
+            filter(None, [self.answer, codes, outcomes, ", ".join(self.statuses)])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,7 @@ class Expectation:
     clauses: tuple[Clause, ...]
 
 
-class Deed(StrEnum):
+class MutationKind(StrEnum):
     """What an edit does to a valid message."""
 
     REMOVE = "remove"
@@ -83,14 +89,14 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class MessageMutation:
     """One change to a valid message before it is signed: at an element or attribute, by its path below the request.
 
     `text` is what is written (for an attribute that is not there, added), the name of what is added (`{uri}local`; ""
     for an element that nobody declared), or the namespace that an element is moved to ("" for none).
     """
 
-    deed: Deed
+    deed: MutationKind
     path: tuple[str, ...]
     text: str = ""
 
@@ -98,12 +104,12 @@ class Edit:
         """Say what the edit does, as a report shows it."""
         place = "/".join(self.path) or "the request"
         words = {
-            Deed.REMOVE: f"{place} left out",
-            Deed.DOUBLE: f"{place} twice",
-            Deed.SWAP: f"{place} before its predecessor",
-            Deed.ADD: f"{self.text.rpartition('}')[2] or 'an unknown element'} added in {place}",
-            Deed.MOVE: f"{place} in {f'the namespace {self.text}' if self.text else 'no namespace'}",
-            Deed.WRITE: f"{place} = {quoted(self.text)}",
+            MutationKind.REMOVE: f"{place} left out",
+            MutationKind.DOUBLE: f"{place} twice",
+            MutationKind.SWAP: f"{place} before its predecessor",
+            MutationKind.ADD: f"{self.text.rpartition('}')[2] or 'an unknown element'} added in {place}",
+            MutationKind.MOVE: f"{place} in {f'the namespace {self.text}' if self.text else 'no namespace'}",
+            MutationKind.WRITE: f"{place} = {quoted(self.text)}",
         }
         return words[self.deed]
 
@@ -115,16 +121,16 @@ class Message:
     `caller` is the name of the caller in the target file, "" for the first of the case's kind. A value of None
     leaves out what is sent otherwise; texts that begin with `$` stand for test data. `remove` names roles to be left
     out, and `replace` gives values to write, although the schema wants it otherwise; `edits` are further changes.
-    `breach` names what is wrong with the message's security, "" for nothing. `body` is the request element as XML text
-    where it is not to be built from the values by the WSDL; its id and time are written anew at each sending.
+    `mutation` names what is wrong with the message's security, "" for nothing. `body` is the request element as XML
+    text where it is not to be built from the values by the WSDL; its id and time are written anew at each sending.
     """
 
     caller: str = ""
     values: Mapping[str, str | None] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
     replace: Mapping[str, str] = field(default_factory=dict)
-    edits: tuple[Edit, ...] = ()
-    breach: str = ""
+    edits: tuple[MessageMutation, ...] = ()
+    mutation: str = ""
     body: str = ""
 
 
@@ -167,7 +173,7 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class ClaimedResource:
     """A target setting (a list) that says whether the service has the resource under test."""
 
     setting: str
@@ -178,46 +184,50 @@ class Claim:
 class Case:
     """One test case; `requirements` starts with the one that its expectation verifies.
 
-    `only` restricts the response checks to these requirements; `generate` names the strategy of a
-    property; `twin` is the unbroken request that must be accepted for a refusal to mean anything, sent before the
-    probe or `twin_after` it; the `preamble` brings the service into the state that the probe needs.
-    `procedure` names a function of the suite that plays the case instead of the one request.
+    `only` restricts the response checks to these requirements; `generate` names the strategy of a property.
+    `control` is the positive control: the unbroken request that must be accepted for a refusal to mean anything, sent
+    before the probe or (`control_after`) after it; the `preamble` brings the service into the state that the probe
+    needs. `procedure` names a function of the suite that plays the case instead of the one request.
     `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of SOAP caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
-    that a refusal has. The `witness` is a request that shows, where the probe's answer tells of an outage, whether the
-    service is there at all.
+    that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
+    whether the service is there at all.
     """
 
     id: str
     service: str
     title: str
-    kind: Kind
+    kind: CaseKind
     origin: str
     requirements: tuple[str, ...]
     request: Template
     expectation: Expectation
-    twin: Step | None = None
-    twin_after: bool = False
+    control: Step | None = None
+    control_after: bool = False
     preamble: tuple[Step, ...] = ()
     procedure: str = ""
     only: tuple[str, ...] = ()
     generate: str = ""
     unchanged: Unchanged | None = None
-    claim: Claim | None = None
+    claim: ClaimedResource | None = None
     tls: str = ""
     intrusive: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     caller: str = ""
     words: str = ""
-    witness: Step | None = None
+    availability_probe: Step | None = None
 
     @property
     def requests(self) -> tuple[Template, ...]:
-        """Return all requests that the case may send: preamble, twin and probe."""
-        twin = (self.twin.request,) if self.twin is not None else ()
-        return (*(step.request for step in self.preamble), *twin, self.request)
+        """Return all requests that the case may send: preamble, positive control and probe."""
+        control = (self.control.request,) if self.control is not None else ()
+        return (*(step.request for step in self.preamble), *control, self.request)
 
 
 def quoted(value: str) -> str:
     """Return a value in quotes, cut where it is long, with its length then."""
-    return repr(value) if len(value) <= _SHOWN else f"{value[:_SHOWN]!r}... ({len(value)} characters)"
+    return (
+        repr(value)
+        if len(value) <= _SHOWN
+        else f"{value[:_SHOWN]!r}... ({len(value)} characters)"
+    )

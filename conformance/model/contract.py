@@ -181,7 +181,10 @@ class SoapRules:
         """Return the requirements that answers are held against, whatever the case."""
         found = [*self.checks.values(), *self.elements.values()]
         for row in self.details:
-            found += [row.requirement, *(requirement for _, requirement in row.members.values())]
+            found += [
+                row.requirement,
+                *(requirement for _, requirement in row.members.values()),
+            ]
         found += [self.same_person.requirement] if self.same_person is not None else []
         return tuple(dict.fromkeys(found))
 

@@ -43,7 +43,9 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header field, or None; names are case-insensitive (RFC 9110, 5.1)."""
-        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+        return next(
+            (value for key, value in self.headers if key.lower() == name.lower()), None
+        )
 
 
 class ErrorKind(StrEnum):
@@ -69,7 +71,7 @@ class Purpose(StrEnum):
     """What an exchange is for within its case."""
 
     PROBE = "probe"
-    TWIN = "twin"
+    CONTROL = "twin"
     GUARD = "guard"
     RESTORE = "restore"
 

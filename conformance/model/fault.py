@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 
-class Expected(StrEnum):
+class FaultConsequence(StrEnum):
     """What a fault has to lead to: a finding of this severity, or a case that cannot be decided."""
 
     VIOLATION = "violation"
@@ -56,7 +56,7 @@ class When:
     every: int = 1
 
 
-class Deed(StrEnum):
+class FaultAction(StrEnum):
     """What an edit does at each place."""
 
     WRITE = "write"
@@ -73,7 +73,7 @@ class Deed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class FaultEdit:
     """One change to a JSON or XML document.
 
     `at` is a JSON pointer in which `*` stands for each entry or member and `-` for the last entry, or an ElementPath
@@ -84,7 +84,7 @@ class Edit:
     """
 
     at: str
-    deed: Deed = Deed.WRITE
+    deed: FaultAction = FaultAction.WRITE
     value: Any = None
 
 
@@ -108,7 +108,7 @@ class Ask:
     headers: Mapping[str, str | None] = field(default_factory=dict)
     token: str = ""
     path: Replacement | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[FaultEdit, ...] = ()
     replace: Replacement | None = None
     twice: bool = False
 
@@ -123,7 +123,7 @@ class Answer:
     status: int | None = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
     body: str | None = None
-    edits: tuple[Edit, ...] = ()
+    edits: tuple[FaultEdit, ...] = ()
     replace: Replacement | None = None
     encoding: str = ""
     keep: int | None = None
@@ -142,7 +142,7 @@ class Fault:
     id: str
     breaks: str
     requirements: tuple[str, ...]
-    expected: Expected = Expected.VIOLATION
+    expected: FaultConsequence = FaultConsequence.VIOLATION
     when: When = When()
     ask: Ask = Ask()
     answer: Answer = Answer()
@@ -160,7 +160,7 @@ def read_fault(row: Mapping[str, Any]) -> Fault:
         id=row["id"],
         breaks=row["breaks"],
         requirements=tuple(row["requirements"]),
-        expected=Expected(row.get("severity", Expected.VIOLATION)),
+        expected=FaultConsequence(row.get("severity", FaultConsequence.VIOLATION)),
         when=_when(row.get("when", {})),
         ask=_ask(row.get("ask", {})),
         answer=_answer(row.get("answer", {})),
@@ -176,7 +176,9 @@ def _when(row: Mapping[str, Any]) -> When:
         path=_expression(row.get("path")),
         target=_expression(row.get("target")),
         query={name: _expression(text) for name, text in row.get("query", {}).items()},
-        headers={name: _expression(text) for name, text in row.get("headers", {}).items()},
+        headers={
+            name: _expression(text) for name, text in row.get("headers", {}).items()
+        },
         body=_expression(row.get("body")),
         tokens=tuple(row.get("token", ())),
         statuses=tuple(row.get("status", ())),
@@ -198,8 +200,13 @@ def _answer(row: Mapping[str, Any]) -> Answer:
     return Answer(**given, replace=_replacement(row.get("replace")), edits=_edits(row))
 
 
-def _edits(row: Mapping[str, Any]) -> tuple[Edit, ...]:
-    return tuple(Edit(one["at"], Deed(one.get("do", Deed.WRITE)), one.get("value")) for one in row.get("edits", ()))
+def _edits(row: Mapping[str, Any]) -> tuple[FaultEdit, ...]:
+    return tuple(
+        FaultEdit(
+            one["at"], FaultAction(one.get("do", FaultAction.WRITE)), one.get("value")
+        )
+        for one in row.get("edits", ())
+    )
 
 
 def _replacement(row: Mapping[str, str] | None) -> Replacement | None:

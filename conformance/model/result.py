@@ -12,9 +12,16 @@ from conformance.model.case import Case
 from conformance.model.contract import Requirement
 from conformance.model.verdict import Counterexample, Finding, Verdict
 
-EXIT_CONFORMANT, EXIT_FAILED, EXIT_USAGE, EXIT_INCONCLUSIVE, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
+(
+    EXIT_CONFORMANT,
+    EXIT_FAILED,
+    EXIT_USAGE,
+    EXIT_INCONCLUSIVE,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+) = 0, 1, 2, 3, 4, 130
 NOT_SELECTED = "not selected"
-DUTY = (
+DISCLOSURE_NOTICE = (
     "security findings: report them to the eHealth platform at once, and publish them in no case "
     "(cookbooks, section Business security)"
 )

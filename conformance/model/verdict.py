@@ -56,8 +56,8 @@ class Judgement:
 
     findings: tuple[Finding, ...] = ()
     evaluated: Counter[str] = field(default_factory=Counter)
-    blocked: str = ""
-    inapplicable: str = ""
+    inconclusive_reason: str = ""
+    not_applicable_reason: str = ""
 
     @property
     def violated(self) -> bool:
@@ -77,13 +77,15 @@ def merge(judgements: Iterable[Judgement]) -> Judgement:
     """Return one judgement with all findings, the summed counts and the first reason for a block."""
     findings: list[Finding] = []
     evaluated: Counter[str] = Counter()
-    blocked = inapplicable = ""
+    inconclusive_reason = not_applicable_reason = ""
     for judgement in judgements:
         findings += judgement.findings
         evaluated += judgement.evaluated
-        blocked = blocked or judgement.blocked
-        inapplicable = inapplicable or judgement.inapplicable
-    return Judgement(tuple(findings), evaluated, blocked, inapplicable)
+        inconclusive_reason = inconclusive_reason or judgement.inconclusive_reason
+        not_applicable_reason = not_applicable_reason or judgement.not_applicable_reason
+    return Judgement(
+        tuple(findings), evaluated, inconclusive_reason, not_applicable_reason
+    )
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:

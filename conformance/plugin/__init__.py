@@ -16,9 +16,14 @@ from conformance.engine.known import load_known
 from conformance.engine.plan import Plan, Selection, make_plan, usual_counterexamples
 from conformance.engine.runner import Procedure
 from conformance.evidence.reading import ExchangeReader
-from conformance.evidence.results_document import case_record, from_portable, is_confidential, portable
+from conformance.evidence.results_document import (
+    case_record,
+    from_portable,
+    is_confidential,
+    portable,
+)
 from conformance.evidence.run_folder import make_folder
-from conformance.model.case import Case, Kind
+from conformance.model.case import Case, CaseKind
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, WITHHELD, CaseResult
 from conformance.model.verdict import Verdict
@@ -67,14 +72,44 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `run` to pytest."""
     group = parser.getgroup("conformance", "eHealth conformance")
     built_in = ", ".join(BUILT_IN)
-    group.addoption("--target", default=None, help=f"target file, or one of {built_in} (default: local)")
-    group.addoption("--service", action="append", default=[], help="test this service only (repeatable)")
-    group.addoption("--out", default=DEFAULT_FOLDER, help="where run folders are made (default: reports)")
-    group.addoption("--seed", type=int, default=None, help="seed of all random choices (default: 1)")
-    group.addoption("--examples", type=int, default=None, help="examples a property draws")
-    group.addoption("--kind", action="append", default=[], choices=[kind.value for kind in Kind], help="kind of case")
-    group.addoption("--requirement", action="append", default=[], help="run the cases of this requirement (repeatable)")
-    group.addoption("--case", action="append", default=[], help="run this case (repeatable)")
+    group.addoption(
+        "--target",
+        default=None,
+        help=f"target file, or one of {built_in} (default: local)",
+    )
+    group.addoption(
+        "--service",
+        action="append",
+        default=[],
+        help="test this service only (repeatable)",
+    )
+    group.addoption(
+        "--out",
+        default=DEFAULT_FOLDER,
+        help="where run folders are made (default: reports)",
+    )
+    group.addoption(
+        "--seed", type=int, default=None, help="seed of all random choices (default: 1)"
+    )
+    group.addoption(
+        "--examples", type=int, default=None, help="examples a property draws"
+    )
+    group.addoption(
+        "--kind",
+        action="append",
+        default=[],
+        choices=[kind.value for kind in CaseKind],
+        help="kind of case",
+    )
+    group.addoption(
+        "--requirement",
+        action="append",
+        default=[],
+        help="run the cases of this requirement (repeatable)",
+    )
+    group.addoption(
+        "--case", action="append", default=[], help="run this case (repeatable)"
+    )
     group.addoption("--known", default=None, help="file of known failures")
     group.addoption(
         "--no-counterexamples",
@@ -90,7 +125,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker by which a suite names its service."""
-    config.addinivalue_line("markers", f"{MARKER}(id): the service that a suite module tests")
+    config.addinivalue_line(
+        "markers", f"{MARKER}(id): the service that a suite module tests"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -104,12 +141,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Deselect the cases that the options do not select, and suites without cases in this target."""
     if _CAMPAIGN not in config.stash:
         return
     selection = config.stash[_CAMPAIGN].plan.selection
-    dropped = [item for item in items if item.get_closest_marker(MARKER) and not _selected(item, selection)]
+    dropped = [
+        item
+        for item in items
+        if item.get_closest_marker(MARKER) and not _selected(item, selection)
+    ]
     if dropped:
         items[:] = [item for item in items if item not in set(dropped)]
         config.hook.pytest_deselected(items=dropped)
@@ -125,11 +168,16 @@ def verify(request: pytest.FixtureRequest) -> Verify:
         campaign = _campaign(request.config)
         result = campaign.run(case, procedure)
         item.stash[_RESULT] = result
-        allure.describe(case, result, campaign.contract(case.service), request.config.stash[_READER])
+        allure.describe(
+            case, result, campaign.contract(case.service), request.config.stash[_READER]
+        )
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
         target = campaign.plan.target
-        run_record = {"target": {"environment": target.environment}, "security_disclosed": campaign.plan.disclose}
+        run_record = {
+            "target": {"environment": target.environment},
+            "security_disclosed": campaign.plan.disclose,
+        }
         _end(result, confidential=is_confidential(case_record(result), run_record))
 
     return run
@@ -156,7 +204,11 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own clas
     if _runs_suites(node.config):
         campaign = _campaign(node.config)
         worker = node.workerinput["workerid"]
-        shared = {"folder": str(campaign.folder), "embedded": dict(campaign.embedded), "worker": worker}
+        shared = {
+            "folder": str(campaign.folder),
+            "embedded": dict(campaign.embedded),
+            "worker": worker,
+        }
         node.workerinput[_SHARED] = shared
 
 
@@ -197,7 +249,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     document = write_outputs(campaign)
     config.stash[DOCUMENT] = document
     allure.write_context(config, campaign.folder, document)
-    if document["run"]["exit_code"] != EXIT_CONFORMANT and session.exitstatus == pytest.ExitCode.OK:
+    if (
+        document["run"]["exit_code"] != EXIT_CONFORMANT
+        and session.exitstatus == pytest.ExitCode.OK
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -209,7 +264,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"report: {folder / 'report.html'}")
 
 
-class _Collector:
+class _ResultCollector:
     """Collects the results that reports carry, and takes what broke outside of a case for what it is: an error."""
 
     def __init__(self, campaign: Campaign) -> None:
@@ -233,17 +288,26 @@ def _campaign(config: pytest.Config) -> Campaign:
     if _CAMPAIGN not in config.stash:
         shared = getattr(config, "workerinput", {}).get(_SHARED)
         if shared is None and hasattr(config, "workerinput"):
-            raise pytest.UsageError("with -n, say which suites run by --target, or give the suites' own folder")
-        plan, folder = config.stash[PLAN] if PLAN in config.stash else _from_options(config, shared)
+            raise pytest.UsageError(
+                "with -n, say which suites run by --target, or give the suites' own folder"
+            )
+        plan, folder = (
+            config.stash[PLAN]
+            if PLAN in config.stash
+            else _from_options(config, shared)
+        )
         campaign = Campaign(plan, folder)
         if shared is None:
             campaign.start_platform()
         else:
-            campaign.embedded, campaign.prefix = shared["embedded"], f"{shared['worker']}-"
+            campaign.embedded, campaign.prefix = (
+                shared["embedded"],
+                f"{shared['worker']}-",
+            )
         config.stash[_CAMPAIGN] = campaign
         config.stash[_READER] = ExchangeReader(folder)
         allure.configure(config, folder)
-        config.pluginmanager.register(_Collector(campaign))
+        config.pluginmanager.register(_ResultCollector(campaign))
     return config.stash[_CAMPAIGN]
 
 
@@ -259,14 +323,24 @@ def _is_suite(argument: str) -> bool:
         return True
     path = Path(argument.partition("::")[0])
     files = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
-    return any(f"pytest.mark.{MARKER}(" in file.read_text(encoding="utf-8") for file in files if file.is_file())
+    return any(
+        f"pytest.mark.{MARKER}(" in file.read_text(encoding="utf-8")
+        for file in files
+        if file.is_file()
+    )
 
 
-def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tuple[Plan, Path]:
+def _from_options(
+    config: pytest.Config, shared: Mapping[str, Any] | None
+) -> tuple[Plan, Path]:
     option = config.option
     try:
         target = load_target(option.target or LOCAL)
-        selection = Selection(tuple(Kind(kind) for kind in option.kind), tuple(option.requirement), tuple(option.case))
+        selection = Selection(
+            tuple(CaseKind(kind) for kind in option.kind),
+            tuple(option.requirement),
+            tuple(option.case),
+        )
         known = load_known(Path(option.known)) if option.known else ()
         services = choose_services(target, tuple(option.service))
         plan = make_plan(
@@ -278,11 +352,15 @@ def _from_options(config: pytest.Config, shared: Mapping[str, Any] | None) -> tu
             known=known,
             named=bool(option.service),
             disclose=option.disclose_security,
-            counterexamples=None if option.no_counterexamples else usual_counterexamples(),
+            counterexamples=None
+            if option.no_counterexamples
+            else usual_counterexamples(),
         )
         if shared is None:
             check_before_run(plan)
-        return plan, Path(shared["folder"]) if shared else make_folder(Path(option.out), datetime.now(UTC))
+        return plan, Path(shared["folder"]) if shared else make_folder(
+            Path(option.out), datetime.now(UTC)
+        )
     except UsageError as error:
         raise pytest.UsageError("\n".join(error.problems)) from error
 
@@ -341,5 +419,7 @@ def suite_file(root: Path, service: str) -> Path:
     """
     path = root / f"test_{service.replace('-', '_')}.py"
     if not path.exists():
-        raise UsageError(f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines")
+        raise UsageError(
+            f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines"
+        )
     return path

@@ -29,18 +29,45 @@ class Outcome:
     troubles: list[str] = field(default_factory=list)
 
 
-def run_suites(plan: Plan, folder: Path, plugins: Sequence[object] = (), *, with_allure: bool = True) -> Outcome:
+def run_suites(
+    plan: Plan,
+    folder: Path,
+    plugins: Sequence[object] = (),
+    *,
+    with_allure: bool = True,
+) -> Outcome:
     """Run the suites of a plan's services into a run folder, and return what became of it."""
     suites = suites_root()
     files = [suite_file(suites, service.service) for service in plan.services]
-    arguments = [*map(str, files), "-c", str(suites / "pytest.ini"), f"--rootdir={suites}"]
-    arguments += ["-p", "no:terminal", "-p", "no:cacheprovider", "-p", "no:faulthandler", "-p", "conformance.plugin"]
-    arguments += ["-p", "no:unraisableexception", "-p", "no:threadexception"]  # they collect garbage at length
+    arguments = [
+        *map(str, files),
+        "-c",
+        str(suites / "pytest.ini"),
+        f"--rootdir={suites}",
+    ]
+    arguments += [
+        "-p",
+        "no:terminal",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:faulthandler",
+        "-p",
+        "conformance.plugin",
+    ]
+    arguments += [
+        "-p",
+        "no:unraisableexception",
+        "-p",
+        "no:threadexception",
+    ]  # they collect garbage at length
     arguments += allure.plugin_arguments() if with_allure else []
     outcome = Outcome()
     try:
         with _own_environment(), _settled(), interruptible():
-            status: object = pytest.main(arguments, plugins=[_Session(plan, folder, outcome), *plugins])
+            status: object = pytest.main(
+                arguments, plugins=[_SuiteSession(plan, folder, outcome), *plugins]
+            )
     except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
         outcome.document = None
         outcome.troubles.append(f"{type(error).__name__}: {error}")
@@ -61,7 +88,10 @@ def suites_root() -> Path:
 def _own_environment() -> Iterator[None]:
     """Keep the surrounding project's pytest variables and plugins out of the suites' session, and its folder clean."""
     with _hypothesis_folder() as folder:
-        values = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "HYPOTHESIS_STORAGE_DIRECTORY": folder}
+        values = {
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "HYPOTHESIS_STORAGE_DIRECTORY": folder,
+        }
         before = dict(os.environ)
         for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "ALLURE_TESTPLAN_PATH"):
             os.environ.pop(name, None)
@@ -100,7 +130,7 @@ def _hypothesis_folder() -> Iterator[str]:
         yield folder
 
 
-class _Session:
+class _SuiteSession:
     """Hands the plan into a pytest session, and takes the document and what went wrong outside of cases."""
 
     def __init__(self, plan: Plan, folder: Path, outcome: Outcome) -> None:

@@ -12,13 +12,22 @@ from urllib.parse import urlsplit
 
 from conformance.contracts.binding import bind
 from conformance.engine.campaign import Campaign
-from conformance.engine.runner import Conversation
+from conformance.engine.runner import CaseExecution
 from conformance.engine.session import Session
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import Record
-from conformance.messages.recorded import Part, fits, part_problems, place_of, plain_part, remark, request_of, soap_part
-from conformance.messages.soap import spoken
+from conformance.messages.recorded import (
+    ReplayItem,
+    fits,
+    item_problems,
+    place_of,
+    remark,
+    request_of,
+    rest_item,
+    soap_item,
+)
+from conformance.messages.soap import as_caller
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.exchange import Exchange, Purpose
@@ -47,7 +56,9 @@ class ReplayListener(Protocol):
         """Take note of what came of it."""
 
 
-def perform(replay: Replay, out: Path, witness: ReplayListener) -> tuple[Mapping[str, Any], Path]:
+def perform(
+    replay: Replay, out: Path, listener: ReplayListener
+) -> tuple[Mapping[str, Any], Path]:
     """Send a replay's exchanges, and return the results document and the new run folder.
 
     Raises UsageError, before anything is sent or written, where a credential cannot be had or a record not be used.
@@ -58,24 +69,41 @@ def perform(replay: Replay, out: Path, witness: ReplayListener) -> tuple[Mapping
             campaign.start_platform()
             parts = _parts(replay, campaign.service(replay.service.service))
             campaign.folder = make_folder(out, datetime.now(UTC))
-            _send_all(replay, parts, campaign, witness)
+            _send_all(replay, parts, campaign, listener)
         finally:
             campaign.close()
         campaign.interrupted = requested.is_set()
         try:
             return write_outputs(campaign), campaign.folder
         except OSError as error:
-            raise ConformanceError(f"{campaign.folder}: cannot be written to: {error}") from error
+            raise ConformanceError(
+                f"{campaign.folder}: cannot be written to: {error}"
+            ) from error
 
 
-def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness: ReplayListener) -> None:
+def _send_all(
+    replay: Replay,
+    parts: Sequence[ReplayItem],
+    campaign: Campaign,
+    listener: ReplayListener,
+) -> None:
     # What the runner would send besides the probe is left out: it stands among the parts, or is not wanted.
-    bare = replace(replay.case, preamble=(), twin=None, caller="", generate="", unchanged=None, procedure="")
+    bare = replace(
+        replay.case,
+        preamble=(),
+        control=None,
+        caller="",
+        generate="",
+        unchanged=None,
+        procedure="",
+    )
     try:
-        witness.begins(campaign.folder)
+        listener.begins(campaign.folder)
         for note in _notes(replay):
             campaign.note(note)
-        campaign.results[bare.id] = campaign.run(bare, _Player(replay, parts, witness).play)
+        campaign.results[bare.id] = campaign.run(
+            bare, _Player(replay, parts, listener).play
+        )
     except KeyboardInterrupt:
         return  # what was exchanged is on disk, and the results say that the run was interrupted
 
@@ -83,23 +111,36 @@ def _send_all(replay: Replay, parts: Sequence[Part], campaign: Campaign, witness
 def _notes(replay: Replay) -> Iterator[str]:
     """Yield what a reader of the results has to know."""
     ids, judged = ", ".join(one.id for one in replay.exchanges), replay.decisive
-    shown_only = not replay.known or replay.case.procedure or judged.purpose in SHOWN_ONLY
+    shown_only = (
+        not replay.known or replay.case.procedure or judged.purpose in SHOWN_ONLY
+    )
     what = (
-        "what is answered is shown only" if shown_only else f"the answer to {judged.id} is judged, not the whole case"
+        "what is answered is shown only"
+        if shown_only
+        else f"the answer to {judged.id} is judged, not the whole case"
     )
     yield f"a replay of {ids} of the run {replay.run.id}: {what}"
-    name, contract, target = replay.service.service, replay.service.spec.contract, replay.plan.target
-    if contract.stateful and any(one.exchange.request.method != "GET" for one in replay.exchanges):
+    name, contract, target = (
+        replay.service.service,
+        replay.service.spec.contract,
+        replay.plan.target,
+    )
+    if contract.stateful and any(
+        one.exchange.request.method != "GET" for one in replay.exchanges
+    ):
         yield f"{name} remembers what is done to it, and a replay restores nothing"
     before = replay.run.run.get("target")
-    if before and (before["name"], before["environment"]) != (target.name, target.environment):
+    if before and (before["name"], before["environment"]) != (
+        target.name,
+        target.environment,
+    ):
         yield "another target than the run's: test identities, User-Agent and From are sent as they were recorded"
     version = replay.run.run.get("specs", {}).get(name, contract.version)
     if version != contract.version:
         yield f"recorded by version {version} of the cookbook, judged by version {contract.version}"
 
 
-def _parts(replay: Replay, service: ServiceTarget) -> list[Part]:
+def _parts(replay: Replay, service: ServiceTarget) -> list[ReplayItem]:
     """Return what is to be sent; raises UsageError where a record cannot be used or a credential not be had."""
     target, case = replay.plan.target, replay.case if replay.known else None
     if replay.soap:
@@ -107,11 +148,15 @@ def _parts(replay: Replay, service: ServiceTarget) -> list[Part]:
     parts, earlier = [], list(replay.earlier)
     for one in _with_original(replay):
         if replay.soap:
-            parts.append(soap_part(case, service, one, replay.base, earlier, exact=replay.exact))
+            parts.append(
+                soap_item(case, service, one, replay.base, earlier, exact=replay.exact)
+            )
         else:
-            parts.append(plain_part(case, service, one, replay.base))
+            parts.append(rest_item(case, service, one, replay.base))
         earlier.append(one)
-    problems = [problem for part in parts for problem in part_problems(target, service, part)]
+    problems = [
+        problem for part in parts for problem in item_problems(target, service, part)
+    ]
     if not problems:
         roles = {role for part in parts for role in part.roles}
         callers = {name for part in parts for name in part.callers}
@@ -124,10 +169,16 @@ def _parts(replay: Replay, service: ServiceTarget) -> list[Part]:
 def _with_original(replay: Replay) -> list[Recorded]:
     """Return the exchanges, with the message before a probe that sends the one before it once more."""
     exchanges, message = list(replay.exchanges), replay.case.request.message
-    twins = [one for one in replay.earlier if one.purpose is Purpose.TWIN]
+    controls = [one for one in replay.earlier if one.purpose is Purpose.CONTROL]
     probe = exchanges[0].purpose is Purpose.PROBE and not replay.exact
-    if probe and twins and message is not None and message.breach in MUTATIONS and MUTATIONS[message.breach].replay:
-        return [twins[-1], *exchanges]
+    if (
+        probe
+        and controls
+        and message is not None
+        and message.mutation in MUTATIONS
+        and MUTATIONS[message.mutation].replay
+    ):
+        return [controls[-1], *exchanges]
     return exchanges
 
 
@@ -136,73 +187,112 @@ class _Player:
     """Sends the parts of a replay in a conversation, and has the one that decides judged."""
 
     replay: Replay
-    parts: Sequence[Part]
-    witness: ReplayListener
+    parts: Sequence[ReplayItem]
+    listener: ReplayListener
 
-    def play(self, log: Conversation) -> Judgement:
+    def play(self, execution: CaseExecution) -> Judgement:
         """Send everything, and return the judgement."""
         decisive = self.replay.decisive.id
         judgement: Judgement | None = None
         accepted = False
         for part in self.parts:
-            exchange, template = self._send(part, log)
+            exchange, template = self._send(part, execution)
             if part.one.id == decisive:
-                log.deciding = [exchange.id]
-                accepted, judgement = log.accepted, self._judge(part, template, exchange, log)
+                execution.deciding = [exchange.id]
+                accepted, judgement = (
+                    execution.accepted,
+                    self._judge(part, template, exchange, execution),
+                )
             elif part.step is not None and not accepted:
-                blocked = self._stands_in_the_way(part.step, exchange, log, before=judgement is None)
-                if blocked:
-                    return Judgement(blocked=blocked)
+                inconclusive_reason = self._stands_in_the_way(
+                    part.step, exchange, execution, before=judgement is None
+                )
+                if inconclusive_reason:
+                    return Judgement(inconclusive_reason=inconclusive_reason)
         return judgement or Judgement()
 
-    def _send(self, part: Part, log: Conversation) -> tuple[Exchange, Template]:
-        session = log.session
+    def _send(
+        self, part: ReplayItem, execution: CaseExecution
+    ) -> tuple[Exchange, Template]:
+        session = execution.session
         template = self._template(part, session)
         request = request_of(part, session, template)
-        place = part.place if part.place.strip("/") else urlsplit(session.address).path or "/"
-        self.witness.sends(part.one, place, remark(part, request, datetime.now(UTC)))
-        exchange = log.resend(request, template, part.one.purpose)
-        self.witness.answered(part.one, session.store.record(exchange))
+        place = (
+            part.place
+            if part.place.strip("/")
+            else urlsplit(session.address).path or "/"
+        )
+        self.listener.sends(part.one, place, remark(part, request, datetime.now(UTC)))
+        exchange = execution.resend(request, template, part.one.purpose)
+        self.listener.answered(part.one, session.store.record(exchange))
         return exchange, template
 
-    def _template(self, part: Part, session: Session) -> Template:
+    def _template(self, part: ReplayItem, session: Session) -> Template:
         """Return which of its case's requests a part stands for."""
         plain = part.step.request if part.step is not None else self._case(part).request
         if part.element and session.messages is not None:
-            return session.messages.again(plain.operation if self.replay.known else "", part.caller, part.element)
+            return session.messages.again(
+                plain.operation if self.replay.known else "", part.caller, part.element
+            )
         return plain
 
-    def _case(self, part: Part) -> Case:
+    def _case(self, part: ReplayItem) -> Case:
         """Return the case as it is played by who sends a part."""
-        return spoken(self.replay.case, part.caller) if self.replay.soap else self.replay.case
+        return (
+            as_caller(self.replay.case, part.caller)
+            if self.replay.soap
+            else self.replay.case
+        )
 
-    def _stands_in_the_way(self, step: Step, exchange: Exchange, log: Conversation, *, before: bool) -> str:
+    def _stands_in_the_way(
+        self, step: Step, exchange: Exchange, execution: CaseExecution, *, before: bool
+    ) -> str:
         """Return why a request before or after the one that decides was not served, "" where it was."""
         case = self.replay.case
-        if before and step is case.twin:
-            log.baseline = log.runner.baseline(case, step, exchange)
-        what = "a request that comes before it" if before else "the plain request after it"
-        return log.runner.step_problem(case, step, exchange, what)
+        if before and step is case.control:
+            execution.baseline = execution.runner.baseline(case, step, exchange)
+        what = (
+            "a request that comes before it" if before else "the plain request after it"
+        )
+        return execution.runner.step_problem(case, step, exchange, what)
 
-    def _judge(self, part: Part, template: Template, exchange: Exchange, log: Conversation) -> Judgement:
-        case, runner = self._case(part), log.runner
+    def _judge(
+        self,
+        part: ReplayItem,
+        template: Template,
+        exchange: Exchange,
+        execution: CaseExecution,
+    ) -> Judgement:
+        case, runner = self._case(part), execution.runner
         untold = self._only_shown(part)
         if untold:
-            return Judgement(blocked=f"{untold}; its answer stands beside the recorded one")
-        if self.replay.exact and self.replay.soap and runner.judge.refuses_credential(exchange):
             return Judgement(
-                blocked="the message was refused, which its age, or that it was sent before, may explain; "
+                inconclusive_reason=f"{untold}; its answer stands beside the recorded one"
+            )
+        if (
+            self.replay.exact
+            and self.replay.soap
+            and runner.oracle.refuses_credential(exchange)
+        ):
+            return Judgement(
+                inconclusive_reason="the message was refused, which its age, or that it was sent before, may explain; "
                 "without --exact it is made anew"
             )
         if part.step is not None:
             problem = runner.step_problem(case, part.step, exchange, "the request")
-            return Judgement(blocked=problem) if problem else runner.judge.judge_step(exchange, case, part.step)
-        twin = None if case.twin_after or self.replay.soap else case.twin
-        if twin is not None and not any(other.step is twin for other in self.parts):
-            log.baseline = self._recorded_baseline(case, twin, log)
-        return self._settled(runner.judged(case, template, exchange, log))
+            return (
+                Judgement(inconclusive_reason=problem)
+                if problem
+                else runner.oracle.judge_step(exchange, case, part.step)
+            )
+        control = None if case.control_after or self.replay.soap else case.control
+        if control is not None and not any(
+            other.step is control for other in self.parts
+        ):
+            execution.baseline = self._recorded_baseline(case, control, execution)
+        return self._settled(runner.assess(case, template, exchange, execution))
 
-    def _only_shown(self, part: Part) -> str:
+    def _only_shown(self, part: ReplayItem) -> str:
         """Return why an answer is not judged, "" where it is."""
         if part.one.purpose in SHOWN_ONLY:
             return SHOWN_ONLY[part.one.purpose]
@@ -210,25 +300,35 @@ class _Player:
             return "the installed specs do not have this case, so that nothing says what may be answered"
         if self.replay.case.procedure:
             return "the case is played and judged as a whole by its suite (replay it by the case's id)"
-        if part.one.purpose is Purpose.TWIN and part.step is None:
+        if part.one.purpose is Purpose.CONTROL and part.step is None:
             return "the case has no such request any more"
         return ""
 
-    def _recorded_baseline(self, case: Case, twin: Step, log: Conversation) -> set[tuple[str, str]]:
+    def _recorded_baseline(
+        self, case: Case, control: Step, execution: CaseExecution
+    ) -> set[tuple[str, str]]:
         """Return what was wrong with the plain answer already when it was recorded."""
-        service = log.session.service
+        service = execution.session.service
         for one in reversed(self.replay.earlier):
-            if one.purpose is Purpose.TWIN and fits(
-                twin.request, service, one, place_of(service, one, self.replay.base)
+            if one.purpose is Purpose.CONTROL and fits(
+                control.request, service, one, place_of(service, one, self.replay.base)
             ):
-                return log.runner.baseline(case, twin, one.exchange)
+                return execution.runner.baseline(case, control, one.exchange)
         return set()
 
     def _settled(self, judgement: Judgement) -> Judgement:
         """Return a judgement without what the state of the service may explain, where nothing has prepared it."""
         preamble = self.replay.case.preamble
-        sent = [one for one in self.replay.exchanges[: self.replay.judged] if one.purpose is Purpose.TWIN]
-        outer = [row for row in judgement.findings if row.severity is Severity.VIOLATION and row.location in _OUTER]
+        sent = [
+            one
+            for one in self.replay.exchanges[: self.replay.judged]
+            if one.purpose is Purpose.CONTROL
+        ]
+        outer = [
+            row
+            for row in judgement.findings
+            if row.severity is Severity.VIOLATION and row.location in _OUTER
+        ]
         if not preamble or len(sent) >= len(preamble) or not outer:
             return judgement
         reason = (
@@ -236,4 +336,8 @@ class _Player:
             "not sent, and the service's state may explain it (replay the case by its id, or its --counterexample)"
         )
         kept = tuple(row for row in judgement.findings if row not in outer)
-        return replace(judgement, findings=kept, blocked=judgement.blocked or reason)
+        return replace(
+            judgement,
+            findings=kept,
+            inconclusive_reason=judgement.inconclusive_reason or reason,
+        )

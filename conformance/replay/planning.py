@@ -9,10 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from conformance.engine.plan import Plan, Selection, make_plan, usual_counterexamples, usual_examples
+from conformance.engine.plan import (
+    Plan,
+    Selection,
+    make_plan,
+    usual_counterexamples,
+    usual_examples,
+)
 from conformance.evidence.recorded_run import Recorded, RecordedRun, near
 from conformance.evidence.run_folder import RESULTS
-from conformance.model.case import Case, Expectation, Kind, Template
+from conformance.model.case import Case, CaseKind, Expectation, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
 from conformance.target.policy import BUILT_IN, LOCAL, RULE, Sender, may_send
@@ -33,17 +39,27 @@ def target_of(run: RecordedRun, given: str | None) -> Target:
     if given is not None:
         return load_target(given)
     recorded = run.run.get("target", {})
-    name, environment, file = (recorded.get(key) for key in ("name", "environment", "file"))
+    name, environment, file = (
+        recorded.get(key) for key in ("name", "environment", "file")
+    )
     if not name:
-        raise UsageError(f"the run {run.id} has no {RESULTS} that names its target; name one with --target")
+        raise UsageError(
+            f"the run {run.id} has no {RESULTS} that names its target; name one with --target"
+        )
     if file is None:
         if BUILT_IN.get(name) == environment:
             return load_target(name)
-        raise UsageError(f"the run {run.id} was made against {name!r}, no built-in target; name its file with --target")
+        raise UsageError(
+            f"the run {run.id} was made against {name!r}, no built-in target; name its file with --target"
+        )
     path = (run.folder.resolve() / file).resolve()
     if not path.is_file():
-        gone = f"{shown_path(path)}, which is not there any more" if "/" in file else file
-        raise UsageError(f"the run {run.id} was made against {name!r} of the target file {gone}; name it with --target")
+        gone = (
+            f"{shown_path(path)}, which is not there any more" if "/" in file else file
+        )
+        raise UsageError(
+            f"the run {run.id} was made against {name!r} of the target file {gone}; name it with --target"
+        )
     target = load_target(shown_path(path))
     if (target.name, target.environment) != (name, environment):
         raise UsageError(
@@ -92,7 +108,11 @@ class Replay:
     @property
     def judged(self) -> int:
         """Return which exchange is judged: the last probe, the last of all where there is none."""
-        probes = [number for number, one in enumerate(self.exchanges) if one.purpose is Purpose.PROBE]
+        probes = [
+            number
+            for number, one in enumerate(self.exchanges)
+            if one.purpose is Purpose.PROBE
+        ]
         return probes[-1] if probes else len(self.exchanges) - 1
 
     @property
@@ -108,11 +128,18 @@ class Replay:
     @property
     def confidential(self) -> bool:
         """Tell whether an answer may be a security finding on a service elsewhere, which is not told around."""
-        elsewhere = {self.plan.target.environment, self.run.run.get("target", {}).get("environment")} != {LOCAL}
-        return self.case.kind is Kind.SECURITY and elsewhere and not self.plan.disclose
+        elsewhere = {
+            self.plan.target.environment,
+            self.run.run.get("target", {}).get("environment"),
+        } != {LOCAL}
+        return (
+            self.case.kind is CaseKind.SECURITY and elsewhere and not self.plan.disclose
+        )
 
 
-def plan_case(run: RecordedRun, name: str, target: Target, *, disclose: bool = False) -> Plan:
+def plan_case(
+    run: RecordedRun, name: str, target: Target, *, disclose: bool = False
+) -> Plan:
     """Return the plan of running one case again, with the seed and the number of examples of its run.
 
     Raises UsageError where the run, the target or the installed specs have no such case, or where it may not be sent.
@@ -136,14 +163,24 @@ def plan_case(run: RecordedRun, name: str, target: Target, *, disclose: bool = F
 
 
 def plan_exchange(
-    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
+    run: RecordedRun,
+    name: str,
+    target: Target,
+    *,
+    exact: bool = False,
+    disclose: bool = False,
 ) -> Replay:
     """Return a replay of one exchange; raises UsageError where there is none, or where it may not be sent."""
     return _planned(run, [run.exchange(name)], target, exact=exact, disclose=disclose)
 
 
 def plan_counterexample(
-    run: RecordedRun, name: str, target: Target, *, exact: bool = False, disclose: bool = False
+    run: RecordedRun,
+    name: str,
+    target: Target,
+    *,
+    exact: bool = False,
+    disclose: bool = False,
 ) -> Replay:
     """Return a replay of the exchanges that show a case's failure; raises UsageError where there are none."""
     entry = _entry(run, name)
@@ -158,17 +195,30 @@ def plan_counterexample(
 
 def _entry(run: RecordedRun, name: str) -> Mapping[str, Any]:
     if not run.cases:
-        raise UsageError(f"the run {run.id} was ended before it wrote results; replay its exchanges by their ids")
+        raise UsageError(
+            f"the run {run.id} was ended before it wrote results; replay its exchanges by their ids"
+        )
     if name not in run.cases:
-        raise UsageError(f"the run {run.id} has no case {name!r}{near(name, run.cases)}")
+        raise UsageError(
+            f"the run {run.id} has no case {name!r}{near(name, run.cases)}"
+        )
     return run.cases[name]
 
 
 def _service(case: str, entry: Mapping[str, Any], target: Target) -> ServiceTarget:
-    return choose_services(target, (str(entry.get("service") or case.partition("/")[0]),))[0]
+    return choose_services(
+        target, (str(entry.get("service") or case.partition("/")[0]),)
+    )[0]
 
 
-def _planned(run: RecordedRun, exchanges: list[Recorded], target: Target, *, exact: bool, disclose: bool) -> Replay:
+def _planned(
+    run: RecordedRun,
+    exchanges: list[Recorded],
+    target: Target,
+    *,
+    exact: bool,
+    disclose: bool,
+) -> Replay:
     name = exchanges[0].exchange.case
     entry = run.cases.get(name, {})
     service = _service(name, entry, target)
@@ -178,32 +228,60 @@ def _planned(run: RecordedRun, exchanges: list[Recorded], target: Target, *, exa
         _refuse_intrusive(case, target, known=known)
     for one in exchanges:
         _refuse_in_production(one, service, target)
-    told = {"run": run.id, "case": name, "exchanges": [one.id for one in exchanges], "exact": exact}
+    told = {
+        "run": run.id,
+        "case": name,
+        "exchanges": [one.id for one in exchanges],
+        "exact": exact,
+    }
     examples = run.run.get("examples") or usual_examples(target)
     seed, selection = run.run.get("seed", 0), Selection(cases=(name,))
-    plan = Plan(target, (service,), selection, seed, examples, disclose=disclose, replay=told)
-    return Replay(run, plan, case, known, tuple(exchanges), tuple(run.before(exchanges[0])), exact)
+    plan = Plan(
+        target, (service,), selection, seed, examples, disclose=disclose, replay=told
+    )
+    return Replay(
+        run, plan, case, known, tuple(exchanges), tuple(run.before(exchanges[0])), exact
+    )
 
 
 def _stand_in(name: str, service: ServiceTarget, entry: Mapping[str, Any]) -> Case:
     """Return a case for exchanges of one that the installed specs do not have: no verdict rests on it."""
-    kind = Kind(entry["kind"]) if entry.get("kind") in set(Kind) else Kind.STATEFUL
+    kind = (
+        CaseKind(entry["kind"])
+        if entry.get("kind") in set(CaseKind)
+        else CaseKind.STATEFUL
+    )
     nothing = Template(next(iter(service.spec.contract.operations)))
     title, origin = str(entry.get("title", name)), str(entry.get("origin", ""))
-    return Case(name, service.service, title, kind, origin, (), nothing, Expectation("none", ()))
+    return Case(
+        name, service.service, title, kind, origin, (), nothing, Expectation("none", ())
+    )
 
 
 def _refuse_intrusive(case: Case, target: Target, *, known: bool) -> None:
-    may_be = case.intrusive if known else case.kind is not Kind.POSITIVE
+    may_be = case.intrusive if known else case.kind is not CaseKind.POSITIVE
     if may_be and not target.intrusive:
-        why = "is intrusive" if known else "is not in the installed specs any more, so that it may be intrusive"
+        why = (
+            "is intrusive"
+            if known
+            else "is not in the installed specs any more, so that it may be intrusive"
+        )
         raise UsageError(
             f"the case {case.id} {why}, and the target {target.name!r} has intrusive: false, so that nothing is sent; "
             "where the service's owner agrees, say intrusive: true in the target file"
         )
 
 
-def _refuse_in_production(one: Recorded, service: ServiceTarget, target: Target) -> None:
+def _refuse_in_production(
+    one: Recorded, service: ServiceTarget, target: Target
+) -> None:
     method = one.exchange.request.method
-    if not may_send(Sender.REPLAY, target.environment, public=service.spec.contract.public, method=method):
-        raise UsageError(f"production: {RULE} may be sent, and the exchange {one.id} is {method} on {service.service}")
+    if not may_send(
+        Sender.REPLAY,
+        target.environment,
+        public=service.spec.contract.public,
+        method=method,
+    ):
+        raise UsageError(
+            f"production: {RULE} may be sent, and the exchange {one.id} is {method} on {service.service}"
+        )

@@ -14,10 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from conformance.evidence.reading import EXTENSION, MIME, ExchangeReader, attachment, main_exchange, summary
+from conformance.evidence.reading import (
+    EXTENSION,
+    MIME,
+    ExchangeReader,
+    attachment,
+    main_exchange,
+    summary,
+)
 from conformance.evidence.store import Record
 from conformance.formats.documents import report_file
-from conformance.model.case import Case, Kind
+from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract, Level, Requirement
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Finding, Severity
@@ -80,7 +87,9 @@ def configure(config: "pytest.Config", folder: Path) -> None:
         _register(config, _Writer(str(results)))
 
 
-def write_context(config: "pytest.Config", folder: Path, document: Mapping[str, Any]) -> None:
+def write_context(
+    config: "pytest.Config", folder: Path, document: Mapping[str, Any]
+) -> None:
     """Write Allure's categories and environment beside the results; a user's own files stay."""
     if not _active(config):
         return
@@ -96,7 +105,9 @@ def categories_file() -> Path:
     return report_file("allure-categories.json")
 
 
-def describe(case: Case, result: CaseResult, contract: Contract, reader: ExchangeReader) -> None:
+def describe(
+    case: Case, result: CaseResult, contract: Contract, reader: ExchangeReader
+) -> None:
     """Tell allure-pytest all about the test that is running; to be called before its outcome is raised."""
     if not _INSTALLED or not allure_commons.plugin_manager.has_plugin(_TIDY):
         return
@@ -107,7 +118,9 @@ def describe(case: Case, result: CaseResult, contract: Contract, reader: Exchang
     allure.dynamic.description("")
     allure.dynamic.description_html(_clean(_description(result, named, exchanges)))
     allure.dynamic.epic(service)
-    allure.dynamic.feature(f"Section {named[0].source.section}" if named else case.origin)
+    allure.dynamic.feature(
+        f"Section {named[0].source.section}" if named else case.origin
+    )
     allure.dynamic.story(named[0].id if named else case.id)
     allure.dynamic.parent_suite(service)
     allure.dynamic.suite(case.kind.value)
@@ -118,16 +131,20 @@ def describe(case: Case, result: CaseResult, contract: Contract, reader: Exchang
     # What makes a result ours comes last: an interruption on the way here leaves pytest's own.
     allure.dynamic.label(CASE_LABEL, case.id)
     for requirement in named:
-        allure.dynamic.link(_address(requirement.id), link_type="tms", name=requirement.id)
+        allure.dynamic.link(
+            _address(requirement.id), link_type="tms", name=requirement.id
+        )
     if exchanges:
         name = _clean(summary(main_exchange(exchanges)))[:_LONGEST_NAME]
-        allure.attach(attachment(exchanges), name=name, attachment_type=MIME, extension=EXTENSION)
+        allure.attach(
+            attachment(exchanges), name=name, attachment_type=MIME, extension=EXTENSION
+        )
 
 
 def severity(case: Case, requirements: Iterable[Requirement]) -> str:
     """Return a case's severity: blocker for security, else by the most binding of its requirements."""
     levels = {requirement.level for requirement in requirements}
-    if case.kind is Kind.SECURITY and Level.MUST in levels:
+    if case.kind is CaseKind.SECURITY and Level.MUST in levels:
         return "blocker"
     return next((_SEVERITIES[level] for level in _LEVELS if level in levels), "trivial")
 
@@ -161,25 +178,35 @@ class _Tidy:
         if CASE_LABEL in labels:
             self._identify(result, labels)
         if CASE_LABEL in labels or self._ours:
-            self._rename(result, {"host": "ehealth-conformance", "thread": self._worker})
+            self._rename(
+                result, {"host": "ehealth-conformance", "thread": self._worker}
+            )
             _shorten(result.statusDetails)
 
     def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
         """Leave only what went wrong of a run folder's fixtures, which say nothing of a case."""
         if self._ours:
-            container.befores = [fixture for fixture in container.befores if fixture.status in _TROUBLE]
-            container.afters = [fixture for fixture in container.afters if fixture.status in _TROUBLE]
+            container.befores = [
+                fixture for fixture in container.befores if fixture.status in _TROUBLE
+            ]
+            container.afters = [
+                fixture for fixture in container.afters if fixture.status in _TROUBLE
+            ]
 
     def _identify(self, result: Any, labels: Mapping[str, str]) -> None:  # noqa: ANN401 - Allure's own class
         case = labels[CASE_LABEL]
         result.fullName = case
-        result.historyId = result.testCaseId = hashlib.sha256(case.encode()).hexdigest()[:32]
+        result.historyId = result.testCaseId = hashlib.sha256(
+            case.encode()
+        ).hexdigest()[:32]
         result.titlePath = [labels["parentSuite"], labels["suite"]]
         result.parameters = []
         self._rename(result, {"package": labels["service"]})
         if result.statusDetails is not None:
             result.statusDetails.trace = None
-            result.statusDetails.known = KNOWN_TAG in {label.value for label in result.labels} or None
+            result.statusDetails.known = (
+                KNOWN_TAG in {label.value for label in result.labels} or None
+            )
 
     @staticmethod
     def _rename(result: Any, values: Mapping[str, str]) -> None:  # noqa: ANN401 - Allure's own class
@@ -188,12 +215,18 @@ class _Tidy:
 
 
 def _active(config: "pytest.Config") -> bool:
-    return _INSTALLED and hasattr(config.option, "allure_report_dir") and not config.option.collectonly
+    return (
+        _INSTALLED
+        and hasattr(config.option, "allure_report_dir")
+        and not config.option.collectonly
+    )
 
 
 def _register(config: "pytest.Config", plugin: object, name: str | None = None) -> None:
     registered = allure_commons.plugin_manager.register(plugin, name)
-    config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(name=registered))
+    config.add_cleanup(
+        lambda: allure_commons.plugin_manager.unregister(name=registered)
+    )
 
 
 def _shorten(details: Any) -> None:  # noqa: ANN401 - Allure's own class
@@ -202,11 +235,19 @@ def _shorten(details: Any) -> None:  # noqa: ANN401 - Allure's own class
         details.message = _cut(_OURS.sub("", _clean(details.message)), LONGEST_MESSAGE)
 
 
-def _requirements(case: Case, result: CaseResult, contract: Contract) -> list[Requirement]:
+def _requirements(
+    case: Case, result: CaseResult, contract: Contract
+) -> list[Requirement]:
     """Return the requirements that a case names, then those that a violation names besides."""
-    violated = [finding.requirement for finding in result.findings if finding.severity is Severity.VIOLATION]
+    violated = [
+        finding.requirement
+        for finding in result.findings
+        if finding.severity is Severity.VIOLATION
+    ]
     names = dict.fromkeys((*case.requirements, *violated))
-    return [contract.requirements[name] for name in names if name in contract.requirements]
+    return [
+        contract.requirements[name] for name in names if name in contract.requirements
+    ]
 
 
 def _address(requirement: str) -> str:
@@ -214,13 +255,31 @@ def _address(requirement: str) -> str:
     return f"report.html#requirement={quote(requirement, safe='/')}"
 
 
-def _description(result: CaseResult, requirements: Sequence[Requirement], exchanges: Sequence[Record]) -> str:
+def _description(
+    result: CaseResult, requirements: Sequence[Requirement], exchanges: Sequence[Record]
+) -> str:
     case = result.case
     known = f" (known: {_text(result.known)})" if result.known else ""
-    parts = [f"<p><b>{result.verdict.value.replace('_', ' ')}</b>{known} {_text(result.reason)}</p>"]
-    parts.append(f"<p>From {_text(case.origin)}; run it again with <code>--case {_text(case.id)}</code></p>")
-    parts.append(_listed("Requirements", "ul", [_requirement_line(requirement) for requirement in requirements]))
-    parts.append(_listed("Findings", "ul", [_finding_line(finding) for finding in result.findings[:_MOST_FINDINGS]]))
+    parts = [
+        f"<p><b>{result.verdict.value.replace('_', ' ')}</b>{known} {_text(result.reason)}</p>"
+    ]
+    parts.append(
+        f"<p>From {_text(case.origin)}; run it again with <code>--case {_text(case.id)}</code></p>"
+    )
+    parts.append(
+        _listed(
+            "Requirements",
+            "ul",
+            [_requirement_line(requirement) for requirement in requirements],
+        )
+    )
+    parts.append(
+        _listed(
+            "Findings",
+            "ul",
+            [_finding_line(finding) for finding in result.findings[:_MOST_FINDINGS]],
+        )
+    )
     main = main_exchange(exchanges) if exchanges else None
     lines = [_exchange_line(record, shown=record is main) for record in exchanges]
     title = f"Deciding exchanges ({len(exchanges)} of {len(result.exchanges)}), all in the attachment"
@@ -234,12 +293,22 @@ def _listed(title: str, tag: str, lines: Sequence[str]) -> str:
 
 def _requirement_line(requirement: Requirement) -> str:
     source = f"{requirement.level.value}, section {_text(requirement.source.section)}"
-    return f"<code>{_text(requirement.id)}</code> {source}: {_text(requirement.statement)}"
+    return (
+        f"<code>{_text(requirement.id)}</code> {source}: {_text(requirement.statement)}"
+    )
 
 
 def _finding_line(finding: Finding) -> str:
-    values = {"at": finding.location, "expected": finding.expected, "actual": finding.actual}
-    rest = "".join(f"<br>{name} <code>{_text(value)}</code>" for name, value in values.items() if value)
+    values = {
+        "at": finding.location,
+        "expected": finding.expected,
+        "actual": finding.actual,
+    }
+    rest = "".join(
+        f"<br>{name} <code>{_text(value)}</code>"
+        for name, value in values.items()
+        if value
+    )
     return f"<b>{finding.severity.value}</b> {_text(finding.requirement)}: {_text(finding.message)}{rest}"
 
 
@@ -263,12 +332,16 @@ def _environment(document: Mapping[str, Any]) -> dict[str, str]:
 
 def _properties(values: Mapping[str, str]) -> str:
     """Return values in the format of Java's property files, which is ASCII."""
-    return "".join(f"{_property(key)}={_property(value)}\n" for key, value in values.items())
+    return "".join(
+        f"{_property(key)}={_property(value)}\n" for key, value in values.items()
+    )
 
 
 def _property(text: str) -> str:
     units = text.encode("utf-16-be", "surrogatepass")
-    codes = [int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)]
+    codes = [
+        int.from_bytes(units[at : at + 2], "big") for at in range(0, len(units), 2)
+    ]
     return "".join(_property_character(code) for code in codes)
 
 
@@ -295,7 +368,9 @@ def _text(text: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]} … ({len(text)} characters)"
+    return (
+        text if len(text) <= length else f"{text[:length]} … ({len(text)} characters)"
+    )
 
 
 def _clean(text: str) -> str:

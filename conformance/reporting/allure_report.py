@@ -39,7 +39,9 @@ _TRACKERS = ("googletagmanager.com", "google-analytics.com")
 _SCRIPT = re.compile(r"<script\b[^>]*>.*?</script\s*>", re.IGNORECASE | re.DOTALL)
 _SMALL = 4096
 """Characters; an inline script as small as this that speaks of a tracker is its start, not the viewer."""
-_TRACKING = re.compile(r"\bgtag\s*\(|\bdataLayer\b|GoogleAnalyticsObject|\bga\s*\(\s*['\"]create")
+_TRACKING = re.compile(
+    r"\bgtag\s*\(|\bdataLayer\b|GoogleAnalyticsObject|\bga\s*\(\s*['\"]create"
+)
 _LOADING = {
     "script": ("src",),
     "link": ("href", "imagesrcset"),
@@ -58,10 +60,22 @@ _LOADING = {
     "base": ("href",),
 }
 """The attributes that make a browser load something."""
-_STYLE_ADDRESS = re.compile(r"""(?:@import\s+|url\()\s*['"]?\s*([^'")\s]+)""", re.IGNORECASE)
+_STYLE_ADDRESS = re.compile(
+    r"""(?:@import\s+|url\()\s*['"]?\s*([^'")\s]+)""", re.IGNORECASE
+)
 _HARMLESS = re.compile(r"data:|#|about:", re.IGNORECASE)
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
-_KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "APPDATA", "LOCALAPPDATA", "USERPROFILE")
+_KEPT_VARIABLES = (
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "TEMP",
+    "TMP",
+    "SYSTEMROOT",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "USERPROFILE",
+)
 _TIME_LIMIT = 600
 _LAST_LINES = 5
 
@@ -89,11 +103,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"error: {error.filename}: {error.strerror}\n")
         return ReportError.exit_code
-    sys.stdout.write(f"{path} is written: one file, nothing in it is loaded from elsewhere\n")
+    sys.stdout.write(
+        f"{path} is written: one file, nothing in it is loaded from elsewhere\n"
+    )
     return 0
 
 
-def make_report(folder: Path, out: Path | None = None, program: str | None = None) -> Path:
+def make_report(
+    folder: Path, out: Path | None = None, program: str | None = None
+) -> Path:
     """Write the Allure report of a run folder (or of a folder of Allure's results) and return its path.
 
     Raises UsageError where the folder or the npm package is missing, ReportError where the report
@@ -102,14 +120,18 @@ def make_report(folder: Path, out: Path | None = None, program: str | None = Non
     results = _results(folder)
     out = out or folder / REPORT
     if not out.parent.is_dir():
-        raise UsageError(f"{out.parent}: there is no such folder to write the report to")
+        raise UsageError(
+            f"{out.parent}: there is no such folder to write the report to"
+        )
     generator = find_generator(program)
     with tempfile.TemporaryDirectory(prefix="ehealth-conformance-allure-") as scratch:
         page = clean(_generated(generator, results, Path(scratch)))
     problems = external_references(page)
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
-        raise ReportError(f"nothing is written, because the report would load or report something elsewhere:\n{listed}")
+        raise ReportError(
+            f"nothing is written, because the report would load or report something elsewhere:\n{listed}"
+        )
     _write(out, page)
     return out
 
@@ -119,14 +141,22 @@ def find_generator(program: str | None = None) -> Generator:
 
     Raises UsageError, with what to do, where there is none.
     """
-    candidates = [[program]] if program else [["allure"], ["npx", "--offline", "--no-install", "allure"]]
+    candidates = (
+        [[program]]
+        if program
+        else [["allure"], ["npx", "--offline", "--no-install", "allure"]]
+    )
     tried = [_probe(candidate) for candidate in candidates]
     found = next((generator for generator in tried if _usable(generator)), None)
     if found is not None:
         return found
     if shutil.which("node") is None:
-        raise UsageError("node is missing: install Node.js 20 or later, then: npm install --global allure@3")
-    versions = ", ".join(f"{' '.join(other.command)} is {other.version}" for other in tried if other)
+        raise UsageError(
+            "node is missing: install Node.js 20 or later, then: npm install --global allure@3"
+        )
+    versions = ", ".join(
+        f"{' '.join(other.command)} is {other.version}" for other in tried if other
+    )
     raise UsageError(
         f"the npm package allure {GENERATION}.x is missing{f' ({versions})' if versions else ''}: "
         "npm install --global allure@3, or npm install allure@3 in this folder, or name it by --allure PROGRAM"
@@ -135,11 +165,15 @@ def find_generator(program: str | None = None) -> Generator:
 
 def clean(page: str) -> str:
     """Return a report without its analytics scripts, and with a policy that lets it load nothing from elsewhere."""
-    page = _SCRIPT.sub(lambda match: "" if _is_tracking(match.group()) else match.group(), page)
+    page = _SCRIPT.sub(
+        lambda match: "" if _is_tracking(match.group()) else match.group(), page
+    )
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     page, count = _HEAD.subn(lambda match: match.group() + policy, page, count=1)
     if not count:
-        raise ReportError("what the generator made has no <head>, so that it is not a report as known")
+        raise ReportError(
+            "what the generator made has no <head>, so that it is not a report as known"
+        )
     return page
 
 
@@ -148,10 +182,19 @@ def external_references(page: str) -> list[str]:
     reader = _References()
     reader.feed(page)
     reader.close()
-    foreign = [reference for reference in reader.found if not _HARMLESS.match(reference[2])]
+    foreign = [
+        reference for reference in reader.found if not _HARMLESS.match(reference[2])
+    ]
     problems = [f"<{tag} {name}> loads {value[:100]}" for tag, name, value in foreign]
-    programs = [page, *(_decoded(value) for tag, _, value in reader.found if tag == "script")]
-    problems += [f"it names {tracker}" for tracker in _TRACKERS if any(tracker in text for text in programs)]
+    programs = [
+        page,
+        *(_decoded(value) for tag, _, value in reader.found if tag == "script"),
+    ]
+    problems += [
+        f"it names {tracker}"
+        for tracker in _TRACKERS
+        if any(tracker in text for text in programs)
+    ]
     return problems
 
 
@@ -180,7 +223,9 @@ class _References(HTMLParser):
             self._add_styles("style", data)
 
     def _add_styles(self, tag: str, text: str) -> None:
-        self.found += [(tag, "url()", match.group(1)) for match in _STYLE_ADDRESS.finditer(text)]
+        self.found += [
+            (tag, "url()", match.group(1)) for match in _STYLE_ADDRESS.finditer(text)
+        ]
 
 
 def _is_tracking(script: str) -> bool:
@@ -211,7 +256,9 @@ def _results(folder: Path) -> Path:
     for candidate in (folder / FOLDER, folder):
         if any(candidate.glob("*-result.json")):
             return candidate
-    raise UsageError(f"{folder}: neither a run folder with {FOLDER}/ nor a folder of Allure's results")
+    raise UsageError(
+        f"{folder}: neither a run folder with {FOLDER}/ nor a folder of Allure's results"
+    )
 
 
 def _probe(command: Sequence[str]) -> Generator | None:
@@ -222,11 +269,20 @@ def _probe(command: Sequence[str]) -> Generator | None:
     full = (program, *command[1:])
     try:
         done = subprocess.run(  # noqa: S603 - the user's own program
-            [*full, "--version"], env=_environment(), capture_output=True, text=True, timeout=60, check=False
+            [*full, "--version"],
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return Generator(full, done.stdout.strip()) if done.returncode == 0 and done.stdout.strip() else None
+    return (
+        Generator(full, done.stdout.strip())
+        if done.returncode == 0 and done.stdout.strip()
+        else None
+    )
 
 
 def _usable(generator: Generator | None) -> bool:
@@ -236,20 +292,49 @@ def _usable(generator: Generator | None) -> bool:
 def _generated(generator: Generator, results: Path, scratch: Path) -> str:
     """Return the report that the generator makes of some results, as it is."""
     config = scratch / "allurerc.json"
-    config.write_text(json.dumps({"categories": _categories(results)}), encoding="utf-8")
+    config.write_text(
+        json.dumps({"categories": _categories(results)}), encoding="utf-8"
+    )
     made = scratch / "report"
-    command = [*generator.command, "awesome", ".", "--cwd", str(results.resolve()), "--config", str(config)]
-    command += ["--single-file", "--output", str(made), "--report-name", _NAME, "--group-by", "parentSuite,suite"]
+    command = [
+        *generator.command,
+        "awesome",
+        ".",
+        "--cwd",
+        str(results.resolve()),
+        "--config",
+        str(config),
+    ]
+    command += [
+        "--single-file",
+        "--output",
+        str(made),
+        "--report-name",
+        _NAME,
+        "--group-by",
+        "parentSuite,suite",
+    ]
     try:
         done = subprocess.run(  # noqa: S603 - the user's own program
-            command, env=_environment(scratch), capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
+            command,
+            env=_environment(scratch),
+            capture_output=True,
+            text=True,
+            timeout=_TIME_LIMIT,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ReportError(f"allure {generator.version} was not ready after {_TIME_LIMIT} seconds") from None
+        raise ReportError(
+            f"allure {generator.version} was not ready after {_TIME_LIMIT} seconds"
+        ) from None
     pages = sorted(made.rglob("*.html"))
     if done.returncode != 0 or len(pages) != 1:
-        said = "\n".join((done.stderr + done.stdout).strip().splitlines()[-_LAST_LINES:])
-        raise ReportError(f"allure {generator.version} made {len(pages)} page(s), exit code {done.returncode}:\n{said}")
+        said = "\n".join(
+            (done.stderr + done.stdout).strip().splitlines()[-_LAST_LINES:]
+        )
+        raise ReportError(
+            f"allure {generator.version} made {len(pages)} page(s), exit code {done.returncode}:\n{said}"
+        )
     return pages[0].read_text("utf-8")
 
 
@@ -287,9 +372,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m conformance.reporting.allure_report",
         description="Make one HTML file of a run's allure-results with the npm package allure, without its analytics.",
     )
-    parser.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="a run folder, or a folder of Allure's results")
-    parser.add_argument("--out", type=Path, metavar="FILE", help=f"file to write (default: RUN_FOLDER/{REPORT})")
-    parser.add_argument("--allure", metavar="PROGRAM", help="the npm package's program (default: from the PATH or npx)")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="RUN_FOLDER",
+        help="a run folder, or a folder of Allure's results",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"file to write (default: RUN_FOLDER/{REPORT})",
+    )
+    parser.add_argument(
+        "--allure",
+        metavar="PROGRAM",
+        help="the npm package's program (default: from the PATH or npx)",
+    )
     return parser
 
 

@@ -58,12 +58,21 @@ class _Embedding:
         self.purposes[name] = record["purpose"]
         self.by_case.setdefault(case, []).append(name)
         self.origins["/".join(request["url"].split("/", 3)[:3])] = None
-        shown = {"id": name, "purpose": record["purpose"], "started": moment_words(record["started"])}
-        shown |= {"elapsed": duration_words(record["elapsed_s"]), "request": self._message(request, whole=whole)}
+        shown = {
+            "id": name,
+            "purpose": record["purpose"],
+            "started": moment_words(record["started"]),
+        }
+        shown |= {
+            "elapsed": duration_words(record["elapsed_s"]),
+            "request": self._message(request, whole=whole),
+        }
         if "response" in record:
             shown["response"] = self._message(record["response"], whole=whole)
         if "failure" in record:
-            shown["failure"] = record["failure"] | {"received": self._body(record["failure"]["received"], whole=whole)}
+            shown["failure"] = record["failure"] | {
+                "received": self._body(record["failure"]["received"], whole=whole)
+            }
         self._keep(data_block(f"exchange={name}", shown, data_case=case))
 
     def _keep(self, block: Html) -> None:
@@ -77,13 +86,24 @@ class _Embedding:
             if left < 0:
                 break
             headers.append([name, value])
-        shown = message | {key: clipped(message[key]) for key in ("url", "reason", "method") if key in message}
-        shown |= {"headers": headers, "headers_cut": len(message["headers"]) - len(headers)}
+        shown = message | {
+            key: clipped(message[key])
+            for key in ("url", "reason", "method")
+            if key in message
+        }
+        shown |= {
+            "headers": headers,
+            "headers_cut": len(message["headers"]) - len(headers),
+        }
         return shown | {"body": self._body(message["body"], whole=whole)}
 
     def _body(self, body: Record, *, whole: bool) -> Record | str:
         """Return a body as the page keeps it: as it is where it is short, else the name of its data block."""
-        kept = _kept_text(body["text"], whole=whole) if "text" in body else _kept_binary(body["base64"], whole=whole)
+        kept = (
+            _kept_text(body["text"], whole=whole)
+            if "text" in body
+            else _kept_binary(body["base64"], whole=whole)
+        )
         if len(kept.get("text", "")) + len(kept.get("base64", "")) < 256:  # noqa: PLR2004 - shorter than it saves
             return kept
         block = json_text(kept)
@@ -97,13 +117,17 @@ class _Embedding:
 def _kept_text(text: str, *, whole: bool) -> Record:
     longest = LONGEST_BODY if whole else SCANT
     size = len(text.encode("utf-8", "surrogatepass"))
-    return {"text": text[:longest], "size": size} | ({"cut": longest} if len(text) > longest else {})
+    return {"text": text[:longest], "size": size} | (
+        {"cut": longest} if len(text) > longest else {}
+    )
 
 
 def _kept_binary(text: str, *, whole: bool) -> Record:
     longest = LONGEST_BINARY if whole else SCANT // 3 * 3
     size = len(text) * 3 // 4 - text[-2:].count("=")
-    return {"base64": text[: longest * 4 // 3], "size": size} | ({"cut": longest} if size > longest else {})
+    return {"base64": text[: longest * 4 // 3], "size": size} | (
+        {"cut": longest} if size > longest else {}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +141,19 @@ class ReportPage:
     embedded: _Embedding
 
     @classmethod
-    def of(cls, results: Mapping[str, Any], exchanges: Iterable[Record]) -> "ReportPage":
+    def of(
+        cls, results: Mapping[str, Any], exchanges: Iterable[Record]
+    ) -> "ReportPage":
         """Return the page of a run."""
         judged = {"fail", "inconclusive", "error"}
-        telling = [case for case in results["cases"] if case["findings"] or case["verdict"] in judged]
-        embedded = _Embedding(frozenset(name for case in telling for name in case.get("deciding", ())))
+        telling = [
+            case
+            for case in results["cases"]
+            if case["findings"] or case["verdict"] in judged
+        ]
+        embedded = _Embedding(
+            frozenset(name for case in telling for name in case.get("deciding", ()))
+        )
         embedded.take(exchanges)
         cases = {case["id"]: case for case in results["cases"]}
         cases |= {
@@ -130,17 +162,34 @@ class ReportPage:
             if case not in cases
         }
         requirements = {row["id"]: row for row in results["requirements"]}
-        return cls(results, cases, requirements, {name: at for at, name in enumerate(cases)}, embedded)
+        return cls(
+            results,
+            cases,
+            requirements,
+            {name: at for at, name in enumerate(cases)},
+            embedded,
+        )
 
     def exchanges(self, case: Mapping[str, Any]) -> list[str]:
         """Return the ids of a case's exchanges: those its result lists, then those only the file knows."""
-        return list(dict.fromkeys([*case["exchanges"], *self.embedded.by_case.get(case["id"], ())]))
+        return list(
+            dict.fromkeys(
+                [*case["exchanges"], *self.embedded.by_case.get(case["id"], ())]
+            )
+        )
 
     def probe(self, case: Mapping[str, Any]) -> str:
         """Return the exchange that a case's findings are about, or "" where there is none."""
         deciding = case.get("deciding") or self.exchanges(case)
-        probes = [name for name in deciding if self.embedded.purposes.get(name) == "probe"]
-        return next(reversed(probes or [name for name in deciding if name in self.embedded.purposes]), "")
+        probes = [
+            name for name in deciding if self.embedded.purposes.get(name) == "probe"
+        ]
+        return next(
+            reversed(
+                probes or [name for name in deciding if name in self.embedded.purposes]
+            ),
+            "",
+        )
 
     def statement(self, requirement: str) -> str:
         """Return a requirement's statement, or its id where the results do not describe it."""
@@ -148,15 +197,36 @@ class ReportPage:
 
     def positions_of(self, cases: Iterable[str]) -> str:
         """Return the positions of cases, for the script's filters."""
-        return " ".join(str(self.positions[case]) for case in cases if case in self.positions)
+        return " ".join(
+            str(self.positions[case]) for case in cases if case in self.positions
+        )
 
 
 def _unfinished(case: str, purposes: Collection[str]) -> dict[str, Any]:
     """Return an entry for exchanges without a result: of a case that did not end, or of what restores a service."""
-    about = {"id": case, "service": case.partition("/")[0], "title": case.rpartition("/")[2], "kind": "", "origin": ""}
+    about = {
+        "id": case,
+        "service": case.partition("/")[0],
+        "title": case.rpartition("/")[2],
+        "kind": "",
+        "origin": "",
+    }
     restoring = set(purposes) == {_RESTORE}
     ended = "the run ended before this case did; these are its completed exchanges"
-    reason = "what was asked and undone to leave the service as it was found" if restoring else ended
+    reason = (
+        "what was asked and undone to leave the service as it was found"
+        if restoring
+        else ended
+    )
     empty: dict[str, Any] = {"requirements": [], "exchanges": [], "findings": []}
     verdict = "restoring" if restoring else "unfinished"
-    return about | empty | {"verdict": verdict, "reason": reason, "checks_evaluated": 0, "duration_s": 0.0}
+    return (
+        about
+        | empty
+        | {
+            "verdict": verdict,
+            "reason": reason,
+            "checks_evaluated": 0,
+            "duration_s": 0.0,
+        }
+    )

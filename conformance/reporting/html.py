@@ -43,8 +43,16 @@ from conformance.reporting.mutation_score import in_words
 
 REPORT = "report.html"
 _EXITS = {
-    0: ("pass", "Conformant", "every service has a case that passed, and none failed, erred or stayed inconclusive"),
-    1: ("fail", "Not conformant", "at least one case failed: a requirement is shown to be broken"),
+    0: (
+        "pass",
+        "Conformant",
+        "every service has a case that passed, and none failed, erred or stayed inconclusive",
+    ),
+    1: (
+        "fail",
+        "Not conformant",
+        "at least one case failed: a requirement is shown to be broken",
+    ),
     3: (
         "inconclusive",
         "Inconclusive",
@@ -55,7 +63,11 @@ _EXITS = {
         "The harness erred",
         "the harness itself erred in a case, which therefore says nothing about the target",
     ),
-    130: ("unfinished", "Interrupted", "the run was interrupted; what was done until then is shown"),
+    130: (
+        "unfinished",
+        "Interrupted",
+        "the run was interrupted; what was done until then is shown",
+    ),
 }
 
 
@@ -67,7 +79,9 @@ def write_report(folder: Path) -> Path:
     try:
         results = json.loads((folder / "results.json").read_text("utf-8"))
     except FileNotFoundError:
-        raise UsageError(f"{folder}: there is no results.json, so that no run has ended here") from None
+        raise UsageError(
+            f"{folder}: there is no results.json, so that no run has ended here"
+        ) from None
     handle, name = tempfile.mkstemp(prefix=".report-", dir=folder)
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - an open file descriptor
@@ -84,7 +98,9 @@ def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[
     """Yield the page in pieces, from the content of results.json and of exchanges.jsonl."""
     page = ReportPage.of(results, exchanges)
     style, script = asset("report.css"), asset("report.js")
-    title = f"{_exit(page)[1]}: {results['run']['target']['name']}, {results['run']['id']}"
+    title = (
+        f"{_exit(page)[1]}: {results['run']['target']['name']}, {results['run']['id']}"
+    )
     parts: dict[str, Iterable[Html]] = {
         "policy": [content_policy(style, script)],
         "style": [style],
@@ -107,14 +123,24 @@ def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[
 
 def _exit(page: ReportPage) -> tuple[str, str, str]:
     code = page.results["run"]["exit_code"]
-    return _EXITS.get(code, ("unfinished", f"Ended with exit code {code}", "see the interface for its meaning"))
+    return _EXITS.get(
+        code,
+        (
+            "unfinished",
+            f"Ended with exit code {code}",
+            "see the interface for its meaning",
+        ),
+    )
 
 
 def _masthead(page: ReportPage) -> Iterator[Html]:
     run = page.results["run"]
     yield make_element("h1", text_node(run["target"]["name"]))
     yield make_element(
-        "p", text_node(f"{run['target']['environment']} environment · "), *_services(page), class_="lead"
+        "p",
+        text_node(f"{run['target']['environment']} environment · "),
+        *_services(page),
+        class_="lead",
     )
 
 
@@ -130,13 +156,18 @@ def _summary(page: ReportPage) -> Iterator[Html]:
     code = page.results["run"]["exit_code"]
     yield make_element(
         "div",
-        make_element("span", text_node(VERDICTS[tone][0]), class_="sign", aria_hidden="true"),
+        make_element(
+            "span", text_node(VERDICTS[tone][0]), class_="sign", aria_hidden="true"
+        ),
         make_element(
             "div",
             make_element("p", text_node(title), class_="outcome"),
             *(make_element("p", text_node(sentence)) for sentence in _why(page)),
             make_element(
-                "p", make_element("b", text_node(f"Exit code {code}")), text_node(f": {meaning}."), class_="meaning"
+                "p",
+                make_element("b", text_node(f"Exit code {code}")),
+                text_node(f": {meaning}."),
+                class_="meaning",
             ),
         ),
         class_=f"verdict {tone}",
@@ -149,7 +180,9 @@ def _why(page: ReportPage) -> Iterator[str]:
     """Yield the sentences that say what the exit code rests on."""
     cases = page.results["cases"]
     verdicts = Counter(case["verdict"] for case in cases)
-    counted = [case for case in cases if case["verdict"] not in {"not_run", "not_applicable"}]
+    counted = [
+        case for case in cases if case["verdict"] not in {"not_run", "not_applicable"}
+    ]
     broken = sum(row["verdict"] == "fail" for row in page.results["requirements"])
     yield f"{verdicts['pass']:,} of {count_of(len(counted), 'judged case')} passed."
     if verdicts["fail"]:
@@ -160,7 +193,11 @@ def _why(page: ReportPage) -> Iterator[str]:
         yield f"{count_of(verdicts['error'], 'case')} could not be judged because the harness erred."
     if verdicts["inconclusive"]:
         yield f"{count_of(verdicts['inconclusive'], 'case')} stayed inconclusive."
-    passed = {case["service"] for case in cases if case["verdict"] == "pass" or case.get("known")}
+    passed = {
+        case["service"]
+        for case in cases
+        if case["verdict"] == "pass" or case.get("known")
+    }
     for service in page.results["run"]["services"]:
         if service not in passed:
             yield f"No case of {service} passed, so that nothing shows it to conform."
@@ -171,57 +208,114 @@ def _why(page: ReportPage) -> Iterator[str]:
 
 
 def _counts(page: ReportPage) -> Iterator[Html]:
-    cases = Counter(case["verdict"] for case in page.cases.values() if case["verdict"] != "restoring")
+    cases = Counter(
+        case["verdict"]
+        for case in page.cases.values()
+        if case["verdict"] != "restoring"
+    )
     requirements = Counter(row["verdict"] for row in page.results["requirements"])
-    findings = Counter(finding["severity"] for case in page.results["cases"] for finding in case["findings"])
+    findings = Counter(
+        finding["severity"]
+        for case in page.results["cases"]
+        for finding in case["findings"]
+    )
     distinct = sum(len(group) for group in occurrences(page).values())
     note = f", {distinct:,} distinct" if distinct != findings.total() else ""
-    yield _figure(count_of(cases.total(), "case"), "verdict", _ordered(cases, VERDICTS), goto="cases")
+    yield _figure(
+        count_of(cases.total(), "case"),
+        "verdict",
+        _ordered(cases, VERDICTS),
+        goto="cases",
+    )
     title = count_of(requirements.total(), "requirement")
-    yield _figure(title, "verdict", _ordered(requirements, VERDICTS), goto="requirements")
+    yield _figure(
+        title, "verdict", _ordered(requirements, VERDICTS), goto="requirements"
+    )
     title = count_of(findings.total(), "finding") + note
     yield _figure(title, "severity", _ordered(findings, SEVERITIES), goto="findings")
 
 
 def _ordered(counts: Counter[str], words: Iterable[str]) -> dict[str, int]:
-    return {word: counts[word] for word in dict.fromkeys([*words, *counts]) if counts[word]}
+    return {
+        word: counts[word] for word in dict.fromkeys([*words, *counts]) if counts[word]
+    }
 
 
 def _figure(title: str, key: str, counts: Mapping[str, int], *, goto: str) -> Html:
     number, _, noun = title.partition(" ")
     legend = (
-        make_link(key, word, Html(make_element("b", text_node(f"{number:,}")) + badge(word)), data_goto=goto)
+        make_link(
+            key,
+            word,
+            Html(make_element("b", text_node(f"{number:,}")) + badge(word)),
+            data_goto=goto,
+        )
         for word, number in counts.items()
     )
-    caption = make_element("figcaption", make_element("b", text_node(number)), text_node(f" {noun}"))
+    caption = make_element(
+        "figcaption", make_element("b", text_node(number)), text_node(f" {noun}")
+    )
     return make_element("figure", caption, _bar(counts), item_list(legend))
 
 
 def _bar(counts: Mapping[str, int]) -> Html:
     """Return a stacked bar; a part is never too thin to be seen."""
-    shares = {word: max(number / sum(counts.values()), 0.012) for word, number in counts.items()}
+    shares = {
+        word: max(number / sum(counts.values()), 0.012)
+        for word, number in counts.items()
+    }
     parts, at = [], 0.0
     for word, share in shares.items():
         width = 1000 * share / sum(shares.values())
-        parts.append(make_element("rect", class_=word, x=f"{at:.1f}", y=0, width=f"{width:.1f}", height=8))
+        parts.append(
+            make_element(
+                "rect", class_=word, x=f"{at:.1f}", y=0, width=f"{width:.1f}", height=8
+            )
+        )
         at += width
     return make_element(
-        "svg", *parts, viewBox="0 0 1000 8", preserveAspectRatio="none", aria_hidden="true", class_="bar"
+        "svg",
+        *parts,
+        viewBox="0 0 1000 8",
+        preserveAspectRatio="none",
+        aria_hidden="true",
+        class_="bar",
     )
 
 
 def _facts(page: ReportPage) -> Iterator[Html]:
     run = page.results["run"]
-    lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(run["started"])
+    lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(
+        run["started"]
+    )
     sources = [row["source"] for row in page.results["requirements"]]
-    documents = dict.fromkeys(f"{source['document']} {source['version']}" for source in sources)
+    documents = dict.fromkeys(
+        f"{source['document']} {source['version']}" for source in sources
+    )
     rows: list[tuple[str, Iterable[Html]]] = [
-        ("Target", [text_node(f"{run['target']['name']} ({run['target']['environment']})")]),
-        ("Addresses", [text_node(clipped(", ".join(page.embedded.origins)) or "no request was sent")]),
+        (
+            "Target",
+            [text_node(f"{run['target']['name']} ({run['target']['environment']})")],
+        ),
+        (
+            "Addresses",
+            [
+                text_node(
+                    clipped(", ".join(page.embedded.origins)) or "no request was sent"
+                )
+            ],
+        ),
         ("Under test", [text_node(run["iut"])]),
         ("Cookbooks", [text_node(", ".join(documents))]),
         ("Started", [text_node(moment_words(run["started"]))]),
-        ("Finished", [text_node(f"{moment_words(run['finished'])}, after {duration_words(lasted.total_seconds())}")]),
+        (
+            "Finished",
+            [
+                text_node(
+                    f"{moment_words(run['finished'])}, after {duration_words(lasted.total_seconds())}"
+                )
+            ],
+        ),
         ("Run", [code_span(run["id"])]),
         ("Exchanges", [text_node(f"{len(page.embedded.purposes):,}")]),
         ("Harness", [text_node(f"ehealth-conformance {run['harness']}")]),
@@ -229,19 +323,29 @@ def _facts(page: ReportPage) -> Iterator[Html]:
         ("Suites", [text_node(in_words(run.get("mutation_score")))]),
     ]
     for name, value in rows:
-        yield make_element("div", make_element("dt", text_node(name)), make_element("dd", *value))
+        yield make_element(
+            "div", make_element("dt", text_node(name)), make_element("dd", *value)
+        )
 
 
 def _footer(page: ReportPage) -> Iterator[Html]:
     run = page.results["run"]
     words = f"Run {run['id']}, written by ehealth-conformance {run['harness']}. This page loads and sends nothing. "
-    yield make_element("p", text_node(f"{words}For machines, in the same folder: results.json, junit.xml and {FILE}."))
+    yield make_element(
+        "p",
+        text_node(
+            f"{words}For machines, in the same folder: results.json, junit.xml and {FILE}."
+        ),
+    )
 
 
 def _data(page: ReportPage) -> Iterator[Html]:
     """Yield what the script shows on demand, one block of JSON text a case, an exchange, a long body."""
     for case in page.cases.values():
-        findings = [{key: clipped(value) for key, value in finding.items()} for finding in case["findings"]]
+        findings = [
+            {key: clipped(value) for key, value in finding.items()}
+            for finding in case["findings"]
+        ]
         yield data_block(
             f"data={case['id']}",
             {

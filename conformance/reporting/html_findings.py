@@ -41,19 +41,27 @@ def finding_groups(page: ReportPage) -> Iterator[Html]:
     yield from _severity_group(page, "warning", "Warnings", grouped)
     yield from _severity_group(page, "observation", "Observations", grouped)
     yield from _reason_group(page, ("not_run", "not_applicable"), "Left out")
-    if not grouped and not any(case["verdict"] in {"error", "inconclusive"} for case in page.cases.values()):
+    if not grouped and not any(
+        case["verdict"] in {"error", "inconclusive"} for case in page.cases.values()
+    ):
         yield make_element(
-            "p", text_node("Nothing was found: no violation, no warning, no observation."), class_="quiet"
+            "p",
+            text_node("Nothing was found: no violation, no warning, no observation."),
+            class_="quiet",
         )
 
 
-def occurrences(page: ReportPage) -> dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]]:
+def occurrences(
+    page: ReportPage,
+) -> dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]]:
     """Group what was found by severity and requirement, and what is the same in several cases into one."""
     groups: dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]] = {}
     for case in page.cases.values():
         for finding in case["findings"]:
             group = groups.setdefault((finding["severity"], finding["requirement"]), {})
-            alike = tuple(finding[key] for key in ("message", "location", "expected", "actual"))
+            alike = tuple(
+                finding[key] for key in ("message", "location", "expected", "actual")
+            )
             occurrence = group.setdefault(alike, _Occurrence(finding))
             if case["id"] not in occurrence.cases:
                 occurrence.cases.append(case["id"])
@@ -66,28 +74,53 @@ def _severity_group(
     title: str,
     grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _Occurrence]],
 ) -> Iterator[Html]:
-    found = {requirement: group for (weight, requirement), group in grouped.items() if weight == severity}
+    found = {
+        requirement: group
+        for (weight, requirement), group in grouped.items()
+        if weight == severity
+    }
     if found:
         number = sum(len(group) for group in found.values())
-        cards = (_finding_card(page, severity, name, list(group.values())) for name, group in found.items())
+        cards = (
+            _finding_card(page, severity, name, list(group.values()))
+            for name, group in found.items()
+        )
         yield make_element(
-            "div", _heading(severity, title, count_of(number, "distinct finding")), *cards, class_="group"
+            "div",
+            _heading(severity, title, count_of(number, "distinct finding")),
+            *cards,
+            class_="group",
         )
 
 
 def _heading(word: str, title: str, note: str) -> Html:
-    sign = make_element("span", text_node(sign_of(word)[0]), class_=f"mark {word}", aria_hidden="true")
-    return make_element("h3", sign, text_node(f" {title} "), make_element("small", text_node(note)))
+    sign = make_element(
+        "span", text_node(sign_of(word)[0]), class_=f"mark {word}", aria_hidden="true"
+    )
+    return make_element(
+        "h3", sign, text_node(f" {title} "), make_element("small", text_node(note))
+    )
 
 
-def _finding_card(page: ReportPage, severity: str, requirement: str, occurrences: Sequence[_Occurrence]) -> Html:
+def _finding_card(
+    page: ReportPage,
+    severity: str,
+    requirement: str,
+    occurrences: Sequence[_Occurrence],
+) -> Html:
     row = page.requirements.get(requirement, {})
-    cases = dict.fromkeys(case for occurrence in occurrences for case in occurrence.cases)
+    cases = dict.fromkeys(
+        case for occurrence in occurrences for case in occurrence.cases
+    )
     source = row.get("source", {})
     about = [
         make_link("requirement", requirement, code_span(requirement)),
         level_badge(row.get("level", "")),
-        text_node(f"section {source['section']} of {source['document']} {source['version']}") if source else Html(""),
+        text_node(
+            f"section {source['section']} of {source['document']} {source['version']}"
+        )
+        if source
+        else Html(""),
     ]
     return make_element(
         "article",
@@ -105,12 +138,26 @@ def _finding_card(page: ReportPage, severity: str, requirement: str, occurrences
 
 def _occurrence(page: ReportPage, occurrence: _Occurrence) -> Html:
     finding = occurrence.finding
-    where = [text_node(" at "), code_span(clipped(finding["location"]))] if finding["location"] else []
+    where = (
+        [text_node(" at "), code_span(clipped(finding["location"]))]
+        if finding["location"]
+        else []
+    )
     return make_element(
         "div",
-        make_element("p", make_element("strong", text_node(clipped(finding["message"]))), *where, class_="message"),
+        make_element(
+            "p",
+            make_element("strong", text_node(clipped(finding["message"]))),
+            *where,
+            class_="message",
+        ),
         _compare(finding),
-        *folded([_case_title(page, page.cases[case], occurrence.finding) for case in occurrence.cases]),
+        *folded(
+            [
+                _case_title(page, page.cases[case], occurrence.finding)
+                for case in occurrence.cases
+            ]
+        ),
         class_="occurrence",
     )
 
@@ -134,15 +181,29 @@ def _compare(finding: Mapping[str, Any]) -> Html:
     )
 
 
-def _case_title(page: ReportPage, case: Mapping[str, Any], finding: Mapping[str, Any]) -> Html:
+def _case_title(
+    page: ReportPage, case: Mapping[str, Any], finding: Mapping[str, Any]
+) -> Html:
     """Return links to a case and to the exchange that a finding is about."""
     pieces = [
-        Html(verdict_mark(case["verdict"]) + text_node(" ") + make_link("case", case["id"], text_node(case["title"])))
+        Html(
+            verdict_mark(case["verdict"])
+            + text_node(" ")
+            + make_link("case", case["id"], text_node(case["title"]))
+        )
     ]
     if probe := finding.get("exchange") or page.probe(case):
-        pieces.append(Html(text_node("exchange ") + make_link("exchange", probe, text_node(probe))))
+        pieces.append(
+            Html(
+                text_node("exchange ") + make_link("exchange", probe, text_node(probe))
+            )
+        )
     if case.get("known"):
-        pieces.append(make_element("span", text_node(f"known failure: {case['known']}"), class_="known"))
+        pieces.append(
+            make_element(
+                "span", text_node(f"known failure: {case['known']}"), class_="known"
+            )
+        )
     return joined(pieces)
 
 
@@ -151,23 +212,33 @@ def folded(items: Sequence[Html]) -> Iterator[Html]:
     yield item_list(items[:_SHOWN_LINKS], class_="links")
     if rest := items[_SHOWN_LINKS:]:
         summary = make_element("summary", text_node(f"{len(rest):,} more"))
-        yield make_element("details", summary, item_list(rest, class_="links"), class_="more")
+        yield make_element(
+            "details", summary, item_list(rest, class_="links"), class_="more"
+        )
 
 
-def _reason_group(page: ReportPage, verdicts: Sequence[str], title: str) -> Iterator[Html]:
+def _reason_group(
+    page: ReportPage, verdicts: Sequence[str], title: str
+) -> Iterator[Html]:
     """Yield the reasons why cases have no verdict on the target, each with its cases."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for verdict in verdicts:
         for case in page.cases.values():
             if case["verdict"] == verdict:
-                reasons.setdefault((verdict, case["reason"] or "no reason is given"), []).append(case["id"])
+                reasons.setdefault(
+                    (verdict, case["reason"] or "no reason is given"), []
+                ).append(case["id"])
     if reasons:
         number = count_of(sum(len(cases) for cases in reasons.values()), "case")
         cards = (_reason_card(page, *key, cases) for key, cases in reasons.items())
-        yield make_element("div", _heading(verdicts[0], title, number), *cards, class_="group")
+        yield make_element(
+            "div", _heading(verdicts[0], title, number), *cards, class_="group"
+        )
 
 
-def _reason_card(page: ReportPage, verdict: str, reason: str, cases: Sequence[str]) -> Html:
+def _reason_card(
+    page: ReportPage, verdict: str, reason: str, cases: Sequence[str]
+) -> Html:
     heading = make_element(
         "h4",
         badge(verdict),

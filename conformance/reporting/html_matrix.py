@@ -33,34 +33,55 @@ def requirement_matrix(page: ReportPage) -> Iterator[Html]:
     yield make_element("p", text_node(note), class_="quiet")
     services: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for row in page.results["requirements"]:
-        services.setdefault(row["service"], {}).setdefault(row["source"]["section"], []).append(row)
+        services.setdefault(row["service"], {}).setdefault(
+            row["source"]["section"], []
+        ).append(row)
     for service, sections in services.items():
         source = next(iter(sections.values()))[0]["source"]
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("Verdict", "Requirement", "Level", "Binds", "Cases"))
-        caption = make_element("span", text_node(f"{source['document']} {source['version']}"))
+        head = "".join(
+            f'<th scope="col">{name}</th>'
+            for name in ("Verdict", "Requirement", "Level", "Binds", "Cases")
+        )
+        caption = make_element(
+            "span", text_node(f"{source['document']} {source['version']}")
+        )
         yield make_element(
             "table",
             make_element("caption", make_element("h3", text_node(service)), caption),
             Html(f"<thead><tr>{head}</tr></thead>"),
-            *(_matrix_section(page, name, sections[name]) for name in sorted(sections, key=_natural)),
+            *(
+                _matrix_section(page, name, sections[name])
+                for name in sorted(sections, key=_natural)
+            ),
             class_="matrix",
         )
 
 
 def _natural(section: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in section.split(".")]
+    return [
+        (int(part), "") if part.isdecimal() else (0, part)
+        for part in section.split(".")
+    ]
 
 
-def _matrix_section(page: ReportPage, section: str, rows: Sequence[Mapping[str, Any]]) -> Html:
+def _matrix_section(
+    page: ReportPage, section: str, rows: Sequence[Mapping[str, Any]]
+) -> Html:
     heading = make_element(
-        "tr", make_element("th", text_node(f"Section {section}"), colspan=5, scope="rowgroup"), class_="section"
+        "tr",
+        make_element(
+            "th", text_node(f"Section {section}"), colspan=5, scope="rowgroup"
+        ),
+        class_="section",
     )
     return make_element("tbody", heading, *(_matrix_row(page, row) for row in rows))
 
 
 def _matrix_row(page: ReportPage, row: Mapping[str, Any]) -> Html:
     cases = [page.cases[case] for case in row["cases"] if case in page.cases]
-    cases.sort(key=lambda case: list(VERDICTS).index(case["verdict"]))  # the worst first
+    cases.sort(
+        key=lambda case: list(VERDICTS).index(case["verdict"])
+    )  # the worst first
     links = [_case_link(case, row["service"]) for case in cases]
     reason = row.get("reason", "")
     return make_element(
@@ -69,12 +90,22 @@ def _matrix_row(page: ReportPage, row: Mapping[str, Any]) -> Html:
         make_element(
             "td",
             make_element("p", text_node(row["statement"]), class_="statement"),
-            make_element("p", make_link("requirement", row["id"], code_span(row["id"])), class_="id"),
-            make_element("p", text_node(clipped(reason)), class_="why") if reason else Html(""),
+            make_element(
+                "p",
+                make_link("requirement", row["id"], code_span(row["id"])),
+                class_="id",
+            ),
+            make_element("p", text_node(clipped(reason)), class_="why")
+            if reason
+            else Html(""),
         ),
         make_element("td", level_badge(row["level"])),
         make_element("td", text_node(row["iut"]), data_label="binds"),
-        make_element("td", *(folded(links) if links else [text_node("no case")]), class_="case-links"),
+        make_element(
+            "td",
+            *(folded(links) if links else [text_node("no case")]),
+            class_="case-links",
+        ),
         id=f"requirement={row['id']}",
         data_requirement=row["id"],
         data_verdict=row["verdict"],
@@ -84,7 +115,9 @@ def _matrix_row(page: ReportPage, row: Mapping[str, Any]) -> Html:
 
 
 def _case_link(case: Mapping[str, Any], service: str) -> Html:
-    label = verdict_mark(case["verdict"]) + text_node(f" {case['id'].removeprefix(service + '/')}")
+    label = verdict_mark(case["verdict"]) + text_node(
+        f" {case['id'].removeprefix(service + '/')}"
+    )
     return make_link("case", case["id"], Html(label), title=case["title"])
 
 
@@ -95,28 +128,51 @@ def case_list(page: ReportPage) -> Iterator[Html]:
         services.setdefault(case["service"], []).append(case)
     for service, cases in services.items():
         heading = make_element(
-            "h3", text_node(f"{service} "), make_element("small", text_node(count_of(len(cases), "case")))
+            "h3",
+            text_node(f"{service} "),
+            make_element("small", text_node(count_of(len(cases), "case"))),
         )
         many = " many" if len(page.cases) > _MANY else ""
-        yield make_element("div", heading, *(_case(page, case) for case in cases), class_=f"group{many}")
+        yield make_element(
+            "div",
+            heading,
+            *(_case(page, case) for case in cases),
+            class_=f"group{many}",
+        )
 
 
 def _case(page: ReportPage, case: Mapping[str, Any]) -> Html:
     number = len(page.exchanges(case))
-    severities = [word for word in SEVERITIES if any(finding["severity"] == word for finding in case["findings"])]
-    tags = [badge(word) for word in severities if not (word == "violation" and case["verdict"] == "fail")]
-    tags += [make_element("span", text_node("known"), class_="known", title=case["known"])] if case.get("known") else []
+    severities = [
+        word
+        for word in SEVERITIES
+        if any(finding["severity"] == word for finding in case["findings"])
+    ]
+    tags = [
+        badge(word)
+        for word in severities
+        if not (word == "violation" and case["verdict"] == "fail")
+    ]
+    tags += (
+        [make_element("span", text_node("known"), class_="known", title=case["known"])]
+        if case.get("known")
+        else []
+    )
     summary = make_element(
         "summary",
         badge(case["verdict"]),
         make_element("h4", text_node(case["title"])),
-        make_element("span", *tags, text_node(count_of(number, "exchange")), class_="size"),
+        make_element(
+            "span", *tags, text_node(count_of(number, "exchange")), class_="size"
+        ),
         make_element("code", text_node(case["id"])),
     )
     return make_element(
         "details",
         summary,
-        make_element("p", text_node(clipped(case["reason"])), class_="reason") if case["reason"] else Html(""),
+        make_element("p", text_node(clipped(case["reason"])), class_="reason")
+        if case["reason"]
+        else Html(""),
         make_element("p", joined(_about_case(case)), class_="about"),
         *_commands(case),
         class_=f"case {case['verdict']}",
@@ -134,7 +190,11 @@ def _commands(case: Mapping[str, Any]) -> Iterator[Html]:
     lines = case.get("counterexample", {}).get("curl", ())
     if lines:
         yield make_element("p", text_node("The same by hand:"), class_="about")
-        yield make_element("pre", text_node(clipped("\n".join(lines[-_MOST_COMMANDS:]))), class_="commands")
+        yield make_element(
+            "pre",
+            text_node(clipped("\n".join(lines[-_MOST_COMMANDS:]))),
+            class_="commands",
+        )
 
 
 def _about_case(case: Mapping[str, Any]) -> Iterator[Html]:

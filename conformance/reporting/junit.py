@@ -26,7 +26,9 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def junit_text(results: Mapping[str, Any]) -> str:
     """Return the JUnit form of a results document."""
-    root = ET.Element("testsuites", {"name": "ehealth-conformance"} | _totals(results["cases"]))
+    root = ET.Element(
+        "testsuites", {"name": "ehealth-conformance"} | _totals(results["cases"])
+    )
     for service in results["run"]["services"]:
         cases = [case for case in results["cases"] if case["service"] == service]
         about = {"name": service, "timestamp": results["run"]["started"]}
@@ -34,7 +36,11 @@ def junit_text(results: Mapping[str, Any]) -> str:
         for case in cases:
             _add_case(suite, case, confidential=is_confidential(case, results["run"]))
     ET.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        + ET.tostring(root, encoding="unicode")
+        + "\n"
+    )
 
 
 def _totals(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -48,26 +54,47 @@ def _totals(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
-def _add_case(suite: ET.Element, case: Mapping[str, Any], *, confidential: bool) -> None:
+def _add_case(
+    suite: ET.Element, case: Mapping[str, Any], *, confidential: bool
+) -> None:
     element = ET.SubElement(
-        suite, "testcase", classname=case["service"], name=case["id"], time=f"{case['duration_s']:.3f}"
+        suite,
+        "testcase",
+        classname=case["service"],
+        name=case["id"],
+        time=f"{case['duration_s']:.3f}",
     )
     properties = ET.SubElement(element, "properties")
     rows = [("requirement", requirement) for requirement in case["requirements"]]
-    rows += [("verdict", case["verdict"]), ("kind", case["kind"]), ("title", case["title"])]
+    rows += [
+        ("verdict", case["verdict"]),
+        ("kind", case["kind"]),
+        ("title", case["title"]),
+    ]
     for name, value in rows:
         ET.SubElement(properties, "property", name=name, value=_text(value))
     tag = _TAGS.get(case["verdict"])
     if confidential:
-        ET.SubElement(element, str(tag), message=WITHHELD, type=case["verdict"]).text = WITHHELD
+        ET.SubElement(
+            element, str(tag), message=WITHHELD, type=case["verdict"]
+        ).text = WITHHELD
     elif tag is not None:
         outcome = ET.SubElement(element, tag, message=_text(case["reason"]))
         if tag != "skipped":
             outcome.set("type", case["verdict"])
-            lines = [_finding(finding) for finding in case["findings"]] or [_text(case["reason"])]
-            outcome.text = "\n".join([*lines, *map(_text, case.get("counterexample", {}).get("curl", ())[-1:])])
+            lines = [_finding(finding) for finding in case["findings"]] or [
+                _text(case["reason"])
+            ]
+            outcome.text = "\n".join(
+                [
+                    *lines,
+                    *map(_text, case.get("counterexample", {}).get("curl", ())[-1:]),
+                ]
+            )
     elif case["findings"]:
-        ET.SubElement(element, "system-out").text = "\n".join(_finding(finding) for finding in case["findings"])
+        ET.SubElement(element, "system-out").text = "\n".join(
+            _finding(finding) for finding in case["findings"]
+        )
 
 
 def _finding(finding: Mapping[str, str]) -> str:

@@ -18,6 +18,8 @@ from urllib.parse import quote
 Html = NewType("Html", str)
 """Text that may stand in the page as it is; only `_text`, `_json`, `_element` and our own assets make it."""
 LONGEST_HEAD, LONGEST_TEXT = 16 * 2**10, 2**12
+_SHORT_S, _LONG_S = 0.01, 120
+"""Seconds below which a duration has a decimal, and from which it is told in minutes."""
 DASH = "\N{EN DASH}"
 VERDICTS = {
     "error": ("!", "error"),
@@ -30,7 +32,11 @@ VERDICTS = {
     "unfinished": ("…", "unfinished"),
     "restoring": ("↺", "restoring"),
 }
-SEVERITIES = {"violation": ("✗", "violation"), "warning": ("▲", "warning"), "observation": ("●", "observation")}
+SEVERITIES = {
+    "violation": ("✗", "violation"),
+    "warning": ("▲", "warning"),
+    "observation": ("●", "observation"),
+}
 _INVISIBLE = re.compile(r"[^ -~\n\t]")
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -58,7 +64,9 @@ def text_node(value: object) -> Html:
 def json_text(value: object) -> Html:
     """Return JSON that cannot end its script element, nor any other, in ASCII."""
     text = json.dumps(value, separators=(",", ":"))
-    return Html(text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e"))
+    return Html(
+        text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    )
 
 
 def make_element(tag: str, *children: Html, **attributes: object) -> Html:
@@ -73,7 +81,9 @@ def make_element(tag: str, *children: Html, **attributes: object) -> Html:
 
 def data_block(name: str, value: object, **attributes: object) -> Html:
     """Return a value as a block of JSON that scripts read and nothing executes."""
-    return make_element("script", json_text(value), type="application/json", id=name, **attributes)
+    return make_element(
+        "script", json_text(value), type="application/json", id=name, **attributes
+    )
 
 
 def asset(name: str) -> Html:
@@ -85,7 +95,11 @@ def content_policy(style: str, script: str) -> Html:
     """Return a content security policy that allows this style and script, and nothing from outside."""
 
     def source(text: str) -> str:
-        return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+        return (
+            "'sha256-"
+            + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+            + "'"
+        )
 
     allowed = f"script-src {source(script)}; style-src {source(style)}"
     return Html(f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'")
@@ -93,7 +107,12 @@ def content_policy(style: str, script: str) -> Html:
 
 def make_link(key: str, name: str, label: Html, **attributes: object) -> Html:
     """Return a link to an entry of this page, such as `#case=ID`."""
-    return make_element("a", label, href=f"#{key}={quote(name, safe='/', errors='replace')}", **attributes)
+    return make_element(
+        "a",
+        label,
+        href=f"#{key}={quote(name, safe='/', errors='replace')}",
+        **attributes,
+    )
 
 
 def code_span(value: object) -> Html:
@@ -104,13 +123,17 @@ def code_span(value: object) -> Html:
 def badge(word: str) -> Html:
     """Return a verdict or severity with its sign."""
     symbol, name = sign_of(word)
-    return make_element("span", hidden_sign(symbol), text_node(f" {name}"), class_=f"badge {word}")
+    return make_element(
+        "span", hidden_sign(symbol), text_node(f" {name}"), class_=f"badge {word}"
+    )
 
 
 def verdict_mark(word: str) -> Html:
     """Return the sign of a verdict without its word, which those who cannot see it are told."""
     symbol, name = sign_of(word)
-    return make_element("span", text_node(symbol), class_=f"mark {word}", role="img", aria_label=name)
+    return make_element(
+        "span", text_node(symbol), class_=f"mark {word}", role="img", aria_label=name
+    )
 
 
 def sign_of(word: str) -> tuple[str, str]:
@@ -125,7 +148,9 @@ def hidden_sign(symbol: str) -> Html:
 
 def item_list(items: Iterable[Html], **attributes: object) -> Html:
     """Return a list with an item for each piece."""
-    return make_element("ul", *(make_element("li", item) for item in items), **attributes)
+    return make_element(
+        "ul", *(make_element("li", item) for item in items), **attributes
+    )
 
 
 def joined(pieces: Iterable[Html], separator: str = " · ") -> Html:
@@ -141,14 +166,21 @@ def count_of(number: int, noun: str) -> str:
 def clipped(text: object, longest: int = LONGEST_TEXT) -> str:
     """Return a text, cut where it is longer than is shown, with its length then."""
     text = str(text)
-    return text if len(text) <= longest else f"{text[:longest]}… ({len(text):,} characters in all)"
+    return (
+        text
+        if len(text) <= longest
+        else f"{text[:longest]}… ({len(text):,} characters in all)"
+    )
 
 
 def duration_words(seconds: float) -> str:
     """Return a duration in milliseconds, seconds or minutes."""
     if seconds < 1:
-        return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"  # noqa: PLR2004
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"  # noqa: PLR2004
+        decimals = 0 if seconds >= _SHORT_S else 1
+        return f"{seconds * 1000:.{decimals}f} ms"
+    if seconds < _LONG_S:
+        return f"{seconds:.1f} s"
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
 def moment_words(text: str) -> str:
@@ -159,4 +191,8 @@ def moment_words(text: str) -> str:
 
 def level_badge(level: str) -> Html:
     """Return the level of a requirement, nothing where it has none."""
-    return make_element("span", text_node(level), class_=f"level {level.lower()}") if level else Html("")
+    return (
+        make_element("span", text_node(level), class_=f"level {level.lower()}")
+        if level
+        else Html("")
+    )

@@ -20,7 +20,9 @@ def mutation_score() -> Mapping[str, Any] | None:
     One that was measured of another version says nothing of this one.
     """
     try:
-        score: Mapping[str, Any] = json.loads(report_file(FILE).read_text(encoding="utf-8"))
+        score: Mapping[str, Any] = json.loads(
+            report_file(FILE).read_text(encoding="utf-8")
+        )
     except (OSError, ValueError):
         return None
     return score if score.get("harness") == __version__ else None

@@ -8,7 +8,13 @@ from conformance.review.callers import caller_problems
 from conformance.review.network import review_network
 from conformance.review.offline import review_offline
 from conformance.review.release import ReleaseStep, release_steps
-from conformance.review.remarks import CLOCK_TOLERANCE, SEVERITIES, SOON, Remark, Severity
+from conformance.review.remarks import (
+    CLOCK_TOLERANCE,
+    SEVERITIES,
+    SOON,
+    Remark,
+    Severity,
+)
 from conformance.review.subject import RULES, load_rules
 
 __all__ = [

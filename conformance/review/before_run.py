@@ -25,7 +25,9 @@ def check_credentials(plan: Plan) -> None:
     problems: list[str] = []
     for service in plan.services:
         send = Transport(plan.target.limits.timeout, plan.target.ca_file).send
-        cases = [case for case in service.spec.cases.values() if plan.selection.takes(case)]
+        cases = [
+            case for case in service.spec.cases.values() if plan.selection.takes(case)
+        ]
         tokens = make_tokens(plan.target, service, send, Redactor())
         if tokens is not None:
             problems += tokens.check_before_run(roles_needed(cases) & tokens.roles)
@@ -34,7 +36,9 @@ def check_credentials(plan: Plan) -> None:
         raise SecretError(problems)
 
 
-def _soap_problems(target: Target, service: ServiceTarget, cases: Iterable[Case]) -> list[str]:
+def _soap_problems(
+    target: Target, service: ServiceTarget, cases: Iterable[Case]
+) -> list[str]:
     """Return what is wrong with a SOAP service's callers and WSDL, as far as it shows before any request."""
     kinds = {case.caller for case in cases}
     if service.spec.contract.soap is None or not kinds:
@@ -45,18 +49,25 @@ def _soap_problems(target: Target, service: ServiceTarget, cases: Iterable[Case]
     except UsageError as error:
         problems += error.problems
     callers = service.settings.get("callers") or {}
-    names = [name for name, row in callers.items() if "" in kinds or row["kind"] in kinds]
+    names = [
+        name for name, row in callers.items() if "" in kinds or row["kind"] in kinds
+    ]
     return [*problems, *caller_problems(target, service, datetime.now(UTC), names)]
 
 
 def credential_problems(
-    target: Target, service: ServiceTarget, roles: Collection[str], callers: Collection[str]
+    target: Target,
+    service: ServiceTarget,
+    roles: Collection[str],
+    callers: Collection[str],
 ) -> list[str]:
     """Return why tokens of some roles or assertions of some callers cannot be had, as far as it shows by itself."""
     send = Transport(target.limits.timeout, target.ca_file).send
     tokens = make_tokens(target, service, send, Redactor())
     problems = tokens.check_before_run(roles) if tokens is not None else []
-    return problems + (caller_problems(target, service, datetime.now(UTC), callers) if callers else [])
+    return problems + (
+        caller_problems(target, service, datetime.now(UTC), callers) if callers else []
+    )
 
 
 def check_before_run(plan: Plan) -> tuple[str, ...]:
@@ -68,9 +79,17 @@ def check_before_run(plan: Plan) -> tuple[str, ...]:
     if plan.target.local:
         check_credentials(plan)
     remarks = review_offline(
-        plan.target, plan.services, datetime.now(UTC), selected=plan.selection.takes, examples=plan.examples
+        plan.target,
+        plan.services,
+        datetime.now(UTC),
+        selected=plan.selection.takes,
+        examples=plan.examples,
     )
-    errors = [f"{remark.message}; {remark.remedy}" for remark in remarks if remark.severity == "error"]
+    errors = [
+        f"{remark.message}; {remark.remedy}"
+        for remark in remarks
+        if remark.severity == "error"
+    ]
     if errors and not plan.target.local:
         raise UsageError(errors)
     return tuple(errors)

@@ -19,7 +19,7 @@ from conformance.credentials.secrets import read_file
 from conformance.model.errors import SecretError
 from conformance.review.keystores import validity_remarks
 from conformance.review.remarks import Remark
-from conformance.review.subject import Subject
+from conformance.review.subject import ReviewSubject
 from conformance.target.policy import is_production
 
 RENEWAL: Final = timedelta(days=90)
@@ -38,7 +38,7 @@ _LARGEST_FILE: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class NamedOwner:
     """Whom a subject names: type (SSIN, NIHII-HOSPITAL, ...) and number, "" for none; what is odd about its form."""
 
     kind: str
@@ -51,9 +51,12 @@ class Owner:
         return self.kind.partition("-")[0].lower()
 
 
-def owner_of(certificate: Certificate) -> Owner:
+def owner_of(certificate: Certificate) -> NamedOwner:
     """Return whom a certificate of the platform names: OU and CN hold TYPE=number."""
-    units, common = _values(certificate.subject, "OU"), _values(certificate.subject, "CN")
+    units, common = (
+        _values(certificate.subject, "OU"),
+        _values(certificate.subject, "CN"),
+    )
     oddities = [
         f"{name} is {', '.join(map(repr, given)) or 'missing'} instead of {wanted!r}"
         for name, wanted in _FIXED
@@ -70,17 +73,22 @@ def owner_of(certificate: Certificate) -> Owner:
     elif named is not None and called[0] != named[0]:
         oddities.append("OU and CN name different owners")
     owner = named or called
-    return Owner(owner[1] if owner else "", owner[2] if owner else "", tuple(oddities))
+    return NamedOwner(
+        owner[1] if owner else "", owner[2] if owner else "", tuple(oddities)
+    )
 
 
-def certificate_remarks(subject: Subject, place: str, store: KeyStore) -> Iterator[Remark]:
+def certificate_remarks(
+    subject: ReviewSubject, place: str, store: KeyStore
+) -> Iterator[Remark]:
     """Yield what is wrong with a caller's key and certificate, whoever its owner is."""
     problem = _key_problem(store)
     if problem:
-        remedy = (
-            f"ask for a certificate on an RSA key of {_SMALLEST_RSA} bits or an EC key ({', '.join(_CURVES.values())})"
+        curves = ", ".join(_CURVES.values())
+        remedy = f"ask for a certificate on an RSA key of {_SMALLEST_RSA} bits or an EC key ({curves})"
+        yield subject.remark(
+            "error", "certificate", f"{place}.keystore: {problem}", remedy
         )
-        yield subject.remark("error", "certificate", f"{place}.keystore: {problem}", remedy)
     remedy = "renew it in the eHealth Certificate Manager (from 90 days before its end), and put its key store here"
     yield from validity_remarks(subject, place, store.certificate, RENEWAL, remedy)
     if subject.target.local:
@@ -95,48 +103,85 @@ def read_authorities(path: Path) -> list[Certificate]:
     try:
         return load_pem_x509_certificates(read_file(path, _LARGEST_FILE))
     except ValueError:
-        raise SecretError(f"{path}: not a PEM file of certificates; export the certificate as PEM") from None
+        raise SecretError(
+            f"{path}: not a PEM file of certificates; export the certificate as PEM"
+        ) from None
 
 
 def _key_problem(store: KeyStore) -> str:
     if isinstance(store.key, RSAPrivateKey):
         short = store.key.key_size < _SMALLEST_RSA
-        return f"its RSA key has {store.key.key_size} bits, fewer than {_SMALLEST_RSA}" if short else ""
+        return (
+            f"its RSA key has {store.key.key_size} bits, fewer than {_SMALLEST_RSA}"
+            if short
+            else ""
+        )
     curve = store.key.curve.name
-    return "" if curve in _CURVES else f"its EC key is on the curve {curve}, which the platform does not know"
+    return (
+        ""
+        if curve in _CURVES
+        else f"its EC key is on the curve {curve}, which the platform does not know"
+    )
 
 
-def _form_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+def _form_remarks(
+    subject: ReviewSubject, place: str, certificate: Certificate
+) -> Iterator[Remark]:
     oddities = owner_of(certificate).oddities
     if oddities:
         message = f"{place}.keystore: the certificate's subject is not that of a platform certificate: "
         remedy = "make sure that this is the eHealth certificate with which the caller is known to the platform"
-        yield subject.remark("warning", "certificate", message + "; ".join(oddities), remedy)
+        yield subject.remark(
+            "warning", "certificate", message + "; ".join(oddities), remedy
+        )
 
 
-def _issuer_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+def _issuer_remarks(
+    subject: ReviewSubject, place: str, certificate: Certificate
+) -> Iterator[Remark]:
     """Yield where an issuer is that of another environment, or none of the platform's."""
     environment = subject.target.environment
     names = [*_values(certificate.issuer, "CN"), *_values(certificate.issuer, "O")]
     shown = repr(names[0][:80]) if names else "nobody"
     if any(map(_TEST_ISSUER.search, names)):
         if is_production(environment):
-            message = f"{place}.keystore: the certificate is one for tests, issued by {shown}"
-            yield subject.remark("warning", "certificate", message, "take the certificate for production")
+            message = (
+                f"{place}.keystore: the certificate is one for tests, issued by {shown}"
+            )
+            yield subject.remark(
+                "warning", "certificate", message, "take the certificate for production"
+            )
     elif any(map(_ISSUER.search, names)):
         if environment in _BEFORE_PRODUCTION:
             message = f"{place}.keystore: the certificate is one for production, issued by {shown}"
-            yield subject.remark("warning", "certificate", message, f"take the certificate for {environment}")
+            yield subject.remark(
+                "warning",
+                "certificate",
+                message,
+                f"take the certificate for {environment}",
+            )
     else:
         message = f"{place}.keystore: the certificate was issued by {shown}, which is not known as the platform's"
-        yield subject.remark("note", "certificate", message, "make sure that the platform's STS accepts it")
+        yield subject.remark(
+            "note",
+            "certificate",
+            message,
+            "make sure that the platform's STS accepts it",
+        )
 
 
-def _period_remarks(subject: Subject, place: str, certificate: Certificate) -> Iterator[Remark]:
+def _period_remarks(
+    subject: ReviewSubject, place: str, certificate: Certificate
+) -> Iterator[Remark]:
     starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if ends - starts > _PERIOD + _MONTH:
         message = f"{place}.keystore: the certificate is valid for {(ends - starts).days} days, more than 36 months"
-        yield subject.remark("note", "certificate", message, "make sure that it is a certificate of the platform's")
+        yield subject.remark(
+            "note",
+            "certificate",
+            message,
+            "make sure that it is a certificate of the platform's",
+        )
     if ends - subject.now >= RENEWAL:
         message = f"{place}.keystore: the certificate ends on {ends:%Y-%m-%d}, in {(ends - subject.now).days} days"
         yield subject.remark("note", "certificate", message, "nothing to do")

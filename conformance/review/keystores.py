@@ -13,12 +13,12 @@ from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.model.errors import SecretError
 from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, split
-from conformance.review.subject import CALLERS, Subject
+from conformance.review.subject import CALLERS, ReviewSubject
 
 _RENEW = "ask for a new certificate and put its key store here"
 
 
-def keystores(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def keystores(subject: ReviewSubject) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield where the settings name key stores, as far as they are under review."""
     for place, settings in _keystore_settings(subject.service.settings):
         if place[0] == "tokens":
@@ -41,7 +41,7 @@ def _keystore_settings(
             yield from _keystore_settings(value, (*path, name))
 
 
-def keystore_remarks(subject: Subject) -> Iterator[Remark]:
+def keystore_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     """Yield what is wrong with the key stores, but for those of SOAP callers."""
     for place, settings in keystores(subject):
         if place.startswith(f"{CALLERS}."):
@@ -49,14 +49,23 @@ def keystore_remarks(subject: Subject) -> Iterator[Remark]:
         try:
             certificate = opened(subject, place, settings).certificate
         except SecretError as error:
-            if not place.startswith("tokens."):  # those are told by the check of all credentials
-                yield from (subject.remark("error", "certificate", *split(problem)) for problem in error.problems)
+            if not place.startswith(
+                "tokens."
+            ):  # those are told by the check of all credentials
+                yield from (
+                    subject.remark("error", "certificate", *split(problem))
+                    for problem in error.problems
+                )
         else:
             yield from validity_remarks(subject, place, certificate)
 
 
 def validity_remarks(
-    subject: Subject, place: str, certificate: Certificate, soon: timedelta = SOON, remedy: str = _RENEW
+    subject: ReviewSubject,
+    place: str,
+    certificate: Certificate,
+    soon: timedelta = SOON,
+    remedy: str = _RENEW,
 ) -> Iterator[Remark]:
     """Yield whether a key store's certificate holds now, and that it ends within some time."""
     starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
@@ -67,12 +76,21 @@ def validity_remarks(
         message = f"{place}.keystore: the certificate ends on {ends:%Y-%m-%d}, in {(ends - subject.now).days} days"
         yield subject.remark("warning", "certificate", message, remedy)
     if starts > subject.now + CLOCK_TOLERANCE:
-        message = f"{place}.keystore: the certificate is valid only from {starts:%Y-%m-%d}"
-        yield subject.remark(subject.firm, "certificate", message, "wait until then, or set this machine's clock")
+        message = (
+            f"{place}.keystore: the certificate is valid only from {starts:%Y-%m-%d}"
+        )
+        yield subject.remark(
+            subject.firm,
+            "certificate",
+            message,
+            "wait until then, or set this machine's clock",
+        )
 
 
-def opened(subject: Subject, place: str, settings: Mapping[str, Any]) -> KeyStore:
+def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> KeyStore:
     """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
     password = resolve(settings["password"], subject.target.folder, f"{place}.password")
     subject.redactor.learn(password, {"password": place})
-    return open_keystore(subject.target.folder / settings["keystore"], password, settings.get("alias"))
+    return open_keystore(
+        subject.target.folder / settings["keystore"], password, settings.get("alias")
+    )

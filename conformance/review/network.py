@@ -16,7 +16,7 @@ from conformance.model.errors import ConformanceError, SecretError
 from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.review.connection import clock_remarks, connection_remarks
 from conformance.review.remarks import Remark, split, tidy
-from conformance.review.subject import CALLERS, Subject, load_rules
+from conformance.review.subject import CALLERS, ReviewSubject, load_rules
 from conformance.review.tokens import token_remarks
 from conformance.target.addresses import address_problem
 from conformance.target.policy import may_be_target
@@ -38,7 +38,9 @@ class _Network:
 
     def usable(self, address: str) -> bool:
         """Tell whether an address whose connection was tried can be asked."""
-        return all(remark.severity != "error" for remark in self.handshakes[_origin(address)])
+        return all(
+            remark.severity != "error" for remark in self.handshakes[_origin(address)]
+        )
 
 
 def review_network(
@@ -55,12 +57,24 @@ def review_network(
     endpoints it names; no message to a SOAP service or an STS. Raises SpecError as `review_offline` does.
     """
     redactor = Redactor()
-    line = transport() if transport is not None else Transport(target.limits.timeout, target.ca_file)
+    line = (
+        transport()
+        if transport is not None
+        else Transport(target.limits.timeout, target.ca_file)
+    )
     found: list[Remark] = []
     network = _Network(line, clock, pause)
     try:
         for service in services:
-            subject = Subject(target, service, load_rules(service.spec), clock(), redactor, (), line.send)
+            subject = ReviewSubject(
+                target,
+                service,
+                load_rules(service.spec),
+                clock(),
+                redactor,
+                (),
+                line.send,
+            )
             subject.network = True
             found += _network_remarks(subject, network)
     finally:
@@ -68,34 +82,50 @@ def review_network(
     return tidy(found, redactor)
 
 
-def _network_remarks(subject: Subject, network: _Network) -> Iterator[Remark]:
+def _network_remarks(subject: ReviewSubject, network: _Network) -> Iterator[Remark]:
     address = subject.service.address
     if address is None:
-        message = "the embedded local platform plays the service: there is nothing to reach"
+        message = (
+            "the embedded local platform plays the service: there is nothing to reach"
+        )
         yield subject.remark("note", "reachability", message, "nothing to do")
         return
-    if not may_be_target(subject.target.environment, public=subject.spec.contract.public):
+    if not may_be_target(
+        subject.target.environment, public=subject.spec.contract.public
+    ):
         return
     yield from _reached_remarks(subject, network, address)
     if network.usable(address):
         yield from _issued_token_remarks(subject)
         soap = subject.spec.contract.soap is not None
-        yield from _greeting_remarks(subject, network, address) if soap else _probe_remarks(subject, network, address)
+        yield from (
+            _greeting_remarks(subject, network, address)
+            if soap
+            else _probe_remarks(subject, network, address)
+        )
     yield from _sts_remarks(subject, network, address)
 
 
-def _reached_remarks(subject: Subject, network: _Network, address: str, where: str = "") -> Iterator[Remark]:
+def _reached_remarks(
+    subject: ReviewSubject, network: _Network, address: str, where: str = ""
+) -> Iterator[Remark]:
     """Yield what the first connection to an address shows; `where` says whose address it is, if not the service's."""
     origin = _origin(address)
     if origin not in network.handshakes:
-        network.handshakes[origin] = tuple(connection_remarks(subject, address, network.line.tls, where))
+        network.handshakes[origin] = tuple(
+            connection_remarks(subject, address, network.line.tls, where)
+        )
         yield from network.handshakes[origin]
     elif not network.usable(address):
-        message = f"{where}nor can {origin} be used here, as said above of another service"
+        message = (
+            f"{where}nor can {origin} be used here, as said above of another service"
+        )
         yield subject.remark("error", "reachability", message, "do what is said there")
 
 
-def _probe_remarks(subject: Subject, network: _Network, address: str) -> Iterator[Remark]:
+def _probe_remarks(
+    subject: ReviewSubject, network: _Network, address: str
+) -> Iterator[Remark]:
     """Yield what the answers to a service's first questions show."""
     wait = 1 / subject.target.limits.rate if subject.target.limits.rate else 0.0
     for number, (probe, request) in enumerate(_probes(subject, address)):
@@ -108,29 +138,42 @@ def _probe_remarks(subject: Subject, network: _Network, address: str) -> Iterato
             yield from clock_remarks(subject, outcome, before, network.clock())
 
 
-def _greeting_remarks(subject: Subject, network: _Network, address: str, where: str = "") -> Iterator[Remark]:
+def _greeting_remarks(
+    subject: ReviewSubject, network: _Network, address: str, where: str = ""
+) -> Iterator[Remark]:
     """Yield what a bare GET shows of a place that takes messages only: its clock; any answer means that it is there."""
     if _origin(address) in network.clocks:
         return
     network.pause(1 / subject.target.limits.rate if subject.target.limits.rate else 0.0)
     before = network.clock()
-    outcome = network.line.send(Request("GET", address, (*subject.target.identity.headers, ("Accept", "*/*"))))
+    outcome = network.line.send(
+        Request("GET", address, (*subject.target.identity.headers, ("Accept", "*/*")))
+    )
     if isinstance(outcome, TransportFailure):
         message = f"{where}no answer to GET {urlsplit(address).path or '/'}: {outcome.message}"
-        yield subject.remark("error", "reachability", message, "check the address and that the service is up")
+        yield subject.remark(
+            "error",
+            "reachability",
+            message,
+            "check the address and that the service is up",
+        )
         return
     network.clocks.add(_origin(address))
     yield from clock_remarks(subject, outcome, before, network.clock(), where)
 
 
-def _sts_remarks(subject: Subject, network: _Network, address: str) -> Iterator[Remark]:
+def _sts_remarks(
+    subject: ReviewSubject, network: _Network, address: str
+) -> Iterator[Remark]:
     """Yield whether the STS of each caller can be reached; none is asked for anything."""
     named: dict[str, list[str]] = {}
     for name, row in subject.callers.items():
         if "sts" in row and "assertion" not in row:
             named.setdefault(row["sts"], []).append(f"{CALLERS}.{name}.sts")
     for sts, places in named.items():
-        if address_problem(sts, subject.target.environment) or _origin(sts) == _origin(address):
+        if address_problem(sts, subject.target.environment) or _origin(sts) == _origin(
+            address
+        ):
             continue  # told offline, or of the service itself
         where = f"{', '.join(places)}: "
         yield from _reached_remarks(subject, network, sts, where)
@@ -143,10 +186,14 @@ def _origin(address: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-def _issued_token_remarks(subject: Subject) -> Iterator[Remark]:
+def _issued_token_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     """Yield what is wrong with the tokens that a token endpoint issues, or that it issues none."""
     for role, reference in subject.service.settings.get("tokens", {}).items():
-        if subject.tokens is None or not isinstance(reference, Mapping) or "client_credentials" not in reference:
+        if (
+            subject.tokens is None
+            or not isinstance(reference, Mapping)
+            or "client_credentials" not in reference
+        ):
             continue
         try:
             token = subject.tokens.get(role)
@@ -158,7 +205,9 @@ def _issued_token_remarks(subject: Subject) -> Iterator[Remark]:
             yield from token_remarks(subject, role, token)
 
 
-def _probes(subject: Subject, address: str) -> Iterator[tuple[Mapping[str, Any], Request]]:
+def _probes(
+    subject: ReviewSubject, address: str
+) -> Iterator[tuple[Mapping[str, Any], Request]]:
     """Yield each first question with its GET request; at least one, be it without a token."""
     asked = False
     for probe in subject.rules.get("probes", ()):
@@ -168,15 +217,33 @@ def _probes(subject: Subject, address: str) -> Iterator[tuple[Mapping[str, Any],
             yield probe, request
     if asked:
         return
-    operations = subject.spec.contract.operations.values() if subject.spec.contract.public else ()
-    paths = (one.path for one in operations if one.method == "GET" and "{" not in one.path)
+    operations = (
+        subject.spec.contract.operations.values()
+        if subject.spec.contract.public
+        else ()
+    )
+    paths = (
+        one.path for one in operations if one.method == "GET" and "{" not in one.path
+    )
     url = address.rstrip("/") + next(paths, "")
-    yield {}, Request("GET", url, (*subject.target.identity.headers, ("Accept", "application/json")))
+    yield (
+        {},
+        Request(
+            "GET",
+            url,
+            (*subject.target.identity.headers, ("Accept", "application/json")),
+        ),
+    )
 
 
-def _probe(subject: Subject, address: str, row: Mapping[str, Any]) -> Request | None:
+def _probe(
+    subject: ReviewSubject, address: str, row: Mapping[str, Any]
+) -> Request | None:
     """Return a first question with a token, or None where the file lacks what it needs."""
-    role, path = row.get("token", ""), subject.spec.contract.operations[row["operation"]].path
+    role, path = (
+        row.get("token", ""),
+        subject.spec.contract.operations[row["operation"]].path,
+    )
     for name, place in row.get("parameters", {}).items():
         if not subject.identity(place):
             return None
@@ -194,16 +261,28 @@ def _probe(subject: Subject, address: str, row: Mapping[str, Any]) -> Request | 
 
 
 def _answer_remarks(
-    subject: Subject, probe: Mapping[str, Any], request: Request, outcome: Response | TransportFailure
+    subject: ReviewSubject,
+    probe: Mapping[str, Any],
+    request: Request,
+    outcome: Response | TransportFailure,
 ) -> Iterator[Remark]:
     role = probe.get("token", "")
-    asked = f"GET {urlsplit(request.url).path}" + (f" with tokens.{role}" if role else "")
+    asked = f"GET {urlsplit(request.url).path}" + (
+        f" with tokens.{role}" if role else ""
+    )
     if isinstance(outcome, TransportFailure):
         remedy = "check the address and that the service is up"
-        yield subject.remark("error", "reachability", f"no answer to {asked}: {outcome.message}", remedy)
+        yield subject.remark(
+            "error", "reachability", f"no answer to {asked}: {outcome.message}", remedy
+        )
     elif outcome.status in _BUSY:
         message = f"the answer to {asked} is {outcome.status}: the service is not available now"
-        yield subject.remark("error", "reachability", message, "try again later, or ask the contact centre")
+        yield subject.remark(
+            "error",
+            "reachability",
+            message,
+            "try again later, or ask the contact centre",
+        )
     elif not role and not subject.spec.contract.public:
         return  # whatever is said to somebody without a token, the service is there
     elif outcome.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
@@ -211,9 +290,16 @@ def _answer_remarks(
         remedy = "get a new token, and ask the platform whether client and role are admitted to this service"
         message = f"{who} is refused: the answer to {asked} is {outcome.status}"
         yield subject.remark("error", "credential", message, remedy)
-    elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _tells_of_nothing(probe, outcome):
+    elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _tells_of_nothing(
+        probe, outcome
+    ):
         remedy = "compare the address with the cookbook's, and token and test data with each other"
-        yield subject.remark("warning", "reachability", f"the answer to {asked} is {outcome.status}", remedy)
+        yield subject.remark(
+            "warning",
+            "reachability",
+            f"the answer to {asked} is {outcome.status}",
+            remedy,
+        )
 
 
 def _tells_of_nothing(probe: Mapping[str, Any], answer: Response) -> bool:

@@ -13,7 +13,12 @@ from conformance.review.contracts import contract_remarks
 from conformance.review.data import data_remarks, missing_remarks
 from conformance.review.keystores import keystore_remarks
 from conformance.review.remarks import Remark, tidy
-from conformance.review.subject import Subject, load_rules, send_nothing, voices
+from conformance.review.subject import (
+    ReviewSubject,
+    callers_of_case,
+    load_rules,
+    send_nothing,
+)
 from conformance.review.target_file import (
     address_remarks,
     authority_remarks,
@@ -21,7 +26,13 @@ from conformance.review.target_file import (
     limit_remarks,
     requests_of,
 )
-from conformance.review.tokens import credential_remarks, held, same_token_remarks, token_remarks, trust_remarks
+from conformance.review.tokens import (
+    credential_remarks,
+    held,
+    same_token_remarks,
+    token_remarks,
+    trust_remarks,
+)
 from conformance.target.target import ServiceTarget, Target
 
 _EXAMPLES = 8
@@ -43,32 +54,44 @@ def review_offline(
     """
     redactor = Redactor()
     subjects = [
-        Subject(
+        ReviewSubject(
             target,
             service,
             load_rules(service.spec),
             now,
             redactor,
-            tuple(case for case in service.spec.cases.values() if selected is None or selected(case)),
+            tuple(
+                case
+                for case in service.spec.cases.values()
+                if selected is None or selected(case)
+            ),
             send_nothing,
             everything=selected is None,
         )
         for service in services
     ]
     requests = sum(
-        requests_of(case, examples) * max(1, len(voices(subject, case)))
+        requests_of(case, examples) * max(1, len(callers_of_case(subject, case)))
         for subject in subjects
         for case in subject.cases
     )
-    seconds = requests / target.limits.rate if target.limits.rate else requests * _LOCAL_SECONDS
-    found = [*identity_remarks(target), *authority_remarks(target, now), *limit_remarks(target, requests, seconds)]
+    seconds = (
+        requests / target.limits.rate
+        if target.limits.rate
+        else requests * _LOCAL_SECONDS
+    )
+    found = [
+        *identity_remarks(target),
+        *authority_remarks(target, now),
+        *limit_remarks(target, requests, seconds),
+    ]
     for subject in subjects:
         subject.seconds = seconds
         found += _service_remarks(subject)
     return tidy(found, redactor)
 
 
-def _service_remarks(subject: Subject) -> Iterator[Remark]:
+def _service_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     yield from address_remarks(subject)
     yield from contract_remarks(subject)
     yield from data_remarks(subject)  # first, since tokens are held against the data
@@ -78,7 +101,7 @@ def _service_remarks(subject: Subject) -> Iterator[Remark]:
         yield from missing_remarks(subject)
 
 
-def _secret_remarks(subject: Subject) -> Iterator[Remark]:
+def _secret_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     yield from credential_remarks(subject)
     for role, token in held(subject):
         yield from token_remarks(subject, role, token)

@@ -15,7 +15,7 @@ from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError
 from conformance.review.keystores import keystores, opened
 from conformance.review.remarks import clean, moment
-from conformance.review.subject import Subject, load_rules, send_nothing
+from conformance.review.subject import ReviewSubject, load_rules, send_nothing
 from conformance.review.target_file import authorities
 from conformance.review.tokens import held
 from conformance.target.target import ServiceTarget, Target
@@ -43,7 +43,10 @@ def release_steps(
     steps = [
         (month, *row)
         for row in (
-            ("tests in acceptance have begun", "run the suites against acceptance for a month at least"),
+            (
+                "tests in acceptance have begun",
+                "run the suites against acceptance for a month at least",
+            ),
             (
                 "the platform knows of every additional use case",
                 "write to info@ehealth.fgov.be a month ahead, with a detailed estimate of the expected load",
@@ -56,13 +59,22 @@ def release_steps(
             "test and performance results are with the platform",
             "send them with a sample of an eHealth request and its answer to your point of contact (`evidence`)",
         ),
-        (release, "the platform hears how the release went", "report on the test and performance results that day"),
+        (
+            release,
+            "the platform hears how the release went",
+            "report on the test and performance results that day",
+        ),
     ]
-    found = [ReleaseStep(due, "late" if due < today else "open", what, remedy) for due, what, remedy in steps]
+    found = [
+        ReleaseStep(due, "late" if due < today else "open", what, remedy)
+        for due, what, remedy in steps
+    ]
     found += _validity_steps(target, services, release, now)
     redactor = Redactor()
     return tuple(
-        replace(step, what=clean(step.what, redactor), remedy=clean(step.remedy, redactor))
+        replace(
+            step, what=clean(step.what, redactor), remedy=clean(step.remedy, redactor)
+        )
         for step in sorted(found, key=lambda step: step.due)
     )
 
@@ -71,25 +83,47 @@ def _validity_steps(
     target: Target, services: tuple[ServiceTarget, ...], release: date, now: datetime
 ) -> Iterator[ReleaseStep]:
     for name, ends in chain(authorities(target), _certificates(target, services, now)):
-        what, remedy = f"{name} is valid beyond the release (until {ends:%Y-%m-%d})", "renew it, from 90 days before"
+        what, remedy = (
+            f"{name} is valid beyond the release (until {ends:%Y-%m-%d})",
+            "renew it, from 90 days before",
+        )
         kept = ends.date() > release
-        yield ReleaseStep(release, "kept" if kept else "broken", what, "nothing to do" if kept else remedy)
+        yield ReleaseStep(
+            release,
+            "kept" if kept else "broken",
+            what,
+            "nothing to do" if kept else remedy,
+        )
     for service in services:
-        subject = Subject(target, service, load_rules(service.spec), now, Redactor(), (), send_nothing)
+        subject = ReviewSubject(
+            target, service, load_rules(service.spec), now, Redactor(), (), send_nothing
+        )
         for role, token in held(subject):
             ends = moment(expiry(token) or 0.0)
             if role != EXPIRED and ends.date() <= release:
                 what = f"{service.service}: tokens.{role} is replaced (it ends on {ends:%Y-%m-%d})"
-                yield ReleaseStep(release, "open", what, "get a new token on the day, or let the harness ask for it")
+                yield ReleaseStep(
+                    release,
+                    "open",
+                    what,
+                    "get a new token on the day, or let the harness ask for it",
+                )
 
 
-def _certificates(target: Target, services: tuple[ServiceTarget, ...], now: datetime) -> Iterator[tuple[str, datetime]]:
+def _certificates(
+    target: Target, services: tuple[ServiceTarget, ...], now: datetime
+) -> Iterator[tuple[str, datetime]]:
     for service in services:
-        subject = Subject(target, service, load_rules(service.spec), now, Redactor(), (), send_nothing)
+        subject = ReviewSubject(
+            target, service, load_rules(service.spec), now, Redactor(), (), send_nothing
+        )
         for place, settings in keystores(subject):
             with suppress(SecretError):  # told by the review itself
                 certificate = opened(subject, place, settings).certificate
-                yield f"{service.service}: the certificate of {place}.keystore", certificate.not_valid_after_utc
+                yield (
+                    f"{service.service}: the certificate of {place}.keystore",
+                    certificate.not_valid_after_utc,
+                )
 
 
 def _month_before(day: date) -> date:

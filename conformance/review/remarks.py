@@ -62,7 +62,12 @@ def split(problem: str) -> tuple[str, str]:
 def tidy(remarks: list[Remark], redactor: Redactor) -> tuple[Remark, ...]:
     """Return the remarks once each, without secrets and whole identifiers."""
     cleaned = (
-        replace(one, message=clean(one.message, redactor), remedy=clean(one.remedy, redactor)) for one in remarks
+        replace(
+            one,
+            message=clean(one.message, redactor),
+            remedy=clean(one.remedy, redactor),
+        )
+        for one in remarks
     )
     return tuple(dict.fromkeys(cleaned))
 
@@ -101,4 +106,8 @@ def certificate_end(certificate: Mapping[str, Any]) -> datetime:
 def name_of(names: Any) -> str:  # noqa: ANN401 - as ssl has it: a tuple of tuples of pairs
     """Return the most telling name of a certificate's owner or issuer."""
     parts = {name: value for row in names or () for name, value in row}
-    return str(parts.get("commonName") or parts.get("organizationName") or "an unnamed authority")
+    return str(
+        parts.get("commonName")
+        or parts.get("organizationName")
+        or "an unnamed authority"
+    )

@@ -8,12 +8,12 @@ from typing import Any
 
 from conformance.credentials.assertions import requester_number
 from conformance.identifiers.reading import normalise, person_kind
-from conformance.identifiers.rules import Kind
+from conformance.identifiers.rules import IdentifierKind
 from conformance.model.contract import CallerRule
-from conformance.review.certificates import Owner
+from conformance.review.certificates import NamedOwner
 from conformance.review.data import identifier_remarks
 from conformance.review.remarks import Remark, masked
-from conformance.review.subject import Subject
+from conformance.review.subject import ReviewSubject
 from conformance.soap.security.saml import Assertion
 
 _EHP_PLACE = "cbe"
@@ -21,19 +21,29 @@ _EHP_PLACE = "cbe"
 
 
 def requester_remarks(
-    subject: Subject, place: str, settings: Mapping[str, Any], rule: CallerRule, untold: list[str]
+    subject: ReviewSubject,
+    place: str,
+    settings: Mapping[str, Any],
+    rule: CallerRule,
+    untold: list[str],
 ) -> Iterator[Remark]:
     """Yield what is wrong with a caller's numbers; a person's that may be somebody's is added to `untold`."""
     given = settings.get("requester") or {}
     for identity, number in given.items():
         known = "ehp" if rule.identity == "ehp" and identity == _EHP_PLACE else identity
         kind = _kind(known, str(number))
-        yield from identifier_remarks(subject, f"{place}.requester.{identity}", kind, str(number), untold)
+        yield from identifier_remarks(
+            subject, f"{place}.requester.{identity}", kind, str(number), untold
+        )
         if known != rule.identity:
-            message = (
-                f"{place}.requester.{identity} is not used: the kind {settings['kind']} has a number {rule.identity}"
+            kind = settings["kind"]
+            message = f"{place}.requester.{identity} is not used: the kind {kind} has a number {rule.identity}"
+            yield subject.remark(
+                "warning",
+                "caller",
+                message,
+                f"give requester.{rule.identity}, or correct the kind",
             )
-            yield subject.remark("warning", "caller", message, f"give requester.{rule.identity}, or correct the kind")
     told = "assertion" in settings or "attributes" in settings
     if not requester_number(settings, rule) and not told:
         message = f"{place}.requester.{rule.identity} is not given, so that the STS cannot be asked"
@@ -42,7 +52,11 @@ def requester_remarks(
 
 
 def asserted_remarks(
-    subject: Subject, place: str, settings: Mapping[str, Any], rule: CallerRule, assertion: Assertion
+    subject: ReviewSubject,
+    place: str,
+    settings: Mapping[str, Any],
+    rule: CallerRule,
+    assertion: Assertion,
 ) -> Iterator[Remark]:
     """Yield where an assertion names somebody else than the file, or nobody."""
     said, given = assertion.identity(*rule.attributes), requester_number(settings, rule)
@@ -56,14 +70,19 @@ def asserted_remarks(
             f"{place}.assertion: it is that of {_shown(rule.identity, said)}, "
             f"but requester.{rule.identity} is {_shown(rule.identity, given)}"
         )
-        remedy = f"get an assertion of the requester, or correct requester.{rule.identity}"
+        remedy = (
+            f"get an assertion of the requester, or correct requester.{rule.identity}"
+        )
         yield subject.remark("error", "assertion", message, remedy)
 
 
-def owner_remarks(subject: Subject, place: str, rule: CallerRule, owner: Owner, number: str) -> Iterator[Remark]:
+def owner_remarks(
+    subject: ReviewSubject, place: str, rule: CallerRule, owner: NamedOwner, number: str
+) -> Iterator[Remark]:
     """Yield where a certificate's owner is not the caller, whose number may be "" for unknown."""
     remedy = (
-        "right for the certificate of a mandate holder (cookbook, section 5.1); else take the caller's own key store"
+        "right for the certificate of a mandate holder (cookbook, section 5.1); "
+        "else take the caller's own key store"
     )
     if owner.kind and owner.identity != rule.identity:
         message = (
@@ -79,19 +98,25 @@ def owner_remarks(subject: Subject, place: str, rule: CallerRule, owner: Owner, 
         yield subject.remark("warning", "certificate", message, remedy)
 
 
-def _kind(identity: str, number: str) -> Kind:
+def _kind(identity: str, number: str) -> IdentifierKind:
     """Return the kind of an identifier that a file calls by one of the four names."""
     if identity == "ssin":
         return person_kind(number)
     if identity == "nihii":
-        return Kind.NIHII11 if len(number) == Kind.NIHII11.length else Kind.NIHII8
-    return Kind[identity.upper()]
+        return (
+            IdentifierKind.NIHII11
+            if len(number) == IdentifierKind.NIHII11.length
+            else IdentifierKind.NIHII8
+        )
+    return IdentifierKind[identity.upper()]
 
 
 def _same(identity: str, one: str, other: str) -> bool:
     """Tell whether two numbers are one, however they are printed; of NIHII numbers the first eight digits count."""
-    first, second = (normalise(_kind(identity, number), number) for number in (one, other))
-    length = Kind.NIHII8.length if identity == "nihii" else None
+    first, second = (
+        normalise(_kind(identity, number), number) for number in (one, other)
+    )
+    length = IdentifierKind.NIHII8.length if identity == "nihii" else None
     return first[:length] == second[:length]
 
 

@@ -28,7 +28,7 @@ CALLERS = "callers"
 
 
 @dataclass(slots=True)
-class Subject:
+class ReviewSubject:
     """One service under review: `cases` are those to be run, `seconds` the expected length of the run."""
 
     target: Target
@@ -81,24 +81,38 @@ class Subject:
     def roles(self) -> tuple[str, ...]:
         """Return the roles under review: all that the file gives, or those that the chosen cases need."""
         given = self.tokens.roles if self.tokens is not None else frozenset()
-        needed = given if self.everything else {role for case in self.cases for role in roles_of(case)}
+        needed = (
+            given
+            if self.everything
+            else {role for case in self.cases for role in roles_of(case)}
+        )
         return tuple(sorted(given & needed))
 
     @property
     def callers(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the SOAP callers under review: all that the file gives, or those that the chosen cases may need."""
-        given: Mapping[str, Mapping[str, Any]] = self.service.settings.get(CALLERS) or {}
+        given: Mapping[str, Mapping[str, Any]] = (
+            self.service.settings.get(CALLERS) or {}
+        )
         kinds = {case.caller for case in self.cases}
-        return {name: row for name, row in given.items() if self.everything or "" in kinds or row["kind"] in kinds}
+        return {
+            name: row
+            for name, row in given.items()
+            if self.everything or "" in kinds or row["kind"] in kinds
+        }
 
     def caller_rule(self, kind: str) -> CallerRule:
         """Return what is said of a kind of caller; raises SpecError where nothing is."""
         rules = self.spec.contract.soap
         if rules is None or kind not in rules.callers:
-            raise SpecError(f"{self.spec.folder}: nothing is said of callers of the kind {kind}")
+            raise SpecError(
+                f"{self.spec.folder}: nothing is said of callers of the kind {kind}"
+            )
         return rules.callers[kind]
 
-    def remark(self, severity: Severity, topic: str, message: str, remedy: str) -> Remark:
+    def remark(
+        self, severity: Severity, topic: str, message: str, remedy: str
+    ) -> Remark:
         """Return a remark on this service."""
         return Remark(severity, topic, f"{self.name}: {message}", remedy, self.network)
 
@@ -117,7 +131,10 @@ def load_rules(spec: Spec) -> Mapping[str, Any]:
         return {}
     document = documents.read(path)
     schema = load_format("review", spec.folder.parent.parent)
-    problems = [f"{path}:{document.line(where)}: {text}" for where, text in format_problems(document, schema)]
+    problems = [
+        f"{path}:{document.line(where)}: {text}"
+        for where, text in format_problems(document, schema)
+    ]
     if problems:
         raise SpecError(problems)
     rules: Mapping[str, Any] = document.data
@@ -126,15 +143,21 @@ def load_rules(spec: Spec) -> Mapping[str, Any]:
 
 def send_nothing(request: Request) -> TransportFailure:
     """Refuse to send a request."""
-    return TransportFailure(ErrorKind.CONNECT, f"nothing is sent to {urlsplit(request.url).hostname} before a run")
+    return TransportFailure(
+        ErrorKind.CONNECT,
+        f"nothing is sent to {urlsplit(request.url).hostname} before a run",
+    )
 
 
 def roles_of(case: Case) -> set[str]:
     """Return the roles of the access tokens that a case sends."""
-    return {request.token.partition("!")[0] for request in case.requests} - {"", MALFORMED}
+    return {request.token.partition("!")[0] for request in case.requests} - {
+        "",
+        MALFORMED,
+    }
 
 
-def voices(subject: Subject, case: Case) -> list[Mapping[str, Any]]:
+def callers_of_case(subject: ReviewSubject, case: Case) -> list[Mapping[str, Any]]:
     """Return the callers that play a case: all of its kind, or the first of the file."""
     given: Mapping[str, Mapping[str, Any]] = subject.service.settings.get(CALLERS) or {}
     fitting = [row for row in given.values() if case.caller in ("", row["kind"])]

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 from conformance.contracts.platform_rules import load_tracing
 from conformance.model.case import Case
 from conformance.review.remarks import SOON, Remark, certificate_end, name_of, span
-from conformance.review.subject import Subject
+from conformance.review.subject import ReviewSubject
 from conformance.strategies.generators import EDGES
 from conformance.target.addresses import environment_of
 from conformance.target.target import Target, own_identity
 
 _STATEFUL_STEPS = 25
 _LONG_RUN = timedelta(hours=1)
-_NOBODYS_DOMAIN = re.compile(r"[@.](example\.(com|org|net)|example|invalid|test|localhost)$", re.IGNORECASE)  # RFC 2606
+_NOBODYS_DOMAIN = re.compile(
+    r"[@.](example\.(com|org|net)|example|invalid|test|localhost)$", re.IGNORECASE
+)  # RFC 2606
 
 
 def identity_remarks(target: Target) -> Iterator[Remark]:
@@ -33,13 +35,28 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
         yield Remark("note", "identity", message, remedy)
     elif given.user_agent == rules.user_agent_example:
         message = "identity.user_agent is the cookbooks' own example"
-        yield Remark("warning", "identity", message, "give name and version of your software and of its connector")
+        yield Remark(
+            "warning",
+            "identity",
+            message,
+            "give name and version of your software and of its connector",
+        )
     if not given.sender:
         message = "identity.from is not given: the platform cannot reach anybody in an emergency"
-        yield Remark("note", "identity", message, f"give a mail address that is read, like {rules.from_example!r}")
+        yield Remark(
+            "note",
+            "identity",
+            message,
+            f"give a mail address that is read, like {rules.from_example!r}",
+        )
     elif given.sender == rules.from_example or _NOBODYS_DOMAIN.search(given.sender):
         message = "identity.from is an example address that nobody reads"
-        yield Remark("warning", "identity", message, "give a mail address that is read in an emergency")
+        yield Remark(
+            "warning",
+            "identity",
+            message,
+            "give a mail address that is read in an emergency",
+        )
 
 
 def authority_remarks(target: Target, now: datetime) -> Iterator[Remark]:
@@ -47,9 +64,13 @@ def authority_remarks(target: Target, now: datetime) -> Iterator[Remark]:
     for place, ends in authorities(target):
         remedy = "replace it by the authority's present certificate"
         if ends <= now:
-            yield Remark("error", "certificate", f"{place} expired on {ends:%Y-%m-%d}", remedy)
+            yield Remark(
+                "error", "certificate", f"{place} expired on {ends:%Y-%m-%d}", remedy
+            )
         elif ends - now < SOON and not target.local:
-            yield Remark("warning", "certificate", f"{place} ends on {ends:%Y-%m-%d}", remedy)
+            yield Remark(
+                "warning", "certificate", f"{place} ends on {ends:%Y-%m-%d}", remedy
+            )
 
 
 def authorities(target: Target) -> Iterator[tuple[str, datetime]]:
@@ -74,7 +95,12 @@ def limit_remarks(target: Target, requests: int, seconds: float) -> Iterator[Rem
         yield Remark("warning", "limits", message, remedy)
     if limits.rate and timedelta(seconds=seconds) > _LONG_RUN:
         message = f"at limits.rate {limits.rate:g} a second, the run's {requests} requests take about {span(seconds)}"
-        yield Remark("warning", "limits", message, "raise limits.rate as far as was agreed, or run fewer cases")
+        yield Remark(
+            "warning",
+            "limits",
+            message,
+            "raise limits.rate as far as was agreed, or run fewer cases",
+        )
 
 
 def requests_of(case: Case, examples: int) -> int:
@@ -86,7 +112,7 @@ def requests_of(case: Case, examples: int) -> int:
     return number * examples + len(bounds) if case.generate else number
 
 
-def address_remarks(subject: Subject) -> Iterator[Remark]:
+def address_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     """Yield where an address differs from the documented ones."""
     address = subject.service.address
     if address is None or subject.target.local:
@@ -95,9 +121,23 @@ def address_remarks(subject: Subject) -> Iterator[Remark]:
     paths = {urlsplit(known).path.rstrip("/") for known in documented.values()}
     key = subject.spec.contract.address_key
     if paths and url.path.rstrip("/") not in paths:
-        nearest = documented.get(subject.target.environment) or next(iter(documented.values()))
+        nearest = documented.get(subject.target.environment) or next(
+            iter(documented.values())
+        )
         message = f"{key} has the path {url.path or '/'!r}, the cookbook {', '.join(map(repr, sorted(paths)))}"
-        yield subject.remark("warning", "address", message, f"compare it with the documented address {nearest}")
+        yield subject.remark(
+            "warning",
+            "address",
+            message,
+            f"compare it with the documented address {nearest}",
+        )
     if environment_of(str(url.hostname)) is None:
-        message = f"{key} names the host {url.hostname}, which is none of the platform's"
-        yield subject.remark("note", "address", message, "make sure that it is a gateway or a stand-in of your own")
+        message = (
+            f"{key} names the host {url.hostname}, which is none of the platform's"
+        )
+        yield subject.remark(
+            "note",
+            "address",
+            message,
+            "make sure that it is a gateway or a stand-in of your own",
+        )

@@ -8,19 +8,32 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from conformance.model.case import quoted
-from conformance.soap.markup import Element, children, local, local_name, namespace, parse, text
+from conformance.soap.markup import (
+    Element,
+    children,
+    local,
+    local_name,
+    namespace,
+    parse,
+    text,
+)
 from conformance.soap.xsd.contract import Steps
 
 _MOST: Final = 12
 
 
-def difference(before: str, after: str, ignored: Collection[Steps] = ()) -> tuple[str, ...]:
+def difference(
+    before: str, after: str, ignored: Collection[Steps] = ()
+) -> tuple[str, ...]:
     """Return what stands in one message only: `- ` in that before, `+ ` in that after; at most a dozen lines.
 
     The messages are XML texts; places that are `ignored` do not count. A line is a place below the root with its text,
     such as `+ Criteria/Person/Gender = 'F'`.
     """
-    first, second = (list(_lines(parse(one.encode()), (), frozenset(ignored))) for one in (before, after))
+    first, second = (
+        list(_lines(parse(one.encode()), (), frozenset(ignored)))
+        for one in (before, after)
+    )
     found = [line for line in difflib.ndiff(first, second) if line[:2] in {"- ", "+ "}]
     if len(found) > _MOST:
         return (*found[: _MOST - 1], f"and {len(found) - _MOST + 1} lines more")
@@ -29,7 +42,9 @@ def difference(before: str, after: str, ignored: Collection[Steps] = ()) -> tupl
 
 def _lines(element: Element, path: Steps, ignored: frozenset[Steps]) -> Iterator[str]:
     """Yield a line for each attribute, for each text, and for each element with nothing in it or in a new namespace."""
-    for name, value in sorted((str(name), str(value)) for name, value in element.attrib.items()):
+    for name, value in sorted(
+        (str(name), str(value)) for name, value in element.attrib.items()
+    ):
         here = (*path, f"@{local_name(name)}")
         if here not in ignored:
             yield f"{'/'.join(here)} = {quoted(value)}"

@@ -10,7 +10,7 @@ from typing import Final
 
 from lxml import etree
 
-from conformance.model.case import Deed, Edit
+from conformance.model.case import MessageMutation, MutationKind
 from conformance.soap.markup import Element, children, local, local_name, namespace
 from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
 
@@ -33,7 +33,7 @@ _FOREIGN: Final = "urn:example:not-the-contracts-namespace"
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ValidMessage:
     """A valid message to break: its contract, its operation, and the element in its Body."""
 
     contract: SoapContract
@@ -41,7 +41,7 @@ class Subject:
     root: Element
 
 
-def apply(root: Element, edit: Edit) -> None:
+def apply(root: Element, edit: MessageMutation) -> None:
     """Change a message; raises LookupError where there is no such place."""
     *above, last = edit.path or ("",)
     if last.startswith("@"):
@@ -50,106 +50,141 @@ def apply(root: Element, edit: Edit) -> None:
     element = _at(root, edit.path)
     parent = element.getparent()
     match edit.deed:
-        case Deed.ADD:
+        case MutationKind.ADD:
             etree.SubElement(element, edit.text or _UNKNOWN).text = "1"
-        case Deed.MOVE:
-            element.tag = f"{{{edit.text}}}{local(element)}" if edit.text else local(element)
-        case Deed.WRITE:
+        case MutationKind.MOVE:
+            element.tag = (
+                f"{{{edit.text}}}{local(element)}" if edit.text else local(element)
+            )
+        case MutationKind.WRITE:
             element.text = edit.text
-        case Deed.REMOVE if parent is not None:
+        case MutationKind.REMOVE if parent is not None:
             parent.remove(element)
-        case Deed.DOUBLE if parent is not None:
+        case MutationKind.DOUBLE if parent is not None:
             element.addnext(copy.deepcopy(element))
-        case Deed.SWAP if parent is not None:
+        case MutationKind.SWAP if parent is not None:
             before = element.getprevious()
             if before is None:
                 raise LookupError("nothing stands before it")
             before.addprevious(element)
 
 
-def _change_attribute(element: Element, name: str, edit: Edit) -> None:
+def _change_attribute(element: Element, name: str, edit: MessageMutation) -> None:
     found = next((key for key in element.attrib if local_name(str(key)) == name), name)
-    if edit.deed is Deed.REMOVE:
+    if edit.deed is MutationKind.REMOVE:
         del element.attrib[found]
     else:
         element.set(found, edit.text)
 
 
-def refused(contract: SoapContract, operation: SoapOperation, root: Element, sweep: str) -> Iterator[Edit]:
+def refused(
+    contract: SoapContract, operation: SoapOperation, root: Element, sweep: str
+) -> Iterator[MessageMutation]:
     """Yield the edits of a kind (a name of SWEEPS) that make a valid message invalid by its schema."""
-    for edit in SWEEPS[sweep](Subject(contract, operation, root)):
+    for edit in SWEEPS[sweep](ValidMessage(contract, operation, root)):
         altered = copy.deepcopy(root)
         apply(altered, edit)
         if not contract.schemas.fits(altered):
             yield edit
 
 
-def _missing(subject: Subject) -> Iterator[Edit]:
-    yield from (Edit(Deed.REMOVE, path) for path, _ in _walk(subject.root))
+def _missing(subject: ValidMessage) -> Iterator[MessageMutation]:
+    yield from (
+        MessageMutation(MutationKind.REMOVE, path) for path, _ in _walk(subject.root)
+    )
 
 
-def _doubled(subject: Subject) -> Iterator[Edit]:
-    yield from (Edit(Deed.DOUBLE, path) for path, _ in _walk(subject.root))
+def _doubled(subject: ValidMessage) -> Iterator[MessageMutation]:
+    yield from (
+        MessageMutation(MutationKind.DOUBLE, path) for path, _ in _walk(subject.root)
+    )
 
 
-def _unknown(subject: Subject) -> Iterator[Edit]:
+def _unknown(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield an unknown element, and text that stands beside elements, in each element that has members."""
     for path, element in [((), subject.root), *_walk(subject.root)]:
         if len(element):
-            yield Edit(Deed.ADD, path)
-            yield Edit(Deed.WRITE, path, "text beside elements")
+            yield MessageMutation(MutationKind.ADD, path)
+            yield MessageMutation(MutationKind.WRITE, path, "text beside elements")
 
 
-def _surplus(subject: Subject) -> Iterator[Edit]:
+def _surplus(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield declared elements that have no place beside those that are there, such as the other branch of a choice."""
     there = {(), *(path for path, _ in _walk(subject.root))}
     for place in subject.operation.places:
         *above, name = place.path
-        if place.simple and not name.startswith("@") and place.path not in there and tuple(above) in there:
+        if (
+            place.simple
+            and not name.startswith("@")
+            and place.path not in there
+            and tuple(above) in there
+        ):
             parent = _at(subject.root, tuple(above))
             space = namespace((children(parent) or [parent])[-1])
-            yield Edit(Deed.ADD, tuple(above), f"{{{space}}}{name}" if space else name)
+            yield MessageMutation(
+                MutationKind.ADD, tuple(above), f"{{{space}}}{name}" if space else name
+            )
 
 
-def _swapped(subject: Subject) -> Iterator[Edit]:
-    yield from (Edit(Deed.SWAP, path) for path, one in _walk(subject.root) if one.getprevious() is not None)
+def _swapped(subject: ValidMessage) -> Iterator[MessageMutation]:
+    yield from (
+        MessageMutation(MutationKind.SWAP, path)
+        for path, one in _walk(subject.root)
+        if one.getprevious() is not None
+    )
 
 
-def _moved(subject: Subject) -> Iterator[Edit]:
+def _moved(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield each element in another namespace: qualified where it is not, in none where it is, in a foreign one."""
     own = namespace(subject.root)
     for path, element in [((), subject.root), *_walk(subject.root)]:
-        yield Edit(Deed.MOVE, path, "" if namespace(element) else own)
-        yield Edit(Deed.MOVE, path, _FOREIGN)
+        yield MessageMutation(
+            MutationKind.MOVE, path, "" if namespace(element) else own
+        )
+        yield MessageMutation(MutationKind.MOVE, path, _FOREIGN)
 
 
-def _attributes(subject: Subject) -> Iterator[Edit]:
+def _attributes(subject: ValidMessage) -> Iterator[MessageMutation]:
     for path, element in [((), subject.root), *_walk(subject.root)]:
         for name in element.attrib:
             place = (*path, f"@{local_name(str(name))}")
-            yield Edit(Deed.REMOVE, place)
-            yield Edit(Deed.WRITE, place, "not a value")
-            yield Edit(Deed.WRITE, place, "1 2")
-            yield Edit(Deed.WRITE, place, "")
-    yield Edit(Deed.WRITE, (f"@{_UNKNOWN}",), "1")
+            yield MessageMutation(MutationKind.REMOVE, place)
+            yield MessageMutation(MutationKind.WRITE, place, "not a value")
+            yield MessageMutation(MutationKind.WRITE, place, "1 2")
+            yield MessageMutation(MutationKind.WRITE, place, "")
+    yield MessageMutation(MutationKind.WRITE, (f"@{_UNKNOWN}",), "1")
 
 
-def _values(subject: Subject) -> Iterator[Edit]:
+def _values(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield wrong values of each element that holds text: near misses of its own, then others that its type refuses."""
     for path, element in _walk(subject.root):
         if not len(element):
             texts = dict.fromkeys((*_near(element.text or ""), *_WRONG))
-            yield from (Edit(Deed.WRITE, path, text) for text in texts if text != element.text)
+            yield from (
+                MessageMutation(MutationKind.WRITE, path, text)
+                for text in texts
+                if text != element.text
+            )
 
 
 def _near(text: str) -> Iterator[str]:
     """Yield texts that differ a little from a valid one."""
     half = len(text) // 2
-    yield from (text[:-1], f"{text}0", f"{text[:half]}.{text[half:]}", f"{text[:half]}-{text[half:]}")
-    yield from (f"X{text[1:]}", text.lower(), text.upper(), f"{text[:half]} {text[half:]}")
+    yield from (
+        text[:-1],
+        f"{text}0",
+        f"{text[:half]}.{text[half:]}",
+        f"{text[:half]}-{text[half:]}",
+    )
+    yield from (
+        f"X{text[1:]}",
+        text.lower(),
+        text.upper(),
+        f"{text[:half]} {text[half:]}",
+    )
 
 
-SWEEPS: Final[Mapping[str, Callable[[Subject], Iterator[Edit]]]] = {
+SWEEPS: Final[Mapping[str, Callable[[ValidMessage], Iterator[MessageMutation]]]] = {
     "elements-missing": _missing,
     "elements-doubled": _doubled,
     "elements-unknown": _unknown,

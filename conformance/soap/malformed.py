@@ -9,8 +9,16 @@ from collections.abc import Callable, Mapping
 
 from lxml import etree
 
-from conformance.soap.markup import Element, canonical, children, local, local_name, parse, serialise
-from conformance.soap.message import Scene
+from conformance.soap.markup import (
+    Element,
+    canonical,
+    children,
+    local,
+    local_name,
+    parse,
+    serialise,
+)
+from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, ECDSA_SHA256, RSA_SHA256, SOAP, SOAP12
 from conformance.soap.security.resigning import (
     ECDSA_SHA1,
@@ -25,43 +33,64 @@ from conformance.soap.security.resigning import (
 from conformance.soap.security.saml import element_of
 
 
-def weaken(scene: Scene) -> None:
+def weaken(draft: SignedDraft) -> None:
     """Sign with SHA-1."""
-    method = next(scene.signature.iter(f"{{{DS}}}SignatureMethod"))
+    method = next(draft.signature.iter(f"{{{DS}}}SignatureMethod"))
     weak = {RSA_SHA256: RSA_SHA1, ECDSA_SHA256: ECDSA_SHA1}
-    method.set("Algorithm", weak[scene.signer.algorithm])
-    for one in scene.signature.iter(f"{{{DS}}}DigestMethod"):
+    method.set("Algorithm", weak[draft.signer.algorithm])
+    for one in draft.signature.iter(f"{{{DS}}}DigestMethod"):
         one.set("Algorithm", SHA1)
-    renew(scene, digest="sha1")
+    renew(draft, digest="sha1")
 
 
-def cover_assertion(scene: Scene) -> None:
+def cover_assertion(draft: SignedDraft) -> None:
     """Sign the assertion too, as ProtectTokens of the policy asks."""
-    info = signed_info(scene)
-    reference = copy.deepcopy(reference_to(scene, scene.body))
-    reference.set("URI", f"#{scene.assertion.id}")
-    set_digest(reference, canonical(element_of(scene.assertion)))
+    info = signed_info(draft)
+    reference = copy.deepcopy(reference_to(draft, draft.body))
+    reference.set("URI", f"#{draft.assertion.id}")
+    set_digest(reference, canonical(element_of(draft.assertion)))
     info.append(reference)
-    resign(scene)
+    resign(draft)
 
 
-def change_prefixes(scene: Scene) -> None:
+def change_prefixes(draft: SignedDraft) -> None:
     """Let other prefixes stand for all namespaces, which makes it no other message."""
-    spaces = {space for one in scene.envelope.iter(etree.Element) for space in one.nsmap.values()}
-    _write_anew(scene, {f"p{number}": space for number, space in enumerate(sorted(spaces))})
+    spaces = {
+        space
+        for one in draft.envelope.iter(etree.Element)
+        for space in one.nsmap.values()
+    }
+    _write_anew(
+        draft, {f"p{number}": space for number, space in enumerate(sorted(spaces))}
+    )
 
 
-def _write_anew(scene: Scene, prefixes: Mapping[str, str], spell: Callable[[str], str] = str) -> None:
+def _write_anew(
+    draft: SignedDraft, prefixes: Mapping[str, str], spell: Callable[[str], str] = str
+) -> None:
     """Copy a message with prefixes for its namespaces, each name as it is spelt now, and sign it again."""
     copies: dict[Element, Element] = {}
-    top = etree.Element(spell(scene.envelope.tag), nsmap=dict(prefixes))
-    _copy_inside(scene.envelope, top, spell, copies)
-    for name in ("envelope", "header", "security", "stamp", "body", "signature", "place"):
-        setattr(scene, name, copies[getattr(scene, name)])
-    renew(scene)
+    top = etree.Element(spell(draft.envelope.tag), nsmap=dict(prefixes))
+    _copy_inside(draft.envelope, top, spell, copies)
+    for name in (
+        "envelope",
+        "header",
+        "security",
+        "stamp",
+        "body",
+        "signature",
+        "place",
+    ):
+        setattr(draft, name, copies[getattr(draft, name)])
+    renew(draft)
 
 
-def _copy_inside(element: Element, made: Element, spell: Callable[[str], str], copies: dict[Element, Element]) -> None:
+def _copy_inside(
+    element: Element,
+    made: Element,
+    spell: Callable[[str], str],
+    copies: dict[Element, Element],
+) -> None:
     """Give a new element what there is of an old one, and note what has become of each."""
     copies[element] = made
     made.text, made.tail = element.text, element.tail
@@ -69,45 +98,49 @@ def _copy_inside(element: Element, made: Element, spell: Callable[[str], str], c
         made.set(spell(str(name)), value)
     for child in element:
         if local(child):
-            _copy_inside(child, etree.SubElement(made, spell(str(child.tag))), spell, copies)
+            _copy_inside(
+                child, etree.SubElement(made, spell(str(child.tag))), spell, copies
+            )
         else:
             copies[child] = copy.deepcopy(child)
             made.append(copies[child])
 
 
-def empty_body(scene: Scene) -> None:
+def empty_body(draft: SignedDraft) -> None:
     """Remove what stands in the Body, and sign again."""
-    for child in list(scene.body):
-        scene.body.remove(child)
-    renew(scene)
+    for child in list(draft.body):
+        draft.body.remove(child)
+    renew(draft)
 
 
-def drop_body(scene: Scene) -> None:
+def drop_body(draft: SignedDraft) -> None:
     """Remove the Body and its reference."""
-    signed_info(scene).remove(reference_to(scene, scene.body))
-    scene.envelope.remove(scene.body)
-    resign(scene)
+    signed_info(draft).remove(reference_to(draft, draft.body))
+    draft.envelope.remove(draft.body)
+    resign(draft)
 
 
-def second_child(scene: Scene) -> None:
+def second_child(draft: SignedDraft) -> None:
     """Double the Body's element, and sign again (WS-I Basic Profile 1.1, R2201)."""
-    scene.body.append(copy.deepcopy(children(scene.body)[0]))
-    for child in children(scene.body)[1:]:
+    draft.body.append(copy.deepcopy(children(draft.body)[0]))
+    for child in children(draft.body)[1:]:
         for name in [name for name in child.attrib if local_name(str(name)) == "Id"]:
             child.set(name, f"_{uuid.uuid4()}")
-    renew(scene)
+    renew(draft)
 
 
-def unknown_operation(scene: Scene) -> None:
+def unknown_operation(draft: SignedDraft) -> None:
     """Ask for an operation that no WSDL has, and sign again."""
-    root = children(scene.body)[0]
+    root = children(draft.body)[0]
     root.tag = etree.QName(etree.QName(root).namespace, "NoSuchOperationRequest").text
-    renew(scene)
+    renew(draft)
 
 
-def foreign_header(scene: Scene) -> None:
+def foreign_header(draft: SignedDraft) -> None:
     """Add a header block that must be understood and that nobody knows (SOAP 1.1, section 4.2.3)."""
-    block = etree.SubElement(scene.header, "{urn:example:header}Unknown", {f"{{{SOAP}}}mustUnderstand": "1"})
+    block = etree.SubElement(
+        draft.header, "{urn:example:header}Unknown", {f"{{{SOAP}}}mustUnderstand": "1"}
+    )
     block.text = "1"
 
 
@@ -127,10 +160,14 @@ def without_envelope(data: bytes) -> bytes:
     return serialise(children(next(root.iter(f"{{{SOAP}}}Body")))[0])
 
 
-def as_soap12(scene: Scene) -> None:
+def as_soap12(draft: SignedDraft) -> None:
     """Let the namespace of SOAP 1.2 stand for that of SOAP 1.1."""
 
     def spell(name: str) -> str:
         return name.replace(SOAP, SOAP12)
 
-    _write_anew(scene, {str(prefix): spell(space) for prefix, space in scene.envelope.nsmap.items()}, spell)
+    _write_anew(
+        draft,
+        {str(prefix): spell(space) for prefix, space in draft.envelope.nsmap.items()},
+        spell,
+    )

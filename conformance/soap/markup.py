@@ -37,7 +37,9 @@ def parse(data: bytes) -> Element:
     if len(data) > LARGEST:
         raise XmlError(f"larger than {LARGEST} bytes")
     _refuse_document_type(data)
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
+    )
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
@@ -49,12 +51,16 @@ def parse(data: bytes) -> Element:
 
 def serialise(element: Element) -> bytes:
     """Return an element as UTF-8 without XML declaration and without what follows it."""
-    return etree.tostring(element, encoding="UTF-8", xml_declaration=False, with_tail=False)
+    return etree.tostring(
+        element, encoding="UTF-8", xml_declaration=False, with_tail=False
+    )
 
 
 def canonical(element: Element) -> bytes:
     """Return an element in exclusive canonical form without comments."""
-    return etree.tostring(element, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    return etree.tostring(
+        element, method="c14n", exclusive=True, with_comments=False, with_tail=False
+    )
 
 
 def local(element: Element) -> str:
@@ -101,7 +107,9 @@ def slice_element(data: bytes, name: str, space: str) -> bytes | None:
     finder = _Finder(f"{space} {name}" if space else name)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = lambda tag, _: finder.start(tag, parser.CurrentByteIndex)
+    parser.StartElementHandler = lambda tag, _: finder.start(
+        tag, parser.CurrentByteIndex
+    )
     parser.EndElementHandler = lambda _: finder.end(parser.CurrentByteIndex)
     try:
         parser.Parse(data, True)  # noqa: FBT003 - expat takes no keywords
@@ -110,7 +118,9 @@ def slice_element(data: bytes, name: str, space: str) -> bytes | None:
     if finder.begins is None or finder.ends is None:
         return None
     opens = _TAG.match(data, finder.begins)
-    if opens is not None and opens[0].endswith(b"/>"):  # an empty element has no end tag
+    if opens is not None and opens[0].endswith(
+        b"/>"
+    ):  # an empty element has no end tag
         return opens[0]
     ends = data.find(b">", finder.ends)
     return data[finder.begins : ends + 1] if opens is not None and ends >= 0 else None

@@ -52,7 +52,7 @@ _QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class RequestedAttribute:
     """An attribute to ask an STS for: its name, and its value where the caller asserts it."""
 
     name: str
@@ -60,7 +60,7 @@ class Claim:
 
 
 @dataclass(slots=True)
-class Scene:
+class SignedDraft:
     """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
 
     A change to it may put another signer in the place of the first; `borrowed` is an assertion of somebody else.
@@ -78,7 +78,9 @@ class Scene:
     borrowed: Assertion | None = None
 
 
-def secure(envelope: Element, assertion: Assertion, signer: Signer, created: datetime) -> bytes:
+def secure(
+    envelope: Element, assertion: Assertion, signer: Signer, created: datetime
+) -> bytes:
     """Return a message: Timestamp, the assertion, and a Signature over Body and Timestamp, in this order.
 
     The envelope given is changed.
@@ -87,12 +89,23 @@ def secure(envelope: Element, assertion: Assertion, signer: Signer, created: dat
 
 
 def signed(
-    envelope: Element, assertion: Assertion, signer: Signer, created: datetime, lifetime: timedelta = LIFETIME
-) -> Scene:
+    envelope: Element,
+    assertion: Assertion,
+    signer: Signer,
+    created: datetime,
+    lifetime: timedelta = LIFETIME,
+) -> SignedDraft:
     """Return a signed message, in which a processing instruction stands in for the assertion."""
     # Declared once and for all at the top, so that parts keep their prefixes, and their digests, wherever they stand.
-    kept = {prefix for element in envelope.iter(etree.Element) for prefix in element.nsmap if prefix}
-    etree.cleanup_namespaces(envelope, top_nsmap={"wsu": WSU}, keep_ns_prefixes=sorted({*kept, "wsu"}))
+    kept = {
+        prefix
+        for element in envelope.iter(etree.Element)
+        for prefix in element.nsmap
+        if prefix
+    }
+    etree.cleanup_namespaces(
+        envelope, top_nsmap={"wsu": WSU}, keep_ns_prefixes=sorted({*kept, "wsu"})
+    )
     security = _security(envelope)
     body = body_of(envelope)
     body.set(WSU_ID, _name("body"))
@@ -101,12 +114,17 @@ def signed(
     security.extend((stamp, place))
     signature = sign(security, (stamp, body), signer, assertion_reference(assertion.id))
     header = envelope[0]
-    return Scene(envelope, header, security, stamp, body, signature, place, signer, assertion)
+    return SignedDraft(
+        envelope, header, security, stamp, body, signature, place, signer, assertion
+    )
 
 
-def written(scene: Scene, assertion: bytes | None = None) -> bytes:
+def written(draft: SignedDraft, assertion: bytes | None = None) -> bytes:
     """Return the bytes of a message, the assertion's own (or others) in their place."""
-    return filled(serialise(scene.envelope), scene.assertion.data if assertion is None else assertion)
+    return filled(
+        serialise(draft.envelope),
+        draft.assertion.data if assertion is None else assertion,
+    )
 
 
 def placeholder() -> Element:
@@ -119,19 +137,25 @@ def filled(message: bytes, assertion: bytes) -> bytes:
     return message.replace(_PLACE_BYTES, assertion, 1)
 
 
-def token_request(signer: Signer, claims: Sequence[Claim], created: datetime) -> bytes:
+def token_request(
+    signer: Signer, claims: Sequence[RequestedAttribute], created: datetime
+) -> bytes:
     """Return a WS-Trust 1.3 request to issue a SAML 1.1 Holder-of-Key assertion for the signer's own key.
 
     Body, Timestamp and BinarySecurityToken are signed.
     """
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soapenv": SOAP})
-    body = etree.SubElement(envelope, f"{{{SOAP}}}Body", {WSU_ID: _name("body")}, nsmap={"wsu": WSU})
+    body = etree.SubElement(
+        envelope, f"{{{SOAP}}}Body", {WSU_ID: _name("body")}, nsmap={"wsu": WSU}
+    )
     body.append(_issue(signer, claims, created))
     security = _security(envelope)
     token = binary_token(signer.certificate, _name("token"))
     stamp = timestamp(created, LIFETIME, _name("timestamp"))
     security.extend((stamp, token))
-    sign(security, (stamp, body, token), signer, token_reference(str(token.get(WSU_ID))))
+    sign(
+        security, (stamp, body, token), signer, token_reference(str(token.get(WSU_ID)))
+    )
     return serialise(envelope)
 
 
@@ -161,31 +185,48 @@ def _refusal(root: Element) -> str:
         ("faultstring", "it refuses"),
         ("Challenge", "it asks for a challenge, which is not supported"),
     ):
-        found = next((one for one in root.iter(etree.Element) if local(one) == name), None)
+        found = next(
+            (one for one in root.iter(etree.Element) if local(one) == name), None
+        )
         if found is not None:
-            return f"{words}: {text(found)[:_QUOTED]}" if name == "faultstring" else words
+            return (
+                f"{words}: {text(found)[:_QUOTED]}" if name == "faultstring" else words
+            )
     return "there is no assertion in it"
 
 
-def _issue(signer: Signer, claims: Sequence[Claim], created: datetime) -> Element:
+def _issue(
+    signer: Signer, claims: Sequence[RequestedAttribute], created: datetime
+) -> Element:
     """Return a RequestSecurityToken (WS-Trust 1.3, section 4.1) as the platform's clients write it."""
     request = etree.Element(
-        f"{{{WST}}}RequestSecurityToken", {"Context": f"urn:uuid:{uuid.uuid4()}"}, nsmap={"wst": WST}
+        f"{{{WST}}}RequestSecurityToken",
+        {"Context": f"urn:uuid:{uuid.uuid4()}"},
+        nsmap={"wst": WST},
     )
     etree.SubElement(request, f"{{{WST}}}TokenType").text = SAML_TOKEN
     etree.SubElement(request, f"{{{WST}}}RequestType").text = f"{WST}/Issue"
     dialect = f"{AUTH}/authclaims"
-    listed = etree.SubElement(request, f"{{{WST}}}Claims", {"Dialect": dialect}, nsmap={"auth": AUTH})
+    listed = etree.SubElement(
+        request, f"{{{WST}}}Claims", {"Dialect": dialect}, nsmap={"auth": AUTH}
+    )
     for claim in claims:
         one = etree.SubElement(listed, f"{{{AUTH}}}ClaimType", Uri=claim.name)
         if claim.value:
             etree.SubElement(one, f"{{{AUTH}}}Value").text = claim.value
     lifetime = etree.SubElement(request, f"{{{WST}}}Lifetime")
-    for tag, moment in (("Created", created), ("Expires", created + timedelta(hours=_TOKEN_HOURS))):
-        etree.SubElement(lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}).text = instant(moment)
+    for tag, moment in (
+        ("Created", created),
+        ("Expires", created + timedelta(hours=_TOKEN_HOURS)),
+    ):
+        etree.SubElement(
+            lifetime, f"{{{WSU}}}{tag}", nsmap={"wsu": WSU}
+        ).text = instant(moment)
     etree.SubElement(request, f"{{{WST}}}KeyType").text = _PUBLIC_KEY
     use = etree.SubElement(request, f"{{{WST}}}UseKey")
-    reference = etree.SubElement(use, f"{{{WSSE}}}SecurityTokenReference", nsmap={"wsse": WSSE})
+    reference = etree.SubElement(
+        use, f"{{{WSSE}}}SecurityTokenReference", nsmap={"wsse": WSSE}
+    )
     reference.append(x509_data(signer.certificate))
     return request
 
@@ -197,7 +238,10 @@ def _security(envelope: Element) -> Element:
         header = etree.Element(f"{{{SOAP}}}Header")
         envelope.insert(0, header)
     return etree.SubElement(
-        header, f"{{{WSSE}}}Security", {f"{{{SOAP}}}mustUnderstand": "1"}, nsmap={"wsse": WSSE, "wsu": WSU}
+        header,
+        f"{{{WSSE}}}Security",
+        {f"{{{SOAP}}}mustUnderstand": "1"},
+        nsmap={"wsse": WSSE, "wsu": WSU},
     )
 
 

@@ -11,8 +11,12 @@ XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 DS: Final = "http://www.w3.org/2000/09/xmldsig#"
 """XML Signature Syntax and Processing."""
-WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
-WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+WSSE: Final = (
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+)
+WSU: Final = (
+    "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
+)
 WSSE11: Final = "http://docs.oasis-open.org/wss/oasis-wss-wssecurity-secext-1.1.xsd"
 """WS-Security 1.1: TokenType on a SecurityTokenReference."""
 SAML: Final = "urn:oasis:names:tc:SAML:1.0:assertion"
@@ -22,8 +26,12 @@ WST: Final = "http://docs.oasis-open.org/ws-sx/ws-trust/200512"
 AUTH: Final = "http://docs.oasis-open.org/wsfed/authorization/200706"
 """WS-Federation 1.2, section 9: the claims of a token request."""
 
-SAML_TOKEN: Final = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"  # noqa: S105 - a name
-SAML_ASSERTION_ID: Final = "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID"
+SAML_TOKEN: Final = (
+    "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.1#SAMLV1.1"  # noqa: S105 - a name
+)
+SAML_ASSERTION_ID: Final = (
+    "http://docs.oasis-open.org/wss/oasis-wss-saml-token-profile-1.0#SAMLAssertionID"
+)
 """SAML Token Profile 1.1, section 3.3: how a KeyIdentifier names an assertion."""
 X509_TOKEN: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-x509-token-profile-1.0#X509v3"  # noqa: S105
 BASE64: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-message-security-1.0#Base64Binary"

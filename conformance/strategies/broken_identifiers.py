@@ -11,14 +11,16 @@ from typing import Final
 
 from conformance.identifiers import reading
 from conformance.identifiers import rules as identifiers
-from conformance.identifiers.rules import Doubt, Kind, Problem
+from conformance.identifiers.rules import Doubt, IdentifierKind, IdentifierProblem
 
 _DIGITS: Final = "0123456789"
 _LETTERS: Final = "OIlAz"
 _SPACES: Final = " \N{NO-BREAK SPACE}"
 _SEPARATORS: Final = ".-"
 _FOREIGN_DIGITS: Final = (
-    str.maketrans(_DIGITS, "٠١٢٣٤٥٦٧٨٩"),  # Arabic-Indic digits, which str.isdigit takes for digits
+    str.maketrans(
+        _DIGITS, "٠١٢٣٤٥٦٧٨٩"
+    ),  # Arabic-Indic digits, which str.isdigit takes for digits
     str.maketrans(_DIGITS, "０１２３４５６７８９"),  # noqa: RUF001 - fullwidth digits, which int() reads
     str.maketrans(_DIGITS, "⁰¹²³⁴⁵⁶⁷⁸⁹"),  # digits to str.isdigit, but not to int()
 )
@@ -44,7 +46,7 @@ class Defect(Enum):
     SEPARATOR = "a dot or a dash inside"
 
     @property
-    def problem(self) -> Problem:
+    def problem(self) -> IdentifierProblem:
         """Give the one problem that identifiers with this defect have."""
         return _PROBLEMS[self]
 
@@ -55,7 +57,7 @@ class Broken:
 
     value: str
     defect: Defect
-    twin: str
+    valid: str
 
 
 _EVERYWHERE: Final = (
@@ -70,132 +72,180 @@ _EVERYWHERE: Final = (
 CHECKED: Final = (Defect.ONE_DIGIT, Defect.CHECK_DIGITS)
 _OF_PERSONS: Final = (*CHECKED, Defect.MONTH, Defect.DAY, Defect.SEQUENCE, *_EVERYWHERE)
 
-DEFECTS: Final[Mapping[Kind, tuple[Defect, ...]]] = MappingProxyType(
+DEFECTS: Final[Mapping[IdentifierKind, tuple[Defect, ...]]] = MappingProxyType(
     {
-        Kind.SSIN: _OF_PERSONS,
-        Kind.BIS: _OF_PERSONS,
-        Kind.NIHII8: _EVERYWHERE,
-        Kind.NIHII11: _EVERYWHERE,
-        Kind.CBE: (*CHECKED, Defect.PREFIX, *_EVERYWHERE),
-        Kind.EHP: _EVERYWHERE,
+        IdentifierKind.SSIN: _OF_PERSONS,
+        IdentifierKind.BIS: _OF_PERSONS,
+        IdentifierKind.NIHII8: _EVERYWHERE,
+        IdentifierKind.NIHII11: _EVERYWHERE,
+        IdentifierKind.CBE: (*CHECKED, Defect.PREFIX, *_EVERYWHERE),
+        IdentifierKind.EHP: _EVERYWHERE,
     },
 )
 """The defects that make an identifier of a kind invalid beyond doubt."""
 
-_PROBLEMS: Final[Mapping[Defect, Problem]] = MappingProxyType(
+_PROBLEMS: Final[Mapping[Defect, IdentifierProblem]] = MappingProxyType(
     {
-        Defect.ONE_DIGIT: Problem.CHECK_DIGITS,
-        Defect.CHECK_DIGITS: Problem.CHECK_DIGITS,
-        Defect.TOO_SHORT: Problem.LENGTH,
-        Defect.TOO_LONG: Problem.LENGTH,
-        Defect.MONTH: Problem.DATE,
-        Defect.DAY: Problem.DATE,
-        Defect.SEQUENCE: Problem.SEQUENCE,
-        Defect.PREFIX: Problem.PREFIX,
-        Defect.LETTER: Problem.CHARACTER,
-        Defect.FOREIGN_DIGIT: Problem.CHARACTER,
-        Defect.INNER_SPACE: Problem.CHARACTER,
-        Defect.OUTER_SPACE: Problem.CHARACTER,
-        Defect.SEPARATOR: Problem.CHARACTER,
+        Defect.ONE_DIGIT: IdentifierProblem.CHECK_DIGITS,
+        Defect.CHECK_DIGITS: IdentifierProblem.CHECK_DIGITS,
+        Defect.TOO_SHORT: IdentifierProblem.LENGTH,
+        Defect.TOO_LONG: IdentifierProblem.LENGTH,
+        Defect.MONTH: IdentifierProblem.DATE,
+        Defect.DAY: IdentifierProblem.DATE,
+        Defect.SEQUENCE: IdentifierProblem.SEQUENCE,
+        Defect.PREFIX: IdentifierProblem.PREFIX,
+        Defect.LETTER: IdentifierProblem.CHARACTER,
+        Defect.FOREIGN_DIGIT: IdentifierProblem.CHARACTER,
+        Defect.INNER_SPACE: IdentifierProblem.CHARACTER,
+        Defect.OUTER_SPACE: IdentifierProblem.CHARACTER,
+        Defect.SEPARATOR: IdentifierProblem.CHARACTER,
     },
 )
 
 
-def breakages(kind: Kind, twin: str, defect: Defect) -> tuple[str, ...]:
+def breakages(kind: IdentifierKind, valid: str, defect: Defect) -> tuple[str, ...]:
     """List every way in which a defect breaks a valid identifier, and nothing else with it.
 
     A NIHII number's check digits break nothing, but leave a doubt: then it lists the numbers with this doubt.
     """
-    doubtful = defect in CHECKED and kind in {Kind.NIHII8, Kind.NIHII11}
-    is_it = _is_doubtful if doubtful else lambda kind, text: identifiers.check(kind, text) == (defect.problem,)
-    return tuple(dict.fromkeys(text for text in _BREAKERS[defect](kind, twin) if text != twin and is_it(kind, text)))
+    doubtful = defect in CHECKED and kind in {
+        IdentifierKind.NIHII8,
+        IdentifierKind.NIHII11,
+    }
+    is_it = (
+        _is_doubtful
+        if doubtful
+        else lambda kind, text: identifiers.check(kind, text) == (defect.problem,)
+    )
+    return tuple(
+        dict.fromkeys(
+            text
+            for text in _BREAKERS[defect](kind, valid)
+            if text != valid and is_it(kind, text)
+        )
+    )
 
 
-def _is_doubtful(kind: Kind, text: str) -> bool:
+def _is_doubtful(kind: IdentifierKind, text: str) -> bool:
     return Doubt.NO_KNOWN_MODULUS in reading.doubts(kind, text)
 
 
-def _change_digit(_kind: Kind, twin: str) -> Iterator[str]:
-    return (twin[:at] + digit + twin[at + 1 :] for at in range(len(twin)) for digit in _DIGITS)
+def _change_digit(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return (
+        valid[:at] + digit + valid[at + 1 :]
+        for at in range(len(valid))
+        for digit in _DIGITS
+    )
 
 
-def _change_check_digits(kind: Kind, twin: str) -> Iterator[str]:
-    at = 6 if kind in {Kind.NIHII8, Kind.NIHII11} else len(twin) - 2
-    return (f"{twin[:at]}{pair:02d}{twin[at + 2 :]}" for pair in range(100))
+def _change_check_digits(kind: IdentifierKind, valid: str) -> Iterator[str]:
+    at = (
+        6 if kind in {IdentifierKind.NIHII8, IdentifierKind.NIHII11} else len(valid) - 2
+    )
+    return (f"{valid[:at]}{pair:02d}{valid[at + 2 :]}" for pair in range(100))
 
 
-def _shorten(_kind: Kind, twin: str) -> Iterator[str]:
+def _shorten(_kind: IdentifierKind, valid: str) -> Iterator[str]:
     # The first digit stays: a CBE number without its leading 0 is an old form, which some services take.
-    return (twin[:at] + twin[at + 1 :] for at in range(1, len(twin)))
+    return (valid[:at] + valid[at + 1 :] for at in range(1, len(valid)))
 
 
-def _lengthen(_kind: Kind, twin: str) -> Iterator[str]:
-    # Behind all others first: a service that cuts a number off, or reads its beginning only, takes it for the twin.
-    return (twin[:at] + digit + twin[at:] for at in range(len(twin), 0, -1) for digit in _DIGITS)
+def _lengthen(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    # Behind all others first: a service that cuts a number off, or reads its beginning only,
+    # takes it for the valid one.
+    return (
+        valid[:at] + digit + valid[at:]
+        for at in range(len(valid), 0, -1)
+        for digit in _DIGITS
+    )
 
 
 def _insert(characters: str, text: str) -> Iterator[str]:
-    return (text[:at] + character + text[at:] for at in range(1, len(text)) for character in characters)
+    return (
+        text[:at] + character + text[at:]
+        for at in range(1, len(text))
+        for character in characters
+    )
 
 
-def _change_month(_kind: Kind, twin: str) -> Iterator[str]:
-    return (_recompute(twin, f"{twin[:2]}{month:02d}{twin[4:9]}") for month in _MONTHS_OF_NO_KIND)
+def _change_month(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return (
+        _recompute(valid, f"{valid[:2]}{month:02d}{valid[4:9]}")
+        for month in _MONTHS_OF_NO_KIND
+    )
 
 
-def _change_day(_kind: Kind, twin: str) -> Iterator[str]:
-    return (_recompute(twin, f"{twin[:4]}{day:02d}{twin[6:9]}") for day in range(29, 100))
+def _change_day(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return (
+        _recompute(valid, f"{valid[:4]}{day:02d}{valid[6:9]}") for day in range(29, 100)
+    )
 
 
-def _change_sequence(_kind: Kind, twin: str) -> Iterator[str]:
-    return (_recompute(twin, twin[:6] + sequence) for sequence in ("000", "999"))
+def _change_sequence(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return (_recompute(valid, valid[:6] + sequence) for sequence in ("000", "999"))
 
 
-def _recompute(twin: str, nine_digits: str) -> str:
-    year = reading.parse_person_number(twin).year
+def _recompute(valid: str, nine_digits: str) -> str:
+    year = reading.parse_person_number(valid).year
     return nine_digits + identifiers.person_check_digits(nine_digits, year)
 
 
-def _change_prefix(_kind: Kind, twin: str) -> Iterator[str]:
-    stem = "9" + twin[1:8]
+def _change_prefix(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    stem = "9" + valid[1:8]
     yield stem + identifiers.check_digits(int(stem))
 
 
-def _put_letter(_kind: Kind, twin: str) -> Iterator[str]:
-    return (twin[:at] + letter + twin[at + 1 :] for at in range(len(twin)) for letter in _LETTERS)
+def _put_letter(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return (
+        valid[:at] + letter + valid[at + 1 :]
+        for at in range(len(valid))
+        for letter in _LETTERS
+    )
 
 
-def _put_foreign_digits(_kind: Kind, twin: str) -> Iterator[str]:
+def _put_foreign_digits(_kind: IdentifierKind, valid: str) -> Iterator[str]:
     for table in _FOREIGN_DIGITS:
-        yield twin.translate(table)
-        yield from (twin[:at] + twin[at].translate(table) + twin[at + 1 :] for at in range(len(twin)))
+        yield valid.translate(table)
+        yield from (
+            valid[:at] + valid[at].translate(table) + valid[at + 1 :]
+            for at in range(len(valid))
+        )
 
 
-def _put_inner_space(_kind: Kind, twin: str) -> Iterator[str]:
-    return _insert(_SPACES, twin)
+def _put_inner_space(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return _insert(_SPACES, valid)
 
 
-def _put_outer_space(_kind: Kind, twin: str) -> Iterator[str]:
-    yield from (f" {twin}", f"{twin} ", f"\t{twin}", f"{twin}\n", f"\N{NO-BREAK SPACE}{twin}")
+def _put_outer_space(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    yield from (
+        f" {valid}",
+        f"{valid} ",
+        f"\t{valid}",
+        f"{valid}\n",
+        f"\N{NO-BREAK SPACE}{valid}",
+    )
 
 
-def _put_separator(_kind: Kind, twin: str) -> Iterator[str]:
-    return _insert(_SEPARATORS, twin)
+def _put_separator(_kind: IdentifierKind, valid: str) -> Iterator[str]:
+    return _insert(_SEPARATORS, valid)
 
 
-_BREAKERS: Final[Mapping[Defect, Callable[[Kind, str], Iterator[str]]]] = MappingProxyType(
-    {
-        Defect.ONE_DIGIT: _change_digit,
-        Defect.CHECK_DIGITS: _change_check_digits,
-        Defect.TOO_SHORT: _shorten,
-        Defect.TOO_LONG: _lengthen,
-        Defect.MONTH: _change_month,
-        Defect.DAY: _change_day,
-        Defect.SEQUENCE: _change_sequence,
-        Defect.PREFIX: _change_prefix,
-        Defect.LETTER: _put_letter,
-        Defect.FOREIGN_DIGIT: _put_foreign_digits,
-        Defect.INNER_SPACE: _put_inner_space,
-        Defect.OUTER_SPACE: _put_outer_space,
-        Defect.SEPARATOR: _put_separator,
-    },
+_BREAKERS: Final[Mapping[Defect, Callable[[IdentifierKind, str], Iterator[str]]]] = (
+    MappingProxyType(
+        {
+            Defect.ONE_DIGIT: _change_digit,
+            Defect.CHECK_DIGITS: _change_check_digits,
+            Defect.TOO_SHORT: _shorten,
+            Defect.TOO_LONG: _lengthen,
+            Defect.MONTH: _change_month,
+            Defect.DAY: _change_day,
+            Defect.SEQUENCE: _change_sequence,
+            Defect.PREFIX: _change_prefix,
+            Defect.LETTER: _put_letter,
+            Defect.FOREIGN_DIGIT: _put_foreign_digits,
+            Defect.INNER_SPACE: _put_inner_space,
+            Defect.OUTER_SPACE: _put_outer_space,
+            Defect.SEPARATOR: _put_separator,
+        },
+    )
 )

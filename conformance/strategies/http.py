@@ -17,11 +17,17 @@ Edges = Callable[[Template], Sequence[Template]]
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _PLAIN = _LETTERS + _LETTERS.upper() + "0123456789"
-_NAMES = st.text(_PLAIN + "-", min_size=1, max_size=12).filter(lambda name: name.strip("-") == name)
-_VERSIONS = st.lists(st.integers(0, 999), min_size=1, max_size=4).map(lambda parts: ".".join(map(str, parts)))
+_NAMES = st.text(_PLAIN + "-", min_size=1, max_size=12).filter(
+    lambda name: name.strip("-") == name
+)
+_VERSIONS = st.lists(st.integers(0, 999), min_size=1, max_size=4).map(
+    lambda parts: ".".join(map(str, parts))
+)
 _VISIBLE = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=40)
 _QUERY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-_QUERY_SAFE = "-._~!$'()*+,;:@/?"  # RFC 3986, 3.4: what a query may hold unescaped, less & and =
+_QUERY_SAFE = (
+    "-._~!$'()*+,;:@/?"  # RFC 3986, 3.4: what a query may hold unescaped, less & and =
+)
 
 
 def repetition(plain: Template) -> SearchStrategy[Template]:
@@ -32,7 +38,9 @@ def repetition(plain: Template) -> SearchStrategy[Template]:
 def user_agent(plain: Template) -> SearchStrategy[Template]:
     """Draw User-Agent values that every reading of the printed pattern takes."""
     subset = st.builds("{}/{}".format, _NAMES, _VERSIONS)
-    return st.builds("{} {}".format, subset, subset).map(lambda value: _with_headers(plain, {"User-Agent": value}))
+    return st.builds("{} {}".format, subset, subset).map(
+        lambda value: _with_headers(plain, {"User-Agent": value})
+    )
 
 
 def unknown_path(plain: Template) -> SearchStrategy[Template]:
@@ -45,26 +53,38 @@ def unknown_path(plain: Template) -> SearchStrategy[Template]:
 
 def unexpected_query(plain: Template) -> SearchStrategy[Template]:
     """Draw a query string with fields that the cookbook does not name."""
-    name = st.text(_PLAIN + "_-.[]", min_size=1, max_size=10).map(lambda text: f"x{text}")
-    pair = st.builds(lambda key, value: f"{_quoted(key)}={_quoted(value)}", name, _QUERY_TEXT)
-    return st.lists(pair, min_size=1, max_size=4).map(lambda pairs: replace(plain, query="&".join(pairs)))
+    name = st.text(_PLAIN + "_-.[]", min_size=1, max_size=10).map(
+        lambda text: f"x{text}"
+    )
+    pair = st.builds(
+        lambda key, value: f"{_quoted(key)}={_quoted(value)}", name, _QUERY_TEXT
+    )
+    return st.lists(pair, min_size=1, max_size=4).map(
+        lambda pairs: replace(plain, query="&".join(pairs))
+    )
 
 
 def long_query(plain: Template) -> SearchStrategy[Template]:
     """Draw a query string of 2,000 to 8,000 characters."""
-    return st.integers(_SHORTEST_QUERY, _LONGEST_QUERY).map(lambda length: replace(plain, query="x=" + "a" * length))
+    return st.integers(_SHORTEST_QUERY, _LONGEST_QUERY).map(
+        lambda length: replace(plain, query="x=" + "a" * length)
+    )
 
 
 def large_body(plain: Template) -> SearchStrategy[Template]:
     """Draw the JSON body with a member of one or two million characters beside its own."""
     sizes = st.sampled_from([1_000_000, 2_000_000])
-    return sizes.map(lambda size: replace(plain, json={**plain.json, "padding": "x" * size}))
+    return sizes.map(
+        lambda size: replace(plain, json={**plain.json, "padding": "x" * size})
+    )
 
 
 def unexpected_header(plain: Template) -> SearchStrategy[Template]:
     """Draw header fields that the cookbook does not name and that change no meaning in HTTP."""
     custom = _NAMES.map(lambda name: f"X-Conformance-{name}")
-    known = st.sampled_from(["Accept-Language", "Cache-Control", "DNT", "Pragma", "Referer", "X-Request-Id"])
+    known = st.sampled_from(
+        ["Accept-Language", "Cache-Control", "DNT", "Pragma", "Referer", "X-Request-Id"]
+    )
     values: Mapping[str, SearchStrategy[str]] = {
         "Accept-Language": st.sampled_from(["nl-BE", "fr-BE,fr;q=0.8", "de", "*"]),
         "Cache-Control": st.sampled_from(["no-cache", "no-store", "max-age=0"]),
@@ -72,8 +92,12 @@ def unexpected_header(plain: Template) -> SearchStrategy[Template]:
         "Pragma": st.just("no-cache"),
         "Referer": st.just("https://www.example.org/"),
     }
-    field = st.one_of(custom, known).flatmap(lambda name: st.tuples(st.just(name), values.get(name, _VISIBLE)))
-    return st.lists(field, min_size=1, max_size=4).map(lambda fields: _with_headers(plain, dict(fields)))
+    field = st.one_of(custom, known).flatmap(
+        lambda name: st.tuples(st.just(name), values.get(name, _VISIBLE))
+    )
+    return st.lists(field, min_size=1, max_size=4).map(
+        lambda fields: _with_headers(plain, dict(fields))
+    )
 
 
 GENERATORS: Mapping[str, Generator] = {
@@ -109,7 +133,10 @@ def _with_user_agents(plain: Template) -> tuple[Template, ...]:
 
 
 def _with_query_lengths(plain: Template) -> tuple[Template, ...]:
-    return tuple(replace(plain, query="x=" + "a" * length) for length in (_SHORTEST_QUERY, _LONGEST_QUERY))
+    return tuple(
+        replace(plain, query="x=" + "a" * length)
+        for length in (_SHORTEST_QUERY, _LONGEST_QUERY)
+    )
 
 
 def _with_queries(plain: Template) -> tuple[Template, ...]:
@@ -119,7 +146,11 @@ def _with_queries(plain: Template) -> tuple[Template, ...]:
 
 def _with_usual_headers(plain: Template) -> tuple[Template, ...]:
     """Return the header fields that browsers and libraries send on their own, one by one."""
-    fields = ({"Accept-Language": "nl-BE"}, {"Accept-Language": "fr-BE,fr;q=0.8"}, {"Cache-Control": "no-cache"})
+    fields = (
+        {"Accept-Language": "nl-BE"},
+        {"Accept-Language": "fr-BE,fr;q=0.8"},
+        {"Cache-Control": "no-cache"},
+    )
     return tuple(_with_headers(plain, field) for field in fields)
 
 

@@ -13,14 +13,20 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.model.case import Deed, Edit, Template
-from conformance.soap.editing import SWEEPS, Subject, apply
+from conformance.model.case import MessageMutation, MutationKind, Template
+from conformance.soap.editing import SWEEPS, ValidMessage, apply
 from conformance.soap.markup import Element, parse
 from conformance.soap.xsd.composing import MANY, Address, compose, leaves, places
 from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
-from conformance.soap.xsd.grammar import Grammar, Wish
+from conformance.soap.xsd.grammar import Choice, Grammar
 from conformance.soap.xsd.patterns import Node, Option, text_of_length
-from conformance.soap.xsd.types import AttributeUse, GroupParticle, Particle, Simple, Wildcard
+from conformance.soap.xsd.types import (
+    AttributeUse,
+    GroupParticle,
+    Particle,
+    Simple,
+    Wildcard,
+)
 from conformance.soap.xsd.values import (
     FACETS,
     INTEGERS,
@@ -38,7 +44,13 @@ _ACCENTED: Final = "éèêëïçüñÉ"
 _STRINGS: Final = frozenset({"string", "normalizedString", "token"})
 _ATTRIBUTES: Final = "attributes-broken"
 _STRUCTURE: Final = (
-    *("elements-missing", "elements-doubled", "elements-unknown", "elements-surplus", "elements-swapped"),
+    *(
+        "elements-missing",
+        "elements-doubled",
+        "elements-unknown",
+        "elements-surplus",
+        "elements-swapped",
+    ),
     _ATTRIBUTES,
 )
 """The sweeps that break the structure of a message in ways that belong to its schema, not to its namespaces."""
@@ -49,7 +61,7 @@ _BRANCHES: Final = 6
 _TWO_WORDS: Final = 3
 """Characters of the shortest two words."""
 
-Broken = tuple[str, Edit]
+Broken = tuple[str, MessageMutation]
 """A valid request as XML text, and the one change that its schema refuses."""
 
 
@@ -57,8 +69,8 @@ Broken = tuple[str, Edit]
 class Start:
     """A message to try before any is drawn: the parts that may be left out of it, and how to make it of those."""
 
-    parts: tuple[Wish, ...]
-    build: Callable[[tuple[Wish, ...]], Template]
+    parts: tuple[Choice, ...]
+    build: Callable[[tuple[Choice, ...]], Template]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +93,32 @@ def valid(grammar: Grammar) -> SearchStrategy[str]:
     return message().filter(grammar.fits)
 
 
-def broken(grammar: Grammar, contract: SoapContract, operation: SoapOperation) -> SearchStrategy[Broken]:
+def broken(
+    grammar: Grammar, contract: SoapContract, operation: SoapOperation
+) -> SearchStrategy[Broken]:
     """Draw a valid request, and one change to it that the schema refuses for one reason; both shrink on their own."""
     breaker = _Breaker(grammar, contract, operation)
-    changes, wanted, texts = list(breaker.changes()), dict(places(grammar.root)), _all_texts(grammar)
+    changes, wanted, texts = (
+        list(breaker.changes()),
+        dict(places(grammar.root)),
+        _all_texts(grammar),
+    )
 
     @st.composite
-    def message(draw: DrawFn) -> tuple[str, str, Edit]:
+    def message(draw: DrawFn) -> tuple[str, str, MessageMutation]:
         breaks, edit = draw(st.sampled_from(changes))
         place = wanted.get(edit.path, wanted.get(edit.path[:-1], ()))
         return compose(grammar.root, _Drawn(draw, texts, place)), breaks, edit
 
-    refused = message().filter(lambda one: grammar.fits(one[0]) and breaker.is_refused(*one))
+    refused = message().filter(
+        lambda one: grammar.fits(one[0]) and breaker.is_refused(*one)
+    )
     return refused.map(lambda one: (one[0], one[2]))
 
 
-def edges(grammar: Grammar, contract: SoapContract, operation: SoapOperation) -> tuple[Broken, ...]:
+def edges(
+    grammar: Grammar, contract: SoapContract, operation: SoapOperation
+) -> tuple[Broken, ...]:
     """Return broken requests, always the same: just outside each limit of each value, and one of each other sort."""
     return tuple(_Breaker(grammar, contract, operation).edges())
 
@@ -119,7 +141,11 @@ class _Drawn:
     def branch(self, address: Address, group: GroupParticle) -> int:
         if self._leads(address) and len(self.wanted) > len(address):
             return self.wanted[len(address)]
-        return self.draw(st.integers(0, len(group.members) - 1)) if len(group.members) > 1 else 0
+        return (
+            self.draw(st.integers(0, len(group.members) - 1))
+            if len(group.members) > 1
+            else 0
+        )
 
     def attribute(self, address: Address, use: AttributeUse) -> bool:
         return use.required or address == self.wanted or self.draw(st.booleans())
@@ -138,7 +164,10 @@ class _Drawn:
 
 
 def _all_texts(grammar: Grammar) -> dict[Address, SearchStrategy[str]]:
-    return {leaf.address: _texts(leaf.type, grammar.texts[leaf.address]) for leaf in leaves(grammar.root)}
+    return {
+        leaf.address: _texts(leaf.type, grammar.texts[leaf.address])
+        for leaf in leaves(grammar.root)
+    }
 
 
 def _texts(kind: Simple, taken: tuple[str, ...]) -> SearchStrategy[str]:
@@ -190,14 +219,18 @@ def _words(kind: Simple, letters: str, *, spaced: bool) -> SearchStrategy[str]:
 
 
 def _word(letters: str, least: int, most: int) -> SearchStrategy[str]:
-    rest = st.lists(st.sampled_from(letters), min_size=least - 1, max_size=max(least, most) - 1).map("".join)
+    rest = st.lists(
+        st.sampled_from(letters), min_size=least - 1, max_size=max(least, most) - 1
+    ).map("".join)
     return st.builds("{}{}".format, st.sampled_from(_LETTERS), rest)
 
 
 def _numbers(kind: Simple) -> SearchStrategy[str]:
     """Draw numbers within the bounds of a type, in its own steps."""
     low, high, step = number_range(kind)
-    least = int((low if low is not None else min(high or Decimal(0), Decimal(0))) / step)
+    least = int(
+        (low if low is not None else min(high or Decimal(0), Decimal(0))) / step
+    )
     most = int(high / step) if high is not None else max(least, 0) + _FURTHEST
     return st.integers(least, max(most, least)).map(lambda number: f"{number * step:f}")
 
@@ -210,17 +243,21 @@ class _Breaker:
     contract: SoapContract
     operation: SoapOperation
 
-    def changes(self) -> Iterator[tuple[str, Edit]]:
+    def changes(self) -> Iterator[tuple[str, MessageMutation]]:
         """Yield changes that break full messages, each with what it breaks: structure (""), or a sort of facets."""
-        edits: dict[tuple[str, Edit], None] = {}
+        edits: dict[tuple[str, MessageMutation], None] = {}
         for branch in range(min(self.grammar.breadth, _BRANCHES)):
-            edits |= dict.fromkeys(("", edit) for sweep in _STRUCTURE for edit in self._swept(branch, sweep))
+            edits |= dict.fromkeys(
+                ("", edit)
+                for sweep in _STRUCTURE
+                for edit in self._swept(branch, sweep)
+            )
         yield from edits
         for leaf in leaves(self.grammar.root):
             for good in self.grammar.texts[leaf.address][:1]:
                 yield from self._values(leaf.path, leaf.type, good)
 
-    def is_refused(self, text: str, breaks: str, edit: Edit) -> bool:
+    def is_refused(self, text: str, breaks: str, edit: MessageMutation) -> bool:
         """Tell whether the schema refuses a message once it is changed, and for what the change breaks alone."""
         return self._facet(parse(text.encode()), breaks, edit) is not None
 
@@ -228,33 +265,44 @@ class _Breaker:
         yield from self._structure()
         for leaf in leaves(self.grammar.root):
             for good in self.grammar.texts[leaf.address][:1]:
-                text = self.grammar.message((Wish(leaf.address, text=good),))
-                yield from ((text, edit) for edit in self._limits(text, leaf.path, leaf.type, good))
+                text = self.grammar.message((Choice(leaf.address, text=good),))
+                yield from (
+                    (text, edit)
+                    for edit in self._limits(text, leaf.path, leaf.type, good)
+                )
 
     def _structure(self) -> Iterator[Broken]:
         """Yield the first and last change of each sort to a full message, and one of each to each of its attributes."""
-        wishes = self.grammar.everything()
+        choices = self.grammar.everything()
         for sweep in _STRUCTURE:
             refused = self._swept(0, sweep)
             each = {(edit.deed, edit.path): edit for edit in reversed(refused)}
-            chosen = reversed(each.values()) if sweep == _ATTRIBUTES else dict.fromkeys((*refused[:1], *refused[-1:]))
-            yield from ((self._least(wishes, edit), edit) for edit in chosen)
+            chosen = (
+                reversed(each.values())
+                if sweep == _ATTRIBUTES
+                else dict.fromkeys((*refused[:1], *refused[-1:]))
+            )
+            yield from ((self._least(choices, edit), edit) for edit in chosen)
 
-    def _swept(self, branch: int, sweep: str) -> list[Edit]:
+    def _swept(self, branch: int, sweep: str) -> list[MessageMutation]:
         """Return the edits of a sweep that break a message with everything."""
         text = self.grammar.message(self.grammar.everything(branch))
-        edits = SWEEPS[sweep](Subject(self.contract, self.operation, parse(text.encode())))
+        edits = SWEEPS[sweep](
+            ValidMessage(self.contract, self.operation, parse(text.encode()))
+        )
         return [edit for edit in edits if self.is_refused(text, "", edit)]
 
-    def _least(self, wishes: tuple[Wish, ...], edit: Edit) -> str:
+    def _least(self, choices: tuple[Choice, ...], edit: MessageMutation) -> str:
         """Return the smallest message that the schema still refuses once it is changed."""
-        for wish in reversed(wishes):
-            fewer = tuple(one for one in wishes if one is not wish)
+        for choice in reversed(choices):
+            fewer = tuple(one for one in choices if one is not choice)
             if self.is_refused(self.grammar.message(fewer), "", edit):
-                wishes = fewer
-        return self.grammar.message(wishes)
+                choices = fewer
+        return self.grammar.message(choices)
 
-    def _limits(self, text: str, path: Steps, kind: Simple, good: str) -> Iterator[Edit]:
+    def _limits(
+        self, text: str, path: Steps, kind: Simple, good: str
+    ) -> Iterator[MessageMutation]:
         """Yield a change for each facet of a value, and all those against its built-in type."""
         root, seen = parse(text.encode()), set[str]()
         for breaks, edit in self._values(path, kind, good):
@@ -263,11 +311,18 @@ class _Breaker:
                 seen.add(facet)
                 yield edit
 
-    def _values(self, path: Steps, kind: Simple, good: str) -> Iterator[tuple[str, Edit]]:
-        wrong = dict.fromkeys((breaks, text) for breaks, text in outside(kind, good) if text != good)
-        yield from ((breaks, Edit(Deed.WRITE, path, text)) for breaks, text in wrong)
+    def _values(
+        self, path: Steps, kind: Simple, good: str
+    ) -> Iterator[tuple[str, MessageMutation]]:
+        wrong = dict.fromkeys(
+            (breaks, text) for breaks, text in outside(kind, good) if text != good
+        )
+        yield from (
+            (breaks, MessageMutation(MutationKind.WRITE, path, text))
+            for breaks, text in wrong
+        )
 
-    def _facet(self, root: Element, breaks: str, edit: Edit) -> str | None:
+    def _facet(self, root: Element, breaks: str, edit: MessageMutation) -> str | None:
         """Return the facet that a changed message breaks, "" for anything else, None where it is not what it should."""
         altered = copy.deepcopy(root)
         try:
@@ -275,9 +330,17 @@ class _Breaker:
         except LookupError:
             return None
         problems = self.grammar.schemas.problems(altered)
-        facets = {found[1] for problem in problems if (found := _FACET.search(problem.message))}
+        facets = {
+            found[1]
+            for problem in problems
+            if (found := _FACET.search(problem.message))
+        }
         if not problems or not breaks:
             return "" if problems else None
-        if len(facets) > 1 or not facets <= FACETS[breaks] or bool(facets) == (breaks == TYPE):
+        if (
+            len(facets) > 1
+            or not facets <= FACETS[breaks]
+            or bool(facets) == (breaks == TYPE)
+        ):
             return None
         return next(iter(facets), "")

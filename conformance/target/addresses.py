@@ -29,7 +29,8 @@ def address_problem(address: str, environment: str) -> str | None:
     owner = environment_of(host)
     if owner is not None and owner != environment:
         return (
-            f"{address!r} belongs to the platform's {owner} environment, but the target's environment is {environment}"
+            f"{address!r} belongs to the platform's {owner} environment, "
+            f"but the target's environment is {environment}"
         )
     return None
 
@@ -65,7 +66,10 @@ def _text_problem(address: str) -> str | None:
     shown = re.split("[?#]", address)[0]
     if shown != address:
         return f"{shown!r}: an address has neither query nor fragment"
-    if any(not (character.isascii() and character.isprintable()) or character == " " for character in address):
+    if any(
+        not (character.isascii() and character.isprintable()) or character == " "
+        for character in address
+    ):
         return f"{address!r}: an address has neither spaces nor letters outside ASCII nor control characters"
     return None
 

@@ -18,7 +18,14 @@ from conformance.formats.schemas import format_problems, load_format, suggestion
 from conformance.model.errors import SpecError, TargetError
 from conformance.target.addresses import address_problem
 from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
-from conformance.target.target import Identity, ServiceEntry, Services, ServiceTarget, Target, own_identity
+from conformance.target.target import (
+    Identity,
+    ServiceEntry,
+    Services,
+    ServiceTarget,
+    Target,
+    own_identity,
+)
 from conformance.traffic.limits import Limits
 
 _LITERAL = "a secret stands here in plain text; outside local write {env: NAME}, {file: PATH} or {command: [...]}"
@@ -40,7 +47,9 @@ def load_target(name_or_file: str) -> Target:
     return _from_document(documents.read(path))
 
 
-def choose_services(target: Target, wanted: tuple[str, ...]) -> tuple[ServiceTarget, ...]:
+def choose_services(
+    target: Target, wanted: tuple[str, ...]
+) -> tuple[ServiceTarget, ...]:
     """Return the services to test: those wanted, or all that the target has.
 
     Raises TargetError where a wanted service is unknown or has no address in the target.
@@ -50,7 +59,9 @@ def choose_services(target: Target, wanted: tuple[str, ...]) -> tuple[ServiceTar
     problems = []
     for service in wanted:
         if service not in service_ids():
-            problems.append(f"there is no service {service!r}{suggestion(service, service_ids())}")
+            problems.append(
+                f"there is no service {service!r}{suggestion(service, service_ids())}"
+            )
         elif service not in target.services:
             problems.append(
                 f"the target {target.name!r} has no service {service!r}; "
@@ -76,7 +87,13 @@ def _built_in(name: str) -> Target:
             f"write a target file with `ehealth-conformance init {name} --out FILE` and fill it in"
         )
     return Target(
-        name, environment, environment == LOCAL, own_identity(), None, _limits({}, environment), Services(services)
+        name,
+        environment,
+        environment == LOCAL,
+        own_identity(),
+        None,
+        _limits({}, environment),
+        Services(services),
     )
 
 
@@ -102,7 +119,9 @@ def _from_document(document: Document) -> Target:
     found += _identity_problems(identity)
     if well_formed:
         found += _sender_problems(identity, environment, services)
-    ca_file, problems = _ca_file(document.path.parent, _texts(data, "tls").get("ca_file"))
+    ca_file, problems = _ca_file(
+        document.path.parent, _texts(data, "tls").get("ca_file")
+    )
     found += problems
     if found:
         raise _target_error(document, found)
@@ -111,7 +130,9 @@ def _from_document(document: Document) -> Target:
         name=data["name"],
         environment=environment,
         intrusive=data.get("intrusive", environment == LOCAL),
-        identity=Identity(identity.get("user_agent", own.user_agent), identity.get("from", own.sender)),
+        identity=Identity(
+            identity.get("user_agent", own.user_agent), identity.get("from", own.sender)
+        ),
         ca_file=ca_file,
         limits=_limits(data.get("limits", {}), environment),
         services=Services(services),
@@ -119,27 +140,46 @@ def _from_document(document: Document) -> Target:
     )
 
 
-def _target_error(document: Document, problems: list[tuple[Pointer, str]]) -> TargetError:
+def _target_error(
+    document: Document, problems: list[tuple[Pointer, str]]
+) -> TargetError:
     lines = [(document.line(at), text) for at, text in problems]
-    return TargetError([f"{document.path}:{line}: {text}" for line, text in sorted(set(lines))])
+    return TargetError(
+        [f"{document.path}:{line}: {text}" for line, text in sorted(set(lines))]
+    )
 
 
 def _texts(data: Mapping[str, Any], section: str) -> dict[str, str]:
     """Return the texts of a section, which may be of any form."""
     given = data.get(section)
-    return {key: value for key, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
+    return (
+        {key: value for key, value in given.items() if isinstance(value, str)}
+        if isinstance(given, dict)
+        else {}
+    )
 
 
-def _services(document: Document, environment: str) -> tuple[list[ServiceEntry], list[tuple[Pointer, str]]]:
+def _services(
+    document: Document, environment: str
+) -> tuple[list[ServiceEntry], list[tuple[Pointer, str]]]:
     services: list[ServiceEntry] = []
     problems: list[tuple[Pointer, str]] = []
     given = document.data.get("services")
-    names = list(service_ids()) if given is None and environment == LOCAL else list(given or {})
+    names = (
+        list(service_ids())
+        if given is None and environment == LOCAL
+        else list(given or {})
+    )
     for service in names:
         at = ("services", service)
         settings = (given or {}).get(service)
         if service not in service_ids():
-            problems.append((at, f"there is no service {service!r}{suggestion(str(service), service_ids())}"))
+            problems.append(
+                (
+                    at,
+                    f"there is no service {service!r}{suggestion(str(service), service_ids())}",
+                )
+            )
             continue
         settings = {} if settings is None else settings
         try:
@@ -148,16 +188,27 @@ def _services(document: Document, environment: str) -> tuple[list[ServiceEntry],
             problems += [((*at, "spec"), problem) for problem in error.problems]
             continue
         section = Document(document.path, settings, {})
-        found = [((*at, *where), text) for where, text in format_problems(section, description.target_schema)]
-        if isinstance(settings, dict) and (not found or isinstance(settings.get(description.address_key), str)):
+        found = [
+            ((*at, *where), text)
+            for where, text in format_problems(section, description.target_schema)
+        ]
+        if isinstance(settings, dict) and (
+            not found or isinstance(settings.get(description.address_key), str)
+        ):
             found += _address_problems(description, settings, environment, at)
         if environment != LOCAL:
             found += [((*at, *where), _LITERAL) for where in _literal_secrets(settings)]
         problems += found
         if not found:
-            services.append(ServiceEntry(description, settings.get(description.address_key), settings))
+            services.append(
+                ServiceEntry(
+                    description, settings.get(description.address_key), settings
+                )
+            )
     if not names and not problems:
-        problems.append((("services",), "the target names no service; add one below `services:`"))
+        problems.append(
+            (("services",), "the target names no service; add one below `services:`")
+        )
     return services, problems
 
 
@@ -181,14 +232,23 @@ def _spec_version(settings: object) -> str | None:
 
 
 def _address_problems(
-    description: Description, settings: Mapping[str, Any], environment: str, at: tuple[str, str]
+    description: Description,
+    settings: Mapping[str, Any],
+    environment: str,
+    at: tuple[str, str],
 ) -> Iterator[tuple[Pointer, str]]:
     key = description.address_key
     if not may_be_target(environment, public=description.public):
-        yield at, f"production is never a target for {at[1]}: only the public status services may be read there"
+        yield (
+            at,
+            f"production is never a target for {at[1]}: only the public status services may be read there",
+        )
     elif key not in settings:
         if environment != LOCAL:
-            yield at, f"{key} is missing; only a local target may leave it to the embedded platform"
+            yield (
+                at,
+                f"{key} is missing; only a local target may leave it to the embedded platform",
+            )
     else:
         problem = address_problem(settings[key], environment)
         if problem:
@@ -201,7 +261,10 @@ def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]
     for key, check in (("user_agent", user_agent_problems), ("from", from_problems)):
         if key in identity:
             found += [
-                (("identity", key), f"{problem.message}: {problem.actual!r}; write it like {problem.expected!r}")
+                (
+                    ("identity", key),
+                    f"{problem.message}: {problem.actual!r}; write it like {problem.expected!r}",
+                )
                 for problem in check(identity[key], rules)
             ]
     return found
@@ -210,16 +273,23 @@ def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]
 def _sender_problems(
     identity: Mapping[str, str], environment: str, services: Iterable[ServiceEntry]
 ) -> list[tuple[Pointer, str]]:
-    demanding = [one.description.service for one in services if one.description.wants_sender]
+    demanding = [
+        one.description.service for one in services if one.description.wants_sender
+    ]
     if environment == LOCAL or "from" in identity or not demanding:
         return []
     names = ", ".join(demanding)
     return [
-        (("identity",), f"identity.from is missing; every request to {names} carries a mail address for emergencies")
+        (
+            ("identity",),
+            f"identity.from is missing; every request to {names} carries a mail address for emergencies",
+        )
     ]
 
 
-def _ca_file(folder: Path, name: str | None) -> tuple[Path | None, list[tuple[Pointer, str]]]:
+def _ca_file(
+    folder: Path, name: str | None
+) -> tuple[Path | None, list[tuple[Pointer, str]]]:
     if name is None:
         return None, []
     path = folder / name
@@ -228,7 +298,14 @@ def _ca_file(folder: Path, name: str | None) -> tuple[Path | None, list[tuple[Po
     except FileNotFoundError:
         return None, [(("tls", "ca_file"), f"{path}: there is no such file")]
     except OSError as error:
-        return None, [(("tls", "ca_file"), f"{path}: not a PEM file of certificates: {error.strerror or error}")]
+        return None, [
+            (
+                ("tls", "ca_file"),
+                f"{path}: not a PEM file of certificates: {error.strerror or error}",
+            )
+        ]
     except ValueError as error:
-        return None, [(("tls", "ca_file"), f"{str(path)!r}: not the name of a file: {error}")]
+        return None, [
+            (("tls", "ca_file"), f"{str(path)!r}: not the name of a file: {error}")
+        ]
     return path, []

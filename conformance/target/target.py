@@ -26,7 +26,10 @@ class Identity:
     @property
     def headers(self) -> Headers:
         """Return the headers as fields."""
-        return (("User-Agent", self.user_agent), *((("From", self.sender),) if self.sender else ()))
+        return (
+            ("User-Agent", self.user_agent),
+            *((("From", self.sender),) if self.sender else ()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +113,6 @@ class Target:
 
 def own_identity() -> Identity:
     """Return the harness's own identity, for targets that name none."""
-    return Identity(f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", "")
+    return Identity(
+        f"ehealth-conformance/{__version__} h11/{metadata.version('h11')}", ""
+    )

@@ -37,12 +37,15 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
     """
     environment = BUILT_IN[name]
     local = environment == LOCAL
-    sections = [_section(one, environment) for one in services if _stands(one, environment)]
+    sections = [
+        _section(one, environment) for one in services if _stands(one, environment)
+    ]
     if not sections:
-        raise UsageError(f"no service of this version stands in the environment {environment}")
-    intrusive = (
-        f"intrusive: {'true ' if local else 'false'}                 # security and robustness cases run when true"
-    )
+        raise UsageError(
+            f"no service of this version stands in the environment {environment}"
+        )
+    setting = "true " if local else "false"
+    intrusive = f"intrusive: {setting}                 # security and robustness cases run when true"
     limits = "limits: {rate: 5, budget: 2000, timeout: 10}   # requests a second, requests in all, seconds a request"
     head = _HEAD.format(
         file=file,
@@ -54,7 +57,9 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
     return head + "".join(sections)
 
 
-def written_target(name: str, services: dict[str, dict[str, Any]], ca_file: str | None) -> str:
+def written_target(
+    name: str, services: dict[str, dict[str, Any]], ca_file: str | None
+) -> str:
     """Return a complete target file for services on the local platform."""
     data: dict[str, Any] = {"name": name, "environment": LOCAL}
     if ca_file is not None:
@@ -81,4 +86,6 @@ def _section(service: Description, environment: str) -> str:
     path = urlsplit(next(iter(known.values()), "")).path
     address = known.get(environment, f"http://127.0.0.1:8080{path}")
     lines = service.template.replace("{address}", address).rstrip("\n").split("\n")
-    return "\n".join([f"  {service.service}:", *(f"    {line}" for line in lines)]) + "\n"
+    return (
+        "\n".join([f"  {service.service}:", *(f"    {line}" for line in lines)]) + "\n"
+    )

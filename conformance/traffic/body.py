@@ -29,7 +29,9 @@ class Body:
         if coding in {"gzip", "x-gzip", "deflate"}:
             self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
         elif coding:
-            self.cut = f"the content coding {coding!r} was not asked for and cannot be read"
+            self.cut = (
+                f"the content coding {coding!r} was not asked for and cannot be read"
+            )
 
     def add(self, data: bytes) -> None:
         """Take in a chunk as it came from the wire."""
@@ -49,7 +51,9 @@ class Body:
             if self._decoder.eof:
                 self._decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
             try:
-                self.kept += self._decoder.decompress(data, LARGEST_BODY - len(self.kept) + 1)
+                self.kept += self._decoder.decompress(
+                    data, LARGEST_BODY - len(self.kept) + 1
+                )
             except zlib.error as error:
                 self.cut = f"the content coding is broken: {error}"
                 return
@@ -57,5 +61,10 @@ class Body:
 
     def finish(self) -> None:
         """Take note that the body has ended."""
-        if self._decoder is not None and self.length and not self._decoder.eof and not self.cut:
+        if (
+            self._decoder is not None
+            and self.length
+            and not self._decoder.eof
+            and not self.cut
+        ):
             self.cut = "the content coding ends too early"

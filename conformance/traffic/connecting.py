@@ -32,16 +32,25 @@ def system_trust() -> ssl.SSLContext:
     return context
 
 
-def open_socket(origin: tuple[str, str, int], tls: ssl.SSLContext | None, deadline: float) -> socket.socket:
+def open_socket(
+    origin: tuple[str, str, int], tls: ssl.SSLContext | None, deadline: float
+) -> socket.socket:
     """Return a socket to an origin, over TLS where there is a context; raises FailureError."""
     _, host, port = origin
     try:
         sock = _dial(host, port, deadline)
     except TimeoutError:
-        raise FailureError(ErrorKind.TIMEOUT, f"no connection to {host}:{port} in time") from None
-    except (OSError, UnicodeError) as error:  # UnicodeError: a name that DNS cannot hold
+        raise FailureError(
+            ErrorKind.TIMEOUT, f"no connection to {host}:{port} in time"
+        ) from None
+    except (
+        OSError,
+        UnicodeError,
+    ) as error:  # UnicodeError: a name that DNS cannot hold
         reason = getattr(error, "strerror", None) or error
-        raise FailureError(ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}") from None
+        raise FailureError(
+            ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}"
+        ) from None
     if tls is None:
         return sock
     try:
@@ -49,10 +58,14 @@ def open_socket(origin: tuple[str, str, int], tls: ssl.SSLContext | None, deadli
         return tls.wrap_socket(sock, server_hostname=host)
     except TimeoutError:
         sock.close()
-        raise FailureError(ErrorKind.TIMEOUT, f"no TLS handshake with {host}:{port} in time") from None
+        raise FailureError(
+            ErrorKind.TIMEOUT, f"no TLS handshake with {host}:{port} in time"
+        ) from None
     except OSError as error:
         sock.close()
-        raise FailureError(ErrorKind.TLS, f"TLS with {host}:{port} failed: {error}") from None
+        raise FailureError(
+            ErrorKind.TLS, f"TLS with {host}:{port} failed: {error}"
+        ) from None
 
 
 def _dial(host: str, port: int, deadline: float) -> socket.socket:

@@ -36,7 +36,10 @@ def interruptible() -> Iterator[threading.Event]:
         _requested.set()
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield _requested
     finally:

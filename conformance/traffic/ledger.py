@@ -37,15 +37,23 @@ class Ledger:
         with self._lock():
             used, next_turn = self._read()
             if self.limits.budget is not None and used >= self.limits.budget - kept:
-                raise BudgetError(f"the target's budget of {self.limits.budget} requests is used up")
+                raise BudgetError(
+                    f"the target's budget of {self.limits.budget} requests is used up"
+                )
             now = time.time()
             turn = max(now, next_turn)
             spacing = 1 / self.limits.rate if self.limits.rate else 0.0
-            self._path.write_text(json.dumps([used + 1, turn + spacing]), encoding="ascii")
+            self._path.write_text(
+                json.dumps([used + 1, turn + spacing]), encoding="ascii"
+            )
         time.sleep(turn - now)
 
     def _lock(self) -> AbstractContextManager[object]:
-        return FileLock(f"{self._path}.lock") if self._path.parent.is_dir() else nullcontext()
+        return (
+            FileLock(f"{self._path}.lock")
+            if self._path.parent.is_dir()
+            else nullcontext()
+        )
 
     def _read(self) -> tuple[int, float]:
         if not self._path.exists():

@@ -17,7 +17,13 @@ import h11
 
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.traffic.body import Body, content_coding
-from conformance.traffic.connecting import FailureError, is_readable, left, open_socket, system_trust
+from conformance.traffic.connecting import (
+    FailureError,
+    is_readable,
+    left,
+    open_socket,
+    system_trust,
+)
 
 LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
@@ -91,7 +97,9 @@ class Transport:
 
     def _exchange(self, request: Request, deadline: float) -> Response:
         url = urlsplit(request.url)
-        connection = self._connect(url, deadline, fresh=request.method not in _IDEMPOTENT)
+        connection = self._connect(
+            url, deadline, fresh=request.method not in _IDEMPOTENT
+        )
         connection.raw.clear()
         reused, connection.used = connection.used, True
         try:
@@ -107,26 +115,43 @@ class Transport:
             self.close()
         return response
 
-    def _connect(self, url: SplitResult, deadline: float, *, fresh: bool) -> _Connection:
-        origin = (url.scheme, str(url.hostname), url.port or (443 if url.scheme == "https" else 80))
+    def _connect(
+        self, url: SplitResult, deadline: float, *, fresh: bool
+    ) -> _Connection:
+        origin = (
+            url.scheme,
+            str(url.hostname),
+            url.port or (443 if url.scheme == "https" else 80),
+        )
         kept = self._connection
-        if kept is not None and (fresh or kept.origin != origin or is_readable(kept.sock)):
+        if kept is not None and (
+            fresh or kept.origin != origin or is_readable(kept.sock)
+        ):
             self.close()
         if self._connection is None:
-            sock = open_socket(origin, self.tls if url.scheme == "https" else None, deadline)
+            sock = open_socket(
+                origin, self.tls if url.scheme == "https" else None, deadline
+            )
             http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
             self._connection = _Connection(origin, sock, http)
         return self._connection
 
 
-def _write(connection: _Connection, request: Request, url: SplitResult, deadline: float) -> None:
+def _write(
+    connection: _Connection, request: Request, url: SplitResult, deadline: float
+) -> None:
     target = (url.path or "/") + (f"?{url.query}" if url.query else "")
     headers = [("Host", url.netloc), *request.headers]
     if request.body or request.method in {"POST", "PUT", "PATCH"}:
         headers.append(("Content-Length", str(len(request.body))))
-    encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    encoded = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
+    ]
     http = connection.http
-    data = http.send(h11.Request(method=request.method, target=target, headers=encoded)) or b""
+    data = (
+        http.send(h11.Request(method=request.method, target=target, headers=encoded))
+        or b""
+    )
     if request.body:
         data += http.send(h11.Data(data=request.body)) or b""
     data += http.send(h11.EndOfMessage()) or b""
@@ -134,7 +159,9 @@ def _write(connection: _Connection, request: Request, url: SplitResult, deadline
         connection.sock.settimeout(left(deadline))
         connection.sock.sendall(data)
     except TimeoutError:
-        raise FailureError(ErrorKind.TIMEOUT, "the peer did not take the request in time") from None
+        raise FailureError(
+            ErrorKind.TIMEOUT, "the peer did not take the request in time"
+        ) from None
     except OSError:
         # A peer may answer and close before it has read everything; its answer is still to be read.
         return
@@ -145,25 +172,33 @@ def _receive(connection: _Connection, deadline: float) -> None:
         connection.sock.settimeout(left(deadline))
         data = connection.sock.recv(_CHUNK)
     except TimeoutError:
-        raise FailureError(ErrorKind.TIMEOUT, "the peer did not answer in time") from None
+        raise FailureError(
+            ErrorKind.TIMEOUT, "the peer did not answer in time"
+        ) from None
     except OSError as error:
         message = f"the peer closed the connection: {error.strerror or error}"
         raise FailureError(ErrorKind.CLOSED, message) from None
     if not data and connection.http.their_state is h11.SEND_RESPONSE:
         started = "in the middle of the head" if connection.raw else "without an answer"
-        raise FailureError(ErrorKind.CLOSED, f"the peer closed the connection {started}")
+        raise FailureError(
+            ErrorKind.CLOSED, f"the peer closed the connection {started}"
+        )
     room = _KEPT_RAW - len(connection.raw)
     if room > 0:
         connection.raw += data[:room]
     connection.http.receive_data(data)
 
 
-def _next_event(connection: _Connection, deadline: float) -> h11.Event | type[h11.PAUSED]:
+def _next_event(
+    connection: _Connection, deadline: float
+) -> h11.Event | type[h11.PAUSED]:
     while True:
         try:
             event = connection.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise FailureError(ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}") from None
+            raise FailureError(
+                ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}"
+            ) from None
         if event is not h11.NEED_DATA:
             return event  # type: ignore[return-value]  # NEED_DATA is excluded here
         _receive(connection, deadline)
@@ -175,17 +210,30 @@ def _read_head(connection: _Connection, deadline: float) -> tuple[h11.Response, 
         event = _next_event(connection, deadline)
         if isinstance(event, h11.Response):
             return event, informational
-        if isinstance(event, h11.InformationalResponse) and informational < _MOST_INFORMATIONAL:
+        if (
+            isinstance(event, h11.InformationalResponse)
+            and informational < _MOST_INFORMATIONAL
+        ):
             informational += 1
             connection.raw.clear()
             continue
-        raise FailureError(ErrorKind.PROTOCOL, f"more than {_MOST_INFORMATIONAL} answers with status 1xx")
+        raise FailureError(
+            ErrorKind.PROTOCOL,
+            f"more than {_MOST_INFORMATIONAL} answers with status 1xx",
+        )
 
 
 def _read_body(
-    connection: _Connection, head: h11.Response, informational: int, method: str, deadline: float
+    connection: _Connection,
+    head: h11.Response,
+    informational: int,
+    method: str,
+    deadline: float,
 ) -> Response:
-    headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in head.headers.raw_items())
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in head.headers.raw_items()
+    )
     body = Body(content_coding(headers) if method != "HEAD" else "")
     try:
         while not body.cut:
@@ -213,7 +261,11 @@ def _read_body(
 def _ready_for_next(connection: _Connection) -> bool:
     """Prepare a connection for its next request; tell whether it can have one."""
     http = connection.http
-    if http.our_state is not h11.DONE or http.their_state is not h11.DONE or http.trailing_data[0]:
+    if (
+        http.our_state is not h11.DONE
+        or http.their_state is not h11.DONE
+        or http.trailing_data[0]
+    ):
         return False
     http.start_next_cycle()
     return True

@@ -6,7 +6,7 @@ import hmac
 import re
 import uuid
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -15,10 +15,15 @@ from lxml import etree
 
 from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical, parse, serialise
-from conformance.soap.message import Scene
+from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, WSSE
 from conformance.soap.security.resigning import HMAC, resign, signed_info
-from conformance.soap.security.saml import Assertion, element_of, public_key, signer_certificate
+from conformance.soap.security.saml import (
+    Assertion,
+    element_of,
+    public_key,
+    signer_certificate,
+)
 from conformance.soap.security.wss import (
     SAML_ID,
     Signer,
@@ -35,11 +40,11 @@ def foreign(signer: Signer) -> Signer:
     return make_signer(ec.generate_private_key(ec.SECP256R1()), signer.certificate)
 
 
-def sign_assertion_oneself(scene: Scene) -> None:
+def sign_assertion_oneself(draft: SignedDraft) -> None:
     """Put an assertion that says the same, signed by the caller's own key, in the place of the STS's."""
-    root = parse(unsigned_assertion(scene.assertion))
-    sign_enveloped(root, SAML_ID, scene.signer)
-    scene.security.replace(scene.place, root)
+    root = parse(unsigned_assertion(draft.assertion))
+    sign_enveloped(root, SAML_ID, draft.signer)
+    draft.security.replace(draft.place, root)
 
 
 def altered_assertion(assertion: Assertion) -> bytes:
@@ -47,12 +52,20 @@ def altered_assertion(assertion: Assertion) -> bytes:
 
     A number stays a number, so that nothing but the signature gives the change away.
     """
-    found = list(re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data))
+    found = list(
+        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
+    )
     found = [one for one in found if one[2].strip().isdigit()] or found
     if not found:
-        raise MissingDataError("the assertion has no attribute whose value could be changed")
+        raise MissingDataError(
+            "the assertion has no attribute whose value could be changed"
+        )
     at = found[-1].end(2)
-    return assertion.data[: at - 1] + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2") + assertion.data[at:]
+    return (
+        assertion.data[: at - 1]
+        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
+        + assertion.data[at:]
+    )
 
 
 def unsigned_assertion(assertion: Assertion) -> bytes:
@@ -67,7 +80,13 @@ def foreign_assertion(assertion: Assertion) -> bytes:
     """Return an assertion that says the same, signed by an issuer who calls itself like the real one."""
     genuine = signer_certificate(element_of(assertion))
     root = parse(unsigned_assertion(assertion))
-    sign_enveloped(root, SAML_ID, make_stranger(genuine.subject if genuine is not None else name_of_nobody("IAM")))
+    sign_enveloped(
+        root,
+        SAML_ID,
+        make_stranger(
+            genuine.subject if genuine is not None else name_of_nobody("IAM")
+        ),
+    )
     return serialise(root)
 
 
@@ -79,50 +98,58 @@ def name_of_nobody(name: str) -> x509.Name:
 def make_stranger(subject: x509.Name) -> Signer:
     """Return a key that nobody knows, with a certificate that it has given itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+    )
     builder = builder.serial_number(x509.random_serial_number())
-    builder = builder.not_valid_before(datetime(2020, 1, 1)).not_valid_after(datetime(2045, 1, 1))  # noqa: DTZ001 - as its API has it
+    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    builder = builder.not_valid_after(datetime(2045, 1, 1, tzinfo=UTC))
     return make_signer(key, builder.sign(key, hashes.SHA256()))
 
 
-def _key_info(scene: Scene, *inside: Element) -> None:
+def _key_info(draft: SignedDraft, *inside: Element) -> None:
     """Put other content into KeyInfo."""
-    info = next(scene.signature.iter(f"{{{DS}}}KeyInfo"))
+    info = next(draft.signature.iter(f"{{{DS}}}KeyInfo"))
     for child in list(info):
         info.remove(child)
     info.extend(inside)
 
 
-def _sign_as(scene: Scene, signer: Signer) -> None:
+def _sign_as(draft: SignedDraft, signer: Signer) -> None:
     """Let another key sign what is there."""
-    next(scene.signature.iter(f"{{{DS}}}SignatureMethod")).set("Algorithm", signer.algorithm)
-    scene.signer = signer
-    resign(scene)
+    next(draft.signature.iter(f"{{{DS}}}SignatureMethod")).set(
+        "Algorithm", signer.algorithm
+    )
+    draft.signer = signer
+    resign(draft)
 
 
-def certificate_for_assertion(scene: Scene) -> None:
+def certificate_for_assertion(draft: SignedDraft) -> None:
     """Prove who asks by the certificate alone: a BinarySecurityToken in the place of the assertion."""
     name = f"_{uuid.uuid4()}"
-    scene.security.replace(scene.place, binary_token(scene.signer.certificate, name))
-    _key_info(scene, token_reference(name))
+    draft.security.replace(draft.place, binary_token(draft.signer.certificate, name))
+    _key_info(draft, token_reference(name))
 
 
-def own_certificate(scene: Scene) -> None:
+def own_certificate(draft: SignedDraft) -> None:
     """Let KeyInfo bring the certificate of the key that has signed, instead of referring to the assertion."""
     stranger = make_stranger(name_of_nobody("nobody"))
-    _key_info(scene, x509_data(stranger.certificate))
-    _sign_as(scene, stranger)
+    _key_info(draft, x509_data(stranger.certificate))
+    _sign_as(draft, stranger)
 
 
-def own_token(scene: Scene) -> None:
+def own_token(draft: SignedDraft) -> None:
     """Bring the certificate of the key that has signed as a BinarySecurityToken beside the assertion."""
     stranger, name = make_stranger(name_of_nobody("nobody")), f"_{uuid.uuid4()}"
-    scene.place.addnext(binary_token(stranger.certificate, name))
-    _key_info(scene, token_reference(name))
-    _sign_as(scene, stranger)
+    draft.place.addnext(binary_token(stranger.certificate, name))
+    _key_info(draft, token_reference(name))
+    _sign_as(draft, stranger)
 
 
-def own_key_value(scene: Scene) -> None:
+def own_key_value(draft: SignedDraft) -> None:
     """Let KeyInfo bring the key that has signed as a KeyValue (XML Signature, section 4.4.2.1)."""
     key = rsa.generate_private_key(65537, 2048)
     numbers = key.public_key().public_numbers()
@@ -130,38 +157,50 @@ def own_key_value(scene: Scene) -> None:
     inside = etree.SubElement(value, f"{{{DS}}}RSAKeyValue")
     for tag, number in (("Modulus", numbers.n), ("Exponent", numbers.e)):
         data = number.to_bytes((number.bit_length() + 7) // 8, "big")
-        etree.SubElement(inside, f"{{{DS}}}{tag}").text = base64.b64encode(data).decode("ascii")
-    _key_info(scene, value)
-    _sign_as(scene, make_signer(key, scene.signer.certificate))
+        etree.SubElement(inside, f"{{{DS}}}{tag}").text = base64.b64encode(data).decode(
+            "ascii"
+        )
+    _key_info(draft, value)
+    _sign_as(draft, make_signer(key, draft.signer.certificate))
 
 
-def keyed_hash(scene: Scene) -> None:
+def keyed_hash(draft: SignedDraft) -> None:
     """Sign by a keyed hash whose key everybody has: the public key of the holder."""
-    next(scene.signature.iter(f"{{{DS}}}SignatureMethod")).set("Algorithm", HMAC)
-    value = hmac.new(public_key(scene.signer.certificate), canonical(signed_info(scene)), hashlib.sha256).digest()
-    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(value).decode("ascii")
+    next(draft.signature.iter(f"{{{DS}}}SignatureMethod")).set("Algorithm", HMAC)
+    value = hmac.new(
+        public_key(draft.signer.certificate),
+        canonical(signed_info(draft)),
+        hashlib.sha256,
+    ).digest()
+    next(draft.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(
+        value
+    ).decode("ascii")
 
 
-def cut_keyed_hash(scene: Scene) -> None:
+def cut_keyed_hash(draft: SignedDraft) -> None:
     """Sign by a keyed hash that is cut to no bit at all (CVE-2009-0217)."""
-    method = next(scene.signature.iter(f"{{{DS}}}SignatureMethod"))
+    method = next(draft.signature.iter(f"{{{DS}}}SignatureMethod"))
     method.set("Algorithm", HMAC)
     etree.SubElement(method, f"{{{DS}}}HMACOutputLength").text = "0"
-    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = ""
+    next(draft.signature.iter(f"{{{DS}}}SignatureValue")).text = ""
 
 
-def no_key_info(scene: Scene) -> None:
+def no_key_info(draft: SignedDraft) -> None:
     """Remove the KeyInfo of the message's signature."""
-    scene.signature.remove(next(scene.signature.iter(f"{{{DS}}}KeyInfo")))
+    draft.signature.remove(next(draft.signature.iter(f"{{{DS}}}KeyInfo")))
 
 
-def other_key_info(scene: Scene) -> None:
+def other_key_info(draft: SignedDraft) -> None:
     """Let the KeyInfo name an assertion that is not there."""
-    next(scene.signature.iter(f"{{{WSSE}}}KeyIdentifier")).text = f"_{uuid.uuid4().hex}"
+    next(draft.signature.iter(f"{{{WSSE}}}KeyIdentifier")).text = f"_{uuid.uuid4().hex}"
 
 
-def second_caller(scene: Scene) -> None:
+def second_caller(draft: SignedDraft) -> None:
     """Put the assertion of another caller before the own one."""
-    if scene.borrowed is None:
-        raise MissingDataError("the target gives no second caller whose assertion could be borrowed")
-    scene.assertion = replace(scene.assertion, data=scene.borrowed.data + scene.assertion.data)
+    if draft.borrowed is None:
+        raise MissingDataError(
+            "the target gives no second caller whose assertion could be borrowed"
+        )
+    draft.assertion = replace(
+        draft.assertion, data=draft.borrowed.data + draft.assertion.data
+    )

@@ -1,6 +1,6 @@
 """Ways to break the security or the form of a message in exactly one place, signed again where the break allows it.
 
-A breach changes a message once it is signed; `Scene.renew` makes digests and signature fit again, so that nothing but
+A mutation changes a message once it is signed; `renew` makes digests and signature fit again, so that nothing but
 the one thing is wrong. Must not send anything, nor know which service is asked.
 """
 
@@ -27,7 +27,7 @@ from conformance.soap.malformed import (
     without_envelope,
 )
 from conformance.soap.markup import Element, parse
-from conformance.soap.message import Scene
+from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, WSSE, WSU
 from conformance.soap.security.foreign_keys import (
     altered_assertion,
@@ -85,122 +85,124 @@ LONG: Final = timedelta(minutes=10)
 """A lifetime beyond the minute that the cookbooks ask for."""
 
 
-def _drop_security(scene: Scene) -> None:
-    scene.header.remove(scene.security)
+def _drop_security(draft: SignedDraft) -> None:
+    draft.header.remove(draft.security)
 
 
-def _drop_assertion(scene: Scene) -> None:
-    scene.security.remove(scene.place)
+def _drop_assertion(draft: SignedDraft) -> None:
+    draft.security.remove(draft.place)
 
 
-def _drop_signature(scene: Scene) -> None:
-    scene.security.remove(scene.signature)
+def _drop_signature(draft: SignedDraft) -> None:
+    draft.security.remove(draft.signature)
 
 
-def _drop_timestamp(scene: Scene) -> None:
+def _drop_timestamp(draft: SignedDraft) -> None:
     """Leave out Timestamp and its reference, and sign again."""
-    signed_info(scene).remove(reference_to(scene, scene.stamp))
-    scene.security.remove(scene.stamp)
-    resign(scene)
+    signed_info(draft).remove(reference_to(draft, draft.stamp))
+    draft.security.remove(draft.stamp)
+    resign(draft)
 
 
-def _uncover_body(scene: Scene) -> None:
-    signed_info(scene).remove(reference_to(scene, scene.body))
-    resign(scene)
+def _uncover_body(draft: SignedDraft) -> None:
+    signed_info(draft).remove(reference_to(draft, draft.body))
+    resign(draft)
 
 
-def _uncover_timestamp(scene: Scene) -> None:
-    signed_info(scene).remove(reference_to(scene, scene.stamp))
-    resign(scene)
+def _uncover_timestamp(draft: SignedDraft) -> None:
+    signed_info(draft).remove(reference_to(draft, draft.stamp))
+    resign(draft)
 
 
-def _alter_body(scene: Scene) -> None:
-    alter(scene.body)
+def _alter_body(draft: SignedDraft) -> None:
+    alter(draft.body)
 
 
-def _alter_timestamp(scene: Scene) -> None:
-    expires = next(scene.stamp.iter(f"{{{WSU}}}Expires"))
-    expires.text = instant(datetime.fromisoformat(str(expires.text)) + timedelta(seconds=30))
+def _alter_timestamp(draft: SignedDraft) -> None:
+    expires = next(draft.stamp.iter(f"{{{WSU}}}Expires"))
+    expires.text = instant(
+        datetime.fromisoformat(str(expires.text)) + timedelta(seconds=30)
+    )
 
 
-def _alter_digest(scene: Scene) -> None:
-    value = next(reference_to(scene, scene.body).iter(f"{{{DS}}}DigestValue"))
+def _alter_digest(draft: SignedDraft) -> None:
+    value = next(reference_to(draft, draft.body).iter(f"{{{DS}}}DigestValue"))
     value.text = swap_digit(str(value.text))
-    resign(scene)
+    resign(draft)
 
 
-def _alter_signature(scene: Scene) -> None:
-    value = next(scene.signature.iter(f"{{{DS}}}SignatureValue"))
+def _alter_signature(draft: SignedDraft) -> None:
+    value = next(draft.signature.iter(f"{{{DS}}}SignatureValue"))
     value.text = swap_digit("".join(str(value.text).split()))
 
 
-def _double_security(scene: Scene) -> None:
+def _double_security(draft: SignedDraft) -> None:
     """Put a second Security header, with a Timestamp of its own and no signature, before the right one."""
     other = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-    stamp = copy.deepcopy(scene.stamp)
+    stamp = copy.deepcopy(draft.stamp)
     stamp.set(WSU_ID, f"_{uuid.uuid4()}")
     other.append(stamp)
-    scene.security.addprevious(other)
+    draft.security.addprevious(other)
 
 
-def _bury_security(scene: Scene) -> None:
+def _bury_security(draft: SignedDraft) -> None:
     """Put the Security header into another header block."""
-    scene.header.remove(scene.security)
-    etree.SubElement(scene.header, WRAPPER).append(scene.security)
+    draft.header.remove(draft.security)
+    etree.SubElement(draft.header, WRAPPER).append(draft.security)
 
 
-def _double_timestamp(scene: Scene) -> None:
-    stamp = copy.deepcopy(scene.stamp)
+def _double_timestamp(draft: SignedDraft) -> None:
+    stamp = copy.deepcopy(draft.stamp)
     stamp.set(WSU_ID, f"_{uuid.uuid4()}")
-    scene.stamp.addprevious(stamp)
+    draft.stamp.addprevious(stamp)
 
 
-def _double_assertion(scene: Scene) -> None:
+def _double_assertion(draft: SignedDraft) -> None:
     """Put a second assertion, which says the same under another id and is signed by nobody known, before the first."""
-    root = parse(unsigned_assertion(scene.assertion))
+    root = parse(unsigned_assertion(draft.assertion))
     root.set(SAML_ID, f"_{uuid.uuid4().hex}")
     sign_enveloped(root, SAML_ID, make_stranger(name_of_nobody("IAM")))
-    scene.place.addprevious(root)
+    draft.place.addprevious(root)
 
 
-def _fresh(scene: Scene) -> Element:
+def _fresh(draft: SignedDraft) -> Element:
     """Return a Timestamp that is not signed and holds now, where the signed one is over."""
-    stamp = copy.deepcopy(scene.stamp)
+    stamp = copy.deepcopy(draft.stamp)
     stamp.set(WSU_ID, f"_{uuid.uuid4()}")
     for moment in stamp:
         moment.text = instant(datetime.fromisoformat(str(moment.text)) + LATE)
     return stamp
 
 
-def _fresh_timestamp_first(scene: Scene) -> None:
-    scene.stamp.addprevious(_fresh(scene))
+def _fresh_timestamp_first(draft: SignedDraft) -> None:
+    draft.stamp.addprevious(_fresh(draft))
 
 
-def _fresh_timestamp_last(scene: Scene) -> None:
-    scene.security.append(_fresh(scene))
+def _fresh_timestamp_last(draft: SignedDraft) -> None:
+    draft.security.append(_fresh(draft))
 
 
-def _fresh_header_first(scene: Scene) -> None:
-    scene.security.addprevious(_other_header(scene))
+def _fresh_header_first(draft: SignedDraft) -> None:
+    draft.security.addprevious(_other_header(draft))
 
 
-def _fresh_header_last(scene: Scene) -> None:
-    scene.security.addnext(_other_header(scene))
+def _fresh_header_last(draft: SignedDraft) -> None:
+    draft.security.addnext(_other_header(draft))
 
 
-def _other_header(scene: Scene) -> Element:
+def _other_header(draft: SignedDraft) -> Element:
     other = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-    other.append(_fresh(scene))
+    other.append(_fresh(draft))
     return other
 
 
-def _empty_security(scene: Scene) -> None:
-    for child in list(scene.security):
-        scene.security.remove(child)
+def _empty_security(draft: SignedDraft) -> None:
+    for child in list(draft.security):
+        draft.security.remove(child)
 
 
-def _empty_signature(scene: Scene) -> None:
-    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = ""
+def _empty_signature(draft: SignedDraft) -> None:
+    next(draft.signature.iter(f"{{{DS}}}SignatureValue")).text = ""
 
 
 MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
@@ -233,13 +235,19 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "signature-empty": SecurityMutation(_empty_signature),
     "no-key-info": SecurityMutation(no_key_info),
     "other-key-info": SecurityMutation(other_key_info),
-    "wrapped-in-header": SecurityMutation(wrapped(lambda scene: scene.header)),
-    "wrapped-with-same-id": SecurityMutation(wrapped(lambda scene: scene.header, same_id=True)),
-    "wrapped-behind-with-same-id": SecurityMutation(wrapped(lambda scene: scene.envelope, same_id=True)),
-    "wrapped-in-signature": SecurityMutation(wrapped(lambda scene: scene.signature, f"{{{DS}}}Object")),
+    "wrapped-in-header": SecurityMutation(wrapped(lambda draft: draft.header)),
+    "wrapped-with-same-id": SecurityMutation(
+        wrapped(lambda draft: draft.header, same_id=True)
+    ),
+    "wrapped-behind-with-same-id": SecurityMutation(
+        wrapped(lambda draft: draft.envelope, same_id=True)
+    ),
+    "wrapped-in-signature": SecurityMutation(
+        wrapped(lambda draft: draft.signature, f"{{{DS}}}Object")
+    ),
     "wrapped-in-assertion": SecurityMutation(wrap_in_assertion),
     "wrapped-timestamp": SecurityMutation(wrap_timestamp),
-    "wrapped-in-security": SecurityMutation(wrapped(lambda scene: scene.security)),
+    "wrapped-in-security": SecurityMutation(wrapped(lambda draft: draft.security)),
     "assertion-wrapped": SecurityMutation(wrap_assertion),
     "doubled-body-same-id": SecurityMutation(double_body_with_same_id),
     "doubled-body-first": SecurityMutation(double_body_first),
@@ -273,7 +281,9 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "document-type": SecurityMutation(raw=with_document_type),
     "not-soap": SecurityMutation(raw=without_envelope),
     "soap12": SecurityMutation(as_soap12),
-    "soap12-media-type": SecurityMutation(as_soap12, headers={"Content-Type": "application/soap+xml; charset=UTF-8"}),
+    "soap12-media-type": SecurityMutation(
+        as_soap12, headers={"Content-Type": "application/soap+xml; charset=UTF-8"}
+    ),
     "media-type": SecurityMutation(headers={"Content-Type": "application/json"}),
     "method-get": SecurityMutation(method="GET"),
     "method-put": SecurityMutation(method="PUT"),
@@ -282,14 +292,31 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "second-child": SecurityMutation(second_child),
     "unknown-operation": SecurityMutation(unknown_operation),
     "unknown-header": SecurityMutation(foreign_header),
-    "other-action": SecurityMutation(headers={"SOAPAction": '"urn:example:no-such-action"'}),
+    "other-action": SecurityMutation(
+        headers={"SOAPAction": '"urn:example:no-such-action"'}
+    ),
     "no-action": SecurityMutation(headers={"SOAPAction": None}),
 }
 """Breaches by name."""
 OF_THE_FORM: Final = frozenset(
     {
-        *("other-prefixes", "not-well-formed", "document-type", "not-soap", "soap12", "soap12-media-type"),
-        *("media-type", "method-get", "method-put", "no-body", "empty-body", "second-child", "unknown-operation"),
+        *(
+            "other-prefixes",
+            "not-well-formed",
+            "document-type",
+            "not-soap",
+            "soap12",
+            "soap12-media-type",
+        ),
+        *(
+            "media-type",
+            "method-get",
+            "method-put",
+            "no-body",
+            "empty-body",
+            "second-child",
+            "unknown-operation",
+        ),
         *("other-action", "no-action"),
     }
 )

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from conformance.soap.markup import Element, canonical
-from conformance.soap.message import LIFETIME, Scene
+from conformance.soap.message import LIFETIME, SignedDraft
 from conformance.soap.names import DS
 from conformance.soap.security.saml import Assertion
 from conformance.soap.security.wss import WSU_ID
@@ -24,12 +24,15 @@ from conformance.soap.security.wss import WSU_ID
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
 SHA1 = "http://www.w3.org/2000/09/xmldsig#sha1"
-RSA_SHA1, ECDSA_SHA1 = f"{DS}rsa-sha1", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1"
+RSA_SHA1, ECDSA_SHA1 = (
+    f"{DS}rsa-sha1",
+    "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha1",
+)
 HMAC = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"
 WRAPPER = "{urn:example:wrapper}Wrapper"
 ELSEWHERE = "http://127.0.0.1:9/elsewhere"
 
-Change = Callable[[Scene], None]
+Change = Callable[[SignedDraft], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +61,40 @@ class SecurityMutation:
     denied: bool = False
 
 
-def renew(scene: Scene, *, digest: str = "sha256") -> None:
+def renew(draft: SignedDraft, *, digest: str = "sha256") -> None:
     """Make the digests of all references to parts of the message, and the signature value, fit what is there now."""
-    info = signed_info(scene)
+    info = signed_info(draft)
     for reference in info.findall(f"{{{DS}}}Reference"):
         name = reference.get("URI", "")[1:]
-        part = next((one for one in scene.envelope.iter(etree.Element) if name and one.get(WSU_ID) == name), None)
+        part = next(
+            (
+                one
+                for one in draft.envelope.iter(etree.Element)
+                if name and one.get(WSU_ID) == name
+            ),
+            None,
+        )
         if part is not None:
             set_digest(reference, canonical(part), digest)
-    resign(scene, digest=digest)
+    resign(draft, digest=digest)
 
 
-def resign(scene: Scene, *, digest: str = "sha256") -> None:
+def resign(draft: SignedDraft, *, digest: str = "sha256") -> None:
     """Make the signature value fit SignedInfo as it is now."""
-    data = canonical(signed_info(scene))
+    data = canonical(signed_info(draft))
     chosen = hashes.SHA256() if digest == "sha256" else hashes.SHA1()  # noqa: S303 - what must be refused
-    key = scene.signer.private
+    key = draft.signer.private
     if isinstance(key, RSAPrivateKey):
         value = key.sign(data, padding.PKCS1v15(), chosen)
     else:
         size = (key.curve.key_size + 7) // 8
         numbers = decode_dss_signature(key.sign(data, ec.ECDSA(chosen)))
-        value = b"".join(number.to_bytes(size, "big") for number in numbers)  # RFC 4050, section 3.3
-    next(scene.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(value).decode("ascii")
+        value = b"".join(
+            number.to_bytes(size, "big") for number in numbers
+        )  # RFC 4050, section 3.3
+    next(draft.signature.iter(f"{{{DS}}}SignatureValue")).text = base64.b64encode(
+        value
+    ).decode("ascii")
 
 
 def set_digest(reference: Element, data: bytes, digest: str = "sha256") -> None:
@@ -89,15 +103,17 @@ def set_digest(reference: Element, data: bytes, digest: str = "sha256") -> None:
     next(reference.iter(f"{{{DS}}}DigestValue")).text = value
 
 
-def signed_info(scene: Scene) -> Element:
+def signed_info(draft: SignedDraft) -> Element:
     """Return the SignedInfo of the message's signature."""
-    return next(scene.signature.iter(f"{{{DS}}}SignedInfo"))
+    return next(draft.signature.iter(f"{{{DS}}}SignedInfo"))
 
 
-def reference_to(scene: Scene, part: Element) -> Element:
+def reference_to(draft: SignedDraft, part: Element) -> Element:
     """Return the reference of the signature to a part."""
     return next(
-        one for one in signed_info(scene).iter(f"{{{DS}}}Reference") if one.get("URI") == f"#{part.get(WSU_ID)}"
+        one
+        for one in signed_info(draft).iter(f"{{{DS}}}Reference")
+        if one.get("URI") == f"#{part.get(WSU_ID)}"
     )
 
 

@@ -16,9 +16,23 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from conformance.model.errors import ConformanceError
-from conformance.soap.markup import Element, XmlError, children, local, parse, slice_element, text
+from conformance.soap.markup import (
+    Element,
+    XmlError,
+    children,
+    local,
+    parse,
+    slice_element,
+    text,
+)
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
-from conformance.soap.security.wss import ASSERTION, SAML_ID, SignatureError, references, verify
+from conformance.soap.security.wss import (
+    ASSERTION,
+    SAML_ID,
+    SignatureError,
+    references,
+    verify,
+)
 
 _BOOLEAN = ":boolean"
 _CERTIFICATE_HOLDER = ":certificateholder:"
@@ -68,9 +82,15 @@ class Assertion:
 
     def time_problem(self, now: datetime, tolerance: float = 0.0) -> str:
         """Return why an assertion does not hold at a time, give or take some seconds; "" where it does."""
-        if self.not_on_or_after is not None and (now - self.not_on_or_after).total_seconds() >= tolerance:
+        if (
+            self.not_on_or_after is not None
+            and (now - self.not_on_or_after).total_seconds() >= tolerance
+        ):
             return f"it expired at {self.not_on_or_after:%Y-%m-%dT%H:%M:%SZ}"
-        if self.not_before is not None and (self.not_before - now).total_seconds() > tolerance:
+        if (
+            self.not_before is not None
+            and (self.not_before - now).total_seconds() > tolerance
+        ):
             return f"it holds only from {self.not_before:%Y-%m-%dT%H:%M:%SZ}"
         return ""
 
@@ -79,8 +99,14 @@ class Assertion:
         found = []
         for one in self.attributes:
             values = [value for value in one.values if value]
-            if one.certified and one.boolean and (not values or any(value != "true" for value in values)):
-                found.append(f"{one.name} is {', '.join(values) or 'empty'} instead of true")
+            if (
+                one.certified
+                and one.boolean
+                and (not values or any(value != "true" for value in values))
+            ):
+                found.append(
+                    f"{one.name} is {', '.join(values) or 'empty'} instead of true"
+                )
             elif one.certified and not one.boolean and not values:
                 found.append(f"{one.name} is empty")
         return found
@@ -90,9 +116,21 @@ class Assertion:
 
         The certificate's holder counts only where nobody else is named: a mandate holder acts for another.
         """
-        named = [one for one in self.attributes if one.namespace == IDENTIFICATION and one.values]
+        named = [
+            one
+            for one in self.attributes
+            if one.namespace == IDENTIFICATION and one.values
+        ]
         named.sort(key=lambda one: _CERTIFICATE_HOLDER in one.name)
-        return next((one.values[0] for ending in endings for one in named if one.name.endswith(ending)), "")
+        return next(
+            (
+                one.values[0]
+                for ending in endings
+                for one in named
+                if one.name.endswith(ending)
+            ),
+            "",
+        )
 
 
 def read_assertion(data: bytes) -> Assertion:
@@ -103,8 +141,12 @@ def read_assertion(data: bytes) -> Assertion:
     try:
         root = parse(data)
         if b"\0" in data:
-            raise SamlError("it is encoded in UTF-16; save it as UTF-8, exactly as it was issued")
-        exact = data if root.tag == ASSERTION else slice_element(data, "Assertion", SAML)
+            raise SamlError(
+                "it is encoded in UTF-16; save it as UTF-8, exactly as it was issued"
+            )
+        exact = (
+            data if root.tag == ASSERTION else slice_element(data, "Assertion", SAML)
+        )
         if exact is None:
             raise SamlError("there is no SAML 1.1 assertion in it")
         exact = _bare(exact)
@@ -128,8 +170,12 @@ def read_element(root: Element, data: bytes) -> Assertion:
         id=root.get(SAML_ID, ""),
         issuer=root.get("Issuer", ""),
         issued=_moment(root.get("IssueInstant")),
-        not_before=_moment(conditions.get("NotBefore")) if conditions is not None else None,
-        not_on_or_after=_moment(conditions.get("NotOnOrAfter")) if conditions is not None else None,
+        not_before=_moment(conditions.get("NotBefore"))
+        if conditions is not None
+        else None,
+        not_on_or_after=_moment(conditions.get("NotOnOrAfter"))
+        if conditions is not None
+        else None,
         subject=next((text(one) for one in root.iter(f"{{{SAML}}}NameIdentifier")), ""),
         methods=tuple(text(one) for one in root.iter(f"{{{SAML}}}ConfirmationMethod")),
         holder=holder,
@@ -143,7 +189,9 @@ def signature_problem(root: Element, trusted: Sequence[x509.Certificate]) -> str
 
     The signer's certificate must be one of the trusted ones, or issued by one of them.
     """
-    signatures = [child for child in children(root) if child.tag == f"{{{DS}}}Signature"]
+    signatures = [
+        child for child in children(root) if child.tag == f"{{{DS}}}Signature"
+    ]
     if len(signatures) != 1:
         return f"it has {len(signatures)} signatures instead of one"
     try:
@@ -153,7 +201,12 @@ def signature_problem(root: Element, trusted: Sequence[x509.Certificate]) -> str
         covered = references(signatures[0])
         if [one.part for one in covered] != [root.get(SAML_ID)]:
             return "its signature covers something else than the whole assertion"
-        verify(signatures[0], signer.public_bytes(Encoding.DER), {root.get(SAML_ID, ""): root}, SAML_ID)
+        verify(
+            signatures[0],
+            signer.public_bytes(Encoding.DER),
+            {root.get(SAML_ID, ""): root},
+            SAML_ID,
+        )
     except (SignatureError, SamlError) as error:
         return str(error)
     return ""
@@ -170,7 +223,9 @@ def signer_certificate(root: Element) -> x509.Certificate | None:
 
 def public_key(certificate: x509.Certificate) -> bytes:
     """Return a certificate's public key as DER (SubjectPublicKeyInfo), as `Assertion.holder` has it."""
-    return certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return certificate.public_key().public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def _bare(data: bytes) -> bytes:
@@ -180,7 +235,9 @@ def _bare(data: bytes) -> bytes:
         raise SamlError("there is no SAML 1.1 assertion in it")
     encoding = parse(data).getroottree().docinfo.encoding or "UTF-8"
     if encoding.upper() not in ("UTF-8", "US-ASCII", "ASCII") and not found.isascii():
-        raise SamlError(f"it is encoded in {encoding}; save it as UTF-8, exactly as it was issued")
+        raise SamlError(
+            f"it is encoded in {encoding}; save it as UTF-8, exactly as it was issued"
+        )
     return found
 
 
@@ -192,8 +249,15 @@ def _signer(signature: Element) -> x509.Certificate:
 def _load(encoded: str) -> x509.Certificate:
     """Return a certificate all of which can be read; the library reads it piece by piece, when it is asked for."""
     try:
-        certificate = x509.load_der_x509_certificate(base64.b64decode("".join(encoded.split()), validate=True))
-        _ = public_key(certificate), certificate.subject, certificate.issuer, certificate.not_valid_after_utc
+        certificate = x509.load_der_x509_certificate(
+            base64.b64decode("".join(encoded.split()), validate=True)
+        )
+        _ = (
+            public_key(certificate),
+            certificate.subject,
+            certificate.issuer,
+            certificate.not_valid_after_utc,
+        )
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise SamlError("a certificate in it cannot be read") from None
     return certificate
@@ -212,10 +276,14 @@ def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
 def _holder(root: Element) -> tuple[bytes, bytes]:
     """Return certificate and public key of the holder, as DER; both empty where none is named."""
     for confirmation in root.iter(f"{{{SAML}}}SubjectConfirmation"):
-        methods = [text(one) for one in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")]
+        methods = [
+            text(one) for one in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")
+        ]
         if HOLDER_OF_KEY not in methods:
             continue
-        encoded = next((text(one) for one in confirmation.iter(f"{{{DS}}}X509Certificate")), "")
+        encoded = next(
+            (text(one) for one in confirmation.iter(f"{{{DS}}}X509Certificate")), ""
+        )
         if encoded:
             certificate = _load(encoded)
             return certificate.public_bytes(Encoding.DER), public_key(certificate)
@@ -227,7 +295,10 @@ def _holder(root: Element) -> tuple[bytes, bytes]:
 
 def _rsa_key(element: Element) -> bytes:
     try:
-        parts = {local(one): int.from_bytes(base64.b64decode(text(one)), "big") for one in children(element)}
+        parts = {
+            local(one): int.from_bytes(base64.b64decode(text(one)), "big")
+            for one in children(element)
+        }
         key = RSAPublicNumbers(parts["Exponent"], parts["Modulus"]).public_key()
     except (ValueError, KeyError, binascii.Error):
         raise SamlError("the key in it cannot be read") from None

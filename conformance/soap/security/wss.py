@@ -13,7 +13,11 @@ from typing import Final
 import xmlsec
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from cryptography.x509 import Certificate
 from lxml import etree
 
@@ -37,7 +41,10 @@ from conformance.soap.names import (
 )
 
 WSU_ID: Final = f"{{{WSU}}}Id"
-_SHA384, _SHA512 = "http://www.w3.org/2001/04/xmldsig-more#sha384", "http://www.w3.org/2001/04/xmlenc#sha512"
+_SHA384, _SHA512 = (
+    "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "http://www.w3.org/2001/04/xmlenc#sha512",
+)
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _WITH_COMMENTS = f"{EXCLUSIVE}WithComments"
 
@@ -77,11 +84,18 @@ class Reference:
     digest: str
 
 
-def make_signer(key: RSAPrivateKey | EllipticCurvePrivateKey, certificate: Certificate) -> Signer:
+def make_signer(
+    key: RSAPrivateKey | EllipticCurvePrivateKey, certificate: Certificate
+) -> Signer:
     """Return a signer for an RSA or EC key: rsa-sha256 or ecdsa-sha256, as the platform's clients sign."""
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     algorithm = RSA_SHA256 if isinstance(key, RSAPrivateKey) else ECDSA_SHA256
-    return Signer(certificate, algorithm, xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem), key)
+    return Signer(
+        certificate,
+        algorithm,
+        xmlsec.Key.from_memory(pem, xmlsec.constants.KeyDataFormatPem),
+        key,
+    )
 
 
 def timestamp(created: datetime, lifetime: timedelta, name: str) -> Element:
@@ -105,14 +119,18 @@ def assertion_reference(assertion: str) -> Element:
         {f"{{{WSSE11}}}TokenType": SAML_TOKEN},
         nsmap={"wsse": WSSE, "wsse11": WSSE11},
     )
-    etree.SubElement(reference, f"{{{WSSE}}}KeyIdentifier", ValueType=SAML_ASSERTION_ID).text = assertion
+    etree.SubElement(
+        reference, f"{{{WSSE}}}KeyIdentifier", ValueType=SAML_ASSERTION_ID
+    ).text = assertion
     return reference
 
 
 def token_reference(token: str) -> Element:
     """Return a SecurityTokenReference to a BinarySecurityToken of the same message (X.509 Token Profile, 3.2)."""
     reference = etree.Element(f"{{{WSSE}}}SecurityTokenReference", nsmap={"wsse": WSSE})
-    etree.SubElement(reference, f"{{{WSSE}}}Reference", URI=f"#{token}", ValueType=X509_TOKEN)
+    etree.SubElement(
+        reference, f"{{{WSSE}}}Reference", URI=f"#{token}", ValueType=X509_TOKEN
+    )
     return reference
 
 
@@ -127,7 +145,9 @@ def binary_token(certificate: Certificate, name: str) -> Element:
     return element
 
 
-def sign(parent: Element, parts: Sequence[Element], signer: Signer, key_info: Element) -> Element:
+def sign(
+    parent: Element, parts: Sequence[Element], signer: Signer, key_info: Element
+) -> Element:
     """Append a Signature over parts of the parent's document, each with a wsu:Id, and return it.
 
     Exclusive canonicalisation without prefixes, SHA-256 digests; KeyInfo holds the reference given.
@@ -155,7 +175,9 @@ def sign_enveloped(element: Element, attribute: str, signer: Signer) -> None:
 def x509_data(certificate: Certificate) -> Element:
     """Return an X509Data with a certificate (XML Signature, section 4.4.4)."""
     data = etree.Element(f"{{{DS}}}X509Data", nsmap={"ds": DS})
-    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(certificate)
+    etree.SubElement(data, f"{{{DS}}}X509Certificate").text = certificate_text(
+        certificate
+    )
     return data
 
 
@@ -164,7 +186,12 @@ def certificate_text(certificate: Certificate) -> str:
     return base64.b64encode(certificate.public_bytes(Encoding.DER)).decode("ascii")
 
 
-def verify(signature: Element, certificate: bytes, parts: Mapping[str, Element], attribute: str = WSU_ID) -> None:
+def verify(
+    signature: Element,
+    certificate: bytes,
+    parts: Mapping[str, Element],
+    attribute: str = WSU_ID,
+) -> None:
     """Verify a signature, by a certificate in DER, over parts of its document, known by their ids.
 
     The ids stand in the attribute given, those of assertions in their own.
@@ -172,10 +199,14 @@ def verify(signature: Element, certificate: bytes, parts: Mapping[str, Element],
     """
     for reference in references(signature):
         if reference.part not in parts:
-            raise SignatureError(f"the signature covers {reference.part!r}, which is no part that it should")
+            raise SignatureError(
+                f"the signature covers {reference.part!r}, which is no part that it should"
+            )
     context = xmlsec.SignatureContext()
     try:
-        context.key = xmlsec.Key.from_memory(certificate, xmlsec.constants.KeyDataFormatCertDer)
+        context.key = xmlsec.Key.from_memory(
+            certificate, xmlsec.constants.KeyDataFormatCertDer
+        )
         for part in parts.values():
             name = etree.QName(SAML_ID if part.tag == ASSERTION else attribute)
             context.register_id(part, name.localname, name.namespace)
@@ -191,7 +222,9 @@ def references(signature: Element) -> list[Reference]:
     references to anything but a part of the same document by its id.
     """
     if [one.tag for one in children(signature)] not in (_SIGNATURE[:2], _SIGNATURE):
-        raise SignatureError("the signature has other members than SignedInfo, SignatureValue and KeyInfo")
+        raise SignatureError(
+            "the signature has other members than SignedInfo, SignatureValue and KeyInfo"
+        )
     info = _only(signature, "SignedInfo")
     method = _algorithm(_only(info, "CanonicalizationMethod"))
     if method not in CANONICAL:
@@ -199,7 +232,11 @@ def references(signature: Element) -> list[Reference]:
     method = _algorithm(_only(info, "SignatureMethod"))
     if method not in STRONG:
         raise SignatureError(f"the signature algorithm {method!r} is not accepted")
-    found = [_reference(element) for element in children(info) if element.tag == f"{{{DS}}}Reference"]
+    found = [
+        _reference(element)
+        for element in children(info)
+        if element.tag == f"{{{DS}}}Reference"
+    ]
     if not found:
         raise SignatureError("the signature covers nothing")
     return found
@@ -218,7 +255,10 @@ def identified(root: Element, attributes: Iterable[str]) -> dict[str, Element]:
 
 
 def _unsigned(
-    parent: Element, signer: Signer, covered: Sequence[tuple[str, tuple[str, ...]]], key_info: Element
+    parent: Element,
+    signer: Signer,
+    covered: Sequence[tuple[str, tuple[str, ...]]],
+    key_info: Element,
 ) -> Element:
     """Append a Signature that is yet to be computed over parts, given by id and transforms, and return it."""
     signature = etree.SubElement(parent, f"{{{DS}}}Signature", nsmap={"ds": DS})
@@ -244,9 +284,13 @@ def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:
 def _reference(element: Element) -> Reference:
     uri = element.get("URI")
     if uri is None or not uri.startswith("#") or len(uri) == 1 or "(" in uri:
-        raise SignatureError(f"the signature refers to {uri!r} instead of a part of the message by its id")
+        raise SignatureError(
+            f"the signature refers to {uri!r} instead of a part of the message by its id"
+        )
     listed = element.find(f"{{{DS}}}Transforms")
-    transforms = tuple(_algorithm(one) for one in children(listed)) if listed is not None else ()
+    transforms = (
+        tuple(_algorithm(one) for one in children(listed)) if listed is not None else ()
+    )
     refused = [one for one in transforms if one not in CANONICAL | {ENVELOPED}]
     if refused:
         raise SignatureError(f"the transform {refused[0]!r} is not accepted")

@@ -24,7 +24,18 @@ _LONGEST = 10_000
 """Characters of a text that is made up from a facet."""
 _ATOM = re.compile(r"\\[pP]\{\w+\}|\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[\]]", re.DOTALL)
 _OFTEN = re.compile(r"\{(\d+)(?:,\d*)?\}|[?*+]")
-_ESCAPED: Final = {"d": "1", "w": "a", "i": "a", "c": "a", "D": "a", "S": "a", "s": " ", "W": "-", "n": "\n", "t": "\t"}
+_ESCAPED: Final = {
+    "d": "1",
+    "w": "a",
+    "i": "a",
+    "c": "a",
+    "D": "a",
+    "S": "a",
+    "s": " ",
+    "W": "-",
+    "n": "\n",
+    "t": "\t",
+}
 _SPECIAL = re.compile(r"\[|--|&&|~~|\|\|")
 
 
@@ -33,26 +44,30 @@ def collect(wsdl: Path, bundled: Mapping[str, Path]) -> tuple[SchemaSet, str]:
 
     `bundled` gives files for namespaces that nobody puts beside a WSDL. Raises WsdlError with file and remedy.
     """
-    collector = _Collector(bundled)
+    collector = _SchemaCollector(bundled)
     start = collector.wsdl(wsdl)
     return _compiled(collector, wsdl), start
 
 
 def read_schema(file: Path, bundled: Mapping[str, Path]) -> SchemaSet:
     """Return a schema file with those it refers to; errors as for `collect`."""
-    collector = _Collector(bundled)
+    collector = _SchemaCollector(bundled)
     collector.schema(file)
     return _compiled(collector, file)
 
 
-def _compiled(collector: "_Collector", file: Path) -> SchemaSet:
+def _compiled(collector: "_SchemaCollector", file: Path) -> SchemaSet:
     documents = collector.finished()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     parser.resolvers.add(_Resolver(documents))
     try:
-        schema = etree.XMLSchema(etree.fromstring(documents[collector.everything], parser))
+        schema = etree.XMLSchema(
+            etree.fromstring(documents[collector.everything], parser)
+        )
     except etree.XMLSchemaParseError as error:
-        raise WsdlError(f"{file}: its schemas cannot be used: {error}; correct them, or get them anew") from None
+        raise WsdlError(
+            f"{file}: its schemas cannot be used: {error}; correct them, or get them anew"
+        ) from None
     return SchemaSet(documents, tuple(dict.fromkeys(collector.words)), schema)
 
 
@@ -71,7 +86,7 @@ class _Resolver(etree.Resolver):
 
 
 @dataclass(slots=True)
-class _Collector:
+class _SchemaCollector:
     """Reads a WSDL and what it refers to; gives each document an address in memory."""
 
     bundled: Mapping[str, Path]
@@ -88,7 +103,9 @@ class _Collector:
             return address
         root = self._roots[address] = read_xml(file)
         if root.tag != f"{{{WSDL}}}definitions":
-            raise WsdlError(f"{file}: not a WSDL 1.1 document (its root is {path(root)}); name the service's WSDL")
+            raise WsdlError(
+                f"{file}: not a WSDL 1.1 document (its root is {path(root)}); name the service's WSDL"
+            )
         for found in root.findall(f"{{{WSDL}}}import"):
             location = found.get("location", "")
             found.set("location", self.wsdl(_beside(file, location)))
@@ -96,15 +113,22 @@ class _Collector:
             for schema in types.findall(f"{{{XSD}}}schema"):
                 inline = f"{MEMORY}{len(self._roots)}-inline.xsd"
                 self._roots[inline] = parse(serialise(schema))
-                self._groups.setdefault(schema.get("targetNamespace", ""), []).append(inline)
+                self._groups.setdefault(schema.get("targetNamespace", ""), []).append(
+                    inline
+                )
                 self._follow(self._roots[inline], file)
                 types.remove(schema)
-            etree.SubElement(types, f"{{{XSD}}}schema").append(_inclusion(self.everything))
+            etree.SubElement(types, f"{{{XSD}}}schema").append(
+                _inclusion(self.everything)
+            )
         return address
 
     def finished(self) -> dict[str, bytes]:
         """Return all documents by address, their references leading to one another."""
-        groups = {space: f"{MEMORY}namespace-{number}.xsd" for number, space in enumerate(self._groups)}
+        groups = {
+            space: f"{MEMORY}namespace-{number}.xsd"
+            for number, space in enumerate(self._groups)
+        }
         for root in self._roots.values():
             for found in root.iter(f"{{{XSD}}}import"):
                 space = found.get("namespace", "")
@@ -112,8 +136,12 @@ class _Collector:
                     found.set("schemaLocation", groups[space])
         documents = {address: serialise(root) for address, root in self._roots.items()}
         for space, address in groups.items():
-            documents[address] = _gathering(space, [("include", one, "") for one in self._groups[space]])
-        imports = [("import", address, space) for space, address in groups.items() if space]
+            documents[address] = _gathering(
+                space, [("include", one, "") for one in self._groups[space]]
+            )
+        imports = [
+            ("import", address, space) for space, address in groups.items() if space
+        ]
         imports += [("include", address, "") for address in self._groups.get("", ())]
         documents[self.everything] = _gathering("", imports)
         return documents
@@ -124,10 +152,14 @@ class _Collector:
         if address not in self._roots:
             root = self._roots[address] = read_xml(file)
             if root.tag != f"{{{XSD}}}schema":
-                raise WsdlError(f"{file}: not an XML Schema (its root is {path(root)}); correct the reference to it")
+                raise WsdlError(
+                    f"{file}: not an XML Schema (its root is {path(root)}); correct the reference to it"
+                )
             self._follow(root, file)
         if not included:
-            members = self._groups.setdefault(self._roots[address].get("targetNamespace", ""), [])
+            members = self._groups.setdefault(
+                self._roots[address].get("targetNamespace", ""), []
+            )
             if address not in members:
                 members.append(address)
         return address
@@ -140,13 +172,23 @@ class _Collector:
             if found.tag not in _FOLLOWED:
                 continue
             space = found.get("namespace", "")
-            if found.tag == _FOLLOWED[0] and space in self.bundled and not _is_file(file, location):
+            if (
+                found.tag == _FOLLOWED[0]
+                and space in self.bundled
+                and not _is_file(file, location)
+            ):
                 location = str(self.bundled[space].resolve())
             if location is None:
                 continue
-            if found.tag == _FOLLOWED[0] and space in self._groups and _on_network(location):
+            if (
+                found.tag == _FOLLOWED[0]
+                and space in self._groups
+                and _on_network(location)
+            ):
                 continue
-            address = self.schema(_beside(file, location), included=found.tag != _FOLLOWED[0])
+            address = self.schema(
+                _beside(file, location), included=found.tag != _FOLLOWED[0]
+            )
             found.set("schemaLocation", address)
             if found.tag == _FOLLOWED[1]:
                 root.replace(found, _inclusion(address))
@@ -167,9 +209,15 @@ def _inclusion(address: str) -> Element:
 
 def _gathering(space: str, members: list[tuple[str, str, str]]) -> bytes:
     """Return a schema that has nothing of its own but includes and imports."""
-    root = etree.Element(f"{{{XSD}}}schema", {"targetNamespace": space} if space else {}, nsmap={"xs": XSD})
+    root = etree.Element(
+        f"{{{XSD}}}schema",
+        {"targetNamespace": space} if space else {},
+        nsmap={"xs": XSD},
+    )
     for kind, address, namespace in members:
-        attributes = {"schemaLocation": address} | ({"namespace": namespace} if namespace else {})
+        attributes = {"schemaLocation": address} | (
+            {"namespace": namespace} if namespace else {}
+        )
         etree.SubElement(root, f"{{{XSD}}}{kind}", attributes)
     return serialise(root)
 
@@ -194,7 +242,9 @@ def _words(root: Element) -> Iterator[str]:
 def _neighbours(number: str) -> Iterator[str]:
     try:
         middle = Decimal(number)
-        yield from (f"{middle + step:f}" for step in (1, -1, Decimal("0.5"), Decimal("-0.5")))
+        yield from (
+            f"{middle + step:f}" for step in (1, -1, Decimal("0.5"), Decimal("-0.5"))
+        )
     except InvalidOperation:  # a date, which may be anything
         return
 
@@ -220,7 +270,9 @@ def _text_of(pattern: str, at: int) -> tuple[str, int]:
             piece, at = _character(atom[0]), atom.end()
         often = _OFTEN.match(pattern, at)
         if often is not None:
-            piece = (piece * (int(often[1]) if often[1] else often[0] == "+"))[:_LONGEST]
+            piece = (piece * (int(often[1]) if often[1] else often[0] == "+"))[
+                :_LONGEST
+            ]
             at = often.end()
         done += piece
     return first or done, at
@@ -248,10 +300,14 @@ def read_xml(file: Path) -> Element:
         with file.open("rb") as stream:
             data = stream.read(_LARGEST + 1)
         if len(data) > _LARGEST:
-            raise WsdlError(f"{file}: larger than {_LARGEST} bytes, too large for a contract; name the right file")
+            raise WsdlError(
+                f"{file}: larger than {_LARGEST} bytes, too large for a contract; name the right file"
+            )
         return parse(data)
     except OSError as error:
-        raise WsdlError(f"{file}: cannot be read: {error.strerror}; put it there or correct the reference") from None
+        raise WsdlError(
+            f"{file}: cannot be read: {error.strerror}; put it there or correct the reference"
+        ) from None
     except XmlError as error:
         raise WsdlError(f"{file}: {error}; correct it, or get it anew") from None
 
@@ -277,4 +333,8 @@ def _on_network(location: str) -> bool:
 
 
 def _is_file(file: Path, location: str | None) -> bool:
-    return location is not None and not _on_network(location) and (file.parent / location).is_file()
+    return (
+        location is not None
+        and not _on_network(location)
+        and (file.parent / location).is_file()
+    )

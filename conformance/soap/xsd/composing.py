@@ -11,7 +11,14 @@ from xml.sax.saxutils import escape, quoteattr
 from conformance.soap.markup import local_name
 from conformance.soap.names import XML
 from conformance.soap.xsd.contract import Steps
-from conformance.soap.xsd.types import AttributeUse, ElementParticle, GroupParticle, Particle, Simple, Wildcard
+from conformance.soap.xsd.types import (
+    AttributeUse,
+    ElementParticle,
+    GroupParticle,
+    Particle,
+    Simple,
+    Wildcard,
+)
 
 MANY: Final = 3
 """How often a part stands that may stand without end."""
@@ -52,27 +59,40 @@ class Choices(Protocol):
 def compose(root: ElementParticle, choices: Choices) -> str:
     """Return a request as XML text, its namespaces declared on its first element."""
     spaces = dict.fromkeys(_spaces(root))
-    prefixes = {space: f"n{number}" for number, space in enumerate(spaces)} | {XML: "xml", "": ""}
+    prefixes = {space: f"n{number}" for number, space in enumerate(spaces)} | {
+        XML: "xml",
+        "": "",
+    }
     return _Composer(choices, prefixes).element(root, (), top=True)
 
 
-def walk(part: Particle, address: Address = ()) -> Iterator[tuple[Address, Particle | AttributeUse]]:
+def walk(
+    part: Particle, address: Address = ()
+) -> Iterator[tuple[Address, Particle | AttributeUse]]:
     """Yield all that is in a model with its address, each part before what is in it."""
     yield address, part
     if isinstance(part, GroupParticle):
         for number, one in enumerate(part.members):
             yield from walk(one, (*address, number))
     elif isinstance(part, ElementParticle):
-        yield from ((at(address, number), use) for number, use in enumerate(part.attributes))
+        yield from (
+            (at(address, number), use) for number, use in enumerate(part.attributes)
+        )
         if part.content is not None:
             yield from walk(part.content, (*address, 0))
 
 
-def places(part: Particle, address: Address = (), path: Steps = ()) -> Iterator[tuple[Steps, Address]]:
+def places(
+    part: Particle, address: Address = (), path: Steps = ()
+) -> Iterator[tuple[Steps, Address]]:
     """Yield the path of each element and attribute in a model with its address."""
     if isinstance(part, GroupParticle):
         for number, one in enumerate(part.members):
-            inside = (*path, local_name(one.name)) if isinstance(one, ElementParticle) else path
+            inside = (
+                (*path, local_name(one.name))
+                if isinstance(one, ElementParticle)
+                else path
+            )
             yield from places(one, (*address, number), inside)
     elif isinstance(part, ElementParticle):
         yield path, address
@@ -126,10 +146,14 @@ class _Composer:
     prefixes: Mapping[str, str]
     ids: set[str] = field(default_factory=set)
 
-    def element(self, part: ElementParticle, address: Address, *, top: bool = False) -> str:
+    def element(
+        self, part: ElementParticle, address: Address, *, top: bool = False
+    ) -> str:
         name = self._named(part.name)
         declared = [
-            f' xmlns:{prefix}="{escape(space)}"' for space, prefix in self.prefixes.items() if space not in {"", XML}
+            f' xmlns:{prefix}="{escape(space)}"'
+            for space, prefix in self.prefixes.items()
+            if space not in {"", XML}
         ]
         attributes = [*(declared if top else ()), *self._attributes(part, address)]
         inside = escape(self._text(address, part.text)) if part.text is not None else ""
@@ -138,7 +162,9 @@ class _Composer:
         return f"<{name}{''.join(attributes)}>{inside}</{name}>"
 
     def _particle(self, part: Particle, address: Address) -> str:
-        return "".join(self._once(part, address) for _ in range(self.choices.count(address, part)))
+        return "".join(
+            self._once(part, address) for _ in range(self.choices.count(address, part))
+        )
 
     def _once(self, part: Particle, address: Address) -> str:
         if isinstance(part, ElementParticle):
@@ -151,7 +177,9 @@ class _Composer:
             members = members[number : number + 1]
         if part.kind == "all" and self.choices.flipped(address):
             members.reverse()
-        return "".join(self._particle(one, (*address, number)) for number, one in members)
+        return "".join(
+            self._particle(one, (*address, number)) for number, one in members
+        )
 
     def _attributes(self, part: ElementParticle, address: Address) -> Iterator[str]:
         for number, use in enumerate(part.attributes):

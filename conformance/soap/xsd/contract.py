@@ -24,7 +24,7 @@ _CANDIDATES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ValuePlace:
     """Where a value may stand in a message: its path below the root, whether it holds text itself, how often."""
 
     path: Steps
@@ -45,8 +45,8 @@ class SoapOperation:
     address: str
     request: str
     response: str
-    places: tuple[Place, ...]
-    answers: tuple[Place, ...]
+    places: tuple[ValuePlace, ...]
+    answers: tuple[ValuePlace, ...]
     faults: tuple[str, ...] = ()
 
 
@@ -59,7 +59,11 @@ class Text:
 
     def read(self) -> str:
         """Return what stands there."""
-        return self.element.get(self.attribute, "") if self.attribute else self.element.text or ""
+        return (
+            self.element.get(self.attribute, "")
+            if self.attribute
+            else self.element.text or ""
+        )
 
     def write(self, value: str) -> None:
         """Put something there."""
@@ -120,7 +124,9 @@ def body_of(envelope: Element) -> Element:
     return found
 
 
-def resolve(spellings: Iterable[str], places: Iterable[Place], *, whole: bool = False) -> Steps | None:
+def resolve(
+    spellings: Iterable[str], places: Iterable[ValuePlace], *, whole: bool = False
+) -> Steps | None:
     """Return the place of a value that is spelled in one of some ways, or None where none, or several, fit.
 
     A spelling is a local name, or several with slashes between them, of which the last is the value's own and the
@@ -131,7 +137,11 @@ def resolve(spellings: Iterable[str], places: Iterable[Place], *, whole: bool = 
     for fold in (str, str.casefold):
         for spelling in spellings:
             wanted = [fold(part) for part in spelling.split("/")]
-            fitting = [place.path for place in known if _fits(wanted, [fold(part) for part in place.path])]
+            fitting = [
+                place.path
+                for place in known
+                if _fits(wanted, [fold(part) for part in place.path])
+            ]
             least = min(map(len, fitting), default=0)
             nearest = [path for path in fitting if len(path) == least]
             if len(nearest) == 1:
@@ -146,7 +156,12 @@ def read_value(root: Element, path: Steps) -> str | None:
         return None
     if path and path[-1].startswith("@"):
         return next(
-            (str(value) for name, value in element.attrib.items() if local_name(str(name)) == path[-1][1:]), None
+            (
+                str(value)
+                for name, value in element.attrib.items()
+                if local_name(str(name)) == path[-1][1:]
+            ),
+            None,
         )
     return text(element)
 
@@ -159,8 +174,12 @@ def _fits(wanted: list[str], path: list[str]) -> bool:
     return all(part in above for part in wanted[:-1])
 
 
-def _value_place(path: Steps, places: list[Place]) -> Steps | None:
-    inside = [place for place in places if place.path[: len(path)] == path and not place.path[-1].startswith("@")]
+def _value_place(path: Steps, places: list[ValuePlace]) -> Steps | None:
+    inside = [
+        place
+        for place in places
+        if place.path[: len(path)] == path and not place.path[-1].startswith("@")
+    ]
     values = [place.path for place in inside if place.simple]
     if path[-1].startswith("@") or path in values:
         return path

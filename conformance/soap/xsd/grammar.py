@@ -1,6 +1,6 @@
 """Composes whole requests from the model of a WSDL's types: the smallest one, and those at each limit.
 
-What a message holds beyond the smallest one is a list of wishes. The schema is the oracle: values that it refuses are
+What a message holds beyond the smallest one is a list of choices. The schema is the oracle: values that it refuses are
 left out. Must not draw, sign or send anything.
 """
 
@@ -9,7 +9,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from conformance.soap.markup import local, parse
-from conformance.soap.xsd.composing import MANY, Address, Leaf, at, compose, is_choice, leaves, often, walk
+from conformance.soap.xsd.composing import (
+    MANY,
+    Address,
+    Leaf,
+    at,
+    compose,
+    is_choice,
+    leaves,
+    often,
+    walk,
+)
 from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps
 from conformance.soap.xsd.reading_types import read_request
 from conformance.soap.xsd.schemas import SchemaProblem, SchemaSet, WsdlError
@@ -29,7 +39,7 @@ _SPARE: Final = ("A", "a", "1", "0", "AA", "10", "1234567890", "A1", "a@example.
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Choice:
     """That a part stands, with all above it: so often (0: once), with this text, its members the other way round."""
 
     address: Address
@@ -46,48 +56,60 @@ class Grammar:
     root: ElementParticle
     texts: Mapping[Address, tuple[str, ...]]
 
-    def message(self, wishes: tuple[Wish, ...] = ()) -> str:
-        """Return the smallest message in which some wishes come true, as XML text; one that excludes others wins."""
-        return compose(self.root, _Wished(wishes, self.texts))
+    def message(self, choices: tuple[Choice, ...] = ()) -> str:
+        """Return the smallest message with some optional parts, as XML text; one that excludes others wins."""
+        return compose(self.root, _Chosen(choices, self.texts))
 
     def fits(self, message: str) -> bool:
         """Tell whether the schema takes a message."""
         return self.schemas.fits(parse(message.encode()))
 
-    def boundaries(self) -> tuple[tuple[Wish, ...], ...]:
-        """Return the wishes of valid messages that cover each limit: the smallest, then one more thing each, then all.
+    def boundaries(self) -> tuple[tuple[Choice, ...], ...]:
+        """Return the choices of valid messages that cover each limit: the smallest, then one more thing each, then all.
 
         Each optional part alone, each branch, each member of a list of values, least and greatest lengths and numbers,
         as many as there may be, and everything at once.
         """
-        found: dict[str, tuple[Wish, ...]] = {}
-        for wishes in ((), *((wish,) for wish in self._single()), *map(self.everything, range(self.breadth))):
-            message = self.message(wishes)
+        found: dict[str, tuple[Choice, ...]] = {}
+        for choices in (
+            (),
+            *((choice,) for choice in self._single()),
+            *map(self.everything, range(self.breadth)),
+        ):
+            message = self.message(choices)
             if message not in found and self.fits(message):
-                found[message] = wishes
+                found[message] = choices
         return tuple(found.values())
 
     @property
     def breadth(self) -> int:
         """Return the number of branches of the widest choice, at least 1."""
-        return max(len(part.members) if is_choice(part) else 1 for _, part in walk(self.root))
+        return max(
+            len(part.members) if is_choice(part) else 1 for _, part in walk(self.root)
+        )
 
-    def everything(self, branch: int = 0) -> tuple[Wish, ...]:
-        """Return the wishes of a message with every optional part, by a branch of each choice, or by its last one."""
+    def everything(self, branch: int = 0) -> tuple[Choice, ...]:
+        """Return the choices of a message with every optional part, by a branch of each choice, or by its last one."""
         return tuple(_optional(self.root, (), branch))
 
-    def _single(self) -> Iterator[Wish]:
+    def _single(self) -> Iterator[Choice]:
         for address, part in walk(self.root):
             if isinstance(part, AttributeUse):
-                yield Wish(address)
+                yield Choice(address)
                 continue
-            yield from (Wish(address, count) for count in sorted({1, often(part)}) if count > part.least)
+            yield from (
+                Choice(address, count)
+                for count in sorted({1, often(part)})
+                if count > part.least
+            )
             if is_choice(part):
-                yield from (Wish((*address, number)) for number in range(len(part.members)))
+                yield from (
+                    Choice((*address, number)) for number in range(len(part.members))
+                )
             if isinstance(part, GroupParticle) and part.kind == "all":
-                yield Wish(address, flipped=True)
+                yield Choice(address, flipped=True)
         for address, texts in self.texts.items():
-            yield from (Wish(address, text=text) for text in texts)
+            yield from (Choice(address, text=text) for text in texts)
 
 
 def read_grammar(
@@ -111,58 +133,92 @@ def read_grammar(
         if not empty:
             break
         excluded |= empty
-    standing = {leaf.path: usual[leaf.path] for leaf in leaves(root) if texts[leaf.address] == (usual.get(leaf.path),)}
-    made = Grammar(contract.schemas, narrowed(model, {**standing, **fixed}, excluded), texts)
+    standing = {
+        leaf.path: usual[leaf.path]
+        for leaf in leaves(root)
+        if texts[leaf.address] == (usual.get(leaf.path),)
+    }
+    made = Grammar(
+        contract.schemas, narrowed(model, {**standing, **fixed}, excluded), texts
+    )
     problems = contract.schemas.problems(parse(made.message().encode()))
     if problems:
-        raise WsdlError(f"{contract.file}: no valid {operation.name} can be made of it: {problems[0].message}")
+        raise WsdlError(
+            f"{contract.file}: no valid {operation.name} can be made of it: {problems[0].message}"
+        )
     return made
 
 
-def _optional(part: Particle, address: Address, branch: int) -> Iterator[Wish]:
-    """Yield a wish for each part that may be left out, by one branch of each choice."""
+def _optional(part: Particle, address: Address, branch: int) -> Iterator[Choice]:
+    """Yield a choice for each part that may be left out, by one branch of each choice."""
     if isinstance(part, Wildcard):
         return
     if not part.least:
-        yield Wish(address)
+        yield Choice(address)
     if isinstance(part, ElementParticle):
-        yield from (Wish(at(address, number)) for number, use in enumerate(part.attributes) if not use.required)
+        yield from (
+            Choice(at(address, number))
+            for number, use in enumerate(part.attributes)
+            if not use.required
+        )
         if part.content is not None:
             yield from _optional(part.content, (*address, 0), branch)
         return
     members = list(enumerate(part.members))
     if is_choice(part):
         members = members[: branch + 1][-1:]
-        yield from (Wish((*address, number)) for number, _ in members if number)
+        yield from (Choice((*address, number)) for number, _ in members if number)
     for number, one in members:
         yield from _optional(one, (*address, number), branch)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wished:
-    """Lets wishes come true, and leaves out all else."""
+class _Chosen:
+    """Selects the optional particles and branches that were chosen, and leaves out all else."""
 
-    wishes: tuple[Wish, ...]
+    choices: tuple[Choice, ...]
     texts: Mapping[Address, tuple[str, ...]]
 
     def count(self, address: Address, part: Particle) -> int:
-        known = [wish for wish in self.wishes if wish.address[: len(address)] == address]
-        return max([part.least, min(len(known), 1), *(wish.count for wish in known if wish.address == address)])
+        known = [
+            choice
+            for choice in self.choices
+            if choice.address[: len(address)] == address
+        ]
+        return max(
+            [
+                part.least,
+                min(len(known), 1),
+                *(choice.count for choice in known if choice.address == address),
+            ]
+        )
 
     def branch(self, address: Address, group: GroupParticle) -> int:
         del group
-        below = (wish.address for wish in self.wishes if len(wish.address) > len(address))
-        return next((one[len(address)] for one in below if one[: len(address)] == address), 0)
+        below = (
+            choice.address
+            for choice in self.choices
+            if len(choice.address) > len(address)
+        )
+        return next(
+            (one[len(address)] for one in below if one[: len(address)] == address), 0
+        )
 
     def attribute(self, address: Address, use: AttributeUse) -> bool:
-        return use.required or any(wish.address == address for wish in self.wishes)
+        return use.required or any(choice.address == address for choice in self.choices)
 
     def text(self, address: Address, kind: Simple) -> str:
-        wanted = (wish.text for wish in self.wishes if wish.address == address and wish.text is not None)
+        wanted = (
+            choice.text
+            for choice in self.choices
+            if choice.address == address and choice.text is not None
+        )
         return next(wanted, next(iter(self.texts.get(address) or limits(kind)), "A"))
 
     def flipped(self, address: Address) -> bool:
-        return any(wish.address == address and wish.flipped for wish in self.wishes)
+        return any(
+            choice.address == address and choice.flipped for choice in self.choices
+        )
 
 
 @dataclass(slots=True)
@@ -180,7 +236,11 @@ class _Prober:
         return self.found
 
     def _taken(self, leaf: Leaf) -> tuple[str, ...]:
-        if leaf.path in self.usual and leaf.type.fixed is None and self._takes(leaf, self.usual[leaf.path]):
+        if (
+            leaf.path in self.usual
+            and leaf.type.fixed is None
+            and self._takes(leaf, self.usual[leaf.path])
+        ):
             return (self.usual[leaf.path],)
         taken = tuple(text for text in limits(leaf.type) if self._takes(leaf, text))
         if taken or leaf.type.fixed is not None:
@@ -189,11 +249,22 @@ class _Prober:
         return tuple(text for text in spare if self._takes(leaf, text))[:MANY]
 
     def _takes(self, leaf: Leaf, text: str) -> bool:
-        message = parse(compose(self.root, _Wished((Wish(leaf.address, text=text),), self.found)).encode())
-        above = leaf.path[:-1] if leaf.path[-1:] and leaf.path[-1].startswith("@") else leaf.path
+        message = parse(
+            compose(
+                self.root, _Chosen((Choice(leaf.address, text=text),), self.found)
+            ).encode()
+        )
+        above = (
+            leaf.path[:-1]
+            if leaf.path[-1:] and leaf.path[-1].startswith("@")
+            else leaf.path
+        )
         place = "/" + "/".join((local(message), *above))
         name = leaf.path[-1].removeprefix("@") if leaf.path else local(message)
-        return not any(_concerns(problem, place, name) for problem in self.schemas.problems(message))
+        return not any(
+            _concerns(problem, place, name)
+            for problem in self.schemas.problems(message)
+        )
 
 
 def _concerns(problem: SchemaProblem, place: str, name: str) -> bool:

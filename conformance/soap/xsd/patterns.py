@@ -28,9 +28,17 @@ ALPHABET: Final = f"{string.ascii_uppercase}{string.ascii_lowercase}{string.digi
 """What a class of characters is made of, the likeliest first."""
 _ENDS: Final = "|)"
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_BLOCKS: Final = {"BasicLatin": (0, 0x7F), "Latin-1Supplement": (0x80, 0xFF), "LatinExtended-A": (0x100, 0x17F)}
+_BLOCKS: Final = {
+    "BasicLatin": (0, 0x7F),
+    "Latin-1Supplement": (0x80, 0xFF),
+    "LatinExtended-A": (0x100, 0x17F),
+}
 _OFTEN: Final = re.compile(r"([?*+])|\{(\d+)(?:(,)(\d*))?\}")
-_TIMES: Final[dict[str, tuple[int, int | None]]] = {"?": (0, 1), "*": (0, None), "+": (1, None)}
+_TIMES: Final[dict[str, tuple[int, int | None]]] = {
+    "?": (0, 1),
+    "*": (0, None),
+    "+": (1, None),
+}
 _PROPERTY: Final = re.compile(r"\{([\w-]+)\}")
 _MOST: Final = 10_000
 
@@ -74,7 +82,7 @@ Node = Characters | Series | Alternatives | Repeated
 
 def read_pattern(text: str) -> Node:
     """Return what a pattern says; raises PatternError where it is not understood, or takes none of the characters."""
-    reader = _Reader(text, "".join(dict.fromkeys(ALPHABET + text)))
+    reader = _PatternReader(text, "".join(dict.fromkeys(ALPHABET + text)))
     node = reader.alternatives()
     if reader.at < len(text):
         raise PatternError(f"{text!r} has an unexpected {text[reader.at]!r}")
@@ -115,7 +123,9 @@ def text_of_length(node: Node, length: int, pick: Pick = first) -> str:
         case Characters(some):
             return pick(some)
         case Alternatives(branches):
-            return text_of_length(pick([one for one in branches if _has(one, length)]), length, pick)
+            return text_of_length(
+                pick([one for one in branches if _has(one, length)]), length, pick
+            )
         case Series(parts):
             return _series(parts, length, pick)
         case Repeated():
@@ -135,7 +145,9 @@ def one_branch_each(node: Node) -> Iterator[Node]:
                     yield Series((*parts[:at], one, *parts[at + 1 :]))
         case Repeated(part, least, most):
             for one in one_branch_each(part):
-                yield Repeated(one, max(least, min(1, _MOST if most is None else most)), most)
+                yield Repeated(
+                    one, max(least, min(1, _MOST if most is None else most)), most
+                )
         case Characters():
             return
 
@@ -154,8 +166,18 @@ def _series(parts: tuple[Node, ...], length: int, pick: Pick) -> str:
 def _repeated(node: Repeated, length: int, pick: Pick) -> str:
     text = ""
     while length > 0:
-        fewer = replace(node, least=max(node.least - 1, 0), most=None if node.most is None else node.most - 1)
-        own = pick([one for one in lengths(node.part, length) if one and _has(fewer, length - one)])
+        fewer = replace(
+            node,
+            least=max(node.least - 1, 0),
+            most=None if node.most is None else node.most - 1,
+        )
+        own = pick(
+            [
+                one
+                for one in lengths(node.part, length)
+                if one and _has(fewer, length - one)
+            ]
+        )
         text += text_of_length(node.part, own, pick)
         length, node = length - own, fewer
     return text
@@ -219,7 +241,7 @@ def _members(bits: int) -> Iterator[int]:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _PatternReader:
     """Reads a pattern from left to right."""
 
     text: str
@@ -246,7 +268,9 @@ class _Reader:
         sign, least, comma, most = found.groups()
         if sign:
             return Repeated(node, *_TIMES[sign])
-        return Repeated(node, int(least), int(most) if most else None if comma else int(least))
+        return Repeated(
+            node, int(least), int(most) if most else None if comma else int(least)
+        )
 
     def _atom(self) -> Node:
         if self._next("("):
@@ -256,7 +280,9 @@ class _Reader:
         taken = self._class() if self._next("[") else self._single()
         some = "".join(one for one in self.alphabet if taken(one))
         if not some:
-            raise PatternError(f"{self.text!r} takes characters that are not drawn here")
+            raise PatternError(
+                f"{self.text!r} takes characters that are not drawn here"
+            )
         return Characters(some)
 
     def _single(self) -> Taken:
@@ -281,7 +307,10 @@ class _Reader:
                 self._expect("]")
                 break
             tests.append(self._member())
-        return lambda found: (any(test(found) for test in tests) != outside) and not (less and less(found))
+        return lambda found: (
+            (any(test(found) for test in tests) != outside)
+            and not (less and less(found))
+        )
 
     def _member(self) -> Taken:
         """Read a character, a range of them, or an escape within a class."""
@@ -323,7 +352,9 @@ class _Reader:
         if not name.startswith("Is"):
             return lambda found: unicodedata.category(found).startswith(name)
         if name[2:] not in _BLOCKS:
-            raise PatternError(f"{self.text!r} names the block {name}, which is not known here")
+            raise PatternError(
+                f"{self.text!r} names the block {name}, which is not known here"
+            )
         first, last = _BLOCKS[name[2:]]
         return lambda found: first <= ord(found) <= last
 
@@ -358,5 +389,7 @@ _CLASSES: Final[dict[str, Taken]] = {
     "d": lambda one: unicodedata.category(one) == "Nd",
     "w": _is_word,
     "i": _is_initial,
-    "c": lambda one: _is_initial(one) or one in "-." or unicodedata.category(one)[0] in "NM",
+    "c": lambda one: (
+        _is_initial(one) or one in "-." or unicodedata.category(one)[0] in "NM"
+    ),
 }

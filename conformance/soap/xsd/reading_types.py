@@ -25,7 +25,9 @@ from conformance.soap.xsd.types import (
 _DEEPEST: Final = 24
 _LISTS: Final = {"NMTOKENS": "NMTOKEN", "IDREFS": "IDREF", "ENTITIES": "ENTITY"}
 _PARTICLES: Final = frozenset({"sequence", "choice", "all", "group", "element", "any"})
-_KINDS: Final = frozenset({"element", "attribute", "complexType", "simpleType", "group", "attributeGroup"})
+_KINDS: Final = frozenset(
+    {"element", "attribute", "complexType", "simpleType", "group", "attributeGroup"}
+)
 
 
 def read_request(schemas: SchemaSet, name: str) -> ElementParticle:
@@ -34,9 +36,11 @@ def read_request(schemas: SchemaSet, name: str) -> ElementParticle:
     Raises WsdlError where no message can be made of it.
     """
     try:
-        return _Reader(schemas.documents).request(name)
+        return _TypeReader(schemas.documents).request(name)
     except ImpossibleError as error:
-        raise WsdlError(f"no message can be made of the schema's {name}: {error}") from None
+        raise WsdlError(
+            f"no message can be made of the schema's {name}: {error}"
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class _Content:
     attributes: Mapping[str, AttributeUse] = field(default_factory=dict)
 
 
-class _Reader:
+class _TypeReader:
     """Knows the global components of all schemas, and reads the model from them."""
 
     def __init__(self, documents: Mapping[str, bytes]) -> None:
@@ -79,7 +83,9 @@ class _Reader:
         for node in children(root):
             kind = local(node)
             if kind in {"include", "import"}:
-                self._visit(node.get("schemaLocation", ""), "" if kind == "import" else space)
+                self._visit(
+                    node.get("schemaLocation", ""), "" if kind == "import" else space
+                )
             elif kind in _KINDS:
                 self._found[kind, _clark(space, node.get("name", ""))] = node
 
@@ -105,14 +111,26 @@ class _Reader:
                 return self._element(node, above)
             case "any":
                 lax = node.get("processContents", "strict") != "strict"
-                if least and (not lax or node.get("namespace", "##any") not in {"##any", "##other"}):
-                    raise ImpossibleError("it wants elements that only a reader of the schema could name")
+                if least and (
+                    not lax
+                    or node.get("namespace", "##any") not in {"##any", "##other"}
+                ):
+                    raise ImpossibleError(
+                        "it wants elements that only a reader of the schema could name"
+                    )
                 return Wildcard(least, most, lax)
             case "group":
                 named = self._find("group", node, node.get("ref", ""))
                 if named is None or any(named is one for one in above):
-                    raise ImpossibleError(f"there is no group {node.get('ref')}, or it is in itself")
-                return GroupParticle("sequence", tuple(self._members(named, (*above, named))), least, most)
+                    raise ImpossibleError(
+                        f"there is no group {node.get('ref')}, or it is in itself"
+                    )
+                return GroupParticle(
+                    "sequence",
+                    tuple(self._members(named, (*above, named))),
+                    least,
+                    most,
+                )
             case kind:
                 members = tuple(self._members(node, above))
                 return checked(GroupParticle(kind, members, least, most))
@@ -135,7 +153,9 @@ class _Reader:
             raise ImpossibleError(f"there is no element {node.get('ref')}")
         return self._declared(found, node, above)
 
-    def _declared(self, node: Element, use: Element, above: tuple[Element, ...]) -> Particle:
+    def _declared(
+        self, node: Element, use: Element, above: tuple[Element, ...]
+    ) -> Particle:
         """Return an element where it is used, or a choice of those that may stand for it."""
         least, most = _occurs(use)
         branches, why = [], f"{node.get('name')} is abstract"
@@ -162,12 +182,16 @@ class _Reader:
                 yield from self._substitutes(node)
 
     def _one(self, node: Element, above: tuple[Element, ...]) -> ElementParticle:
-        form = node.get("form") or _schema(node).get("elementFormDefault", "unqualified")
+        form = node.get("form") or _schema(node).get(
+            "elementFormDefault", "unqualified"
+        )
         space = _space(node) if _is_global(node) or form == "qualified" else ""
         content = self._typed(node, above)
         text = _set(content.text, node.get("fixed"))
         attributes = tuple(content.attributes.values())
-        return ElementParticle(_clark(space, node.get("name", "")), 1, 1, text, content.group, attributes)
+        return ElementParticle(
+            _clark(space, node.get("name", "")), 1, 1, text, content.group, attributes
+        )
 
     # ------------------------------------------------------------------------------------------------------ types
 
@@ -183,7 +207,14 @@ class _Reader:
         head = self._find("element", node, node.get("substitutionGroup", ""))
         return self._typed(head, above) if head is not None else _Content()
 
-    def _named(self, node: Element, name: str, above: tuple[Element, ...], *, derived: bool = False) -> _Content:
+    def _named(
+        self,
+        node: Element,
+        name: str,
+        above: tuple[Element, ...],
+        *,
+        derived: bool = False,
+    ) -> _Content:
         """Return the content of a type that a node names."""
         found = self._find("complexType", node, name)
         if found is not None:
@@ -192,20 +223,33 @@ class _Reader:
             return _Content()
         return _Content(self._simple_named(node, name))
 
-    def _complex(self, node: Element, above: tuple[Element, ...], *, derived: bool = False) -> _Content:
+    def _complex(
+        self, node: Element, above: tuple[Element, ...], *, derived: bool = False
+    ) -> _Content:
         if len(above) > _DEEPEST or any(node is one for one in above):
             raise ImpossibleError("a type contains itself")
         if node.get("abstract") in {"true", "1"} and not derived:
             raise ImpossibleError(f"the type {node.get('name')} is abstract")
         for one in children(node):
             if local(one) in {"simpleContent", "complexContent"}:
-                derivation = next(part for part in children(one) if local(part) in {"extension", "restriction"})
+                derivation = next(
+                    part
+                    for part in children(one)
+                    if local(part) in {"extension", "restriction"}
+                )
                 return self._derived(derivation, (*above, node))
         return self._own(node, (*above, node))
 
     def _own(self, node: Element, above: tuple[Element, ...]) -> _Content:
         """Return the group and attributes that stand in a type itself."""
-        group = next((one for one in self._members(node, above) if isinstance(one, GroupParticle)), None)
+        group = next(
+            (
+                one
+                for one in self._members(node, above)
+                if isinstance(one, GroupParticle)
+            ),
+            None,
+        )
         return _Content(None, group, dict(self._attributes(node)))
 
     def _derived(self, node: Element, above: tuple[Element, ...]) -> _Content:
@@ -220,7 +264,11 @@ class _Reader:
             return _Content(self._restricted(node, base.text), None, attributes)
         group = own.group
         if local(node) == "extension" and base.group is not None:
-            group = base.group if group is None else GroupParticle("sequence", (base.group, group))
+            group = (
+                base.group
+                if group is None
+                else GroupParticle("sequence", (base.group, group))
+            )
         return _Content(None, group, attributes)
 
     def _attributes(self, node: Element) -> Iterator[tuple[str, AttributeUse]]:
@@ -232,18 +280,37 @@ class _Reader:
                     yield from self._attributes(group)
             elif local(one) == "attribute" and one.get("use") != "prohibited":
                 name = self._attribute_name(one)
-                declared = self._find("attribute", one, one.get("ref", "")) if "ref" in one.attrib else one
-                kind = self._attribute_type(declared) if declared is not None else Simple("string")
-                yield name, AttributeUse(name, _set(kind, one.get("fixed")) or kind, one.get("use") == "required")
+                declared = (
+                    self._find("attribute", one, one.get("ref", ""))
+                    if "ref" in one.attrib
+                    else one
+                )
+                kind = (
+                    self._attribute_type(declared)
+                    if declared is not None
+                    else Simple("string")
+                )
+                yield (
+                    name,
+                    AttributeUse(
+                        name,
+                        _set(kind, one.get("fixed")) or kind,
+                        one.get("use") == "required",
+                    ),
+                )
 
     def _attribute_name(self, node: Element) -> str:
         if "ref" in node.attrib:
             return self._names(node, node.get("ref", ""))[-1]
-        form = node.get("form") or _schema(node).get("attributeFormDefault", "unqualified")
+        form = node.get("form") or _schema(node).get(
+            "attributeFormDefault", "unqualified"
+        )
         return _clark(_space(node) if form == "qualified" else "", node.get("name", ""))
 
     def _attribute_type(self, node: Element) -> Simple:
-        inside = [self._simple(one) for one in children(node) if local(one) == "simpleType"]
+        inside = [
+            self._simple(one) for one in children(node) if local(one) == "simpleType"
+        ]
         kind = inside[0] if inside else Simple("string")
         if "type" in node.attrib:
             kind = self._simple_named(node, node.get("type", ""))
@@ -261,16 +328,31 @@ class _Reader:
     def _simple(self, node: Element) -> Simple:
         """Return a simple type: a restriction of another, a list, or a union."""
         for one in children(node):
-            inside = tuple(self._simple(part) for part in children(one) if local(part) == "simpleType")
+            inside = tuple(
+                self._simple(part)
+                for part in children(one)
+                if local(part) == "simpleType"
+            )
             match local(one):
                 case "restriction":
-                    base = inside[0] if inside else self._simple_named(one, one.get("base", ""))
+                    base = (
+                        inside[0]
+                        if inside
+                        else self._simple_named(one, one.get("base", ""))
+                    )
                     return self._restricted(one, base)
                 case "list":
-                    item = inside[0] if inside else self._simple_named(one, one.get("itemType", ""))
+                    item = (
+                        inside[0]
+                        if inside
+                        else self._simple_named(one, one.get("itemType", ""))
+                    )
                     return Simple("list", item=item)
                 case "union":
-                    named = tuple(self._simple_named(one, name) for name in one.get("memberTypes", "").split())
+                    named = tuple(
+                        self._simple_named(one, name)
+                        for name in one.get("memberTypes", "").split()
+                    )
                     return Simple("union", members=(*named, *inside))
         return Simple("string")
 
@@ -279,7 +361,11 @@ class _Reader:
         for one in children(node):
             if local(one) == "simpleType":
                 base = self._simple(one)
-        values = [(local(one), one.get("value", "")) for one in children(node) if "value" in one.attrib]
+        values = [
+            (local(one), one.get("value", ""))
+            for one in children(node)
+            if "value" in one.attrib
+        ]
         listed = tuple(value for name, value in values if name == "enumeration")
         step = tuple(value for name, value in values if name == "pattern")
         kind = replace(base, enumeration=listed or base.enumeration)
@@ -311,7 +397,9 @@ def _with_facet(kind: Simple, name: str, value: str) -> Simple:  # noqa: PLR0911
 
 def _set(kind: Simple | None, fixed: str | None) -> Simple | None:
     """Return a type of which one value may stand."""
-    return kind if kind is None or fixed is None else replace(kind, enumeration=(fixed,))
+    return (
+        kind if kind is None or fixed is None else replace(kind, enumeration=(fixed,))
+    )
 
 
 def _occurs(node: Element) -> tuple[int, int | None]:
@@ -320,7 +408,9 @@ def _occurs(node: Element) -> tuple[int, int | None]:
 
 
 def _schema(node: Element) -> Element:
-    return next((one for one in (node, *node.iterancestors()) if local(one) == "schema"), node)
+    return next(
+        (one for one in (node, *node.iterancestors()) if local(one) == "schema"), node
+    )
 
 
 def _space(node: Element) -> str:

@@ -21,7 +21,9 @@ EVERYTHING: Final = MEMORY + "everything.xsd"
 _MOST_PROBLEMS = 50
 """Problems of one element that are described; a hostile answer may have thousands."""
 _NAME = re.compile(r"(?:Element|Attribute|, attribute) '(?:\{[^}]*\})?([^']+)'")
-_QUALIFIED = re.compile(r"(?:(?<=[\s'(])|(?<=##other))\{(?![\d,]*\})[^{}\s]*\}(?=[\w*])")
+_QUALIFIED = re.compile(
+    r"(?:(?<=[\s'(])|(?<=##other))\{(?![\d,]*\})[^{}\s]*\}(?=[\w*])"
+)
 """A namespace in front of a name in the words of libxml2; how often a part of a pattern may stand is none."""
 _WILDCARD = "No matching global element declaration available, but demanded by the strict wildcard"
 
@@ -87,12 +89,22 @@ def _place(entry: "etree._LogEntry", root: Element) -> str:
     """Return where a problem is, by local names below the root."""
     where = getattr(entry, "path", None)
     try:
-        found = root.getroottree().xpath(where, namespaces={k: v for k, v in _prefixes(root) if k}) if where else []
+        found = (
+            root.getroottree().xpath(
+                where, namespaces={k: v for k, v in _prefixes(root) if k}
+            )
+            if where
+            else []
+        )
     except etree.XPathError:
         found = []
-    return path(found[0]) if isinstance(found, list) and found and isinstance(found[0], etree._Element) else path(root)  # noqa: SLF001
+    nodes = found if isinstance(found, list) else []
+    elements = [node for node in nodes if isinstance(node, etree._Element)]  # noqa: SLF001
+    return path(elements[0] if elements else root)
 
 
 def _prefixes(root: Element) -> Iterator[tuple[str, str]]:
     for element in root.iter(etree.Element):
-        yield from ((prefix or "", address) for prefix, address in element.nsmap.items())
+        yield from (
+            (prefix or "", address) for prefix, address in element.nsmap.items()
+        )

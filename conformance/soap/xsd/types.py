@@ -86,7 +86,9 @@ class Wildcard:
 Particle = ElementParticle | GroupParticle | Wildcard
 
 
-def narrowed(root: ElementParticle, fixed: Mapping[Steps, str], excluded: Collection[Steps]) -> ElementParticle:
+def narrowed(
+    root: ElementParticle, fixed: Mapping[Steps, str], excluded: Collection[Steps]
+) -> ElementParticle:
     """Return a request in which some places have one value, if they stand at all, and others do not stand.
 
     Of a choice, the smallest branch comes first. Raises WsdlError where nothing is left.
@@ -94,7 +96,9 @@ def narrowed(root: ElementParticle, fixed: Mapping[Steps, str], excluded: Collec
     try:
         return _Narrower(fixed, frozenset(excluded)).element(root, ())
     except ImpossibleError as error:
-        raise WsdlError(f"no message can be made of the schema's {root.name}: {error}") from None
+        raise WsdlError(
+            f"no message can be made of the schema's {root.name}: {error}"
+        ) from None
 
 
 def size(part: Particle) -> int:
@@ -105,7 +109,9 @@ def size(part: Particle) -> int:
         return part.least
     if isinstance(part, GroupParticle):
         sizes = [size(one) for one in part.members]
-        return part.least * (min(sizes, default=0) if part.kind == "choice" else sum(sizes))
+        return part.least * (
+            min(sizes, default=0) if part.kind == "choice" else sum(sizes)
+        )
     inside = size(part.content) if part.content is not None else 0
     return part.least * (1 + inside + sum(one.required for one in part.attributes))
 
@@ -126,13 +132,22 @@ class _Narrower:
         if text is not None and path in self.fixed:
             text = replace(text, fixed=self.fixed[path])
         content = self._group(part.content, path) if part.content is not None else None
-        return replace(part, text=text, content=content, attributes=tuple(self._attributes(part, path)))
+        return replace(
+            part,
+            text=text,
+            content=content,
+            attributes=tuple(self._attributes(part, path)),
+        )
 
     def _attributes(self, part: ElementParticle, path: Steps) -> Iterator[AttributeUse]:
         for one in part.attributes:
             here = (*path, f"@{local_name(one.name)}")
             if here not in self.excluded:
-                yield replace(one, type=replace(one.type, fixed=self.fixed[here])) if here in self.fixed else one
+                yield (
+                    replace(one, type=replace(one.type, fixed=self.fixed[here]))
+                    if here in self.fixed
+                    else one
+                )
             elif one.required:
                 raise ImpossibleError(f"{'/'.join(here)} must not stand")
 

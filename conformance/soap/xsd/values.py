@@ -27,7 +27,14 @@ from conformance.soap.xsd.types import Bound, Simple
 
 USUAL: Final = 30
 """Characters of a text that says nothing of its length."""
-TYPE, ENUMERATION, LENGTH, PATTERN, BOUND, DIGITS = "type", "enumeration", "length", "pattern", "bound", "digits"
+TYPE, ENUMERATION, LENGTH, PATTERN, BOUND, DIGITS = (
+    "type",
+    "enumeration",
+    "length",
+    "pattern",
+    "bound",
+    "digits",
+)
 """What a text may break: its built-in type, or a sort of facets."""
 FACETS: Final = {
     TYPE: frozenset[str](),
@@ -54,7 +61,9 @@ INTEGERS: Final[dict[str, tuple[int | None, int | None]]] = {
     "unsignedByte": (0, 2**8 - 1),
 }
 """Built-in integers with their limits (XML Schema 1.0 Part 2, section 3.3)."""
-NAMES: Final = frozenset({"ID", "IDREF", "ENTITY", "NCName", "Name", "NMTOKEN", "QName"})
+NAMES: Final = frozenset(
+    {"ID", "IDREF", "ENTITY", "NCName", "Name", "NMTOKEN", "QName"}
+)
 _SAMPLES: Final[dict[str, tuple[str, ...]]] = {
     "boolean": ("true", "false", "1", "0"),
     "date": ("2026-01-15", "2024-02-29"),
@@ -102,13 +111,18 @@ def outside(kind: Simple, good: str) -> Iterator[tuple[str, str]]:
     for text in _wrong(kind):
         yield TYPE, text
     if kind.enumeration:
-        yield from ((ENUMERATION, text) for text in (f"{good}x", good.swapcase(), good * 2, "?", ""))
+        yield from (
+            (ENUMERATION, text)
+            for text in (f"{good}x", good.swapcase(), good * 2, "?", "")
+        )
     for length in (kind.longest, kind.shortest):
         if length is not None and length < _LONGEST:
             wrong = length + 1 if length == kind.longest else length - 1
             yield from ((LENGTH, text) for text in _of_length(kind, good, wrong))
     if kind.shortest and kind.shortest == kind.longest:
-        yield from ((LENGTH, text) for text in _of_length(kind, good, kind.shortest - 1))
+        yield from (
+            (LENGTH, text) for text in _of_length(kind, good, kind.shortest - 1)
+        )
     if kind.patterns:
         yield from ((PATTERN, text) for text in _spoilt(good))
     yield from ((BOUND, text) for text in _beyond(kind))
@@ -117,14 +131,21 @@ def outside(kind: Simple, good: str) -> Iterator[tuple[str, str]]:
 
 def matches(kind: Simple, text: str) -> bool:
     """Tell whether a text keeps to the lengths and patterns of a type, as far as these are read here."""
-    if not (kind.shortest or 0) <= len(text) <= (_LONGEST if kind.longest is None else kind.longest):
+    if (
+        not (kind.shortest or 0)
+        <= len(text)
+        <= (_LONGEST if kind.longest is None else kind.longest)
+    ):
         return False
     return all(one is None or one.fullmatch(text) for one in expressions(kind))
 
 
 def expressions(kind: Simple) -> tuple[re.Pattern[str] | None, ...]:
     """Return the patterns of a type, one for each step, as Python has them; None for one that is not read here."""
-    return tuple(None if node is None else re.compile(translated(node)) for node in map(_step, kind.patterns))
+    return tuple(
+        None if node is None else re.compile(translated(node))
+        for node in map(_step, kind.patterns)
+    )
 
 
 def patterned_texts(kind: Simple) -> tuple[tuple[Node, tuple[int, ...]], ...]:
@@ -142,13 +163,22 @@ def patterned_texts(kind: Simple) -> tuple[tuple[Node, tuple[int, ...]], ...]:
 def number_range(kind: Simple) -> tuple[Decimal | None, Decimal | None, Decimal]:
     """Return the lowest and highest number of a type, and the step between its numbers."""
     lowest, highest = INTEGERS.get(kind.base, (None, None))
-    places = 0 if kind.base in INTEGERS else _PLACES if kind.fraction_digits is None else kind.fraction_digits
+    places = (
+        0
+        if kind.base in INTEGERS
+        else _PLACES
+        if kind.fraction_digits is None
+        else kind.fraction_digits
+    )
     step = Decimal(1).scaleb(-places)
     low = _limit(kind.lowest, step, None if lowest is None else Decimal(lowest))
     high = _limit(kind.highest, -step, None if highest is None else Decimal(highest))
     if kind.total_digits is not None:
         most = (Decimal(10) ** kind.total_digits - 1) * step
-        low, high = max(low, -most) if low is not None else -most, min(high, most) if high is not None else most
+        low, high = (
+            max(low, -most) if low is not None else -most,
+            min(high, most) if high is not None else most,
+        )
     return low, high, step
 
 
@@ -185,14 +215,20 @@ def _filled(kind: Simple, length: int) -> str:
 
 def _numbers(kind: Simple) -> Iterator[str]:
     low, high, step = number_range(kind)
-    usual = [one for one in (Decimal(1), Decimal(0)) if (low is None or low <= one) and (high is None or one <= high)]
+    usual = [
+        one
+        for one in (Decimal(1), Decimal(0))
+        if (low is None or low <= one) and (high is None or one <= high)
+    ]
     wanted = [*usual, *(one for one in (low, high) if one is not None)]
     if kind.base == "decimal":
         wanted += [one + step for one in [*usual, *([] if low is None else [low])]]
     yield from (f"{one:f}" for one in wanted)
 
 
-def _limit(bound: Bound | None, step: Decimal, otherwise: Decimal | None) -> Decimal | None:
+def _limit(
+    bound: Bound | None, step: Decimal, otherwise: Decimal | None
+) -> Decimal | None:
     """Return the first number within a bound."""
     if bound is None:
         return otherwise
@@ -206,7 +242,9 @@ def _limit(bound: Bound | None, step: Decimal, otherwise: Decimal | None) -> Dec
 def _inside(base: str, bound: Bound | None, step: int) -> Iterator[str]:
     """Yield the first moment within a bound."""
     if bound is not None:
-        yield from [bound.value] if bound.inclusive else _shifted(base, bound.value, step)
+        yield from (
+            [bound.value] if bound.inclusive else _shifted(base, bound.value, step)
+        )
 
 
 def _beyond(kind: Simple) -> Iterator[str]:
@@ -243,7 +281,11 @@ def _too_precise(kind: Simple) -> Iterator[str]:
     if kind.total_digits is not None:
         yield "1" * (kind.total_digits + 1)
         places = min(kind.fraction_digits or 0, kind.total_digits)
-        yield f"{'1' * (kind.total_digits - places + 1)}.{'1' * places}" if places else "9" * (kind.total_digits + 1)
+        yield (
+            f"{'1' * (kind.total_digits - places + 1)}.{'1' * places}"
+            if places
+            else "9" * (kind.total_digits + 1)
+        )
 
 
 def _wrong(kind: Simple) -> tuple[str, ...]:
@@ -251,7 +293,12 @@ def _wrong(kind: Simple) -> tuple[str, ...]:
     if kind.base in INTEGERS:
         low, high = INTEGERS[kind.base]
         ends = [low - 1] if low is not None else []
-        return (*map(str, [*ends, high + 1] if high is not None else ends), "1.5", "x", "")
+        return (
+            *map(str, [*ends, high + 1] if high is not None else ends),
+            "1.5",
+            "x",
+            "",
+        )
     if kind.base in NAMES:
         return _WRONG.get(kind.base, ("A B", ""))
     if kind.base in {"decimal", "float", "double"}:
@@ -268,7 +315,13 @@ def _spoilt(good: str) -> Iterator[str]:
         if good:
             yield f"{good[:-1]}{one}"
             yield f"{one}{good[1:]}"
-    yield from (good[:-1], f"{good}{good[-1:]}", f"{good}x", good.swapcase(), "?" * len(good))
+    yield from (
+        good[:-1],
+        f"{good}{good[-1:]}",
+        f"{good}x",
+        good.swapcase(),
+        "?" * len(good),
+    )
 
 
 def _of_length(kind: Simple, good: str, length: int) -> Iterator[str]:
@@ -302,14 +355,22 @@ def _patterned(kind: Simple) -> Iterator[str]:
 def _lengths(kind: Simple, node: Node, others: list[Node]) -> tuple[int, ...]:
     """Return the least and the greatest length that a pattern, other ones and the facets of a type leave."""
     found = _common(kind, node, others)
-    return (next((one for one in found if one), found[0]), found[-1], found[0]) if found else ()
+    return (
+        (next((one for one in found if one), found[0]), found[-1], found[0])
+        if found
+        else ()
+    )
 
 
 def _common(kind: Simple, node: Node, others: list[Node]) -> tuple[int, ...]:
     """Return the lengths that a pattern, other ones and the facets of a type leave; usual ones where there are any."""
-    longest = kind.longest if kind.longest is not None else max(USUAL, kind.shortest or 0)
+    longest = (
+        kind.longest if kind.longest is not None else max(USUAL, kind.shortest or 0)
+    )
     for limit in (longest, *(() if kind.longest is not None else (1000,))):
-        common = set(lengths(node, limit)).intersection(*(lengths(one, limit) for one in others))
+        common = set(lengths(node, limit)).intersection(
+            *(lengths(one, limit) for one in others)
+        )
         found = tuple(sorted(one for one in common if one >= (kind.shortest or 0)))
         if found:
             return found

@@ -23,7 +23,13 @@ from zeep.xsd.elements.indicators import Group, Indicator
 
 from conformance.soap.markup import Element
 from conformance.soap.xsd.collecting import collect
-from conformance.soap.xsd.contract import Place, SoapContract, SoapOperation, Steps, Text
+from conformance.soap.xsd.contract import (
+    SoapContract,
+    SoapOperation,
+    Steps,
+    Text,
+    ValuePlace,
+)
 from conformance.soap.xsd.schemas import WsdlError
 
 _DEEPEST: Final = 12
@@ -50,8 +56,24 @@ _SAMPLES: Final = {
 }
 _NUMBERS: Final = frozenset(
     {
-        *("decimal", "float", "double", "integer", "long", "int", "short", "byte", "positiveInteger"),
-        *("nonNegativeInteger", "unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"),
+        *(
+            "decimal",
+            "float",
+            "double",
+            "integer",
+            "long",
+            "int",
+            "short",
+            "byte",
+            "positiveInteger",
+        ),
+        *(
+            "nonNegativeInteger",
+            "unsignedLong",
+            "unsignedInt",
+            "unsignedShort",
+            "unsignedByte",
+        ),
     }
 )
 
@@ -62,25 +84,43 @@ def read_contract(wsdl: Path, bundled: Mapping[str, Path]) -> SoapContract:
     Raises WsdlError with file and remedy.
     """
     schemas, start = collect(wsdl, bundled)
-    settings = Settings(strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True)
+    settings = Settings(
+        strict=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
+    )
     try:
         with warnings.catch_warnings(record=True) as doubts:
             warnings.simplefilter("always")
-            bound = _operations(Client(start, transport=_Memory(schemas.documents), settings=settings))
+            bound = _operations(
+                Client(start, transport=_Memory(schemas.documents), settings=settings)
+            )
     except ZeepError as error:
-        raise WsdlError(f"{wsdl}: cannot be used: {error}; correct it, or get it anew") from None
+        raise WsdlError(
+            f"{wsdl}: cannot be used: {error}; correct it, or get it anew"
+        ) from None
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise WsdlError(f"{wsdl}: cannot be used: {error!r}; correct it, or get it anew") from None
+        raise WsdlError(
+            f"{wsdl}: cannot be used: {error!r}; correct it, or get it anew"
+        ) from None
     if not bound:
         why = "".join(f" ({doubt.message})" for doubt in doubts[:1])
         raise WsdlError(
             f"{wsdl}: has no port with a SOAP 1.1 binding that can be used{why}; name the service's own WSDL"
         )
     operations = {name: operation for name, (operation, _) in bound.items()}
-    return SoapContract(wsdl, operations, schemas, partial(_fill, {name: kind for name, (_, kind) in bound.items()}))
+    return SoapContract(
+        wsdl,
+        operations,
+        schemas,
+        partial(_fill, {name: kind for name, (_, kind) in bound.items()}),
+    )
 
 
-def _fill(kinds: Mapping[str, Any], operation: str, root: Element, values: Mapping[Steps, str | None]) -> list[Text]:
+def _fill(
+    kinds: Mapping[str, Any],
+    operation: str,
+    root: Element,
+    values: Mapping[Steps, str | None],
+) -> list[Text]:
     writer = _Writer(values)
     writer.fill(root, kinds[operation], ())
     return writer.sampled
@@ -95,7 +135,9 @@ class _Memory:
     def load(self, address: str) -> bytes:
         """Return a document."""
         if address not in self._documents:
-            raise WsdlError(f"{address}: not read from the network; put the document beside the WSDL")
+            raise WsdlError(
+                f"{address}: not read from the network; put the document beside the WSDL"
+            )
         return self._documents[address]
 
 
@@ -108,7 +150,11 @@ def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
                 continue
             for name, operation in port.binding.all().items():
                 asked = operation.input.body if operation.input is not None else None
-                if operation.style != "document" or asked is None or not asked.is_global:
+                if (
+                    operation.style != "document"
+                    or asked is None
+                    or not asked.is_global
+                ):
                     continue
                 answer = operation.output.body if operation.output is not None else None
                 described = SoapOperation(
@@ -128,10 +174,18 @@ def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
 def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
     """Yield the elements of the faults of an operation, by its port type: a binding need not repeat them."""
     for message in operation.abstract.fault_messages.values():
-        yield from (str(part.element.qname) for part in message.parts.values() if part.element is not None)
+        yield from (
+            str(part.element.qname)
+            for part in message.parts.values()
+            if part.element is not None
+        )
 
 
-def _places(kind: Any, path: Steps = (), above: tuple[Any, ...] = ()) -> Iterator[Place]:  # noqa: ANN401 - zeep's types
+def _places(
+    kind: Any,  # noqa: ANN401 - zeep's types
+    path: Steps = (),
+    above: tuple[Any, ...] = (),
+) -> Iterator[ValuePlace]:
     """Yield the places of a type in the order of its schema, each element before what is in it.
 
     A type within itself is not looked into once more.
@@ -140,11 +194,13 @@ def _places(kind: Any, path: Steps = (), above: tuple[Any, ...] = ()) -> Iterato
         return
     for _, attribute in kind.attributes:
         if getattr(attribute, "name", None):
-            yield Place((*path, f"@{attribute.name}"), simple=True, required=attribute.required)
+            yield ValuePlace(
+                (*path, f"@{attribute.name}"), simple=True, required=attribute.required
+            )
     for element in (one for _, part in kind.elements_nested for one in _elements(part)):
         here = (*path, str(element.name))
         most = element.max_occurs if isinstance(element.max_occurs, int) else None
-        yield Place(here, _is_simple(element.type), element.min_occurs > 0, most)
+        yield ValuePlace(here, _is_simple(element.type), element.min_occurs > 0, most)
         yield from _places(element.type, here, (*above, kind))
 
 
@@ -164,7 +220,10 @@ def _inside(group: Any) -> list[Any]:  # noqa: ANN401 - zeep's types
 
 def _is_simple(kind: Any) -> bool:  # noqa: ANN401 - zeep's types
     if isinstance(kind, ComplexType):
-        return any(name == _TEXT and isinstance(part, TypedElement) for name, part in kind.elements_nested)
+        return any(
+            name == _TEXT and isinstance(part, TypedElement)
+            for name, part in kind.elements_nested
+        )
     return True
 
 
@@ -207,11 +266,17 @@ class _Writer:
                 for one in _inside(part):
                     self._add(parent, one, path)
             elif isinstance(part, TypedElement) and len(path) < _DEEPEST:
-                self.fill(etree.SubElement(parent, part.qname.text), part.type, (*path, str(part.name)))
+                self.fill(
+                    etree.SubElement(parent, part.qname.text),
+                    part.type,
+                    (*path, str(part.name)),
+                )
 
     def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
         """Return the branches of a choice that are wanted, as many as it takes, else the first one."""
-        found = [one for one in choice if self._is_wanted(one, path)] or list(choice)[:1]
+        found = [one for one in choice if self._is_wanted(one, path)] or list(choice)[
+            :1
+        ]
         return found if choice.accepts_multiple else found[:1]
 
     def _is_wanted(self, part: Any, path: Steps) -> bool:  # noqa: ANN401 - zeep's types
