@@ -40,7 +40,7 @@ class Service:
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ticks: "count[int]" = field(default_factory=count)
     case: Any = SPEC.cases[f"{SERVICE}/2.1/professions"]
-    runner: Any = field(default_factory=lambda: SimpleNamespace(judge=RestOracle(SPEC.contract)))
+    runner: Any = field(default_factory=lambda: SimpleNamespace(oracle=RestOracle(SPEC.contract)))
 
     @property
     def session(self) -> Any:  # noqa: ANN401 - a stand-in

@@ -363,7 +363,7 @@ def test_expectation_without_a_welcome_names_all_its_statuses() -> None:
     assert _named(_judge(_answer(b"", 301), case)) == [("warning", "5.2/production")]
 
 
-@pytest.mark.parametrize(("unclaimed", "blocked"), [(True, True), (False, False)])
+@pytest.mark.parametrize(("unclaimed", "inconclusive_reason"), [(True, True), (False, False)])
 def test_resource_that_nobody_claims_may_be_missing(unclaimed: bool, inconclusive_reason: bool) -> None:  # noqa: FBT001
     """A missing dashboard is inconclusive where the target does not claim it, and a violation elsewhere."""
     case = _case("5.2/integration")

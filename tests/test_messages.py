@@ -397,7 +397,7 @@ def test_edits_are_applied_to_the_request() -> None:
 
 
 @pytest.mark.parametrize(
-    ("breach", "body", "assertion", "signature"),
+    ("mutation", "body", "assertion", "signature"),
     [
         ("", True, True, True),
         ("no-security", True, False, False),
@@ -491,7 +491,7 @@ def test_other_prefixes_are_no_other_message() -> None:
     assert all(re.fullmatch(rb"p[0-9]", one) for one in prefixes)
 
 
-@pytest.mark.parametrize(("breach", "minutes"), [("expired", -60), ("future", 60), ("tolerated", -3)])
+@pytest.mark.parametrize(("mutation", "minutes"), [("expired", -60), ("future", 60), ("tolerated", -3)])
 def test_breach_of_time_shifts_the_timestamp(mutation: str, minutes: int) -> None:
     """A message that is too old or too new says so in its Timestamp, and is signed by its own key."""
     root = etree.fromstring(made(messages(), template(mutation=mutation)))
