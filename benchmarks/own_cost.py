@@ -18,9 +18,11 @@ from pathlib import Path
 
 import httpx
 
-from conformance.engine.campaign import Campaign
+from conformance.engine.campaign import Campaign, open_campaign
+from conformance.engine.embedded import start_embedded
 from conformance.engine.plan import Selection, make_plan
 from conformance.model.exchange import Request
+from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
 
 SERVICE, CASE = "status-dashboard", "status-dashboard/7.2/dashboard"
@@ -71,9 +73,9 @@ def own(target: Path, folder: Path, count: int) -> float:
     for case in campaign.plan.cases:
         results = [campaign.run(case) for _ in range(EXCHANGES_A_CASE)]
         numbers = tuple(number for result in results for number in result.exchanges)
-        campaign.results[case.id] = replace(results[-1], exchanges=numbers)
+        campaign.tally.add(replace(results[-1], exchanges=numbers))
     campaign.close()
-    campaign.finish()
+    write_outputs(campaign)
     return time.perf_counter() - began
 
 
@@ -86,9 +88,8 @@ def _campaign(target: Path, folder: Path, count: int) -> Campaign:
         for number in range(count)
     }
     many = replace(service, spec=replace(service.spec, cases=cases))
-    campaign = Campaign(make_plan(loaded, (many,), Selection()), folder)
-    campaign.start_platform()
-    return campaign
+    plan = make_plan(loaded, (many,), Selection())
+    return open_campaign(plan, folder, start_embedded(plan.services))
 
 
 def measure(target: Path, parent: Path, count: int, rounds: int) -> tuple[float, float]:
@@ -97,7 +98,7 @@ def measure(target: Path, parent: Path, count: int, rounds: int) -> tuple[float,
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(dir=parent) as folder:
             campaign = _campaign(target, Path(folder), 1)
-            request = campaign.runner(SERVICE).session.request(
+            request = campaign.runner(SERVICE).session.requests.request(
                 next(campaign.plan.cases).request
             )
             campaign.close()

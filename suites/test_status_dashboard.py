@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from conformance.engine.runner import CaseExecution, Procedure
+from conformance.engine.execution import CaseExecution, Procedure
 from conformance.model.case import Case, Step, Template
 from conformance.model.verdict import Finding, Judgement, Severity
 from conformance.plugin import Verify
@@ -37,16 +37,14 @@ TURNS: Final = (
 IDENTIFIERS: Final = ("groups[].id", "groups[].items[].id")
 
 
-def play_turns(conversation: CaseExecution) -> Judgement:
+def play_turns(execution: CaseExecution) -> Judgement:
     """Read the dashboards in turn: none is answered with what is another's."""
-    judge = conversation.runner.oracle
+    judge = execution.oracle
     own: dict[str, list[object]] = {}
     evaluated: Counter[str] = Counter()
     for operation in TURNS:
-        exchange = conversation.send(Template(operation))
-        answer = judge.judge_step(
-            exchange, conversation.case, Step(Template(operation))
-        )
+        exchange = execution.send(Template(operation))
+        answer = judge.judge_step(exchange, execution.case, Step(Template(operation)))
         if answer.inconclusive_reason:
             return Judgement((), evaluated, answer.inconclusive_reason)
         if answer.violated:
@@ -88,4 +86,4 @@ PROCEDURES: Mapping[str, Procedure] = {"turns": play_turns}
 
 def test_case(case: Case, verify: Verify) -> None:
     """One case of specs/status-dashboard/*/cases.yaml; its verdict is the test's outcome."""
-    verify(case, PROCEDURES.get(case.procedure))
+    verify(case, PROCEDURES.get(case.procedure or ""))

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.engine.campaign import Campaign
-from conformance.engine.runner import CaseExecution, Procedure
+from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.search import distinct
-from conformance.model.case import Case, Template
+from conformance.model.case import Case, Scripted, Template
 from conformance.model.errors import ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Judgement, merge
@@ -103,35 +103,33 @@ STEPS = st.one_of(
 )
 
 
-def play_sequences(conversation: CaseExecution) -> Judgement:
+def play_sequences(execution: CaseExecution) -> Judgement:
     """Play the fixed sequences and drawn ones, each from the state that the one before has left."""
     judgements = []
-    attempt = partial(_attempt, conversation)
+    attempt = partial(_attempt, execution)
     for steps in FIXED_SEQUENCES:
-        judgements.append(conversation.reduce(steps, partial(attempt, thorough=True)))
+        judgements.append(execution.reduce(steps, partial(attempt, thorough=True)))
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
             return merge(judgements)
     drawn = st.lists(STEPS, min_size=1, max_size=LONGEST_SEQUENCE).map(tuple)
-    judgements.append(conversation.search(drawn, attempt))
+    judgements.append(execution.search(drawn, attempt))
     return merge(judgements)
 
 
-def play_across_seconds(conversation: CaseExecution) -> Judgement:
+def play_across_seconds(execution: CaseExecution) -> Judgement:
     """See the order of a history whose entries did not all happen in one second.
 
     Comes when all others are done, which mostly takes more than the second that is waited for otherwise.
     """
-    return conversation.reduce(
-        ACROSS_SECONDS, partial(_attempt, conversation, thorough=True)
-    )
+    return execution.reduce(ACROSS_SECONDS, partial(_attempt, execution, thorough=True))
 
 
 def _attempt(
-    conversation: CaseExecution, steps: tuple[Step, ...], *, thorough: bool = False
+    execution: CaseExecution, steps: tuple[Step, ...], *, thorough: bool = False
 ) -> tuple[Exchange, Judgement]:
     """Play a sequence from whatever state the service is in, then pages of the history that it leaves."""
     player = Player(
-        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+        execution, person(execution, "patient", "citizen"), parties(execution)
     )
     judgement = player.begin()
     if not judgement.violated:
@@ -153,10 +151,10 @@ def _page_sizes(
     return tuple(Step(HISTORY, page_size=size) for size in sizes)
 
 
-def play_as_found(conversation: CaseExecution) -> Judgement:
+def play_as_found(execution: CaseExecution) -> Judgement:
     """Read exclusions and history before anything is changed, when a fresh service has none."""
     player = Player(
-        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+        execution, person(execution, "patient", "citizen"), parties(execution)
     )
     told = player.begin()
     if told.violated:
@@ -169,15 +167,15 @@ def play_as_found(conversation: CaseExecution) -> Judgement:
     return Judgement(evaluated=Counter(rules))
 
 
-def play_two_patients(conversation: CaseExecution) -> Judgement:
+def play_two_patients(execution: CaseExecution) -> Judgement:
     """Let two patients exclude the same party, and see that neither's changes touch the other."""
     first = Player(
-        conversation, person(conversation, "patient", "citizen"), parties(conversation)
+        execution, person(execution, "patient", "citizen"), parties(execution)
     )
     second = Player(
-        conversation,
-        person(conversation, "other_patient", "other_citizen"),
-        parties(conversation),
+        execution,
+        person(execution, "other_patient", "other_citizen"),
+        parties(execution),
     )
     judgements = [first.begin(), second.begin()]
     if merge(judgements).violated:
@@ -204,14 +202,10 @@ def _turns(first: Player, second: Player) -> Iterator[tuple[Player, Step]]:
             yield second, Step(Verb.REVOKE if verb is DECLARE else DECLARE, number)
 
 
-def play_representatives(conversation: CaseExecution) -> Judgement:
+def play_representatives(execution: CaseExecution) -> Judgement:
     """Let parent and mandatary change what the patient has, and the patient what they have; all see the same."""
-    tokens = conversation.session.tokens
-    roles = [
-        role
-        for role in ("parent", "mandatary")
-        if tokens is not None and role in tokens.roles
-    ]
+    tokens = execution.session.service.settings.get("tokens") or {}
+    roles = [role for role in ("parent", "mandatary") if role in tokens]
     if not roles:
         raise MissingDataError(
             "the target gives no token for the role 'parent' nor for 'mandatary'"
@@ -219,8 +213,8 @@ def play_representatives(conversation: CaseExecution) -> Judgement:
     judgements = []
     for role in roles:
         judgements.append(
-            conversation.reduce(
-                _represented(role), partial(_attempt_represented, conversation, role)
+            execution.reduce(
+                _represented(role), partial(_attempt_represented, execution, role)
             )
         )
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
@@ -241,42 +235,43 @@ def _represented(role: str) -> tuple[Step, ...]:
 
 
 def _attempt_represented(
-    conversation: CaseExecution, role: str, steps: tuple[Step, ...]
+    execution: CaseExecution, role: str, steps: tuple[Step, ...]
 ) -> tuple[Exchange, Judgement]:
     """Play a sequence that a patient and a representative share."""
-    who, known = person(conversation, "patient", "citizen"), parties(conversation)
-    player = Player(conversation, who, known, watchers=(role,))
+    who, known = person(execution, "patient", "citizen"), parties(execution)
+    player = Player(execution, who, known, watchers=(role,))
     judgement = merge([player.begin(), player.served(role)])
     if not judgement.violated and not judgement.inconclusive_reason:
         judgement = merge([judgement, player.play(steps, thorough=False)])
     return player.decisive, judgement
 
 
-def play_professions(conversation: CaseExecution) -> Judgement:
+def play_professions(execution: CaseExecution) -> Judgement:
     """Declare the first practitioner under each listed code; outside local under the target's own one only."""
-    who, known = person(conversation, "patient", "citizen"), parties(conversation)
+    who, known = person(execution, "patient", "citizen"), parties(execution)
     practitioner = next((party for party in known if party.kind == "ssin"), None)
     if practitioner is None:
         raise MissingDataError("the target gives no data.practitioners")
-    local = conversation.session.target.local
+    probe = execution.case.probe
+    codes = [practitioner.qualification]
+    if execution.session.target.local and isinstance(probe, Scripted):
+        codes = probe.options["codes"]
     judgements = []
-    for code in (
-        conversation.case.options["codes"] if local else [practitioner.qualification]
-    ):
-        _clean_up(conversation, revocation(who, practitioner))
+    for code in codes:
+        _clean_up(execution, revocation(who, practitioner))
         request = declaration(who, replace(practitioner, qualification=code))
-        exchange = conversation.send(request)
-        if conversation.refused(request, exchange):
+        exchange = execution.send(request)
+        if execution.refused(request, exchange):
             raise Blocked(f"the token {who.token!r} was refused")
-        judgements.append(conversation.runner.oracle.judge(exchange, conversation.case))
+        judgements.append(execution.oracle.judge(exchange, execution.case))
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break
     return merge(judgements)
 
 
-def _clean_up(conversation: CaseExecution, request: Template) -> None:
+def _clean_up(execution: CaseExecution, request: Template) -> None:
     """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
-    exchange = conversation.send(request, Purpose.CONTROL)
+    exchange = execution.send(request, Purpose.CONTROL)
     response = exchange.response
     if not is_absent(exchange) and (
         response is None or response.status // 100 != _SUCCESS
@@ -289,9 +284,9 @@ def _clean_up(conversation: CaseExecution, request: Template) -> None:
 def unless_blocked(procedure: Procedure) -> Procedure:
     """Return a procedure that is inconclusive where the service's state cannot be learnt."""
 
-    def guarded(conversation: CaseExecution) -> Judgement:
+    def guarded(execution: CaseExecution) -> Judgement:
         try:
-            return distinct(procedure(conversation))
+            return distinct(procedure(execution))
         except Blocked as obstacle:
             return Judgement(inconclusive_reason=str(obstacle))
 
@@ -312,16 +307,14 @@ PROCEDURES: Mapping[str, Procedure] = {
 @pytest.fixture(scope="module", autouse=True)
 def _restored(campaign: Campaign) -> Iterator[None]:
     """Restore both patients' active exclusions when the module's cases are done, failed or interrupted."""
-    conversation = campaign.runner(SERVICE).conversation(
-        own_case(f"{SERVICE}/7.2/restoring")
-    )
+    execution = campaign.runner(SERVICE).execution(own_case(f"{SERVICE}/7.2/restoring"))
     keepers: list[tuple[str, Keeper]] = []
     with suppress(Blocked, ConformanceError):
         for whose, data, token in (
             ("", "patient", "citizen"),
             ("the other patient: ", "other_patient", "other_citizen"),
         ):
-            keeper = Keeper(conversation, person(conversation, data, token))
+            keeper = Keeper(execution, person(execution, data, token))
             with campaign.alone(SERVICE):
                 keeper.recall(campaign.shared(f"{SERVICE}-{data}", keeper.remembered))
             keepers.append((whose, keeper))
@@ -338,4 +331,4 @@ def _restored(campaign: Campaign) -> Iterator[None]:
 
 def test_case(case: Case, verify: Verify) -> None:
     """One case of specs/therapeutic-exclusion/*/cases.yaml; its verdict is the test's outcome."""
-    verify(case, PROCEDURES.get(case.procedure))
+    verify(case, PROCEDURES.get(case.procedure or ""))

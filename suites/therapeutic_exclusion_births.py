@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from conformance.checks.json_body import parse
-from conformance.engine.runner import CaseExecution
+from conformance.engine.execution import CaseExecution
 from conformance.identifiers.reading import compose_bis, compose_ssin
 from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
 from conformance.judging.rest import error_codes
@@ -152,15 +152,15 @@ QUESTIONS = (
 )
 
 
-def play_births(conversation: CaseExecution) -> Judgement:
+def play_births(execution: CaseExecution) -> Judgement:
     """Put each number into each place where it changes nothing; raises MissingDataError but for a local target."""
-    if not conversation.session.target.local:
+    if not execution.session.target.local:
         raise MissingDataError(
             "identities are made up only where the environment is local"
         )
-    who, party = person(conversation, "patient", "citizen"), parties(conversation)[0]
+    who, party = person(execution, "patient", "citizen"), parties(execution)[0]
     return merge(
-        _Asker(conversation, who, party, question).judge() for question in QUESTIONS
+        _Asker(execution, who, party, question).judge() for question in QUESTIONS
     )
 
 
@@ -168,7 +168,7 @@ def play_births(conversation: CaseExecution) -> Judgement:
 class _Asker:
     """Asks one question with one number after the other."""
 
-    conversation: CaseExecution
+    execution: CaseExecution
     who: Person
     party: Party
     question: Question
@@ -191,8 +191,8 @@ class _Asker:
 
     def _ordinary(self) -> Judgement:
         template = self.question.ask(self.who, self.party, ORDINARY)
-        exchange = self.conversation.send(template, Purpose.CONTROL)
-        if self.conversation.refused(template, exchange):
+        exchange = self.execution.send(template, Purpose.CONTROL)
+        if self.execution.refused(template, exchange):
             raise Blocked(f"the token {template.token!r} was refused")
         self.codes = _codes(exchange)
         return self._judged(
@@ -204,7 +204,7 @@ class _Asker:
 
     def _special(self, birth: Birth) -> Judgement:
         template = self.question.ask(self.who, self.party, birth.ssin)
-        exchange = self.conversation.send(template)
+        exchange = self.execution.send(template)
         clauses = self.question.welcome
         if (_codes(exchange) - self.codes) & _TELLING_INVALID:
             # One code among several that says the number is invalid refuses it, whatever the others say.
@@ -227,12 +227,12 @@ class _Asker:
         clauses: tuple[Clause, ...],
     ) -> Judgement:
         case = replace(
-            self.conversation.case,
+            self.execution.case,
             requirements=(requirement,),
             request=template,
             expectation=Expectation(self.question.place, clauses),
         )
-        return self.conversation.runner.oracle.judge(exchange, case)
+        return self.execution.oracle.judge(exchange, case)
 
     def _explained(self, judgement: Judgement, birth: Birth) -> Judgement:
         """Return a refusal with what it is a refusal of; where it does not happen again, the number is not why."""

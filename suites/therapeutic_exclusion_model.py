@@ -16,9 +16,17 @@ from typing import Any
 from conformance.checks.date_time import read_moment
 from conformance.checks.json_body import parse
 from conformance.checks.problem import show
-from conformance.engine.runner import CaseExecution
+from conformance.engine.execution import CaseExecution
 from conformance.judging.rest import error_codes
-from conformance.model.case import Case, CaseKind, Clause, Effect, Expectation, Template
+from conformance.model.case import (
+    Case,
+    CaseKind,
+    Clause,
+    Effect,
+    Expectation,
+    JsonBody,
+    Template,
+)
 from conformance.model.errors import ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Response
 from conformance.model.verdict import Finding, Judgement, Severity, merge
@@ -113,9 +121,9 @@ class Person:
     token: str
 
 
-def parties(conversation: CaseExecution) -> list[Party]:
+def parties(execution: CaseExecution) -> list[Party]:
     """Return the target's practitioners and pharmacies; raises MissingDataError where there is none."""
-    data = conversation.session.service.settings.get("data", {})
+    data = execution.session.service.settings.get("data", {})
     found = [
         Party("ssin", row["ssin"], row["qualification"])
         for row in data.get("practitioners", ())
@@ -131,10 +139,10 @@ def parties(conversation: CaseExecution) -> list[Party]:
     return found
 
 
-def person(conversation: CaseExecution, data: str, token: str) -> Person:
+def person(execution: CaseExecution, data: str, token: str) -> Person:
     """Return a patient of the target's test data; raises MissingDataError where the target gives none."""
-    conversation.session.token(token)
-    return Person(conversation.session.value(f"${data}"), token)
+    execution.session.requests.token(token)
+    return Person(execution.session.requests.value(f"${data}"), token)
 
 
 def declaration(who: Person, party: Party, *, named: bool = False) -> Template:
@@ -150,7 +158,7 @@ def declaration(who: Person, party: Party, *, named: bool = False) -> Template:
             **names,
         },
     }
-    return Template("declareExclusion", token=who.token, json=body)
+    return Template("declareExclusion", token=who.token, body=JsonBody(body))
 
 
 def revocation(who: Person, party: Party) -> Template:
@@ -225,7 +233,7 @@ class Player:
     that was read, after `read` changes; `others` are the changes that representatives made.
     """
 
-    conversation: CaseExecution
+    execution: CaseExecution
     who: Person
     parties: Sequence[Party]
     model: Model = field(default_factory=lambda: Model({}, []))
@@ -346,7 +354,7 @@ class Player:
             len({read_moment(str(row.get("timestamp"))).instant for row in self.full})
             == 1
         ):
-            self.conversation.session.pause(_A_SECOND)
+            self.execution.session.pause(_A_SECOND)
         return Judgement()
 
     def length_after(self, steps: Sequence[Step]) -> int:
@@ -774,8 +782,8 @@ class Player:
             )
 
     def _send(self, template: Template) -> Exchange:
-        self.last = self.conversation.send(template, self.purpose)
-        if self.conversation.refused(template, self.last):
+        self.last = self.execution.send(template, self.purpose)
+        if self.execution.refused(template, self.last):
             raise Blocked(f"the token {template.token!r} was refused")
         return self.last
 
@@ -790,12 +798,12 @@ class Player:
         operation = _operation(exchange)
         expectation = Expectation(rule, tuple(clauses))
         case = replace(
-            self.conversation.case,
+            self.execution.case,
             requirements=(requirement,),
             request=Template(operation),
             expectation=expectation,
         )
-        judgement = self.conversation.runner.oracle.judge(exchange, case)
+        judgement = self.execution.oracle.judge(exchange, case)
         told = tuple(
             replace(row, message=f"{row.message}; after {_told(steps)}")
             for row in judgement.findings
@@ -948,7 +956,7 @@ def own_case(name: str) -> Case:
 class Keeper:
     """Remembers a patient's active exclusions and the length of the history, and restores the former."""
 
-    conversation: CaseExecution
+    execution: CaseExecution
     who: Person
     active: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
     entries: int = 0
@@ -991,7 +999,7 @@ class Keeper:
         undoing = [revocation(self.who, party) for party in surplus]
         undoing += [declaration(self.who, party) for party in missing]
         for template in undoing:
-            self.conversation.send(template, Purpose.RESTORE)
+            self.execution.send(template, Purpose.RESTORE)
         after = self._player()
         grown = len(after.model.past) - self.entries
         failed = set(after.model.active) ^ set(self.active)
@@ -1004,9 +1012,9 @@ class Keeper:
 
     def _player(self) -> Player:
         player = Player(
-            self.conversation,
+            self.execution,
             self.who,
-            parties(self.conversation),
+            parties(self.execution),
             purpose=Purpose.RESTORE,
         )
         begun = player.begin()

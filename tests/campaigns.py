@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from conformance.cli import main
-from conformance.engine.campaign import Campaign
-from conformance.engine.plan import Selection, make_plan
+from conformance.engine.campaign import Campaign, open_campaign
+from conformance.engine.embedded import start_embedded
+from conformance.engine.plan import Plan, Selection, make_plan
 from conformance.formats.documents import dump
 from conformance.model.case import Case
 from conformance.plugin import case_of
@@ -47,6 +48,11 @@ def told(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess(arguments, ended.value.code, out.getvalue(), err.getvalue())
 
 
+def begin(plan: Plan, folder: Path) -> Campaign:
+    """Return a campaign whose run begins now; the local platform plays what the target gives no address."""
+    return open_campaign(plan, folder, start_embedded(plan.services, plan.fault))
+
+
 def run_campaign(  # noqa: PLR0913 - what a test may want to vary
     folder: Path,
     service: str,
@@ -73,12 +79,12 @@ def run_campaign(  # noqa: PLR0913 - what a test may want to vary
     plan = make_plan(target, choose_services(target, ()), selection or Selection(), seed=seed, examples=examples)
     run_folder = folder / "run"
     run_folder.mkdir()
-    campaign = Campaign(plan, run_folder)
-    campaign.start_platform()
+    campaign = begin(plan, run_folder)
     try:
         for case in sorted(plan.cases, key=lambda case: not _is_about(case, until)):
             if plan.selection.takes(case):
-                result = campaign.results[case.id] = campaign.run(case)
+                result = campaign.run(case)
+                campaign.tally.add(result)
                 if _ends(((finding.requirement, finding.severity) for finding in result.findings), until):
                     break
     finally:

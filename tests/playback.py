@@ -16,9 +16,11 @@ import pytest
 
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import RULES
-from conformance.engine.campaign import Campaign
+from conformance.engine.campaign import open_campaign
+from conformance.engine.embedded import EmbeddedServices
+from conformance.engine.execution import Procedure
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.runner import Procedure, Runner
+from conformance.engine.runner import Runner
 from conformance.engine.session import Session
 from conformance.evidence.results_document import case_record
 from conformance.evidence.store import read_exchanges, recorded_exchange
@@ -67,13 +69,13 @@ class Playback:
         cases = {case.id: case for case in plan.cases}
         recorded = groupby(read_exchanges(run), key=lambda record: record["case"])
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-            campaign = Campaign(plan, Path(folder))
-            campaign.embedded = {self.service: self.settings}
+            embedded = EmbeddedServices({self.service: self.settings})
+            campaign = open_campaign(plan, Path(folder), embedded)
             for name, records in recorded:
                 if name in cases:
                     patch.setattr(Session, "_once", _answers(map(recorded_exchange, records)))
                     case = cases[name]
-                    yield case_record(campaign.run(case, PROCEDURES.get(case.procedure)))
+                    yield case_record(campaign.run(case, PROCEDURES.get(case.procedure or "")))
             campaign.close()
 
 

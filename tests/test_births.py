@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.runner import CaseExecution
+from conformance.engine.execution import CaseExecution
 from conformance.identifiers.reading import parse_person_number, person_kind
 from conformance.identifiers.rules import check
 from conformance.mock.platform import LocalPlatform

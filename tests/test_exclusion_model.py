@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.runner import CaseExecution
+from conformance.engine.execution import CaseExecution
 from conformance.judging.rest import RestOracle
 from conformance.model.case import Template
 from conformance.model.exchange import Exchange, Purpose, Request, Response
@@ -40,7 +40,7 @@ class Service:
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ticks: "count[int]" = field(default_factory=count)
     case: Any = SPEC.cases[f"{SERVICE}/2.1/professions"]
-    runner: Any = field(default_factory=lambda: SimpleNamespace(oracle=RestOracle(SPEC.contract)))
+    oracle: RestOracle = field(default_factory=lambda: RestOracle(SPEC.contract))
 
     @property
     def session(self) -> Any:  # noqa: ANN401 - a stand-in
@@ -50,10 +50,8 @@ class Service:
             "pharmacies": [{"nihii": PARTIES[1].number}],
         }
         return SimpleNamespace(
-            token=str,
-            tokens=SimpleNamespace(roles=frozenset(CALLERS)),
-            value={"$patient": PATIENT, "$other_patient": OTHER}.__getitem__,
-            service=SimpleNamespace(settings={"data": data}),
+            requests=SimpleNamespace(token=str, value={"$patient": PATIENT, "$other_patient": OTHER}.__getitem__),
+            service=SimpleNamespace(settings={"data": data, "tokens": dict.fromkeys(CALLERS, "")}),
             target=SimpleNamespace(local=False),
         )
 
@@ -77,7 +75,7 @@ class Service:
 
     def _answer(self, template: Template) -> tuple[int, Any]:
         query = dict(template.parameters)
-        body: Any = template.json
+        body: Any = template.document
         patient = query.get("patientSsin") or body["patient"]["identifier"][0]["value"]
         active, entries = self.active.setdefault(patient, {}), self.entries.setdefault(patient, [])
         number = query.get("hcPartySsin") or query.get("hcPartyNihii")

@@ -10,7 +10,7 @@ import pytest
 from conformance.contracts import loading, platform_rules
 from conformance.formats import schemas
 from conformance.formats.documents import Document
-from conformance.model.case import Case, CaseKind, Effect
+from conformance.model.case import Case, CaseKind, Effect, Property, Single
 from conformance.model.contract import Contract, Level, Role
 from conformance.model.errors import SpecError, UsageError
 
@@ -85,7 +85,7 @@ def test_case_is_read_with_its_request_and_expectation() -> None:
 def test_case_without_more_is_read_with_defaults() -> None:
     """What a case does not say is empty, not a guess."""
     case = _case("5.3.1.2/item-name")
-    assert (case.control, case.unchanged, case.claim, case.generate, case.tls) == (None, None, None, "", "")
+    assert (case.control, case.unchanged, case.claim, case.probe, case.tls) == (None, None, None, Single(), "")
     assert (case.request.path, case.request.query, case.request.headers, case.request.body) == ("", "", {}, b"")
 
 
@@ -99,7 +99,7 @@ def test_claim_and_generator_are_read() -> None:
     claim = _case("5.2/integration").claim
     assert claim is not None
     assert (claim.setting, claim.value) == ("dashboards", "int")
-    assert _case("8/unexpected-query").generate == "unexpected-query"
+    assert _case("8/unexpected-query").probe == Property("unexpected-query")
 
 
 def test_rules_and_errata_are_read() -> None:

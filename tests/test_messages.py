@@ -16,8 +16,22 @@ from conformance.credentials.assertions import Callers
 from conformance.evidence.redaction import Redactor
 from conformance.formats.documents import dump
 from conformance.identifiers.rules import IdentifierKind, check
-from conformance.messages.soap import DRAWN, SoapMessages
-from conformance.model.case import Case, Message, MessageMutation, MutationKind, Step, Template
+from conformance.messages.mutated import MessageVariants
+from conformance.messages.soap import SoapMessages
+from conformance.messages.test_data import CallerData
+from conformance.model.case import (
+    SWEEP_KINDS,
+    WSDL_STRATEGIES,
+    Case,
+    Listed,
+    Message,
+    MessageMutation,
+    MutationKind,
+    Property,
+    Step,
+    Sweep,
+    Template,
+)
 from conformance.model.contract import SoapRules
 from conformance.model.errors import MissingDataError
 from conformance.soap.editing import SWEEPS
@@ -85,12 +99,13 @@ def messages(
         clock=lambda: NOW,
         redactor=Redactor(),
     )
-    return SoapMessages(rules(), binding, who, {"callers": settings, "data": data or {}}, local, clock)
+    given = CallerData(rules(), who, {"callers": settings, "data": data or {}}, local)
+    return SoapMessages(binding, given, clock)
 
 
 def template(message: Message | None = None, operation: str = "generate", **changes: Any) -> Template:  # noqa: ANN401
     """Return a request with all values, its message changed as told."""
-    return Template(operation, message=message or replace(Message(values=ALL), **changes))
+    return Template(operation, body=message or replace(Message(values=ALL), **changes))
 
 
 def body(data: bytes) -> etree._Element:
@@ -98,9 +113,9 @@ def body(data: bytes) -> etree._Element:
     return etree.fromstring(data).find(f"{{{SOAP}}}Body")[0]  # type: ignore[index]
 
 
-def made(source: SoapMessages, one: Template | None = None) -> bytes:
-    """Return the bytes of a request."""
-    return source.request(one or template()).body
+def made(source: SoapMessages, one: Template | None = None, repeated: bytes | None = None) -> bytes:
+    """Return the bytes of a request; `repeated` is the message sent before."""
+    return source.post(one or template(), repeated).body
 
 
 def told(data: bytes) -> dict[str, str]:
@@ -124,7 +139,7 @@ def sent(source: SoapMessages, **changes: Any) -> dict[str, str]:  # noqa: ANN40
 def lacking(source: SoapMessages, **changes: Any) -> str:  # noqa: ANN401 - of a message
     """Return what a request lacks."""
     with pytest.raises(MissingDataError) as caught:
-        source.request(template(**changes))
+        source.post(template(**changes))
     return str(caught.value)
 
 
@@ -204,7 +219,7 @@ def test_request_carries_the_assertion_as_it_was_issued(name: str) -> None:
 
 def test_header_fields_make_it_soap() -> None:
     """The action is quoted, and both sides speak text/xml."""
-    post = messages().request(template())
+    post = messages().post(template())
     assert post.method == "POST"
     assert post.headers == {
         "Accept": "text/xml",
@@ -424,13 +439,13 @@ def test_breach_changes_one_thing_of_a_message(mutation: str, *, body: bool, ass
 def test_breach_of_the_headers_changes_them_alone() -> None:
     """What goes over HTTP in another way replaces single header fields, or the method."""
     source = messages()
-    right = source.request(template())
-    assert source.request(template(mutation="media-type")).headers == {
+    right = source.post(template())
+    assert source.post(template(mutation="media-type")).headers == {
         **right.headers,
         "Content-Type": "application/json",
     }
-    assert source.request(template(mutation="no-action")).headers == {**right.headers, "SOAPAction": None}
-    assert source.request(template(mutation="method-put")).method == "PUT"
+    assert source.post(template(mutation="no-action")).headers == {**right.headers, "SOAPAction": None}
+    assert source.post(template(mutation="method-put")).method == "PUT"
 
 
 def test_replay_sends_the_message_before_once_more() -> None:
@@ -438,7 +453,8 @@ def test_replay_sends_the_message_before_once_more() -> None:
     source = messages()
     first = made(source, template(mutation="replay"))
     second = made(source)
-    assert made(source, template(mutation="replay")) == second != first
+    assert made(source, template(mutation="replay"), second) == second != first
+    assert made(source, template(), second) != second
 
 
 def test_assertion_of_another_caller_is_borrowed() -> None:
@@ -514,7 +530,7 @@ def test_breach_of_time_shifts_the_timestamp(mutation: str, minutes: int) -> Non
 )
 def test_number_of_nobody_is_made_up_on_a_local_target(name: str, value: str, identity: str) -> None:
     """Alone on a local target, a caller gets another one's number that is valid, and the same at each run."""
-    found = {messages(name)._value(value, name) for _ in range(3)}
+    found = {messages(name).data.value(value, name) for _ in range(3)}
     assert len(found) == 1
     [number] = found
     assert number != IDENTITIES[NAMES[name]]
@@ -525,20 +541,20 @@ def test_number_of_another_is_the_targets_own_where_it_gives_one() -> None:
     """What the target gives as somebody else's number is used before any other."""
     for local in (True, False):
         source = messages("physician", local=local, data={"others": {"ssin": "85061599690"}})
-        assert source._value("$other", "physician") == "85061599690"
+        assert source.data.value("$other", "physician") == "85061599690"
 
 
 def test_number_of_another_is_another_callers() -> None:
     """A caller with the number wanted serves where the target gives no other."""
     source = messages("physician", "center", local=False)
-    assert source._value("$other.nihii", "physician") == IDENTITIES[NIHII]
+    assert source.data.value("$other.nihii", "physician") == IDENTITIES[NIHII]
 
 
 def test_own_number_is_nobody_elses() -> None:
     """The caller's own number never stands for somebody else's, even if the target says so."""
     settings = sections("physician") | {"again": sections("physician")["physician"]}
     data = {"others": {"ssin": IDENTITIES[PERSON]}}
-    assert messages(callers=settings, data=data)._value("$other", "again") != IDENTITIES[PERSON]
+    assert messages(callers=settings, data=data).data.value("$other", "again") != IDENTITIES[PERSON]
     said = lacking(messages(callers=settings, data=data, local=False), values={"requester_ssin": "$other"})
     assert said == "the target gives no data.others.ssin"
 
@@ -549,7 +565,7 @@ def test_number_of_another_is_never_made_up_elsewhere() -> None:
     said = lacking(source, values={"last_name": "X", "requester_nihii": "$other.nihii"})
     assert said == "the target gives no data.others.nihii"
     with pytest.raises(MissingDataError, match=r"data\.others\.ssin"):
-        list(source.sweep(case("7.2/physician-requester-person")))
+        list(MessageVariants(source).mutations(case("7.2/physician-requester-person")))
 
 
 def test_own_number_that_nobody_gives_is_missing() -> None:
@@ -607,7 +623,7 @@ def test_role_that_nothing_plays_points_to_names(tmp_path: Path) -> None:
 def test_operation_that_nothing_plays_points_to_names() -> None:
     """An operation that the WSDL does not have is named."""
     with pytest.raises(MissingDataError, match=r"no operation of the WSDL plays the role 'cancel'; see `names`"):
-        messages().request(Template("cancel", message=Message()))
+        messages().post(Template("cancel", body=Message()))
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps
@@ -616,13 +632,13 @@ def test_operation_that_nothing_plays_points_to_names() -> None:
 def swept(name: str, source: SoapMessages, **changes: Any) -> list[Message]:  # noqa: ANN401 - of a case
     """Return the messages of a sweep by the case's first caller."""
     [variant] = source.variants_by_caller(case(name, **changes))
-    return [one.message for one in source.sweep(variant) if one.message is not None]
+    return [one.message for one in MessageVariants(source).mutations(variant) if one.message is not None]
 
 
 def test_listed_rows_are_sent_one_after_the_other() -> None:
     """Each row's values replace single ones of the request, and so does what it writes."""
     rows = [{"values": {"gender": "M"}}, {"replace": {"gender": "X"}}, {}]
-    found = swept("5.2.2.2/other-genders", messages(), options={"rows": rows})
+    found = swept("5.2.2.2/other-genders", messages(), probe=Listed(tuple(rows)))
     assert [(one.values["gender"], dict(one.replace)) for one in found] == [
         ("M", {}),
         ("$person.gender", {"gender": "X"}),
@@ -655,7 +671,7 @@ def test_other_numbers_are_somebody_elses_and_nearly_ones_own(name: str, who: st
 def test_broken_messages_are_refused_by_the_schema(name: str) -> None:
     """Every message of a sweep differs in one edit, and the WSDL's schema refuses it."""
     source = messages("center")
-    found = swept("8/elements-missing", source, generate=name)
+    found = swept("8/elements-missing", source, probe=Sweep(name))
     assert found
     assert all(len(one.edits) == 1 for one in found)
     assert len({one.edits for one in found}) == len(found)
@@ -669,10 +685,17 @@ def test_schema_that_refuses_nothing_makes_a_sweep_not_applicable() -> None:
     source = messages("physician")
     [variant] = source.variants_by_caller(case("8/values-broken", request=template(values={"last_name": "X"})))
     with pytest.raises(MissingDataError, match="the WSDL's schema refuses no message of this sort"):
-        list(source.sweep(variant))
+        list(MessageVariants(source).mutations(variant))
 
 
-@pytest.mark.parametrize("name", sorted({one.generate for one in SPEC.cases.values()} - {""}))
+@pytest.mark.parametrize("name", sorted(one.id for one in SPEC.cases.values()))
 def test_every_strategy_of_the_cases_is_known(name: str) -> None:
-    """A case's strategy is either drawn or swept."""
-    assert (name in GENERATORS) is not (name in {*SWEEPS, *DRAWN, "listed", "other-numbers"})
+    """A property's strategy can be drawn."""
+    probe = SPEC.cases[name].probe
+    assert not isinstance(probe, Property) or probe.strategy in GENERATORS
+
+
+def test_every_kind_of_sweep_can_be_swept() -> None:
+    """The names that cases may use are those of what mutates messages, and strategies have other names."""
+    assert SWEEPS.keys() == SWEEP_KINDS
+    assert not GENERATORS.keys() & {*SWEEP_KINDS, *WSDL_STRATEGIES, "listed", "other-numbers"}

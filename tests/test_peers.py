@@ -106,7 +106,7 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
 def test_busy_implementation_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     """A service that answers 503 to everything, also after waiting, is inconclusive and accused of nothing."""
     waits: list[float] = []
-    monkeypatch.setattr("conformance.engine.campaign.Session", partial(Session, pause=waits.append))
+    monkeypatch.setattr("conformance.engine.assembly.Session", partial(Session, pause=waits.append))
     document = _run(tmp_path, name)
     assert 5 < sum(waits) <= 10
     assert document["run"]["exit_code"] == 3
@@ -155,7 +155,7 @@ def test_dashboards_in_turn_are_not_accused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, verdict: str
 ) -> None:
     """Dashboards that keep apart pass; those that cannot be told apart, or are not served, are not judged."""
-    monkeypatch.setattr("conformance.engine.campaign.Session", partial(Session, pause=lambda _: None))
+    monkeypatch.setattr("conformance.engine.assembly.Session", partial(Session, pause=lambda _: None))
     [case] = [case for case in _in_turn(tmp_path, name)["cases"] if case["verdict"] != "not_run"]
     assert (case["verdict"], case["findings"]) == (verdict, [])
 

@@ -3,6 +3,7 @@
 from conformance.contracts.loading import load_spec
 from conformance.formats import documents
 from conformance.mock import exclusions
+from conformance.model.case import Scripted
 
 
 def test_schemas_mock_and_list_name_the_same_codes() -> None:
@@ -22,5 +23,7 @@ def test_every_listed_profession_is_tried() -> None:
     spec = load_spec("therapeutic-exclusion")
     data = documents.read(spec.folder / "qualifications.yaml").data
     persons = [row["code"] for row in data["qualifications"] if row["party"] == "person"]
-    assert spec.cases["therapeutic-exclusion/2.1/professions"].options["codes"] == persons
+    probe = spec.cases["therapeutic-exclusion/2.1/professions"].probe
+    assert isinstance(probe, Scripted)
+    assert probe.options["codes"] == persons
     assert len(persons) == 24

@@ -21,22 +21,23 @@ from click.testing import CliRunner
 from conformance.cli import main
 from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign
+from conformance.engine.execution import CaseExecution
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.runner import CaseExecution
 from conformance.evidence.comparison import answer_line, differences, same_body
 from conformance.evidence.recorded_run import find_run
 from conformance.evidence.redaction import pieces
 from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
 from conformance.formats.documents import dump
-from conformance.messages.soap import SoapMessages
-from conformance.model.case import Template
+from conformance.messages.soap_requests import SoapRequests
+from conformance.model.case import Property, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
 from conformance.model.verdict import Judgement
 from conformance.replay.planning import target_of
 from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
+from tests.campaigns import begin
 from tests.peers import dossier_number_generation as dossiers
 from tests.peers import status_dashboard as dashboards
 from tests.peers import therapeutic_exclusion as exclusions
@@ -100,13 +101,12 @@ class Desk:
         chosen = load_target(str(target))
         selection = Selection(cases=cases)
         plan = make_plan(chosen, choose_services(chosen, ()), selection, seed=7, examples=examples, named=False)
-        campaign = Campaign(plan, make_folder(self.out, datetime.now(UTC)))
-        campaign.start_platform()
+        campaign = begin(plan, make_folder(self.out, datetime.now(UTC)))
         try:
             prepare(campaign)
             for case in plan.cases:
                 if selection.takes(case):
-                    campaign.results[case.id] = campaign.run(case)
+                    campaign.tally.add(campaign.run(case))
         finally:
             campaign.close()
         write_outputs(campaign)
@@ -232,7 +232,11 @@ def test_what_the_plain_answer_had_wrong_already_is_not_laid_to_the_probe(desk: 
     """A defect that has nothing to do with a case fails its replay as little as it failed the case."""
     case = f"{BOARD}/8/unknown-query-parameter"
     known = load_spec(BOARD).cases
-    case = case if case in known else next(name for name, row in known.items() if row.generate == "unexpected-query")
+    case = (
+        case
+        if case in known
+        else next(name for name, row in known.items() if row.probe == Property("unexpected-query"))
+    )
     folder = desk.record(desk.target(board(stack.enter_context(dashboards.serve("item-status-4")))), case)
     assert entry(json.loads((folder / "results.json").read_text("utf-8")), case)["verdict"] == "pass"
     done = desk.replay(folder, number(folder, case))
@@ -242,7 +246,7 @@ def test_what_the_plain_answer_had_wrong_already_is_not_laid_to_the_probe(desk: 
 def test_counterexample_with_its_plain_request_needs_no_recorded_one(desk: Desk, stack: ExitStack) -> None:
     """Sent along, the plain request says itself what is wrong whatever the probe does."""
     known = load_spec(BOARD).cases
-    case = next(name for name, row in known.items() if row.generate == "unexpected-query")
+    case = next(name for name, row in known.items() if row.probe == Property("unexpected-query"))
     folder = desk.record(desk.target(board(stack.enter_context(dashboards.serve("item-status-4")))), case)
     names = [row["id"] for row in read_exchanges(folder)][:2]
     edit(folder, lambda document: entry(document, case).update(counterexample={"exchanges": names}))
@@ -513,7 +517,7 @@ def test_case_without_counterexample_is_told(desk: Desk) -> None:
 
 def test_case_is_run_again_with_seed_and_examples_of_its_run(desk: Desk, stack: ExitStack) -> None:
     """A case is run as `run --case` does it, and draws what it drew."""
-    case = next(name for name, row in load_spec(BOARD).cases.items() if row.generate == "unexpected-query")
+    case = next(name for name, row in load_spec(BOARD).cases.items() if row.probe == Property("unexpected-query"))
     folder = desk.record(desk.target(board(stack.enter_context(dashboards.serve("plain")))), case)
     done = desk.replay(folder, case)
     assert done.code == 0, done.output
@@ -618,9 +622,9 @@ def test_exact_message_that_is_old_is_refused_and_says_so(desk: Desk, dng: tuple
     """A message made an hour ago is told to be old, and its refusal decides nothing."""
 
     def an_hour_ago(campaign: Campaign) -> None:
-        messages = campaign.runner(DNG).session.messages
-        assert isinstance(messages, SoapMessages)
-        messages.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
+        requests = campaign.runner(DNG).session.requests
+        assert isinstance(requests, SoapRequests)
+        requests.messages.clock = lambda: datetime.now(UTC) - timedelta(hours=1)
 
     folder = desk.record(dng[0], f"{DNG}/7.2/last-name-only-person", prepare=an_hour_ago)
     done = desk.replay(folder, "1", "--exact")

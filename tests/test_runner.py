@@ -13,19 +13,20 @@ import pytest
 from hypothesis import strategies as st
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Campaign
+from conformance.engine.execution import CaseExecution
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.runner import CaseExecution
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
 from conformance.judging.rest import RestOracle
-from conformance.model.case import Case, CaseKind, Step, Template
+from conformance.messages.rest import RestRequests
+from conformance.model.case import Case, CaseKind, Property, Step, Template
 from conformance.model.errors import CredentialRefusedError
 from conformance.model.exchange import Exchange
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Finding, Judgement, Severity, Verdict
 from conformance.strategies.http import EDGES, GENERATORS
 from conformance.target.reading import choose_services, load_target
+from tests.campaigns import begin
 from tests.peers import hostile
 from tests.peers import status_dashboard as peers
 from tests.peers.server import Answer, Handler, Request, serving
@@ -82,12 +83,17 @@ class Bench:
         chosen = load_target(str(file))
         plan = make_plan(chosen, choose_services(chosen, ()), Selection(), seed=seed, examples=examples)
         self.folder = folder
-        self.campaign = Campaign(plan, folder)
-        self.campaign.start_platform()
+        self.campaign = begin(plan, folder)
         self.runner = self.campaign.runner(SERVICE)
         self.address = base
         self.pauses: list[float] = []
         self.runner.session.pause = self.pauses.append
+
+    def take_tokens(self, tokens: "Tokens") -> None:
+        """Have access tokens come from a source of a test."""
+        requests = self.runner.session.requests
+        assert isinstance(requests, RestRequests)
+        self.runner.session.requests = replace(requests, tokens=tokens)
 
     def __call__(self, name: str, **changes: object) -> CaseResult:
         """Run a case, changed as told."""
@@ -559,7 +565,7 @@ def test_case_without_its_test_data_is_not_applicable(bench: Opener) -> None:
 def test_credential_that_cannot_be_had_leaves_a_case_undecided(bench: Opener) -> None:
     """An issuer that is silent or refuses accuses nobody."""
     run = bench()
-    run.runner.session.tokens = Tokens()
+    run.take_tokens(Tokens())
     result = run("7.2/dashboard", request=Template("getDashboard", token="down"))  # noqa: S106 - a role
     assert (result.verdict, result.reason) == (Verdict.INCONCLUSIVE, "the issuer does not answer")
 
@@ -573,14 +579,14 @@ def test_credential_that_is_refused_leaves_a_case_undecided(
 ) -> None:
     """A good token that the service does not take is nobody's fault; without one a refusal is judged."""
     run = bench(lambda _: Answer(status))
-    run.runner.session.tokens = Tokens()
+    run.take_tokens(Tokens())
     assert run("7.2/dashboard", request=Template("getDashboard", token=token)).verdict is verdict
 
 
 def test_credential_that_has_served_is_good(bench: Opener) -> None:
     """A token with which a request of the case was answered is not to blame when the next one is refused."""
     run = bench(_refusing(lambda request: bool(request.query), 403))
-    run.runner.session.tokens = Tokens()
+    run.take_tokens(Tokens())
     with_token = Template("getDashboard", token="citizen")  # noqa: S106 - a role
     case = {"preamble": (Step(with_token),), "request": replace(with_token, query="a=1")}
     assert run("7.2/dashboard", **case).verdict is Verdict.FAIL
@@ -711,7 +717,7 @@ def test_same_seed_sends_the_same_requests_twice(bench: Opener, name: str) -> No
     first = requests(1)
     assert first == requests(1)
     assert len(first) >= 10
-    assert (first == requests(2)) is (SPEC.cases[name].generate == "repetition")
+    assert (first == requests(2)) is (SPEC.cases[name].probe == Property("repetition"))
 
 
 def test_other_cases_change_nothing_of_what_a_property_draws(bench: Opener) -> None:
@@ -747,9 +753,9 @@ def test_fault_of_the_harness_is_an_error_of_one_case(bench: Opener, monkeypatch
 def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that would send more than GET to production on its way is stopped, and errs."""
     posting: Any = {"posting": lambda plain: st.just(replace(plain, method="POST"))}
-    monkeypatch.setattr("conformance.engine.runner.GENERATORS", {**GENERATORS, **posting})
+    monkeypatch.setattr("conformance.engine.probing.GENERATORS", {**GENERATORS, **posting})
     run = bench(environment="production")
-    result = run("5.2/repeated", generate="posting")
+    result = run("5.2/repeated", probe=Property("posting"))
     assert result.verdict is Verdict.ERROR
     assert "production" in result.reason
     assert run.sent == []
@@ -758,8 +764,8 @@ def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: p
 def test_strategy_without_an_example_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A property that cannot draw anything has not shown anything."""
     nothing: Any = {"nothing": lambda _: st.integers().filter(lambda _: False)}
-    monkeypatch.setattr("conformance.engine.runner.GENERATORS", {**GENERATORS, **nothing})
-    result = bench()("8/unexpected-query", generate="nothing")
+    monkeypatch.setattr("conformance.engine.probing.GENERATORS", {**GENERATORS, **nothing})
+    result = bench()("8/unexpected-query", probe=Property("nothing"))
     assert result.verdict is Verdict.ERROR
     assert "the harness erred" in result.reason
 

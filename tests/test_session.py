@@ -13,15 +13,17 @@ from pathlib import Path
 import pytest
 
 from conformance.contracts.loading import load_spec
-from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Selection, make_plan
-from conformance.engine.session import Session
+from conformance.engine.session import Session, exchange_numbers
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
-from conformance.model.case import Case, Template
+from conformance.messages.rest import RestRequests
+from conformance.messages.test_data import ServiceData
+from conformance.model.case import Case, JsonBody, Template
 from conformance.model.errors import BudgetError, ForbiddenTrafficError, MissingDataError
 from conformance.model.exchange import Purpose, Response
 from conformance.target.reading import choose_services, load_target
+from tests.campaigns import begin
 from tests.peers.server import Answer, Handler, Request, serving
 
 SERVICE = "status-dashboard"
@@ -68,8 +70,7 @@ def opened(peer: Peer, tmp_path: Path) -> Iterator[Opener]:
         data = {"name": "x", "environment": environment, "limits": {"timeout": 5}, "services": services}
         file.write_text(dump(data | target), encoding="utf-8")
         chosen = load_target(str(file))
-        campaign = Campaign(make_plan(chosen, choose_services(chosen, ()), Selection()), tmp_path)
-        campaign.start_platform()
+        campaign = begin(make_plan(chosen, choose_services(chosen, ()), Selection()), tmp_path)
         closing.callback(campaign.close)
         session = campaign.runner(SERVICE).session
         if not real:
@@ -78,6 +79,11 @@ def opened(peer: Peer, tmp_path: Path) -> Iterator[Opener]:
 
     with closing:
         yield open_session
+
+
+def _rest(session: Session) -> RestRequests:
+    assert isinstance(session.requests, RestRequests)
+    return session.requests
 
 
 def _status(session: Session) -> int:
@@ -142,8 +148,8 @@ def test_template_changes_method_path_query_headers_and_body(peer: Peer, opened:
 def test_slash_at_the_end_of_the_address_is_not_doubled(peer: Peer, opened: Opener) -> None:
     """An address with and one without a slash at its end lead to the same place."""
     session = opened()
-    session.address = f"{peer.base}//"
-    assert session.request(PLAIN).url == f"{peer.base}/dashboard"
+    session.requests = replace(_rest(session), address=f"{peer.base}//")
+    assert session.requests.request(PLAIN).url == f"{peer.base}/dashboard"
 
 
 def test_every_exchange_is_on_disk_before_it_is_handed_over(opened: Opener, tmp_path: Path) -> None:
@@ -157,14 +163,14 @@ def test_every_exchange_is_on_disk_before_it_is_handed_over(opened: Opener, tmp_
 def test_prefix_keeps_the_numbers_of_workers_apart(opened: Opener) -> None:
     """A worker's exchanges begin with its prefix."""
     session = opened()
-    session.prefix = "gw1-"
+    session.recorder = replace(session.recorder, numbers=exchange_numbers("gw1-"))
     assert session.exchange(CASE, PLAIN).id == "gw1-000001"
 
 
 def test_peer_that_is_gone_gives_an_exchange_without_an_answer(opened: Opener, tmp_path: Path) -> None:
     """Where nothing answers, the exchange says so and is recorded all the same."""
     session = opened()
-    session.address = "http://127.0.0.1:1"
+    session.requests = replace(_rest(session), address="http://127.0.0.1:1")
     exchange = session.exchange(CASE, PLAIN)
     assert exchange.response is None
     assert exchange.failure is not None
@@ -200,24 +206,21 @@ class Tokens:
 
 
 @pytest.fixture
-def filled(opened: Opener) -> Session:
-    """Return a session of a target with test data and a token, and an operation with a place in its path."""
-    session = opened()
-    contract = session.service.spec.contract
+def filled(opened: Opener) -> RestRequests:
+    """Return the requests of a target with test data and a token, and an operation with a place in its path."""
+    requests = _rest(opened())
+    contract = requests.contract
     operation = replace(contract.operations["getDashboard"], path="/dashboard/{patient}/x")
     contract = replace(contract, operations={**contract.operations, "getDashboard": operation})
     data = {"patient": "85010101697", "practitioners": [{"nihii": "61234516"}], "odd": "a/b c&d?"}
-    settings = {**session.service.settings, "data": data}
-    session.service = replace(session.service, spec=replace(SPEC, contract=contract), settings=settings)
-    session.tokens = Tokens()
-    return session
+    return replace(requests, contract=contract, data=ServiceData(data), tokens=Tokens())
 
 
-def test_test_data_stand_where_a_request_names_them(filled: Session) -> None:
+def test_test_data_stand_where_a_request_names_them(filled: RestRequests) -> None:
     """Texts that begin with a dollar sign become the target's data, in path, query and body."""
     body = {"who": "$patient", "list": ["$practitioners.0.nihii", "text", 5, None], "plain": True}
     parameters = {"patient": "$patient", "date": "2025-05-09", "by": "$practitioners.0.nihii"}
-    request = filled.request(replace(PLAIN, parameters=parameters, query="x=1", json=body))
+    request = filled.request(replace(PLAIN, parameters=parameters, query="x=1", body=JsonBody(body)))
     assert request.url == f"{filled.address}/dashboard/85010101697/x?date=2025-05-09&by=61234516&x=1"
     assert json.loads(request.body) == {
         "who": "85010101697",
@@ -227,7 +230,7 @@ def test_test_data_stand_where_a_request_names_them(filled: Session) -> None:
     assert dict(request.headers)["Content-Type"] == "application/json"
 
 
-def test_test_data_are_escaped_in_path_and_query(filled: Session) -> None:
+def test_test_data_are_escaped_in_path_and_query(filled: RestRequests) -> None:
     """What a URL reserves is escaped, so that data never become another resource or parameter."""
     request = filled.request(replace(PLAIN, parameters={"patient": "$odd", "by": "$odd"}))
     assert request.url == f"{filled.address}/dashboard/a%2Fb%20c%26d%3F/x?by=a%2Fb%20c%26d%3F"
@@ -245,7 +248,7 @@ def test_test_data_are_escaped_in_path_and_query(filled: Session) -> None:
         "$nobody!DATE",
     ],
 )
-def test_test_data_that_the_target_does_not_give_are_missing(filled: Session, place: str) -> None:
+def test_test_data_that_the_target_does_not_give_are_missing(filled: RestRequests, place: str) -> None:
     """A request that needs what the target does not give, or what cannot be broken as asked, cannot be made."""
     with pytest.raises(MissingDataError):
         filled.request(replace(PLAIN, parameters={"patient": place}))
@@ -254,7 +257,7 @@ def test_test_data_that_the_target_does_not_give_are_missing(filled: Session, pl
 @pytest.mark.parametrize(
     ("place", "length"), [("$patient!CHECK_DIGITS", 11), ("$practitioners.0.nihii!CHECK_DIGITS", 8)]
 )
-def test_test_data_can_be_broken_in_one_way(filled: Session, place: str, length: int) -> None:
+def test_test_data_can_be_broken_in_one_way(filled: RestRequests, place: str, length: int) -> None:
     """A defect behind the place gives the same identity with that one thing wrong."""
     broken, whole = filled.value(place), filled.value(place.partition("!")[0])
     assert broken != whole
@@ -262,27 +265,26 @@ def test_test_data_can_be_broken_in_one_way(filled: Session, place: str, length:
     assert broken[:6] == whole[:6]
 
 
-def test_token_goes_out_as_a_bearer_token(filled: Session) -> None:
+def test_token_goes_out_as_a_bearer_token(filled: RestRequests) -> None:
     """The access token of a role stands in Authorization."""
     request = filled.request(replace(PLAIN, parameters={"patient": "x"}, token="citizen"))  # noqa: S106 - a role
     assert dict(request.headers)["Authorization"] == "Bearer head.citizen-payload.signature"
 
 
 @pytest.mark.parametrize("role", ["citizen!forged", "citizen!unsigned", "malformed"])
-def test_token_can_be_broken_in_one_way(filled: Session, role: str) -> None:
+def test_token_can_be_broken_in_one_way(filled: RestRequests, role: str) -> None:
     """An altered token is another one than the role's, and never a valid one."""
     altered = filled.token(role)
     assert altered
     assert altered != filled.token("citizen")
 
 
-def test_token_of_a_role_that_the_target_does_not_give_is_missing(filled: Session) -> None:
+def test_token_of_a_role_that_the_target_does_not_give_is_missing(filled: RestRequests) -> None:
     """Without a token of the role, or without any, the request cannot be made."""
     with pytest.raises(MissingDataError, match="'mandatary'"):
         filled.token("mandatary")
-    filled.tokens = None
     with pytest.raises(MissingDataError, match="'citizen'"):
-        filled.token("citizen")
+        replace(filled, tokens=None).token("citizen")
 
 
 # ----------------------------------------------------------------------------------------------------- polite waiting

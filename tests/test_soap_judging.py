@@ -688,7 +688,7 @@ def test_broken_security_is_answered_by_a_refusal(text: str, findings: list[tupl
 def test_finding_shows_what_was_changed_in_the_message() -> None:
     """Where one of many broken messages was let pass, the finding says which."""
     edit = MessageMutation(MutationKind.DOUBLE, ("Criteria", "Person"))
-    which = replace(XSD, request=Template("generate", message=Message(edits=(edit,))))
+    which = replace(XSD, request=Template("generate", body=Message(edits=(edit,))))
     assert (
         only(judged(response(), which)).actual == "response with status success on a message with Criteria/Person twice"
     )

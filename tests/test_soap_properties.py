@@ -14,8 +14,12 @@ from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
-from conformance.messages.soap import BROKEN_MESSAGES, VALID_MESSAGES, SoapMessages
+from conformance.messages.mutated import MessageVariants
+from conformance.messages.soap import SoapMessages
+from conformance.messages.soap_requests import SoapRequests
 from conformance.model.case import (
+    BROKEN_MESSAGES,
+    VALID_MESSAGES,
     Case,
     CaseKind,
     Clause,
@@ -26,17 +30,19 @@ from conformance.model.case import (
     MutationKind,
     Step,
     Template,
+    WsdlProperty,
 )
 from conformance.model.errors import MissingDataError
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Severity, Verdict
 from conformance.target.reading import choose_services, load_target
+from tests.campaigns import begin
 from tests.peers.dossier_number_generation import serve
 from tests.test_soap_types import held, restricted, sequence, written
 
 SERVICE = "dossier-number-generation"
 LOCAL = "local platform"
-LAST_NAME = Template("generate", message=Message(values={"own_number": "$own", "last_name": "$person.last_name"}))
+LAST_NAME = Template("generate", body=Message(values={"own_number": "$own", "last_name": "$person.last_name"}))
 BY_CONTENT = "content that the schema takes is refused by content"
 SERVED = Expectation(
     "valid",
@@ -58,7 +64,7 @@ REFUSED = Expectation(
 def _case(name: str, requirement: str, expectation: Expectation) -> Case:
     return Case(
         f"{SERVICE}/{requirement.partition('/')[0]}/{name}", SERVICE, name, CaseKind.PROPERTY, "beyond the cookbook",
-        (f"{SERVICE}/{requirement}",), LAST_NAME, expectation, control=Step(LAST_NAME), generate=name,
+        (f"{SERVICE}/{requirement}",), LAST_NAME, expectation, control=Step(LAST_NAME), probe=WsdlProperty(name),
     )  # fmt: skip
 
 
@@ -79,8 +85,7 @@ def campaign(folder: Path, variant: str, *, caller: str = "") -> Iterator[Campai
         target = load_target(str(folder / "target.yaml"))
         plan = make_plan(target, choose_services(target, ()), Selection(), seed=1, examples=20)
         (folder / "run").mkdir()
-        made = Campaign(plan, folder / "run")
-        made.start_platform()
+        made = begin(plan, folder / "run")
         try:
             yield made
         finally:
@@ -225,13 +230,13 @@ def test_same_seed_sends_the_same_messages(tmp_path: Path) -> None:
 
 
 def _messages(made: Campaign) -> SoapMessages:
-    found = made.runner(SERVICE).session.messages
-    assert isinstance(found, SoapMessages)
-    return found
+    found = made.runner(SERVICE).session.requests
+    assert isinstance(found, SoapRequests)
+    return found.messages
 
 
 def _body(made: SoapMessages, message: Message) -> etree._Element:
-    found = etree.fromstring(made.request(Template("generate", message=message)).body).find("{*}Body/*")
+    found = etree.fromstring(made.post(Template("generate", body=message)).body).find("{*}Body/*")
     assert found is not None
     return found
 
@@ -240,8 +245,7 @@ def test_body_of_a_message_stands_as_it_is(tmp_path: Path) -> None:
     """A message's own body is sent with a new id and time; edits come after, and may spoil both."""
     with campaign(tmp_path, LOCAL) as made:
         messages = _messages(made)
-        drawing = messages.drawing(VALID)
-        assert drawing is not None
+        drawing = MessageVariants(messages).drawing(VALID)
         [text] = {start.build(start.parts).message.body for start in drawing.starts[:1]}  # type: ignore[union-attr]
         assert [one.tag for one in _body(messages, Message(body=text)).iter()][1:] == ["Criteria", "Person", "LastName"]
         full = text.replace(" IssueInstant", ' Id="_drawn" IssueInstant')
@@ -250,13 +254,6 @@ def test_body_of_a_message_stands_as_it_is(tmp_path: Path) -> None:
         assert first.get("IssueInstant") != "2026-01-15T12:00:00Z"
         spoilt = _body(messages, Message(body=full, edits=(MessageMutation(MutationKind.WRITE, ("@Id",), "1A"),)))
         assert spoilt.get("Id") == "1A"
-
-
-def test_other_strategies_are_not_drawn_from_the_wsdl(tmp_path: Path) -> None:
-    """A case that names another strategy has no drawing."""
-    with campaign(tmp_path, LOCAL) as made:
-        assert _messages(made).drawing(replace(VALID, generate="person")) is None
-        assert made.runner(SERVICE).session.drawing(replace(VALID, generate="")) is None
 
 
 def test_wsdl_of_which_no_message_can_be_made_is_not_applicable(tmp_path: Path) -> None:
@@ -269,4 +266,4 @@ def test_wsdl_of_which_no_message_can_be_made_is_not_applicable(tmp_path: Path) 
         bound = replace(messages.binding.bound["generate"], operation=operation, request={})
         binding = replace(messages.binding, contract=contract, bound={"generate": bound})
         with pytest.raises(MissingDataError, match="no message can be made of the schema's"):
-            replace(messages, binding=binding).drawing(VALID)
+            MessageVariants(replace(messages, binding=binding)).drawing(VALID)

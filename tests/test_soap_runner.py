@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import FILE, read_exchanges
 from conformance.formats.documents import dump
@@ -23,6 +22,7 @@ from conformance.model.result import CaseResult
 from conformance.model.verdict import Verdict
 from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
+from tests.campaigns import begin
 from tests.peers.dossier_number_generation import serve
 from tests.peers.dossier_world import EHP, NIHII, PASSWORD, PERSON, world
 from tests.peers.server import PREFIX, Answer, Handler, Request, serving
@@ -46,7 +46,7 @@ class Bench:
         plan = make_plan(chosen, choose_services(chosen, ()), Selection(), seed=seed, examples=4)
         self.folder = folder / "run"
         self.folder.mkdir()
-        self.campaign = Campaign(plan, self.folder)
+        self.campaign = begin(plan, self.folder)
         self.pauses: list[float] = []
         self.campaign.runner(SERVICE).session.pause = self.pauses.append
 
@@ -54,7 +54,8 @@ class Bench:
         """Run a case, changed as told, and keep its result."""
         case = next(one for one in self.campaign.plan.cases if one.id == f"{SERVICE}/{name}")
         case = replace(case, **changes)
-        self.campaign.results[case.id] = result = self.campaign.run(case)
+        result = self.campaign.run(case)
+        self.campaign.tally.add(result)
         return result
 
     @property
@@ -270,7 +271,7 @@ def test_kind_left_out_is_not_applicable(bench: Opener) -> None:
 
 def test_sweep_without_a_message_is_not_applicable(bench: Opener) -> None:
     """Where the schema at hand refuses no message of a sort, there is nothing to check."""
-    nothing_typed = Template("generate", message=Message(values={"last_name": "X"}))
+    nothing_typed = Template("generate", body=Message(values={"last_name": "X"}))
     result = bench(obliging())("8/values-broken", request=nothing_typed, control=None)
     assert (result.verdict, result.reason) == (
         Verdict.NOT_APPLICABLE,
@@ -481,7 +482,8 @@ def test_defect_is_found_again_by_the_same_seed(bench: Opener) -> None:
     found = []
     for _ in range(2):
         opened = bench("unserved-accent", seed=3)
-        opened.campaign.runner(SERVICE).examples = 20
+        runner = opened.campaign.runner(SERVICE)
+        runner.context = replace(runner.context, examples=20)
         result = opened("5.2.1.2/persons")
         last = next(row for row in opened.records if row["id"] == result.deciding[-1])
         found.append((result.verdict, result.reason, len(result.exchanges), last_name(last["request"]["body"]["text"])))

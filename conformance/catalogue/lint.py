@@ -20,14 +20,12 @@ from conformance.contracts.loading import Spec, read_spec
 from conformance.contracts.platform_rules import load_environments, load_tracing
 from conformance.formats import documents
 from conformance.judging.soap import CHECKS
-from conformance.messages.soap import DRAWN
-from conformance.model.case import Case
+from conformance.model.case import Case, Property
 from conformance.model.contract import Contract, Rule, SoapRules
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
-from conformance.soap.editing import SWEEPS
 from conformance.soap.security.mutations import MUTATIONS
-from conformance.strategies.generators import GENERATORS, LISTED, OTHER_NUMBERS
+from conformance.strategies.generators import GENERATORS
 
 
 def lint(root: Path) -> list[str]:
@@ -150,14 +148,8 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for name in operations:
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
-    if case.generate and case.generate not in {
-        *GENERATORS,
-        *SWEEPS,
-        *DRAWN,
-        LISTED,
-        OTHER_NUMBERS,
-    }:
-        yield f"case {case.id} names the strategy {case.generate}, which does not exist"
+    if isinstance(case.probe, Property) and case.probe.strategy not in GENERATORS:
+        yield f"case {case.id} names the strategy {case.probe.strategy}, which does not exist"
     for clause in case.expectation.clauses:
         for code in sorted(
             code

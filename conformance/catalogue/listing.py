@@ -10,7 +10,17 @@ from pathlib import Path
 from conformance.contracts.loading import Spec, load_spec, service_ids
 from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.formats.schemas import suggestion
-from conformance.model.case import Case
+from conformance.model.case import (
+    Case,
+    Listed,
+    OtherNumbers,
+    Probe,
+    Property,
+    Scripted,
+    Single,
+    Sweep,
+    WsdlProperty,
+)
 from conformance.model.contract import Erratum, Operation, Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
@@ -270,8 +280,7 @@ def _explain_case(spec: Spec, case: Case) -> str:
     lines = [
         f"case {case.id}",
         f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
-        f"  sends {_sent(case, operation)}"
-        + (f", drawn by {case.generate}" if case.generate else ""),
+        f"  sends {_sent(case, operation)}" + _probed(case.probe),
     ]
     if case.request.headers:
         lines.append(f"  with {dict(case.request.headers)}")
@@ -292,6 +301,23 @@ def _explain_case(spec: Spec, case: Case) -> str:
             f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}"
         )
     return "\n".join(lines)
+
+
+def _probed(probe: Probe) -> str:
+    """Say what becomes of a case's request, "" where it is sent as it is."""
+    match probe:
+        case Property(strategy) | WsdlProperty(strategy):
+            return f", drawn by {strategy}"
+        case Sweep(kind):
+            return f", once for each of the mutations {kind}"
+        case Listed(rows):
+            return f", once for each of {len(rows)} rows of values"
+        case OtherNumbers():
+            return ", once for each number of somebody else"
+        case Scripted(procedure):
+            return f", played by the suite's procedure {procedure}"
+        case Single():
+            return ""
 
 
 def _sent(case: Case, operation: Operation) -> str:

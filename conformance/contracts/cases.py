@@ -11,16 +11,28 @@ from typing import TypeVar
 from conformance.formats.documents import Data, Document
 from conformance.formats.schemas import read_valid, suggestion
 from conformance.model.case import (
+    SWEEP_KINDS,
+    WSDL_STRATEGIES,
+    Body,
     Case,
     CaseKind,
     ClaimedResource,
     Clause,
     Effect,
     Expectation,
+    JsonBody,
+    Listed,
     Message,
+    OtherNumbers,
+    Probe,
+    Property,
+    Scripted,
+    Single,
     Step,
+    Sweep,
     Template,
     Unchanged,
+    WsdlProperty,
 )
 from conformance.model.contract import Contract
 from conformance.model.errors import SpecError
@@ -78,20 +90,35 @@ def _case(
         control=_step(row["twin"], requests) if "twin" in row else None,
         control_after=row.get("twin_after", False),
         preamble=tuple(_step(step, requests) for step in row.get("preamble", ())),
-        procedure=row.get("procedure", ""),
+        probe=_probe(row),
         only=tuple(row.get("only", ())),
-        generate=row.get("generate", ""),
         unchanged=_unchanged(row["unchanged"]) if "unchanged" in row else None,
         claim=ClaimedResource(**row["claim"]) if "claim" in row else None,
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
-        options=row.get("options", {}),
         caller=row.get("caller", ""),
         words=row.get("words", ""),
         availability_probe=_step(row["witness"], requests)
         if "witness" in row
         else None,
     )
+
+
+def _probe(row: Data) -> Probe:
+    """Return how a case probes the service: `procedure` or `generate` names it, one request else."""
+    options = row.get("options", {})
+    name = row.get("generate")
+    if "procedure" in row:
+        return Scripted(row["procedure"], options)
+    if name is None:
+        return Single()
+    if name == "listed":
+        return Listed(tuple(options["rows"]))
+    if name == "other-numbers":
+        return OtherNumbers()
+    if name in WSDL_STRATEGIES:
+        return WsdlProperty(name)
+    return Sweep(name) if name in SWEEP_KINDS else Property(name)
 
 
 def read_matrix_cases(
@@ -199,12 +226,19 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         row.get("path", ""),
         row.get("query", ""),
         row.get("headers", {}),
-        row.get("body", "").encode(),
+        _body(row),
         row.get("parameters", {}),
         row.get("token", ""),
-        row.get("json"),
-        _message(row["message"]) if "message" in row else None,
     )
+
+
+def _body(row: Data) -> Body:
+    if "message" in row:
+        return _message(row["message"])
+    if row.get("json") is not None:
+        return JsonBody(row["json"])
+    body: str = row.get("body", "")
+    return body.encode()
 
 
 def _merged_message(named: Data, own: Data) -> dict[str, Data]:

@@ -1,23 +1,37 @@
-"""Makes the parts of a run from a target: credentials, messages, oracles.
+"""Makes the parts that cases are executed with from a target: credentials, requests, oracle, session.
 
 Must not send anything by itself.
 """
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from conformance.contracts.binding import Binding
+from conformance.contracts.binding import Binding, bind
 from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.credentials.assertions import Callers
 from conformance.credentials.tokens import AccessTokens, Send
+from conformance.engine.execution import ExecutionContext
+from conformance.engine.plan import Plan
+from conformance.engine.session import Recorder, Session
 from conformance.evidence.redaction import Redactor
+from conformance.judging.oracle import Oracle
+from conformance.judging.rest import RestOracle
 from conformance.judging.soap import SoapOracle
+from conformance.messages.rest import RestRequests
 from conformance.messages.soap import SoapMessages
-from conformance.model.contract import SoapRules
+from conformance.messages.soap_requests import SoapRequests
+from conformance.messages.sources import RequestBuilder
+from conformance.messages.test_data import CallerData, ServiceData
+from conformance.model.contract import Contract, SoapRules
+from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.soap.xsd.collecting import read_schema
 from conformance.target.target import ServiceTarget, Target
+from conformance.traffic.ledger import Ledger
+from conformance.traffic.transport import Transport
 
+_NOBODY = "nobody@example.org"
 _ERRORS = "errors-soa-v1.xsd"
 """The schema of the platform's faults (specs/common/xsd)."""
 
@@ -62,22 +76,73 @@ def make_callers(
     )
 
 
-def make_soap_messages(
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How the requests of a service travel: over a transport, within the target's limits, recorded and redacted."""
+
+    transport: Transport
+    ledger: Ledger
+    recorder: Recorder
+    redactor: Redactor
+
+    def send_counted(self, request: Request) -> Response | TransportFailure:
+        """Send a request for a credential, which counts within the target's limits as any other."""
+        self.ledger.take()
+        return self.transport.send(request)
+
+
+def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionContext:
+    """Return what the cases of a service are executed with; the service has its address."""
+    rules = service.spec.contract.soap
+    rest = _rest_requests(plan.target, service, wire)
+    requests: RequestBuilder = rest
+    oracle: Oracle
+    if rules is None:
+        oracle = RestOracle(service.spec.contract)
+    else:
+        binding = bind(service.spec, service.settings, plan.target.folder)
+        requests = _soap_requests(plan.target, service, rules, binding, rest, wire)
+        oracle = make_soap_oracle(service.spec, rules, binding)
+    session = Session(
+        plan.target, service, requests, wire.transport, wire.ledger, wire.recorder
+    )
+    return ExecutionContext(
+        session, oracle, plan.seed, plan.examples, plan.counterexamples
+    )
+
+
+def _rest_requests(target: Target, service: ServiceTarget, wire: Wire) -> RestRequests:
+    contract = service.spec.contract
+    return RestRequests(
+        contract=contract,
+        address=str(service.address),
+        identity=identity_headers(target, contract),
+        data=ServiceData(service.settings.get("data", {})),
+        tokens=make_tokens(target, service, wire.send_counted, wire.redactor),
+        learn=wire.redactor.learn,
+    )
+
+
+def identity_headers(target: Target, contract: Contract) -> dict[str, str | None]:
+    """Return User-Agent and From: the target's; on a local target a made-up From for services that want one."""
+    made_up = _NOBODY if target.local and contract.wants_sender else None
+    return {
+        "User-Agent": target.identity.user_agent,
+        "From": target.identity.sender or made_up,
+    }
+
+
+def _soap_requests(  # noqa: PLR0913, PLR0917 - the parts of a SOAP message
     target: Target,
     service: ServiceTarget,
     rules: SoapRules,
     binding: Binding,
-    callers: Callers,
-) -> SoapMessages:
-    """Return the builder of a SOAP service's messages."""
-    return SoapMessages(
-        rules=rules,
-        binding=binding,
-        callers=callers,
-        settings=service.settings,
-        local=target.local,
-        clock=lambda: datetime.now(UTC),
-    )
+    http: RestRequests,
+    wire: Wire,
+) -> SoapRequests:
+    callers = make_callers(target, service, rules, wire.send_counted, wire.redactor)
+    data = CallerData(rules, callers, service.settings, target.local)
+    return SoapRequests(http, SoapMessages(binding, data, lambda: datetime.now(UTC)))
 
 
 def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapOracle:

@@ -1,277 +1,269 @@
-"""One run from beginning to end: folder, local platform, runners, results, outputs.
+"""One run from beginning to end: its parts, its cases one by one, and what has become of them.
 
-pytest's plugin and the command line both stand on it. Must not print nor know pytest.
+pytest's plugin and the command line both stand on it. Must not print, know pytest, nor write reports.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from conformance import __version__
-from conformance.contracts.binding import bind
-from conformance.engine.assembly import (
-    make_callers,
-    make_soap_messages,
-    make_soap_oracle,
-    make_tokens,
+from conformance.contracts.loading import Spec
+from conformance.engine.assembly import Wire, make_context
+from conformance.engine.embedded import EmbeddedServices
+from conformance.engine.events import (
+    CaseEnded,
+    CaseStarted,
+    EventLog,
+    Listener,
+    RunEnded,
+    RunStarted,
 )
+from conformance.engine.execution import Procedure
 from conformance.engine.known import apply_known
 from conformance.engine.plan import Plan
-from conformance.engine.runner import Procedure, Runner
-from conformance.engine.session import Session
+from conformance.engine.runner import Runner
+from conformance.engine.session import Recorder, exchange_numbers
+from conformance.engine.workers import Workers
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.run_folder import relative_target_path
 from conformance.evidence.store import Store
-from conformance.judging.oracle import Oracle
-from conformance.judging.rest import RestOracle
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
-from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult, Run
 from conformance.model.verdict import Verdict
 from conformance.target.target import ServiceTarget
-from conformance.traffic.ledger import close_ledger, open_ledger
+from conformance.traffic.ledger import open_ledger
 from conformance.traffic.transport import Transport
 
-_NOTES = "notes.jsonl"
-_SHARED = "shared-"
-"""How the names of files begin that workers share while a run lasts."""
+
+@dataclass(slots=True)
+class Tally:
+    """What has become of a run so far: results by case id, in the order in which the cases ended.
+
+    `erred` tells that the harness itself broke down outside of any case.
+    """
+
+    results: dict[str, CaseResult] = field(default_factory=dict)
+    deselected: set[str] = field(default_factory=set)
+    interrupted: bool = False
+    erred: bool = False
+
+    def add(self, result: CaseResult) -> None:
+        """Take the result of a case."""
+        self.results[result.case.id] = result
+
+    def deselect(self, case: str) -> None:
+        """Take note that a case was deselected by an option, so that it is reported as not selected."""
+        self.deselected.add(case)
+
+    def interrupt(self) -> None:
+        """Take note that the run was interrupted."""
+        self.interrupted = True
+
+    def err(self) -> None:
+        """Take note that the harness broke down outside of any case."""
+        self.erred = True
 
 
 @dataclass(slots=True)
 class Campaign:
-    """A run under way.
-
-    `embedded` holds the settings of the services that the local platform plays, once it is up.
-    `erred` tells that the harness itself broke down outside of any case; `results` collects what became of the
-    cases, by id, in the order in which they ended.
-    """
+    """A run under way; `open_campaign` makes one."""
 
     plan: Plan
     folder: Path
-    embedded: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    prefix: str = ""
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    interrupted: bool = False
-    erred: bool = False
-    results: dict[str, CaseResult] = field(default_factory=dict)
-    deselected: set[str] = field(default_factory=set)
-    _numbers: "count[int]" = field(default_factory=lambda: count(1))
+    embedded: EmbeddedServices
+    workers: Workers
+    events: EventLog
+    started: datetime
+    tally: Tally = field(default_factory=Tally)
     _redactor: Redactor = field(default_factory=Redactor)
+    _numbers: Iterator[str] = field(default_factory=exchange_numbers)
     _runners: dict[str, Runner] = field(default_factory=dict)
     _resources: ExitStack = field(default_factory=ExitStack)
 
-    def start_platform(self) -> None:
-        """Start the local platform for the services that have no address of their own."""
-        specs = tuple(
-            service.spec for service in self.plan.services if service.address is None
-        )
-        if specs:
-            from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - takes long to load
-
-            platform = self._resources.enter_context(
-                LocalPlatform(specs, fault=self.plan.fault)
-            )
-            self.embedded = {
-                spec.contract.service: platform.settings(spec.contract.service)
-                for spec in specs
-            }
-
     def service(self, name: str) -> ServiceTarget:
         """Return a service of the plan with its address, be it the target's or the local platform's."""
-        service = next(
-            service for service in self.plan.services if service.service == name
-        )
-        if name not in self.embedded:
-            return service
-        settings = {**self.embedded[name], **service.settings}
-        return replace(
-            service,
-            settings=settings,
-            address=settings[service.spec.contract.address_key],
-        )
+        services = (row for row in self.plan.services if row.service == name)
+        return self.embedded.completed(next(services))
 
     def contract(self, service: str) -> Contract:
         """Return the contract of a service of the plan."""
-        return next(
-            row.spec.contract for row in self.plan.services if row.service == service
-        )
+        return self._spec(service).contract
 
     def runner(self, service: str) -> Runner:
         """Return the runner of a service, made at its first use."""
         if service not in self._runners:
-            self._runners[service] = self._make_runner(service)
+            wire = self._make_wire()
+            context = make_context(self.plan, self.service(service), wire)
+            self._runners[service] = Runner(context)
         return self._runners[service]
 
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
         """Run a case and return what became of it, without secrets, marked where it is a known failure."""
+        self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
-            result = self._redacted(self.runner(case.service).run(case, procedure))
-        return apply_known(result, self.plan.known, datetime.now(UTC).date())
+            result = self.runner(case.service).run(case, procedure)
+        result = _redacted(result, self._redactor.text)
+        result = apply_known(result, self.plan.known, datetime.now(UTC).date())
+        self.events.emit(
+            CaseEnded(
+                case.id,
+                case.service,
+                result.verdict.value,
+                result.reason,
+                round(result.duration, 6),
+            )
+        )
+        return result
 
     def alone(self, service: str) -> AbstractContextManager[object]:
         """Return a context in which no other worker uses a service that remembers what is done to it."""
-        if not self.prefix or not self.contract(service).stateful:
+        if not self.contract(service).stateful:
             return nullcontext()
-        return FileLock(self.folder / f"{_SHARED}{service}.lock")
+        return self.workers.turn(service)
 
     def shared(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON holds
         """Return what `make` (JSON data) gave the first worker that asked for this name; call it `alone`."""
-        path = self.folder / f"{_SHARED}{name}.json"
-        if not path.exists():
-            path.write_text(json.dumps(make()), encoding="utf-8")
-        return json.loads(path.read_text(encoding="utf-8"))
+        return self.workers.shared(name, make)
 
     def note(self, text: str) -> None:
         """Remember something that the summary should say; it may come from any worker."""
-        with (self.folder / _NOTES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(text) + "\n")
-
-    def _redacted(self, result: CaseResult) -> CaseResult:
-        text = self._redactor.text
-        findings = tuple(
-            replace(
-                finding,
-                message=text(finding.message),
-                location=text(finding.location),
-                expected=text(finding.expected),
-                actual=text(finding.actual),
-            )
-            for finding in result.findings
-        )
-        return replace(result, reason=text(result.reason), findings=findings)
+        self.workers.note(text)
 
     def close(self) -> None:
-        """Close connections and files and stop the local platform."""
+        """Close connections and files and stop the local platform; results and events stay open."""
         self._resources.close()
         self._runners.clear()
+        self.embedded.close()
 
     def ended(self) -> Run:
         """Return what the results say of the run as a whole; call it once, when the run is over."""
+        plan, tally = self.plan, self.tally
         return Run(
             id=self.folder.name,
             harness=__version__,
-            seed=self.plan.seed,
-            target=self.plan.target.name,
-            environment=self.plan.target.environment,
-            services=tuple(service.service for service in self.plan.services),
-            versions={
-                service.service: service.spec.contract.version
-                for service in self.plan.services
-            },
+            seed=plan.seed,
+            target=plan.target.name,
+            environment=plan.target.environment,
+            services=tuple(row.service for row in plan.services),
+            versions={row.service: row.spec.contract.version for row in plan.services},
             started=self.started,
             finished=datetime.now(UTC),
-            interrupted=self.interrupted,
-            erred=self.erred,
-            notes=(*self._notes(), *self._duties()),
-            disclosed=self.plan.disclose,
-            examples=self.plan.examples,
-            file=relative_target_path(self.folder, self.plan.target.file),
+            interrupted=tally.interrupted,
+            erred=tally.erred,
+            notes=(*self.workers.take_notes(), *self._notices()),
+            disclosed=plan.disclose,
+            examples=plan.examples,
+            file=relative_target_path(self.folder, plan.target.file),
             addresses=self._addresses(),
-            replay=self.plan.replay,
+            replay=plan.replay,
         )
 
-    def clear(self) -> None:
-        """Remove what workers shared while the run lasted."""
-        close_ledger(self.folder)
-        for path in self.folder.glob(f"{_SHARED}*"):
-            path.unlink()
+    def finish(self, exit_code: int) -> None:
+        """Tell that the run is over and its outputs are written, and remove what workers shared."""
+        interrupted = self.tally.interrupted
+        self.events.emit(RunEnded(self.folder.name, exit_code, interrupted))
+        self.events.close()
+        self.workers.clear()
 
     def in_order(self) -> list[CaseResult]:
         """Return a result for every case of the plan, in the order of the specs, then those of cases that it lacks."""
+        results = self.tally.results
         planned = {case.id: case for case in self.plan.cases}
-        others = [
-            result for name, result in self.results.items() if name not in planned
+        others = [result for name, result in results.items() if name not in planned]
+        ordered = [
+            results.get(name) or self._not_run(case) for name, case in planned.items()
         ]
-        return [
-            *(
-                self.results.get(name) or self._not_run(case)
-                for name, case in planned.items()
-            ),
-            *others,
-        ]
+        return [*ordered, *others]
+
+    def _spec(self, service: str) -> Spec:
+        return next(row.spec for row in self.plan.services if row.service == service)
+
+    def _make_wire(self) -> Wire:
+        limits = self.plan.target.limits
+        transport = Transport(limits.timeout, self.plan.target.ca_file)
+        self._resources.callback(transport.close)
+        store = self._resources.enter_context(Store(self.folder, self._redactor))
+        recorder = Recorder(self._numbers, store, self.events.emit)
+        ledger = open_ledger(limits, self.folder)
+        return Wire(transport, ledger, recorder, self._redactor)
 
     def _not_run(self, case: Case) -> CaseResult:
-        if case.id in self.deselected or not self.plan.selection.takes(case):
+        deselected = case.id in self.tally.deselected
+        if deselected or not self.plan.selection.takes(case):
             return CaseResult(case, Verdict.NOT_RUN, NOT_SELECTED)
-        reason = (
-            "interrupted before it"
-            if self.interrupted
-            else "not reached, or not selected"
-        )
+        reason = "not reached, or not selected"
+        if self.tally.interrupted:
+            reason = "interrupted before it"
         return CaseResult(case, Verdict.NOT_RUN, reason)
 
-    def _addresses(self) -> dict[str, str]:
+    def _addresses(self) -> Mapping[str, str]:
         """Return the services' addresses, the local platform's once it is up."""
-        found = {
-            service.service: self.service(service.service).address
-            for service in self.plan.services
-        }
-        return {name: address for name, address in found.items() if address is not None}
+        services = map(self.embedded.completed, self.plan.services)
+        return {row.service: row.address for row in services if row.address is not None}
 
-    def _notes(self) -> tuple[str, ...]:
-        path = self.folder / _NOTES
-        if not path.exists():
-            return ()
-        notes = tuple(
-            json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()
-        )
-        path.unlink()
-        return notes
-
-    def _duties(self) -> tuple[str, ...]:
+    def _notices(self) -> tuple[str, ...]:
         """Return what a security finding on a service that is not one's own obliges to."""
-        found = any(
-            result.case.kind is CaseKind.SECURITY and result.verdict is Verdict.FAIL
-            for result in self.results.values()
-        )
-        return (DISCLOSURE_NOTICE,) if found and not self.plan.target.local else ()
+        elsewhere = not self.plan.target.local
+        found = any(map(_is_security_finding, self.tally.results.values()))
+        return (DISCLOSURE_NOTICE,) if elsewhere and found else ()
 
-    def _make_runner(self, name: str) -> Runner:
-        target = self.plan.target
-        service = self.service(name)
-        transport = Transport(target.limits.timeout, target.ca_file)
-        store = self._resources.enter_context(Store(self.folder, self._redactor))
-        self._resources.callback(transport.close)
-        ledger = open_ledger(target.limits, self.folder)
 
-        def counted(request: Request) -> Response | TransportFailure:
-            """Send a request for a credential, which counts within the target's limits as any other."""
-            ledger.take()
-            return transport.send(request)
+def open_campaign(
+    plan: Plan,
+    folder: Path,
+    embedded: EmbeddedServices,
+    *,
+    worker: str = "",
+    listeners: tuple[Listener, ...] = (),
+) -> Campaign:
+    """Return a campaign whose run begins now, or, for a `worker`, one that joins it.
 
-        tokens = make_tokens(target, service, counted, self._redactor)
-        session = Session(
-            target,
-            service,
-            str(service.address),
-            transport,
-            store,
-            ledger,
-            self.prefix,
-            tokens,
+    `embedded` are the services that the local platform plays; `listeners` are told of the run's events.
+    """
+    workers = Workers(folder, worker)
+    events = EventLog(folder, worker, listeners)
+    if not worker:
+        events.emit(_run_started(plan, folder))
+    return Campaign(
+        plan,
+        folder,
+        embedded,
+        workers,
+        events,
+        datetime.now(UTC),
+        _numbers=exchange_numbers(workers.prefix),
+    )
+
+
+def _run_started(plan: Plan, folder: Path) -> RunStarted:
+    return RunStarted(
+        folder.name,
+        plan.target.name,
+        plan.target.environment,
+        tuple(row.service for row in plan.services),
+        sum(map(plan.selection.takes, plan.cases)),
+    )
+
+
+def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
+    """Return a result without secrets."""
+    findings = tuple(
+        replace(
+            finding,
+            message=text(finding.message),
+            location=text(finding.location),
+            expected=text(finding.expected),
+            actual=text(finding.actual),
         )
-        session.numbers = self._numbers
-        judge: Oracle = RestOracle(service.spec.contract)
-        rules = service.spec.contract.soap
-        if rules is not None:
-            binding = bind(service.spec, service.settings, target.folder)
-            callers = make_callers(target, service, rules, counted, self._redactor)
-            session.messages = make_soap_messages(
-                target, service, rules, binding, callers
-            )
-            judge = make_soap_oracle(service.spec, rules, binding)
-        return Runner(
-            session,
-            judge,
-            self.plan.seed,
-            self.plan.examples,
-            self.plan.counterexamples,
-        )
+        for finding in result.findings
+    )
+    return replace(result, reason=text(result.reason), findings=findings)
+
+
+def _is_security_finding(result: CaseResult) -> bool:
+    return result.case.kind is CaseKind.SECURITY and result.verdict is Verdict.FAIL

@@ -6,13 +6,13 @@ Everything passes the redactor on its way. Must not judge, nor keep exchanges in
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from conformance.evidence.json_lines import JsonLines
 from conformance.evidence.redaction import Redactor
 from conformance.model.exchange import (
     ErrorKind,
@@ -50,9 +50,7 @@ class Store:
     def __init__(self, folder: Path, redactor: Redactor) -> None:
         """Open (or create, mode 0600) the file in a run folder."""
         self._redactor = redactor
-        self._file = os.open(
-            folder / FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
-        )
+        self._lines = JsonLines(folder / FILE)
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -69,7 +67,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file; what was written stays."""
-        os.close(self._file)
+        self._lines.close()
 
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember a secret, so that it is written as its reference from now on."""
@@ -77,10 +75,7 @@ class Store:
 
     def write(self, exchange: Exchange) -> None:
         """Write one exchange as a line."""
-        line = json.dumps(self.record(exchange), separators=(",", ":")) + "\n"
-        left = memoryview(line.encode("ascii"))
-        while left:
-            left = left[os.write(self._file, left) :]
+        self._lines.append(self.record(exchange))
 
     def record(self, exchange: Exchange) -> Record:
         """Return an exchange as JSON data without secrets."""

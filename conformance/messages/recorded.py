@@ -17,7 +17,7 @@ from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
 from conformance.formats.schemas import suggestion
 from conformance.messages.soap import as_caller
-from conformance.messages.sources import RecordedSource
+from conformance.messages.sources import RequestBuilder
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose, Request
@@ -223,8 +223,15 @@ def item_problems(
         yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
 
 
-def request_of(part: ReplayItem, source: RecordedSource, template: Template) -> Request:
-    """Return the request to send; `template` is what a message that is made anew is made of.
+def request_of(
+    part: ReplayItem,
+    source: RequestBuilder,
+    template: Template,
+    repeated: bytes | None = None,
+) -> Request:
+    """Return the request to send; `template` is what a message that is rebuilt is made of.
+
+    `repeated` is the message sent before, for a mutation that replays it.
 
     Raises MissingDataError and CredentialRefusedError as sessions do.
     """
@@ -246,11 +253,10 @@ def request_of(part: ReplayItem, source: RecordedSource, template: Template) -> 
             headers.append(
                 (name, scheme + source.recorded(_of_header(value)).decode("latin-1"))
             )
-    body = (
-        source.request(template).body
-        if part.rebuilt
-        else _filled_body(part.one, source.recorded)
-    )
+    if part.rebuilt:
+        body = source.request(template, repeated).body
+    else:
+        body = _filled_body(part.one, source.recorded)
     # A SOAP service's address is taken as it is written; below that of others there is a path.
     url = source.address.rstrip("/") + place if place.strip("/") else source.address
     return Request(recorded["method"], url, tuple(headers), body)

@@ -1,10 +1,9 @@
-"""Where requests get their parts from: access tokens by role, SOAP messages by case.
+"""Where requests come from: what every builder of requests offers, whatever the protocol of its service.
 
 Protocols only.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from conformance.model.case import Case, Template
@@ -26,49 +25,39 @@ class TokenSource(Protocol):
         """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """A SOAP message as it goes over HTTP; a header set to None is left out."""
-
-    body: bytes
-    headers: Mapping[str, str | None]
-    method: str = "POST"
-
-
-class MessageSource(Protocol):
-    """Where the messages of a SOAP service come from."""
-
-    def variants_by_caller(self, case: Case) -> list[Case]:
-        """Return a case once for each caller that plays it."""
-
-    def request(self, template: Template) -> Post:
-        """Return the signed message that a template stands for."""
-
-    def sweep(self, case: Case) -> Iterator[Template]:
-        """Yield a case's request once for each way that the case names to change it."""
-
-    def drawing(self, case: Case) -> Drawing | None:
-        """Return the messages of a case whose strategy draws them from a WSDL's types, None for any other case."""
-
-    def availability_probes(self, case: Case) -> list[Template]:
-        """Return requests like a case's, by other callers."""
-
-    def again(self, operation: str, caller: str, body: str) -> Template:
-        """Return a template of a request element that was sent before."""
-
-    def recorded(self, reference: Mapping[str, str]) -> bytes:
-        """Return the assertion that a record refers to, got again."""
-
-
-class RecordedSource(Protocol):
-    """What a recorded request is completed by: the address it goes to, and the credentials that it refers to."""
+class RequestBuilder(Protocol):
+    """Makes the requests of one service of a target; raises MissingDataError where the target lacks data."""
 
     @property
     def address(self) -> str:
         """Return the address of the service."""
 
-    def recorded(self, reference: Mapping[str, str]) -> bytes:
-        """Return the credential that a record refers to, got again; raises MissingDataError."""
+    def request(self, template: Template, repeated: bytes | None = None) -> Request:
+        """Return the request that a template stands for.
 
-    def request(self, template: Template) -> Request:
-        """Return the request that a template stands for; raises MissingDataError."""
+        `repeated` is the message sent before, which a mutation that replays a message sends once more.
+        """
+
+    def variants_by_caller(self, case: Case) -> list[Case]:
+        """Return a case once for each caller that plays it: itself alone where there are no callers."""
+
+    def mutations(self, case: Case) -> Iterator[Template]:
+        """Yield a case's request once for each mutation that its probe names."""
+
+    def drawing(self, case: Case) -> Drawing:
+        """Return the messages of a case whose probe draws them from a WSDL's types."""
+
+    def availability_probes(self, case: Case) -> list[Template]:
+        """Return requests, by other callers than the case's, that show whether the service is there at all."""
+
+    def again(self, operation: str, caller: str, body: str) -> Template:
+        """Return a template of a request element that was sent before."""
+
+    def value(self, text: str) -> str:
+        """Return a text, or the test data that it stands for."""
+
+    def token(self, role: str) -> str:
+        """Return the access token of a role."""
+
+    def recorded(self, reference: Mapping[str, str]) -> bytes:
+        """Return the credential that a record refers to, got again from the target."""

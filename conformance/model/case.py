@@ -135,13 +135,23 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A JSON body; texts in it that begin with `$` stand for the target's test data."""
+
+    document: Any
+
+
+Body = bytes | JsonBody | Message
+"""What a request carries: bytes as they are, JSON, or a SOAP message that is built by the WSDL and signed."""
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A request in the making: an operation, and what differs from its plain form.
 
     `path` is appended to the operation's path; a header set to None is left out. `parameters` fill the
     path's placeholders, the others make up the query in front of `query`. `token` is the role of the
-    access token, with an alteration behind `!`. `json` is the body where it is not None. Texts that
-    begin with `$` stand for the target's test data.
+    access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
     """
 
     operation: str
@@ -149,11 +159,19 @@ class Template:
     path: str = ""
     query: str = ""
     headers: Mapping[str, str | None] = field(default_factory=dict)
-    body: bytes = b""
+    body: Body = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
-    json: Any = None
-    message: Message | None = None
+
+    @property
+    def message(self) -> Message | None:
+        """Return the SOAP message, None where the body is something else."""
+        return self.body if isinstance(self.body, Message) else None
+
+    @property
+    def document(self) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return the JSON document, None where the body is something else."""
+        return self.body.document if isinstance(self.body, JsonBody) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +199,80 @@ class ClaimedResource:
 
 
 @dataclass(frozen=True, slots=True)
+class Single:
+    """The case's request, sent once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """Requests that a strategy of conformance.strategies draws from the case's request."""
+
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class WsdlProperty:
+    """Whole messages that a strategy draws from the types of the WSDL at hand: a name of WSDL_STRATEGIES."""
+
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The request once for each mutation of a kind that the schema refuses: a name of SWEEP_KINDS."""
+
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The request once for each row of values to be set (`values`) or written against the schema (`replace`)."""
+
+    rows: tuple[Mapping[str, Mapping[str, str]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherNumbers:
+    """The request once for each number of somebody else in the place of the caller's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """A procedure of the service's suite, by name, with what it takes from the case."""
+
+    procedure: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Mutated = Sweep | Listed | OtherNumbers
+Probe = Single | Property | WsdlProperty | Mutated | Scripted
+"""How a case probes the service."""
+
+VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
+WSDL_STRATEGIES = frozenset({VALID_MESSAGES, BROKEN_MESSAGES})
+SWEEP_KINDS = frozenset(
+    {
+        "elements-missing",
+        "elements-doubled",
+        "elements-unknown",
+        "elements-surplus",
+        "elements-swapped",
+        "namespaces-wrong",
+        "attributes-broken",
+        "values-broken",
+    }
+)
+"""Kinds of mutations of a message, element by element."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One test case; `requirements` starts with the one that its expectation verifies.
 
-    `only` restricts the response checks to these requirements; `generate` names the strategy of a property.
+    `probe` says what becomes of the case's request; `only` restricts the response checks to these requirements.
     `control` is the positive control: the unbroken request that must be accepted for a refusal to mean anything, sent
     before the probe or (`control_after`) after it; the `preamble` brings the service into the state that the probe
-    needs. `procedure` names a function of the suite that plays the case instead of the one request.
-    `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of SOAP caller that
+    needs. `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
     that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
     whether the service is there at all.
@@ -205,17 +289,20 @@ class Case:
     control: Step | None = None
     control_after: bool = False
     preamble: tuple[Step, ...] = ()
-    procedure: str = ""
+    probe: Probe = Single()
     only: tuple[str, ...] = ()
-    generate: str = ""
     unchanged: Unchanged | None = None
     claim: ClaimedResource | None = None
     tls: str = ""
     intrusive: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
     caller: str = ""
     words: str = ""
     availability_probe: Step | None = None
+
+    @property
+    def procedure(self) -> str | None:
+        """Return the procedure that plays the case, None where none does."""
+        return self.probe.procedure if isinstance(self.probe, Scripted) else None
 
     @property
     def requests(self) -> tuple[Template, ...]:

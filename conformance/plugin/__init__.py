@@ -11,10 +11,11 @@ from typing import Any, NoReturn, Protocol
 
 import pytest
 
-from conformance.engine.campaign import Campaign
+from conformance.engine.campaign import Campaign, open_campaign
+from conformance.engine.embedded import EmbeddedServices, start_embedded
+from conformance.engine.execution import Procedure
 from conformance.engine.known import load_known
 from conformance.engine.plan import Plan, Selection, make_plan, usual_counterexamples
-from conformance.engine.runner import Procedure
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.results_document import (
     case_record,
@@ -206,7 +207,7 @@ def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own clas
         worker = node.workerinput["workerid"]
         shared = {
             "folder": str(campaign.folder),
-            "embedded": dict(campaign.embedded),
+            "embedded": dict(campaign.embedded.settings),
             "worker": worker,
         }
         node.workerinput[_SHARED] = shared
@@ -217,7 +218,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     for item in items:
         case = case_of(item)
         if case is not None and _CAMPAIGN in item.config.stash:
-            item.config.stash[_CAMPAIGN].deselected.add(case.id)
+            item.config.stash[_CAMPAIGN].tally.deselect(case.id)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -229,7 +230,8 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
         try:
             return (yield)
         finally:
-            session.config.stash[_CAMPAIGN].interrupted = requested.is_set()
+            if requested.is_set():
+                session.config.stash[_CAMPAIGN].tally.interrupt()
 
 
 @pytest.hookimpl(trylast=True)
@@ -242,10 +244,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     campaign.close()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    campaign.erred = campaign.erred or exitstatus == pytest.ExitCode.INTERNAL_ERROR
+    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+        campaign.tally.err()
     # pytest calls a session interrupted too when a suite cannot be collected.
-    stopped = exitstatus == pytest.ExitCode.INTERRUPTED and not campaign.erred
-    campaign.interrupted = campaign.interrupted or stopped
+    if exitstatus == pytest.ExitCode.INTERRUPTED and not campaign.tally.erred:
+        campaign.tally.interrupt()
     document = write_outputs(campaign)
     config.stash[DOCUMENT] = document
     allure.write_context(config, campaign.folder, document)
@@ -275,12 +278,13 @@ class _ResultCollector:
         record = getattr(report, "conformance", None)
         if record is not None:
             case = self._cases[record["id"]]
-            self._campaign.results[case.id] = from_portable(record, case)
+            self._campaign.tally.add(from_portable(record, case))
         elif report.failed:
-            self._campaign.erred = True
+            self._campaign.tally.err()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        self._campaign.erred = self._campaign.erred or report.failed
+        if report.failed:
+            self._campaign.tally.err()
 
 
 def _campaign(config: pytest.Config) -> Campaign:
@@ -296,19 +300,20 @@ def _campaign(config: pytest.Config) -> Campaign:
             if PLAN in config.stash
             else _from_options(config, shared)
         )
-        campaign = Campaign(plan, folder)
-        if shared is None:
-            campaign.start_platform()
-        else:
-            campaign.embedded, campaign.prefix = (
-                shared["embedded"],
-                f"{shared['worker']}-",
-            )
+        campaign = _open(plan, folder, shared)
         config.stash[_CAMPAIGN] = campaign
         config.stash[_READER] = ExchangeReader(folder)
         allure.configure(config, folder)
         config.pluginmanager.register(_ResultCollector(campaign))
     return config.stash[_CAMPAIGN]
+
+
+def _open(plan: Plan, folder: Path, shared: Mapping[str, Any] | None) -> Campaign:
+    """Return a campaign that begins now, or one that joins that of the main process."""
+    if shared is not None:
+        embedded = EmbeddedServices(shared["embedded"])
+        return open_campaign(plan, folder, embedded, worker=shared["worker"])
+    return open_campaign(plan, folder, start_embedded(plan.services, plan.fault))
 
 
 def _runs_suites(config: pytest.Config) -> bool:

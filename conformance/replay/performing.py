@@ -4,56 +4,32 @@ What is sent and what comes back goes into a run folder of its own. Must not pri
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from typing import Any
 
 from conformance.contracts.binding import bind
-from conformance.engine.campaign import Campaign
-from conformance.engine.runner import CaseExecution
-from conformance.engine.session import Session
+from conformance.engine.campaign import Campaign, open_campaign
+from conformance.engine.embedded import start_embedded
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.run_folder import make_folder
-from conformance.evidence.store import Record
 from conformance.messages.recorded import (
     ReplayItem,
-    fits,
     item_problems,
-    place_of,
-    remark,
-    request_of,
     rest_item,
     soap_item,
 )
-from conformance.messages.soap import as_caller
-from conformance.model.case import Case, Step, Template
+from conformance.model.case import Single
 from conformance.model.errors import ConformanceError, UsageError
-from conformance.model.exchange import Exchange, Purpose
-from conformance.model.verdict import Judgement, Severity
+from conformance.model.exchange import Purpose
 from conformance.replay.planning import SHOWN_ONLY, Replay
+from conformance.replay.player import ReplayListener, ReplayPlayer
 from conformance.reporting.outputs import write_outputs
 from conformance.review.before_run import credential_problems
 from conformance.soap.security.mutations import MUTATIONS
 from conformance.target.target import ServiceTarget
 from conformance.traffic.interruption import interruptible
-
-_OUTER = frozenset({"status", "answer"})
-"""Locations of findings that the state of a service may explain: another answer than the one that was wanted."""
-
-
-class ReplayListener(Protocol):
-    """Who is told what happens during a replay; no record holds a secret."""
-
-    def begins(self, folder: Path) -> None:
-        """Take note that everything is ready, and where it will be recorded."""
-
-    def sends(self, one: Recorded, place: str, said: str) -> None:
-        """Take note that an exchange is sent again, to a path, and of what is to be said of its bytes."""
-
-    def answered(self, one: Recorded, now: Record) -> None:
-        """Take note of what came of it."""
 
 
 def perform(
@@ -63,21 +39,23 @@ def perform(
 
     Raises UsageError, before anything is sent or written, where a credential cannot be had or a record not be used.
     """
-    campaign = Campaign(replay.plan, out)
     with interruptible() as requested:
+        embedded = start_embedded(replay.plan.services)
         try:
-            campaign.start_platform()
-            parts = _parts(replay, campaign.service(replay.service.service))
-            campaign.folder = make_folder(out, datetime.now(UTC))
+            parts = _parts(replay, embedded.completed(replay.service))
+            folder = make_folder(out, datetime.now(UTC))
+            campaign = open_campaign(replay.plan, folder, embedded)
             _send_all(replay, parts, campaign, listener)
         finally:
-            campaign.close()
-        campaign.interrupted = requested.is_set()
+            embedded.close()
+        campaign.close()
+        if requested.is_set():
+            campaign.tally.interrupt()
         try:
-            return write_outputs(campaign), campaign.folder
+            return write_outputs(campaign), folder
         except OSError as error:
             raise ConformanceError(
-                f"{campaign.folder}: cannot be written to: {error}"
+                f"{folder}: cannot be written to: {error}"
             ) from error
 
 
@@ -93,17 +71,15 @@ def _send_all(
         preamble=(),
         control=None,
         caller="",
-        generate="",
+        probe=Single(),
         unchanged=None,
-        procedure="",
     )
     try:
         listener.begins(campaign.folder)
         for note in _notes(replay):
             campaign.note(note)
-        campaign.results[bare.id] = campaign.run(
-            bare, _Player(replay, parts, listener).play
-        )
+        play = ReplayPlayer(replay, parts, listener).play
+        campaign.tally.add(campaign.run(bare, play))
     except KeyboardInterrupt:
         return  # what was exchanged is on disk, and the results say that the run was interrupted
 
@@ -180,164 +156,3 @@ def _with_original(replay: Replay) -> list[Recorded]:
     ):
         return [controls[-1], *exchanges]
     return exchanges
-
-
-@dataclass(slots=True)
-class _Player:
-    """Sends the parts of a replay in a conversation, and has the one that decides judged."""
-
-    replay: Replay
-    parts: Sequence[ReplayItem]
-    listener: ReplayListener
-
-    def play(self, execution: CaseExecution) -> Judgement:
-        """Send everything, and return the judgement."""
-        decisive = self.replay.decisive.id
-        judgement: Judgement | None = None
-        accepted = False
-        for part in self.parts:
-            exchange, template = self._send(part, execution)
-            if part.one.id == decisive:
-                execution.deciding = [exchange.id]
-                accepted, judgement = (
-                    execution.accepted,
-                    self._judge(part, template, exchange, execution),
-                )
-            elif part.step is not None and not accepted:
-                inconclusive_reason = self._stands_in_the_way(
-                    part.step, exchange, execution, before=judgement is None
-                )
-                if inconclusive_reason:
-                    return Judgement(inconclusive_reason=inconclusive_reason)
-        return judgement or Judgement()
-
-    def _send(
-        self, part: ReplayItem, execution: CaseExecution
-    ) -> tuple[Exchange, Template]:
-        session = execution.session
-        template = self._template(part, session)
-        request = request_of(part, session, template)
-        place = (
-            part.place
-            if part.place.strip("/")
-            else urlsplit(session.address).path or "/"
-        )
-        self.listener.sends(part.one, place, remark(part, request, datetime.now(UTC)))
-        exchange = execution.resend(request, template, part.one.purpose)
-        self.listener.answered(part.one, session.store.record(exchange))
-        return exchange, template
-
-    def _template(self, part: ReplayItem, session: Session) -> Template:
-        """Return which of its case's requests a part stands for."""
-        plain = part.step.request if part.step is not None else self._case(part).request
-        if part.element and session.messages is not None:
-            return session.messages.again(
-                plain.operation if self.replay.known else "", part.caller, part.element
-            )
-        return plain
-
-    def _case(self, part: ReplayItem) -> Case:
-        """Return the case as it is played by who sends a part."""
-        return (
-            as_caller(self.replay.case, part.caller)
-            if self.replay.soap
-            else self.replay.case
-        )
-
-    def _stands_in_the_way(
-        self, step: Step, exchange: Exchange, execution: CaseExecution, *, before: bool
-    ) -> str:
-        """Return why a request before or after the one that decides was not served, "" where it was."""
-        case = self.replay.case
-        if before and step is case.control:
-            execution.baseline = execution.runner.baseline(case, step, exchange)
-        what = (
-            "a request that comes before it" if before else "the plain request after it"
-        )
-        return execution.runner.step_problem(case, step, exchange, what)
-
-    def _judge(
-        self,
-        part: ReplayItem,
-        template: Template,
-        exchange: Exchange,
-        execution: CaseExecution,
-    ) -> Judgement:
-        case, runner = self._case(part), execution.runner
-        untold = self._only_shown(part)
-        if untold:
-            return Judgement(
-                inconclusive_reason=f"{untold}; its answer stands beside the recorded one"
-            )
-        if (
-            self.replay.exact
-            and self.replay.soap
-            and runner.oracle.refuses_credential(exchange)
-        ):
-            return Judgement(
-                inconclusive_reason="the message was refused, which its age, or that it was sent before, may explain; "
-                "without --exact it is made anew"
-            )
-        if part.step is not None:
-            problem = runner.step_problem(case, part.step, exchange, "the request")
-            return (
-                Judgement(inconclusive_reason=problem)
-                if problem
-                else runner.oracle.judge_step(exchange, case, part.step)
-            )
-        control = None if case.control_after or self.replay.soap else case.control
-        if control is not None and not any(
-            other.step is control for other in self.parts
-        ):
-            execution.baseline = self._recorded_baseline(case, control, execution)
-        return self._settled(runner.assess(case, template, exchange, execution))
-
-    def _only_shown(self, part: ReplayItem) -> str:
-        """Return why an answer is not judged, "" where it is."""
-        if part.one.purpose in SHOWN_ONLY:
-            return SHOWN_ONLY[part.one.purpose]
-        if not self.replay.known:
-            return "the installed specs do not have this case, so that nothing says what may be answered"
-        if self.replay.case.procedure:
-            return "the case is played and judged as a whole by its suite (replay it by the case's id)"
-        if part.one.purpose is Purpose.CONTROL and part.step is None:
-            return "the case has no such request any more"
-        return ""
-
-    def _recorded_baseline(
-        self, case: Case, control: Step, execution: CaseExecution
-    ) -> set[tuple[str, str]]:
-        """Return what was wrong with the plain answer already when it was recorded."""
-        service = execution.session.service
-        for one in reversed(self.replay.earlier):
-            if one.purpose is Purpose.CONTROL and fits(
-                control.request, service, one, place_of(service, one, self.replay.base)
-            ):
-                return execution.runner.baseline(case, control, one.exchange)
-        return set()
-
-    def _settled(self, judgement: Judgement) -> Judgement:
-        """Return a judgement without what the state of the service may explain, where nothing has prepared it."""
-        preamble = self.replay.case.preamble
-        sent = [
-            one
-            for one in self.replay.exchanges[: self.replay.judged]
-            if one.purpose is Purpose.CONTROL
-        ]
-        outer = [
-            row
-            for row in judgement.findings
-            if row.severity is Severity.VIOLATION and row.location in _OUTER
-        ]
-        if not preamble or len(sent) >= len(preamble) or not outer:
-            return judgement
-        reason = (
-            f"{outer[0].requirement}: {outer[0].message}, actual {outer[0].actual}; but what the case sends before was "
-            "not sent, and the service's state may explain it (replay the case by its id, or its --counterexample)"
-        )
-        kept = tuple(row for row in judgement.findings if row not in outer)
-        return replace(
-            judgement,
-            findings=kept,
-            inconclusive_reason=judgement.inconclusive_reason or reason,
-        )

@@ -29,5 +29,5 @@ def write_outputs(campaign: Campaign) -> Mapping[str, Any]:
     write_atomically(campaign.folder / RESULTS, json.dumps(document, indent=1) + "\n")
     write_atomically(campaign.folder / JUNIT, junit_text(document))
     write_report(campaign.folder)
-    campaign.clear()
+    campaign.finish(document["run"]["exit_code"])
     return document

@@ -13,10 +13,9 @@ from conformance.formats.schemas import suggestion
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts, person_kind
 from conformance.identifiers.rules import IdentifierKind, check
-from conformance.model.case import Case, Template
+from conformance.model.case import Case, OtherNumbers, Template
 from conformance.review.remarks import Remark, Severity, at
 from conformance.review.subject import CALLERS, ReviewSubject, callers_of_case, roles_of
-from conformance.strategies.generators import OTHER_NUMBERS
 
 _SHOWN_CASES = 3
 _REAL_PERSONS = "real persons' data are forbidden in tests: make sure that these are test identities"
@@ -161,7 +160,7 @@ def _others(subject: ReviewSubject, case: Case) -> set[str]:
     found = set()
     for caller in callers_of_case(subject, case):
         rule = subject.caller_rule(caller["kind"])
-        swept = ("$other",) if case.generate == OTHER_NUMBERS else ()
+        swept = ("$other",) if isinstance(case.probe, OtherNumbers) else ()
         for text in (*_message_texts(case), *swept):
             what, _, which = text.partition(".")
             if what == "$other" and not _has_other(
@@ -201,7 +200,7 @@ def _places(case: Case) -> set[str]:
 
 
 def _named(request: Template) -> Iterator[str]:
-    for text in chain(request.parameters.values(), _texts(request.json)):
+    for text in chain(request.parameters.values(), _texts(request.document)):
         if text.startswith("$"):
             yield text[1:].partition("!")[0]
 

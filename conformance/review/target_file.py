@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from conformance.contracts.platform_rules import load_tracing
-from conformance.model.case import Case
+from conformance.model.case import Case, Property, Scripted, Single
 from conformance.review.remarks import SOON, Remark, certificate_end, name_of, span
 from conformance.review.subject import ReviewSubject
 from conformance.strategies.generators import EDGES
@@ -106,10 +106,15 @@ def limit_remarks(target: Target, requests: int, seconds: float) -> Iterator[Rem
 def requests_of(case: Case, examples: int) -> int:
     """Return roughly how many requests a case sends."""
     number = len(case.requests)
-    if case.procedure:
-        return number + examples * _STATEFUL_STEPS
-    bounds = EDGES[case.generate](case.request) if case.generate in EDGES else ()
-    return number * examples + len(bounds) if case.generate else number
+    match case.probe:
+        case Single():
+            return number
+        case Scripted():
+            return number + examples * _STATEFUL_STEPS
+        case Property(strategy) if strategy in EDGES:
+            return number * examples + len(EDGES[strategy](case.request))
+        case _:
+            return number * examples
 
 
 def address_remarks(subject: ReviewSubject) -> Iterator[Remark]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from conformance.model.case import Template
+from conformance.model.case import JsonBody, Template
 
 Generator = Callable[[Template], SearchStrategy[Template]]
 Edges = Callable[[Template], Sequence[Template]]
@@ -75,7 +75,9 @@ def large_body(plain: Template) -> SearchStrategy[Template]:
     """Draw the JSON body with a member of one or two million characters beside its own."""
     sizes = st.sampled_from([1_000_000, 2_000_000])
     return sizes.map(
-        lambda size: replace(plain, json={**plain.json, "padding": "x" * size})
+        lambda size: replace(
+            plain, body=JsonBody({**plain.document, "padding": "x" * size})
+        )
     )
 
 

@@ -60,7 +60,7 @@ def _with_id(plain: Template, form: str) -> Template:
 
 def _with_values(plain: Template, values: Mapping[str, str | None]) -> Template:
     message = plain.message or Message()
-    return replace(plain, message=replace(message, values={**message.values, **values}))
+    return replace(plain, body=replace(message, values={**message.values, **values}))
 
 
 def _persons(plain: Template) -> tuple[Template, ...]:

@@ -1,0 +1,65 @@
+"""What the worker processes of a run share through its folder: turns, values made once, notes for the summary.
+
+Must not know what a case is.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from conformance.traffic.ledger import close_ledger
+
+_NOTES = "notes.jsonl"
+_SHARED = "shared-"
+"""How the names of files begin that workers share while a run lasts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes of one run; `worker` is the name of this one, "" for the only or the main one."""
+
+    folder: Path
+    worker: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """Return what this worker's exchange ids begin with."""
+        return f"{self.worker}-" if self.worker else ""
+
+    def turn(self, name: str) -> AbstractContextManager[object]:
+        """Return a context that one worker at a time is in."""
+        if not self.worker:
+            return nullcontext()
+        return FileLock(self.folder / f"{_SHARED}{name}.lock")
+
+    def shared(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON holds
+        """Return what `make` (JSON data) gave the first worker that asked for this name; call it in a turn."""
+        path = self.folder / f"{_SHARED}{name}.json"
+        if not path.exists():
+            path.write_text(json.dumps(make()), encoding="utf-8")
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def note(self, text: str) -> None:
+        """Remember something that the summary should say; it may come from any worker."""
+        with (self.folder / _NOTES).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(text) + "\n")
+
+    def take_notes(self) -> tuple[str, ...]:
+        """Return all workers' notes, and remove their file."""
+        path = self.folder / _NOTES
+        if not path.exists():
+            return ()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        path.unlink()
+        return tuple(json.loads(line) for line in lines)
+
+    def clear(self) -> None:
+        """Remove what was shared while the run lasted."""
+        close_ledger(self.folder)
+        for path in self.folder.glob(f"{_SHARED}*"):
+            path.unlink()

@@ -1,0 +1,74 @@
+"""Makes the requests of a SOAP service: its messages over HTTP, with the identity headers of the target.
+
+Must not send anything but what a caller's assertion takes, nor judge answers.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from conformance.messages.mutated import MessageVariants
+from conformance.messages.rest import RestRequests, fields
+from conformance.messages.soap import SoapMessages
+from conformance.model.case import Case, Template
+from conformance.model.exchange import Request
+from conformance.strategies.xsd import Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class SoapRequests:
+    """The requests of one SOAP service; `http` makes those that carry no message."""
+
+    http: RestRequests
+    messages: SoapMessages
+
+    @property
+    def address(self) -> str:
+        """Return the address of the service."""
+        return self.http.address
+
+    def request(self, template: Template, repeated: bytes | None = None) -> Request:
+        """Return the request that a template stands for; raises MissingDataError where the target lacks data for it."""
+        if template.message is None:
+            return self.http.request(template)
+        post = self.messages.post(template, repeated)
+        headers = {**self.http.identity, "Accept-Encoding": "gzip"}
+        return Request(
+            template.method or post.method,
+            self.address,
+            fields({**headers, **post.headers, **template.headers}),
+            post.body,
+        )
+
+    def variants_by_caller(self, case: Case) -> list[Case]:
+        """Return a case once for each caller that plays it."""
+        return self.messages.variants_by_caller(case)
+
+    def mutations(self, case: Case) -> Iterator[Template]:
+        """Yield a case's request once for each mutation that its probe names."""
+        return MessageVariants(self.messages).mutations(case)
+
+    def drawing(self, case: Case) -> Drawing:
+        """Return the messages of a case whose probe draws them from the types of the WSDL."""
+        return MessageVariants(self.messages).drawing(case)
+
+    def availability_probes(self, case: Case) -> list[Template]:
+        """Return a case's request by each other caller."""
+        return self.messages.availability_probes(case)
+
+    def again(self, operation: str, caller: str, body: str) -> Template:
+        """Return a template of a request element that was sent before."""
+        return self.messages.again(operation, caller, body)
+
+    def value(self, text: str) -> str:
+        """Return a text, or the test data that it stands for."""
+        return self.http.value(text)
+
+    def token(self, role: str) -> str:
+        """Return the access token of a role."""
+        return self.http.token(role)
+
+    def recorded(self, reference: Mapping[str, str]) -> bytes:
+        """Return the credential that a record refers to, got again from the target."""
+        if "assertion" in reference:
+            return self.messages.recorded(reference)
+        return self.http.recorded(reference)
