@@ -52,7 +52,7 @@ from conformance.evidence.results_document import is_confidential
 from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import Record
 from conformance.formats.schemas import specs_root, suggestion
-from conformance.model.case import CaseKind
+from conformance.model.case import SUITE_KINDS, CaseKind
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.result import (
     EXIT_CONFORMANT,
@@ -218,7 +218,7 @@ def main() -> None:
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice([kind.value for kind in CaseKind]),
+    type=click.Choice([kind.value for kind in SUITE_KINDS]),
     help="Run cases of this kind only (repeatable).",
 )
 @click.option(

@@ -3,7 +3,7 @@
 Must not judge.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from conformance.contracts.soap_rules import read_soap_rules
@@ -91,7 +91,19 @@ def _operations(openapi: Data) -> Iterator[Operation]:
                     path,
                     tuple(sorted(schemas)),
                     named,
+                    dict(_parameters(openapi, (item, operation))),
+                    _schema_name(operation.get("requestBody", {})),
                 )
+
+
+def _parameters(openapi: Data, owners: Iterable[Data]) -> Iterator[tuple[str, str]]:
+    """Yield name and place of the parameters of a path and of its operation, references resolved."""
+    shared = openapi.get("components", {}).get("parameters", {})
+    for owner in owners:
+        for row in owner.get("parameters", ()):
+            reference = row.get("$ref", "").rpartition("/")[2]
+            parameter = shared[reference] if reference else row
+            yield parameter["name"], parameter["in"]
 
 
 def _schema_name(response: Data) -> str:

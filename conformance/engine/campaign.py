@@ -107,12 +107,16 @@ class Campaign:
         self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
             result = self.runner(case.service).run(case, procedure)
+        result = self.safe(result)
+        return apply_known(result, self.plan.known, datetime.now(UTC).date())
+
+    def safe(self, result: CaseResult) -> CaseResult:
+        """Return the result of a case that has ended without secrets, and tell that it has."""
         result = _redacted(result, self._redactor.text)
-        result = apply_known(result, self.plan.known, datetime.now(UTC).date())
         self.events.emit(
             CaseEnded(
-                case.id,
-                case.service,
+                result.case.id,
+                result.case.service,
                 result.verdict.value,
                 result.reason,
                 round(result.duration, 6),
@@ -149,7 +153,7 @@ class Campaign:
             seed=plan.seed,
             target=plan.target.name,
             environment=plan.target.environment,
-            services=tuple(row.service for row in plan.services),
+            services=plan.tested,
             versions={row.service: row.spec.contract.version for row in plan.services},
             started=self.started,
             finished=datetime.now(UTC),
@@ -173,6 +177,8 @@ class Campaign:
     def in_order(self) -> list[CaseResult]:
         """Return a result for every case of the plan, in the order of the specs, then those of cases that it lacks."""
         results = self.tally.results
+        if not self.plan.suites:
+            return list(results.values())
         planned = {case.id: case for case in self.plan.cases}
         others = [result for name, result in results.items() if name not in planned]
         ordered = [
@@ -245,8 +251,8 @@ def _run_started(plan: Plan, folder: Path) -> RunStarted:
         folder.name,
         plan.target.name,
         plan.target.environment,
-        tuple(row.service for row in plan.services),
-        sum(map(plan.selection.takes, plan.cases)),
+        plan.tested,
+        sum(map(plan.selection.takes, plan.cases)) if plan.suites else 0,
     )
 
 

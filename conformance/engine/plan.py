@@ -48,7 +48,8 @@ class Plan:
 
     `disclose` tells security findings of a service that is not one's own outside the private run folder too; `fault` is
     a mistake that the local platform makes on purpose. What properties find is kept in the folder `counterexamples` and
-    tried first the next time, where there is one. `replay` says what is sent again of which run.
+    tried first the next time, where there is one. `replay` says what is sent again of which run. Without `suites` no
+    case of the specs is run: what is sent is one's own.
     """
 
     target: Target
@@ -61,6 +62,12 @@ class Plan:
     fault: Fault | None = None
     counterexamples: Path | None = None
     replay: Mapping[str, Any] = field(default_factory=dict)
+    suites: bool = True
+
+    @property
+    def tested(self) -> tuple[str, ...]:
+        """Return the services whose suites are run."""
+        return tuple(row.service for row in self.services) if self.suites else ()
 
     @property
     def cases(self) -> Iterator[Case]:

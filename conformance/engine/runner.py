@@ -81,7 +81,7 @@ class Runner:
         """Return the verdict of an execution, whatever breaks in it (interface, section 5)."""
         case = execution.case
         try:
-            return _conclude(case, self._execute(execution, procedure))
+            return conclude(case, self._execute(execution, procedure))
         except BudgetError as error:
             return CaseResult(case, Verdict.NOT_RUN, str(error), limited=True)
         except MissingDataError as error:
@@ -185,7 +185,7 @@ class Runner:
             self._silent += 1
 
 
-def _conclude(case: Case, judgement: Judgement) -> CaseResult:
+def conclude(case: Case, judgement: Judgement) -> CaseResult:
     """Return the verdict that a judgement calls for (interface, section 5)."""
     verdict, reason = _verdict(judgement)
     return CaseResult(

@@ -88,9 +88,7 @@ class Session:
         self, case: str, request: Request, purpose: Purpose = Purpose.PROBE
     ) -> Exchange:
         """Send a request that is complete already, in the name of a case; as `exchange` in everything else."""
-        if not self.may_send(request.method):
-            raise ForbiddenTrafficError(f"production: {RULE} may be sent")
-        exchange = self._once(case, request, purpose)
+        exchange = self.send_once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
             response = exchange.response
             if response is None or response.status not in TRANSIENT_STATUSES:
@@ -100,27 +98,39 @@ class Session:
                 break
             self._patience -= wait
             self.pause(wait)
-            exchange = self._once(case, request, purpose)
+            exchange = self.send_once(case, request, purpose)
         return exchange
+
+    def send_once(
+        self,
+        case: str,
+        request: Request,
+        purpose: Purpose = Purpose.PROBE,
+        timeout: float | None = None,
+    ) -> Exchange:
+        """Send a request that is complete already, and return the exchange as it came, of a busy service too.
+
+        `timeout` (seconds) may shorten the target's own. Errors as for `exchange`.
+        """
+        if not self.may_send(request.method):
+            raise ForbiddenTrafficError(f"production: {RULE} may be sent")
+        restoring = purpose is Purpose.RESTORE
+        self.ledger.take(0 if restoring else self._reserve())
+        raise_if_requested()
+        started = datetime.now(UTC)
+        clock = time.perf_counter()
+        outcome = self.transport.send(request, timeout)
+        elapsed = time.perf_counter() - clock
+        number = next(self.recorder.numbers)
+        return self.recorder.record(
+            Exchange(number, case, purpose, started, elapsed, request, outcome)
+        )
 
     def may_send(self, method: str) -> bool:
         """Tell whether the policy lets this session send a request of a method."""
         public = self.service.spec.contract.public
         environment = self.target.environment
         return may_send(self.sender, environment, public=public, method=method)
-
-    def _once(self, case: str, request: Request, purpose: Purpose) -> Exchange:
-        restoring = purpose is Purpose.RESTORE
-        self.ledger.take(0 if restoring else self._reserve())
-        raise_if_requested()
-        started = datetime.now(UTC)
-        clock = time.perf_counter()
-        outcome = self.transport.send(request)
-        elapsed = time.perf_counter() - clock
-        number = next(self.recorder.numbers)
-        return self.recorder.record(
-            Exchange(number, case, purpose, started, elapsed, request, outcome)
-        )
 
     def _reserve(self) -> int:
         """Return how many requests of the budget are kept for restoring a service that remembers."""

@@ -26,6 +26,11 @@ class SoapRequests:
         """Return the address of the service."""
         return self.http.address
 
+    @property
+    def identity(self) -> Mapping[str, str | None]:
+        """Return the headers that say who asks; one that is None is left out."""
+        return self.http.identity
+
     def request(self, template: Template, repeated: bytes | None = None) -> Request:
         """Return the request that a template stands for; raises MissingDataError where the target lacks data for it."""
         if template.message is None:

@@ -32,6 +32,10 @@ class RequestBuilder(Protocol):
     def address(self) -> str:
         """Return the address of the service."""
 
+    @property
+    def identity(self) -> Mapping[str, str | None]:
+        """Return the headers that say who asks (User-Agent, From); one that is None is left out."""
+
     def request(self, template: Template, repeated: bytes | None = None) -> Request:
         """Return the request that a template stands for.
 

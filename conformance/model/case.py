@@ -20,6 +20,11 @@ class CaseKind(StrEnum):
     PROPERTY = "property"
     STATEFUL = "stateful"
     SECURITY = "security"
+    OWN = "own"
+
+
+SUITE_KINDS = tuple(kind for kind in CaseKind if kind is not CaseKind.OWN)
+"""The kinds of the suites' cases; a case of kind own is a test of a user's own."""
 
 
 class Effect(StrEnum):

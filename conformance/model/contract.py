@@ -4,7 +4,7 @@ Must not read files, send anything or judge anything.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -77,13 +77,19 @@ class ErrorCode:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a service: method, path below the base URL, documented statuses, schema name by status."""
+    """One operation of a service: method, path below the base URL, documented statuses, schema name by status.
+
+    `parameters` says by name where each stands (path, query, header); `body` names the schema of the request's body,
+    "" where it has none.
+    """
 
     id: str
     method: str
     path: str
     statuses: tuple[int, ...]
     schemas: Mapping[int, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
 
     @property
     def successes(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Source: interface, sections 3 and 5. Must not know where results are written.
 
 from collections.abc import Iterable
 
+from conformance.model.case import CaseKind
 from conformance.model.contract import Requirement
 from conformance.model.result import (
     EXIT_CONFORMANT,
@@ -43,8 +44,10 @@ def exit_code(
     results = list(results)
     codes = {_BY_VERDICT.get(_counted(result), EXIT_CONFORMANT) for result in results}
     codes |= {EXIT_INCONCLUSIVE for result in results if result.limited}
+    # A test of one's own never makes a service conformant.
+    suites = [result for result in results if result.case.kind is not CaseKind.OWN]
     passed = {
-        result.case.service for result in results if _counted(result) is Verdict.PASS
+        result.case.service for result in suites if _counted(result) is Verdict.PASS
     }
     codes |= {EXIT_INCONCLUSIVE for service in services if service not in passed}
     return next((code for code in _BY_URGENCY if code in codes), EXIT_INCONCLUSIVE)

@@ -24,7 +24,7 @@ from conformance.evidence.results_document import (
     portable,
 )
 from conformance.evidence.run_folder import make_folder
-from conformance.model.case import Case, CaseKind
+from conformance.model.case import SUITE_KINDS, Case, CaseKind
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, WITHHELD, CaseResult
 from conformance.model.verdict import Verdict
@@ -99,7 +99,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kind",
         action="append",
         default=[],
-        choices=[kind.value for kind in CaseKind],
+        choices=[kind.value for kind in SUITE_KINDS],
         help="kind of case",
     )
     group.addoption(

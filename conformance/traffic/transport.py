@@ -70,9 +70,15 @@ class Transport:
                 self._tls.load_verify_locations(cafile=self.ca_file)
         return self._tls
 
-    def send(self, request: Request) -> Response | TransportFailure:
-        """Return the answer to a request, or why there is none; never raises for what the peer does."""
-        deadline = time.monotonic() + self.timeout
+    def send(
+        self, request: Request, timeout: float | None = None
+    ) -> Response | TransportFailure:
+        """Return the answer to a request, or why there is none; never raises for what the peer does.
+
+        A `timeout` for this request may shorten the transport's own, never lengthen it.
+        """
+        allowed = self.timeout if timeout is None else min(timeout, self.timeout)
+        deadline = time.monotonic() + allowed
         try:
             try:
                 return self._exchange(request, deadline)

@@ -1,0 +1,114 @@
+"""Exchanges of one's own with a service: sent as they are, recorded, judged by what is documented, kept as one case.
+
+Tests of one's own and the command `send` stand on it. Must not know httpx nor pytest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from threading import RLock
+
+from conformance.engine.campaign import Campaign
+from conformance.engine.events import CaseStarted
+from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, usual_examples
+from conformance.engine.runner import conclude
+from conformance.engine.session import Session
+from conformance.judging.documented import documented_case
+from conformance.judging.oracle import Oracle
+from conformance.model.case import Case, CaseKind, Expectation, Template
+from conformance.model.contract import Contract, Operation
+from conformance.model.exchange import Exchange, Request
+from conformance.model.result import CaseResult
+from conformance.model.verdict import Judgement, merge
+from conformance.target.policy import Sender
+from conformance.target.target import ServiceTarget, Target
+
+PREFIX = "own/"
+"""What the ids of these cases begin with."""
+_ORIGIN = "a test of one's own"
+_NO_OPERATION = "the contract has no operation with this method and path"
+_REFUSED = "the service refused who asks; check the credential that was sent"
+
+
+@dataclass(slots=True)
+class OwnExchanges:
+    """What is exchanged with one service under one case id; threads may share it."""
+
+    name: str
+    title: str
+    session: Session
+    oracle: Oracle
+    _ids: list[str] = field(default_factory=list)
+    _judgements: list[Judgement] = field(default_factory=list)
+    _seconds: float = 0.0
+    _lock: RLock = field(default_factory=RLock)
+
+    @property
+    def contract(self) -> Contract:
+        """Return the contract of the service."""
+        return self.session.service.spec.contract
+
+    def send(
+        self, request: Request, operation: Operation | None, timeout: float | None
+    ) -> tuple[Exchange, Judgement]:
+        """Send a request as it is, and return the exchange with its judgement by an operation's documented answers.
+
+        `timeout` (seconds) may shorten the target's own. Raises ForbiddenTrafficError where the policy forbids the
+        request, BudgetError where the target's budget is used up.
+        """
+        with self._lock:
+            exchange = self.session.send_once(self.name, request, timeout=timeout)
+            judgement = self._judge(exchange, operation)
+            self._ids.append(exchange.id)
+            self._judgements.append(judgement)
+            self._seconds += exchange.elapsed
+        return exchange, judgement
+
+    def result(self) -> CaseResult | None:
+        """Return what became of the exchanges as one case, None where there were none."""
+        if not self._ids:
+            return None
+        case = own_case(self.contract.service, self.name, self.title)
+        result = conclude(case, merge(self._judgements))
+        ids = tuple(self._ids)
+        return replace(result, exchanges=ids, deciding=ids[-1:], duration=self._seconds)
+
+    def _judge(self, exchange: Exchange, operation: Operation | None) -> Judgement:
+        if operation is None:
+            return Judgement(not_applicable_reason=_NO_OPERATION)
+        if self.oracle.refuses_credential(exchange):
+            return Judgement(inconclusive_reason=_REFUSED)
+        case = documented_case(self.contract, self.name, operation)
+        return self.oracle.judge(exchange, case)
+
+
+def open_exchanges(
+    campaign: Campaign, service: str, name: str, title: str
+) -> OwnExchanges:
+    """Return exchanges of one's own with a service of a campaign, under the case id `own/<name>`."""
+    campaign.events.emit(CaseStarted(PREFIX + name, service))
+    context = campaign.runner(service).context
+    session = replace(context.session, sender=Sender.OWN)
+    return OwnExchanges(PREFIX + name, title, session, context.oracle)
+
+
+def own_plan(target: Target, services: tuple[ServiceTarget, ...]) -> Plan:
+    """Return the plan of a run in which no suite is run, only requests of one's own."""
+    return Plan(
+        target,
+        services,
+        Selection(),
+        DEFAULT_SEED,
+        usual_examples(target),
+        suites=False,
+    )
+
+
+def own_case(service: str, name: str, title: str) -> Case:
+    """Return the case that exchanges of one's own are reported as."""
+    nothing = Expectation("documented answers", ())
+    return Case(name, service, title, CaseKind.OWN, _ORIGIN, (), Template(""), nothing)
+
+
+def own_case_of(record: Mapping[str, str]) -> Case:
+    """Return the case of a result that another process has made into data."""
+    return own_case(record["service"], record["id"], record["title"])
