@@ -13,14 +13,8 @@ from multiprocessing import get_context
 
 from conformance.contracts.loading import service_ids
 from conformance.engine.plan import LOCAL_EXAMPLES
-from conformance.selftest.selftest import (
-    Mutant,
-    MutantResult,
-    MutantStatus,
-    Settings,
-    examine,
-    processors,
-)
+from conformance.selftest.mutants import Mutant, MutantResult, MutantStatus
+from conformance.selftest.selftest import Settings, examine, processors
 
 
 def main() -> None:

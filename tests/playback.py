@@ -31,7 +31,8 @@ from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange, Purpose, Request
 from conformance.model.fault import Fault
 from conformance.model.verdict import Judgement
-from conformance.selftest.selftest import EXAMPLES, _MutantRun
+from conformance.selftest.mutants import MutantRun
+from conformance.selftest.selftest import EXAMPLES
 from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
@@ -57,9 +58,9 @@ class Playback:
 
     def finds(self, run: Path, fault: Fault) -> bool:
         """Tell whether a recorded run, judged again, shows a fault for its own reason."""
-        hunt = _MutantRun(fault)
+        hunt = MutantRun(fault)
         for result in self._results(run):
-            hunt._look(result)
+            hunt.look(result)
         return hunt.right is not None
 
     def _results(self, run: Path) -> Iterator[Mapping[str, Any]]:

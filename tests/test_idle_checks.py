@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.listing import find_fault
-from conformance.selftest.selftest import Mutant, MutantStatus, Settings, examine
+from conformance.selftest.mutants import Mutant, MutantStatus
+from conformance.selftest.selftest import Settings, examine
 from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
 
 DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"

@@ -84,11 +84,9 @@ from conformance.review import (
     review_offline,
 )
 from conformance.review.before_run import check_before_run
+from conformance.selftest.mutants import GOOD, MutantResult, MutantStatus
 from conformance.selftest.selftest import (
     EXAMPLES,
-    GOOD,
-    MutantResult,
-    MutantStatus,
     Settings,
     examine_all,
     mutants_of,
@@ -835,12 +833,12 @@ def _tally(total: int) -> Iterator[Callable[[MutantResult], None]]:
     progress.start(total)
 
     def tell(one: MutantResult) -> None:
-        progress.describe(one.subject.name)
+        progress.describe(one.mutant.name)
         progress.advance()
         progress.tell(
             ""
             if one.status in GOOD
-            else f"[bold red]{one.status.value:18}[/] {one.subject.name}"
+            else f"[bold red]{one.status.value:18}[/] {one.mutant.name}"
         )
 
     try:

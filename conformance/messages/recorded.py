@@ -132,28 +132,34 @@ def soap_item(  # noqa: PLR0913 - all that is known of an exchange
     *,
     exact: bool,
 ) -> ReplayItem:
-    """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `plain_part`."""
+    """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `rest_item`."""
     place = place_of(service, one, base)
-    message = case.request.message if case is not None else None
-    mutated = (
-        one.purpose is Purpose.PROBE and message is not None and bool(message.mutation)
-    )
+    mutated = _is_mutated(case, one)
     caller = _caller(one, earlier if mutated else ())
     if not caller and not mutated and not exact:
         raise UsageError(
             f"the record of the exchange {one.id} does not say by an assertion which caller sent it"
         )
     caller = caller or next(iter(service.settings.get("callers") or ()), "")
-    played = as_caller(case, caller) if case is not None else None
-    steps = (
-        [played.control, *played.preamble, played.availability_probe]
-        if played is not None
-        else []
-    )
-    step = next(filter(None, steps), None) if one.purpose is Purpose.CONTROL else None
+    step = None
+    if case is not None and one.purpose is Purpose.CONTROL:
+        step = next(_steps(as_caller(case, caller)), None)
     if exact or mutated:
         return ReplayItem(one, place, step, caller, mutated=not exact)
     return ReplayItem(one, place, step, caller, _element(one))
+
+
+def _is_mutated(case: Case | None, one: Recorded) -> bool:
+    """Tell whether an exchange is a probe whose message has something wrong with its security."""
+    message = case.request.message if case is not None else None
+    probe = one.purpose is Purpose.PROBE
+    return probe and message is not None and bool(message.mutation)
+
+
+def _steps(case: Case) -> Iterator[Step]:
+    """Yield the requests of a case that must succeed."""
+    steps = (case.control, *case.preamble, case.availability_probe)
+    return (step for step in steps if step is not None)
 
 
 def place_of(service: ServiceTarget, one: Recorded, base: str) -> str:
@@ -186,45 +192,58 @@ def fits(template: Template, service: ServiceTarget, one: Recorded, place: str) 
 
 
 def item_problems(
-    target: Target, service: ServiceTarget, part: ReplayItem
+    target: Target, service: ServiceTarget, item: ReplayItem
 ) -> Iterator[str]:
     """Yield why an exchange cannot be sent again: a credential that the target lacks, or that no record names."""
+    yield from _credential_problems(target, service, item)
+    yield from _secret_problems(service, item)
+    if not _is_request(item):
+        yield f"the exchange {item.one.id} is no request that HTTP can carry; its record was changed"
+
+
+def _credential_problems(
+    target: Target, service: ServiceTarget, item: ReplayItem
+) -> Iterator[str]:
     where = f"{target.file or target.name}: services.{service.service}"
-    number = part.one.id
-    tokens, callers = (
-        tuple(service.settings.get("tokens") or ()),
-        tuple(service.settings.get("callers") or ()),
-    )
-    for role in sorted(part.roles - set(tokens)):
-        yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{suggestion(role, tokens)}"
-    for name in sorted(part.callers - set(callers)):
+    number = item.one.id
+    tokens = tuple(service.settings.get("tokens") or ())
+    for role in sorted(item.roles - set(tokens)):
+        hint = suggestion(role, tokens)
+        yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{hint}"
+    callers = tuple(service.settings.get("callers") or ())
+    for name in sorted(item.callers - set(callers)):
         who = f"has no {name!r}, who sent" if name else "names nobody who could send"
-        yield f"{where}.callers {who} the exchange {number}{suggestion(name, callers)}"
-    for reference in part.references:
+        hint = suggestion(name, callers)
+        yield f"{where}.callers {who} the exchange {number}{hint}"
+
+
+def _secret_problems(service: ServiceTarget, item: ReplayItem) -> Iterator[str]:
+    """Yield the secrets of a record that it does not name, so that none can be filled in."""
+    remedy = ""
+    if service.spec.contract.soap is not None:
+        remedy = " as it was; without --exact it is made anew"
+    for reference in item.references:
         if not reference.keys() & {"token", "assertion"}:
-            rebuilt = (
-                ""
-                if service.spec.contract.soap is None
-                else " as it was; without --exact it is made anew"
-            )
-            told = json.dumps(dict(reference))
+            shown = json.dumps(dict(reference))
             yield (
-                f"the exchange {number} carries a secret that its record does not name, "
-                f"{told}: not to be sent{rebuilt}"
+                f"the exchange {item.one.id} carries a secret that its record does not name, "
+                f"{shown}: not to be sent{remedy}"
             )
-    request = part.one.exchange.request
-    names, values = (
-        [name for name, _ in request.headers],
-        [value for _, value in request.headers],
-    )
-    fine = all(_TOKEN.fullmatch(name) for name in (request.method, *names))
-    fine = fine and not any(_NO_HEADER.search(value) for value in values)
-    if not fine or not all(_IN_A_URL.fullmatch(piece) for piece in _texts(part.place)):
-        yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
+
+
+def _is_request(item: ReplayItem) -> bool:
+    """Tell whether HTTP can carry a recorded request (RFC 9110, sections 5.1, 5.5 and 9.1)."""
+    request = item.one.exchange.request
+    tokens = (request.method, *(name for name, _ in request.headers))
+    if not all(_TOKEN.fullmatch(token) for token in tokens):
+        return False
+    if any(_NO_HEADER.search(value) for _, value in request.headers):
+        return False
+    return all(_IN_A_URL.fullmatch(piece) for piece in _texts(item.place))
 
 
 def request_of(
-    part: ReplayItem,
+    item: ReplayItem,
     source: RequestBuilder,
     template: Template,
     repeated: bytes | None = None,
@@ -235,9 +254,9 @@ def request_of(
 
     Raises MissingDataError and CredentialRefusedError as sessions do.
     """
-    recorded = part.one.record["request"]
+    recorded = item.one.record["request"]
     place = _filled(
-        part.place,
+        item.place,
         lambda reference: quote(source.recorded(reference), safe="").encode(),
     ).decode()
     headers = []
@@ -253,33 +272,33 @@ def request_of(
             headers.append(
                 (name, scheme + source.recorded(_of_header(value)).decode("latin-1"))
             )
-    if part.rebuilt:
+    if item.rebuilt:
         body = source.request(template, repeated).body
     else:
-        body = _filled_body(part.one, source.recorded)
+        body = _filled_body(item.one, source.recorded)
     # A SOAP service's address is taken as it is written; below that of others there is a path.
     url = source.address.rstrip("/") + place if place.strip("/") else source.address
     return Request(recorded["method"], url, tuple(headers), body)
 
 
-def remark(part: ReplayItem, request: Request, now: datetime) -> str:
+def remark(item: ReplayItem, request: Request, now: datetime) -> str:
     """Return what is to be said of the bytes that are sent now (UTC), "" for nothing."""
-    if part.rebuilt:
+    if item.rebuilt:
         how = (
             "its security broken as the case says"
-            if part.mutated
+            if item.mutated
             else "with the recorded request"
         )
-        return f"made anew by {part.caller}, {how}"
-    if not request.body or not part.one.digest:
+        return f"made anew by {item.caller}, {how}"
+    if not request.body or not item.one.digest:
         return ""
-    if hashlib.sha256(request.body).hexdigest() == part.one.digest:
+    if hashlib.sha256(request.body).hexdigest() == item.one.digest:
         bytes_sent = "the very bytes that were sent then"
-    elif _body_references(part.one):
+    elif _body_references(item.one):
         bytes_sent = "NOT the bytes that were sent then: a credential is another one by now, or the record was changed"
     else:
         bytes_sent = "NOT the bytes that were sent then: the record was changed after it was written"
-    return "; ".join([bytes_sent, *(_ages(part.one, now) if part.caller else ())])
+    return "; ".join([bytes_sent, *(_ages(item.one, now) if item.caller else ())])
 
 
 def _with_malformed_token(case: Case, one: Recorded) -> Recorded:
