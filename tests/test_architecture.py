@@ -44,7 +44,7 @@ HOMES = {
     "lxml": {"checks", "mock", "soap"},
     "pytest": {"plugin", "selftest", "cli", "reporting"},
     "rich": {"cli"},
-    "starlette": {"checks", "mock"},
+    "starlette": {"mock"},
     "uvicorn": {"mock"},
     "xmlsec": {"soap"},
     "yaml": {"formats"},

@@ -13,19 +13,21 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from conformance.checks import soap_request
-from conformance.checks.soap_request import Call, SoapRefusalError
+from conformance.checks.request_problem import soap_problem
+from conformance.checks.secured_request import CHECKS, name_of
+from conformance.checks.soap_request import ExpectedRequest
 from conformance.formats.documents import read
 from conformance.formats.schemas import specs_root
 from conformance.mock import gateway
 from conformance.mock.authority import Credential, KeyKind
-from conformance.mock.gateway import CHECKS, Accepted, Gateway, answering, error_fault
+from conformance.mock.gateway import Accepted, Gateway, SoapRefusalError, answering, error_fault
 from conformance.mock.sts import ISSUER
 from conformance.model.contract import ErrorCode
+from conformance.model.exchange import Request
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.names import (
     BASE64,
@@ -71,28 +73,30 @@ ACTION = contract().operations[OPERATION].action
 CATALOGUE = specs_root() / "dossier-number-generation" / "1.2" / "errors.yaml"
 ERRORS = {row["code"]: ErrorCode(**row) for row in read(CATALOGUE).data["errors"]}
 OTHER = SoapOperation("Other", "urn:other", "", "{urn:other}Request", "{urn:other}Response", (), ())
+ADDRESS = "https://localhost/DossierNumberGeneration/v1"
 MINUTE = timedelta(minutes=1)
-NAMES = [gateway.name_of(check) for check in CHECKS]
+NAMES = [name_of(check) for check in CHECKS]
 
 
 def standing(*operations: SoapOperation) -> Gateway:
     """Return a gateway with all checks."""
     own = tuple(contract().operations.values())
     trusted = (tokens().credential.certificate,)
-    return Gateway((*own, *operations), contract().problems, trusted, ISSUER, lambda: NOW, CHECKS)
+    expected = ExpectedRequest((*own, *operations), contract().problems, trusted, ISSUER)
+    return Gateway(expected, lambda: NOW, CHECKS)
 
 
-def call(data: Element | bytes, action: str = f'"{ACTION}"', kind: str = "text/xml; charset=UTF-8") -> Call:
+def call(data: Element | bytes, action: str = f'"{ACTION}"', kind: str = "text/xml; charset=UTF-8") -> Request:
     """Return an HTTP request with a message."""
     body = data if isinstance(data, bytes) else serialise(data)
-    return Call("POST", Headers({"content-type": kind, "soapaction": action}), body)
+    return Request("POST", ADDRESS, (("Content-Type", kind), ("SOAPAction", action)), body)
 
 
 def refused(data: Element | bytes, door: Gateway | None = None) -> tuple[str, str]:
     """Return code and reason of a refusal."""
     with pytest.raises(SoapRefusalError) as caught:
         (door or standing()).receive(call(data))
-    return caught.value.code, caught.value.reason
+    return caught.value.problem.code or "", caught.value.problem.reason
 
 
 def accepted(data: Element | bytes, door: Gateway | None = None) -> Accepted:
@@ -396,7 +400,7 @@ def test_action_is_checked(name: str, action: str, operations: tuple[SoapOperati
     door = standing(*operations)
     with pytest.raises(SoapRefusalError) as caught:
         door.receive(call(message(), action))
-    assert caught.value.code == "SOA-03004"
+    assert caught.value.problem.code == "SOA-03004"
     assert door.without(name).receive(call(message(), action))
 
 
@@ -411,10 +415,10 @@ def test_other_encodings_are_refused(name: str) -> None:
 
 def test_missing_and_doubled_actions_are_refused() -> None:
     """There is one SOAPAction, no more and no less."""
-    for raw in ([], [(b"soapaction", f'"{ACTION}"'.encode())] * 2):
-        headers = Headers(raw=[(b"content-type", b"text/xml"), *raw])
+    for actions in ((), (("soapaction", f'"{ACTION}"'),) * 2):
+        headers = (("content-type", "text/xml"), *actions)
         with pytest.raises(SoapRefusalError, match="SOA-03004"):
-            standing().receive(Call("POST", headers, serialise(message())))
+            standing().receive(Request("POST", ADDRESS, headers, serialise(message())))
 
 
 def test_unknown_operation_is_refused() -> None:
@@ -452,7 +456,7 @@ def test_what_is_no_soap_is_told() -> None:
     assert refused(b"<a/>")[0] == "SOA-03002"
     with pytest.raises(SoapRefusalError) as caught:
         accepted(f'<e:Envelope xmlns:e="{SOAP12}"><e:Body/></e:Envelope>'.encode())
-    assert (caught.value.code, caught.value.fault) == ("SOA-03002", "VersionMismatch")
+    assert (caught.value.problem.code, caught.value.problem.fault) == ("SOA-03002", "VersionMismatch")
 
 
 def test_body_has_to_be_there() -> None:
@@ -875,11 +879,11 @@ def test_huge_messages_are_refused_by_http() -> None:
 # Faults
 
 
-def _answer(sent: Call) -> Response:
+def _answer(sent: Request) -> Response:
     def serve(passed: Accepted) -> bytes:
         return gateway.envelope(etree.Element(passed.operation.response))
 
-    return answering(standing(), serve, lambda refusal: error_fault(ERRORS, refusal))(sent)
+    return answering(standing(), serve, lambda problem: error_fault(ERRORS, problem))(sent)
 
 
 def fault_of(data: bytes) -> Element:
@@ -895,7 +899,7 @@ def fault_of(data: bytes) -> Element:
 @pytest.mark.parametrize("code", ERRORS)
 def test_fault_tells_what_the_catalogue_has(code: str) -> None:
     """Component and description come from the catalogue; who is to blame decides the fault code."""
-    data = error_fault(ERRORS, SoapRefusalError(code, "a reason\0\x0b"))
+    data = error_fault(ERRORS, soap_problem("any", code, "a reason\0\x0b"))
     error = fault_of(data)
     entry = ERRORS[code]
     assert error.tag == "{urn:be:fgov:ehealth:errors:soa:v1}SystemError"
@@ -909,7 +913,7 @@ def test_fault_tells_what_the_catalogue_has(code: str) -> None:
 
 def test_code_outside_the_catalogue_is_told_all_the_same() -> None:
     """A catalogue that lacks a code does not keep a fault from being told."""
-    error = fault_of(error_fault({}, SoapRefusalError("SOA-01001", "a reason")))
+    error = fault_of(error_fault({}, soap_problem("any", "SOA-01001", "a reason")))
     assert (error.findtext("Origin"), error.findtext("Code")) == ("Provider", "SOA-01001")
 
 
@@ -935,7 +939,7 @@ def test_what_was_not_foreseen_is_the_default_error() -> None:
     def serve(passed: Accepted) -> bytes:
         raise ZeroDivisionError(passed)
 
-    answer = answering(standing(), serve, lambda refusal: error_fault(ERRORS, refusal))(call(message()))
+    answer = answering(standing(), serve, lambda problem: error_fault(ERRORS, problem))(call(message()))
     assert fault_of(bytes(answer.body)).findtext("Code") == "SOA-00001"
 
 
