@@ -17,9 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from conformance.checks import soap_request
-from conformance.checks.request_problem import soap_problem
+from conformance.checks.request_problem import RequestProblem, soap_problem
 from conformance.checks.secured_request import CHECKS, name_of
-from conformance.checks.soap_request import ExpectedRequest
+from conformance.checks.soap_request import ExpectedRequest, Incoming, request_problems
 from conformance.formats.documents import read
 from conformance.formats.schemas import specs_root
 from conformance.mock import gateway
@@ -75,6 +75,7 @@ ERRORS = {row["code"]: ErrorCode(**row) for row in read(CATALOGUE).data["errors"
 OTHER = SoapOperation("Other", "urn:other", "", "{urn:other}Request", "{urn:other}Response", (), ())
 ADDRESS = "https://localhost/DossierNumberGeneration/v1"
 MINUTE = timedelta(minutes=1)
+GOOD = serialise(message())
 NAMES = [name_of(check) for check in CHECKS]
 
 
@@ -313,6 +314,11 @@ def _other_gender(root: Element) -> None:
     sign_again(root)
 
 
+def _gender(root: Element) -> None:
+    for one in root.iter("Gender"):
+        one.text = "X"
+
+
 def _altered_after(root: Element) -> None:
     for one in root.iter("Gender"):
         one.text = "M"
@@ -330,6 +336,20 @@ def _transform(*algorithms: str, inside: str = "") -> Change:
             break
 
     return alter
+
+
+KEY_INFO = f"{{{DS}}}KeyInfo"
+
+
+def _moments(root: Element, created: timedelta, expires: timedelta) -> None:
+    """Write other times into a Timestamp, whatever was signed."""
+    for name, moment in (("Created", created), ("Expires", expires)):
+        part(security(root), TIMESTAMP, f"{{{WSU}}}{name}").text = wss.instant(NOW + moment)
+
+
+def _token(root: Element, change: Change) -> None:
+    """Change the assertion of a message, whatever was signed."""
+    change(part(security(root), wss.ASSERTION))
 
 
 ALONE: list[tuple[str, str, Change]] = [
@@ -383,6 +403,126 @@ def test_check_refuses_what_it_is_for(name: str, code: str, change: Change) -> N
     change(root)
     assert refused(root)[0] == code
     assert accepted(root, standing().without(name))
+
+
+def problems_of(sent: Request) -> list[RequestProblem]:
+    """Return every problem of a request."""
+    return list(request_problems(Incoming(sent, standing().expected, NOW), CHECKS))
+
+
+@pytest.mark.parametrize(("name", "code", "change"), ALONE)
+def test_each_problem_names_its_check(name: str, code: str, change: Change) -> None:
+    """A check yields problems under its own name, and the one that a message breaks is among them, with its code."""
+    root = message()
+    change(root)
+    incoming = Incoming(call(root), standing().expected, NOW)
+    by_check = {name_of(check): list(check(incoming)) for check in CHECKS}
+    assert all(problem.check == own for own, found in by_check.items() for problem in found)
+    assert code in {problem.code for problem in by_check[name]}
+
+
+@pytest.mark.parametrize(("name", "code", "change"), ALONE)
+def test_the_first_problem_is_what_is_refused(name: str, code: str, change: Change) -> None:
+    """The gateway refuses by the first problem in the order of its checks."""
+    del name
+    root = message()
+    change(root)
+    first = problems_of(call(root))[0]
+    assert (first.code, first.status) == (code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    assert refused(root) == (first.code, first.reason)
+
+
+def test_right_message_has_no_problem() -> None:
+    """Nothing is said against a right message."""
+    assert problems_of(call(message())) == []
+
+
+APART: dict[str, Change] = {
+    "headers_understood": _not_understood,
+    "no_instructions": _instruction,
+    "unique_ids": _second_id,
+    "one_timestamp": _second_timestamp,
+    "timestamp_alive": lambda root: _moments(root, -9 * MINUTE, -8 * MINUTE),
+    "assertion_issuer": lambda root: _token(root, _set("Issuer", "urn:another")),
+    "holder_of_key": lambda root: _token(root, _bearer),
+    "attributes_granted": lambda root: _token(root, _value("doctor:boolean", "false")),
+    "key_of_assertion": lambda root: part(security(root), SIGNATURE, KEY_INFO).clear(),
+    "elements_valid": lambda root: etree.SubElement(part(root, BODY)[0], "NoSuchElement"),
+    "attributes_valid": lambda root: part(root, BODY)[0].set("IssueInstant", "never"),
+    "values_valid": _gender,
+}
+"""Mistakes that leave each other alone, but that what was signed does not hold any more."""
+UNSIGNED = {"assertion_genuine", "signature_holds"}
+
+
+@given(st.sets(st.sampled_from(sorted(APART)), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_every_mistake_of_a_message_is_reported(names: set[str]) -> None:
+    """A signed message with several things wrong at once hears of all of them, and of nothing that is right."""
+    root = message()
+    for name in sorted(names):
+        APART[name](root)
+    found = [problem.check for problem in problems_of(call(root))]
+    assert set(found) - UNSIGNED == names
+    assert found == sorted(found, key=NAMES.index)
+
+
+def test_mistakes_of_one_kind_are_all_reported() -> None:
+    """A check does not stop at the first problem of its kind."""
+    root = message()
+    for name in ("A", "B"):
+        etree.SubElement(part(root, HEADER), f"{{urn:else}}{name}", {f"{{{SOAP}}}mustUnderstand": "1"})
+        etree.SubElement(part(root, BODY)[0], name).set(wss.WSU_ID, str(part(root, BODY).get(wss.WSU_ID)))
+    reasons = [problem.reason for problem in problems_of(call(root)) if problem.check == "headers_understood"]
+    assert reasons == ["the header A is not understood", "the header B is not understood"]
+
+
+def test_mistakes_of_http_are_reported_beside_those_of_soap() -> None:
+    """Method, media type and SOAPAction are no reason to look no further."""
+    root = message()
+    _not_understood(root)
+    sent = Request("PUT", ADDRESS, (("Content-Type", "text/plain"),), serialise(root))
+    assert [(problem.check, problem.status, problem.code) for problem in problems_of(sent)] == [
+        ("posted", 405, None),
+        ("media_type", 415, None),
+        ("headers_understood", 500, "SOA-03004"),
+        ("action_quoted", 500, "SOA-03004"),
+    ]
+
+
+@pytest.mark.parametrize(("data", "name"), [(b"", "well_formed"), (b"<a", "well_formed"), (b"<a/>", "soap_envelope")])
+def test_what_is_no_message_is_told_once(data: bytes, name: str) -> None:
+    """Where there is no XML, or no envelope, nothing is said about what would be in it."""
+    assert [problem.check for problem in problems_of(call(data))] == [name]
+
+
+def test_header_names_are_case_insensitive() -> None:
+    """The names of header fields are read as HTTP has it (RFC 9110, section 5.1)."""
+    headers = (("CONTENT-TYPE", "text/xml"), ("soapAction", f'"{ACTION}"'))
+    assert problems_of(Request("POST", ADDRESS, headers, serialise(message()))) == []
+
+
+FIELDS = st.lists(
+    st.tuples(st.sampled_from(["Content-Type", "SOAPAction", "soapaction", "X"]), st.text(max_size=20)), max_size=4
+)
+MARKUP = st.lists(st.sampled_from([b"<", b">", b"/", b"e:Envelope", b" xmlns:e='urn:e'", b"e:Body", b"\xff", b"a"]))
+
+
+@given(st.text(max_size=8), FIELDS, st.binary(max_size=300) | MARKUP.map(b"".join))
+@settings(max_examples=300, deadline=None)
+def test_any_request_has_problems(method: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    """All checks run on any method, header fields and bytes, and none of them raises."""
+    found = problems_of(Request(method, ADDRESS, tuple(headers), body))
+    assert {"well_formed", "soap_envelope"} & {problem.check for problem in found}
+
+
+@given(st.integers(0, 100_000), st.integers(0, 40), st.binary(max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_any_damage_to_a_message_is_looked_at(place: int, length: int, instead: bytes) -> None:
+    """All checks run on a message that is broken anywhere, and none of them raises."""
+    place %= len(GOOD)
+    data = GOOD[:place] + instead + GOOD[place + length :]
+    assert all(problem.reason and problem.check in NAMES for problem in problems_of(call(data)))
 
 
 @pytest.mark.parametrize(
@@ -950,7 +1090,6 @@ def test_no_bytes_take_it_down(data: bytes) -> None:
     assert fault_of(bytes(_answer(call(data)).body)).findtext("Code") != "SOA-00001"
 
 
-GOOD = serialise(message())
 PARTS = [
     b"",
     b"<",
