@@ -261,8 +261,8 @@ def _kind_of(scheme: Scheme, text: str) -> IdentifierKind:
 
 def _patient_in_path(request: Request) -> str:
     """Return what stands in a request's path for the patient, percent-decoded, "" where nothing does."""
-    found = _PATIENT.search(unquote(urlsplit(request.url).path))
-    return found[1] if found is not None else ""
+    segment = _PATIENT.search(unquote(urlsplit(request.url).path))
+    return segment[1] if segment is not None else ""
 
 
 def _query(request: Request) -> Mapping[str, str]:
