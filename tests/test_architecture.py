@@ -46,13 +46,16 @@ HOMES = {
     "lxml": {"checks", "mock", "soap"},
     "pytest": {"plugin", "selftest", "cli", "reporting"},
     "rich": {"cli"},
-    "starlette": {"checks", "mock"},
+    "starlette": {"mock"},
     "uvicorn": {"mock"},
     "xmlsec": {"soap"},
     "yaml": {"formats"},
     "zeep": {"soap"},
 }
-"""The rooms in which a foreign library may be imported."""
+"""The rooms in which a foreign library may be imported.
+
+Checks of requests look at XML and at certificates as lxml and cryptography have them, but know no HTTP library.
+"""
 
 CLOCKS = {"time", "secrets"}
 PURE = {"model", "identifiers", "formats", "soap", "checks", "judging"}
@@ -125,6 +128,15 @@ def test_no_module_is_named_for_nothing() -> None:
 def test_every_module_says_what_it_is_for(path: Path) -> None:
     """A module begins with its responsibility."""
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), path
+
+
+def test_every_service_module_lists_problems_of_requests() -> None:
+    """Each module that plays a service has what an observer of its clients asks it (`ServiceModule`)."""
+    playing = [path for path in modules() if room(path) == "mock" and "def serve(spec" in path.read_text("utf-8")]
+    assert len(playing) >= 4
+    for path in playing:
+        names = {node.name for node in ast.parse(path.read_text("utf-8")).body if isinstance(node, ast.FunctionDef)}
+        assert "request_problems" in names, path
 
 
 def test_nothing_is_wired_to_a_service() -> None:

@@ -27,14 +27,13 @@ from starlette.requests import Request
 
 from conformance.contracts.loading import load_spec
 from conformance.mock.iam import IamConnect, read_body
+from conformance.mock.iam_clients import ASSERTION_TYPE, Client
 from conformance.mock.iam_people import Mandate, Person, Profile
 from conformance.mock.iam_realm import (
     ACCESS_TOKEN_TYPE,
-    ASSERTION_TYPE,
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
     TOKEN_EXCHANGE,
-    Client,
     Realm,
 )
 from conformance.mock.iam_tokens import (
