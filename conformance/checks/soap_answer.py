@@ -91,6 +91,11 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
 
 
+def http_line(response: Response) -> str:
+    """Return what stands for an answer that is no SOAP: its status and reason."""
+    return f"HTTP {response.status} {response.reason}".strip()
+
+
 def status_problems(response: Response, answer: SoapAnswer) -> Iterator[Problem]:
     """Yield an HTTP status that does not go with the message (WS-I Basic Profile 1.1, R1111, R1124 and R1126)."""
     if answer.kind == FAULT and response.status != _FAULT_STATUS:
@@ -170,8 +175,10 @@ def value(answer: SoapAnswer, place: Steps | None) -> str | None:
     return found.strip() if found is not None else None
 
 
-def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Problem]:
-    """Yield a response's time that is not when it was made.
+def instant_problems(
+    told: str, sent: str | None, now: datetime, *, where: str
+) -> Iterator[Problem]:
+    """Yield a response's time (`told`, at a place) that is not when it was made.
 
     It is held against the answer's own Date header (`sent`), so that only the service's clock counts, and against this
     machine's; a time without zone may be off by hours, since it does not say in which zone it was taken.
@@ -188,11 +195,11 @@ def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Pro
     if off > _OFF:
         certain = off > _FAR or (zoned and date is not None and off > _ZONE)
         message = "the time of the response is not that at which it was made"
-        yield Problem(message, "/@IssueInstant", about, told, odd=not certain)
+        yield Problem(message, where, about, told, odd=not certain)
     elif not zoned:
         yield Problem(
             "the time of the response has no time zone",
-            "/@IssueInstant",
+            where,
             about,
             told,
             odd=True,

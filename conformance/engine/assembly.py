@@ -12,6 +12,7 @@ from conformance.contracts.platform_rules import bundled_schemas
 from conformance.credentials.assertions import Callers
 from conformance.credentials.tokens import AccessTokens, Send
 from conformance.evidence.redaction import Redactor
+from conformance.judging.memory import RunMemory
 from conformance.judging.soap import SoapOracle
 from conformance.messages.soap import SoapMessages
 from conformance.model.contract import SoapRules
@@ -84,4 +85,4 @@ def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapOrac
     """Return the oracle of a SOAP service, with the schema of the platform's faults."""
     root = spec.folder.parent.parent
     errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
-    return SoapOracle(spec.contract, rules, binding, errors)
+    return SoapOracle(spec.contract, rules, binding, errors, RunMemory())
