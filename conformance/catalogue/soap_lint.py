@@ -78,7 +78,8 @@ def _words(rule: CheckRule, check: SoapCheck) -> Iterator[str]:
             yield f"has the words {slot}, which {rule.check} does not use{suggestion(slot, check.words)}"
         for name in Template(text).get_identifiers():
             if name not in names:
-                yield f"has ${name} in its words, which stands for nothing{suggestion(name, names)}"
+                known = suggestion(f"${name}", tuple(f"${one}" for one in names))
+                yield f"has ${name} in its words, which stands for nothing{known}"
 
 
 def _names(check: SoapCheck) -> tuple[str, ...]:

@@ -61,34 +61,32 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
         envelope = _parsed(response)
     except XmlError as problem:
         shown = response.body[:_SHOWN].decode("utf-8", "replace")
-        return SoapAnswer(
-            OTHER, f"{problem}: {shown!r}" if response.body else "an empty body"
-        )
-    if local(envelope) != "Envelope" or namespace(envelope) not in (SOAP, SOAP12):
-        return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
+        reason = f"{problem}: {shown!r}" if response.body else "an empty body"
+        return SoapAnswer(OTHER, reason)
     space = namespace(envelope)
+    if local(envelope) != "Envelope" or space not in (SOAP, SOAP12):
+        return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
     bodies = [child for child in children(envelope) if child.tag == f"{{{space}}}Body"]
     if len(bodies) != 1:
-        return SoapAnswer(
-            OTHER, f"an envelope with {len(bodies)} Body elements", envelope
-        )
+        reason = f"an envelope with {len(bodies)} Body elements"
+        return SoapAnswer(OTHER, reason, envelope)
     inside = children(bodies[0])
-    fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
-    if fault is not None:
-        declared = _declared(fault, faults)
-        error = _error(fault) if declared is None else None
-        return SoapAnswer(
-            FAULT,
-            "",
-            envelope,
-            fault,
-            _fault_code(fault, error, declared),
-            error,
-            declared,
-        )
     if not inside:
         return SoapAnswer(OTHER, "an envelope with an empty Body", envelope)
+    fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
+    if fault is not None:
+        return _read_fault(envelope, fault, faults)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
+
+
+def _read_fault(
+    envelope: Element, fault: Element, faults: Collection[str]
+) -> SoapAnswer:
+    """Return a fault with its error: an element that the WSDL declares prevails over one of the platform."""
+    declared = _declared(fault, faults)
+    error = _error(fault) if declared is None else None
+    code = _fault_code(fault, error, declared)
+    return SoapAnswer(FAULT, "", envelope, fault, code, error, declared)
 
 
 def http_line(response: Response) -> str:
