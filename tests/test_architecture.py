@@ -1,11 +1,16 @@
 """Keeps the house in order: direction of imports, no cycles, one home for each foreign library."""
 
 import ast
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from conformance.formats import documents
 
 PACKAGE = Path(__file__).resolve().parent.parent / "conformance"
 
@@ -149,3 +154,75 @@ def test_nothing_is_wired_to_a_service() -> None:
             continue
         text = path.read_text(encoding="utf-8")
         assert not [name for name in services if name in text], path
+
+
+# ---------------------------------------------------------------------------------- no word of a single cookbook
+
+
+SPECS = PACKAGE.parent / "specs"
+PLATFORM_WORDS = {
+    "BusinessError": "an error of the platform in a fault's detail (errors core v1), whatever the service",
+    "SystemError": "an error of the platform in a fault's detail (errors core v1), whatever the service",
+    "IssueInstant": "an attribute of every SAML 1.1 assertion",
+    "RequestType": "an element of every WS-Trust 1.3 request",
+}
+"""Words that specs declare, but that standards or the platform as a whole have too, each with where it comes from."""
+PRINTED_PLACE = re.compile(r"\b(?:Table|Annex|Appendix|Figure) [0-9A-Z]+\b")
+"""How a cookbook names a part of itself that nothing but that cookbook has."""
+
+
+def core() -> list[Path]:
+    """Return the modules that know no service: all but those that play services, and the terminal's."""
+    return [path for path in modules() if room(path) not in {"mock", "cli"}]
+
+
+def _members(value: Any) -> Iterator[str]:  # noqa: ANN401 - any part of a YAML or JSON document
+    """Yield what a document of OpenAPI or JSON Schema names: properties, operations, parameters."""
+    if isinstance(value, Mapping):
+        properties = value.get("properties")
+        yield from properties if isinstance(properties, Mapping) else ()
+        yield from (str(value[key]) for key in ("operationId", "name") if isinstance(value.get(key), str))
+        for inside in value.values():
+            yield from _members(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from _members(inside)
+
+
+@cache
+def spec_words() -> frozenset[str]:
+    """Return the names that specs declare and that are no words of English: mixed case, eight letters and more."""
+    found: set[str] = set()
+    for path in sorted({*SPECS.rglob("*.wsdl"), *SPECS.rglob("*.xsd")}):
+        found |= set(re.findall(r'\bname="([^"]+)"', path.read_text(encoding="utf-8")))
+    for pattern in ("*/*/openapi.yaml", "*/*/schemas/*.schema.json"):
+        for path in SPECS.glob(pattern):
+            found |= set(_members(documents.read(path).data))
+    for path in SPECS.glob("*/*/names.yaml"):
+        for roles in documents.read(path).data.values():
+            spellings = [word for given in roles.values() for word in ([given] if isinstance(given, str) else given)]
+            found |= {part.removeprefix("@") for word in spellings for part in word.split("/")}
+    return frozenset(word for word in found if len(word) >= 8 and re.fullmatch(r"\w*[a-z][A-Z]\w*", word))
+
+
+def test_specs_have_words_of_their_own() -> None:
+    """The words that are looked for are those of elements, operations, parameters and members."""
+    wanted = {"StatusMessage", "StatusCode", "CovidDossierIdentifier", "CbssStatus", "GenerateCovidId"}
+    assert wanted | {"hcPartySsin", "patientSsin", "declareExclusion", "getDashboard"} <= spec_words()
+
+
+@pytest.mark.parametrize("path", core(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_core_has_no_word_of_a_single_cookbook(path: Path) -> None:
+    """What a cookbook calls its elements, operations and tables stands in its spec folder, and nowhere else."""
+    text = path.read_text(encoding="utf-8")
+    foreign = spec_words() - PLATFORM_WORDS.keys()
+    assert sorted(foreign & set(re.findall(r"[A-Za-z_]\w*", text))) == []
+    assert PRINTED_PLACE.findall(text) == []
+
+
+def test_every_word_of_the_platform_is_needed() -> None:
+    """A word that the core no longer has, or that no spec declares, leaves the list."""
+    texts = [path.read_text(encoding="utf-8") for path in core()]
+    for word in PLATFORM_WORDS:
+        assert word in spec_words(), word
+        assert any(word in text for text in texts), word

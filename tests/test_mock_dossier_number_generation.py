@@ -358,7 +358,7 @@ def test_other_requesters_are_refused(service: Service, name: str, place: Steps,
     """A number that is not the caller's gets no identifier, but the words that the cookbook prints."""
     answer = service.ask(name, {place: OTHERS[other], ("@Id",): "_5"})
     assert (answer.outcome, answer.identifier) == ("Requester", None)
-    assert re.fullmatch(rules().messages[rule].pattern, answer.words)
+    assert re.fullmatch(rules().messages[rule].options["pattern"], answer.words)
     assert OTHERS[other] in answer.words
     assert service.own(name) in answer.words
     assert answer.content.get("InResponseTo") == "_5"
@@ -382,7 +382,7 @@ def test_what_table_2_leaves_open_is_served(service: Service, name: str, place: 
 def test_two_mistakes_are_told_by_the_first_row(service: Service) -> None:
     """A person with two foreign numbers hears of the person's."""
     answer = service.ask("physician", {PERSON: OTHERS["ssin"], NIHII: OTHERS["nihii"]})
-    assert re.fullmatch(rules().messages["person-identifier"].pattern, answer.words)
+    assert re.fullmatch(rules().messages["person-identifier"].options["pattern"], answer.words)
 
 
 def test_empty_identifiers_are_foreign() -> None:

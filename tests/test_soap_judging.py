@@ -15,6 +15,7 @@ from conformance.contracts.loading import load_spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
 from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.memory import RunMemory
 from conformance.judging.soap import SoapOracle
 from conformance.model.case import (
     Case,
@@ -136,7 +137,7 @@ def exchange(outcome: Response | TransportFailure | str, sent: bytes | None = No
 def judge(contract: Contract = SPEC.contract, binding: Binding = BINDING, **rules: Any) -> SoapOracle:  # noqa: ANN401
     """Return a judge that remembers nothing yet, with other rules as told."""
     assert contract.soap is not None
-    return SoapOracle(contract, replace(contract.soap, **rules), binding, ERRORS)
+    return SoapOracle(contract, replace(contract.soap, **rules), binding, ERRORS, RunMemory())
 
 
 def case(name: str, **changes: Any) -> Case:  # noqa: ANN401 - of a case

@@ -114,12 +114,14 @@ def _judged(spec: Spec, case: Case) -> Iterator[str]:
     rules = spec.contract.soap
     if rules is not None:
         yield from rules.requirements
-        yield from (
-            rules.messages[case.words].requirement
-            for _ in [case]
-            if case.words in rules.messages
-        )
-        return
+        if case.words in rules.messages:
+            yield rules.messages[case.words].requirement
+    else:
+        yield from _judged_by_schemas(spec, case)
+
+
+def _judged_by_schemas(spec: Spec, case: Case) -> Iterator[str]:
+    """Yield the requirements that the schemas and rules of the answers name which a case judges."""
     operation = spec.contract.operations[case.request.operation]
     judged = {
         status

@@ -265,7 +265,7 @@ def _message(row: Data) -> Message:
 
 
 def _edited(body: Data, changes: Mapping[str, Data], removals: Sequence[str]) -> Data:
-    """Return a copy of a JSON body with places such as `hcParty.identifier.0.value` set or removed."""
+    """Return a copy of a JSON body with places such as `owner.identifier.0.value` set or removed."""
     body = copy.deepcopy(body)
     for place in (*changes, *removals):
         *above, last = [

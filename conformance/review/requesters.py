@@ -17,7 +17,7 @@ from conformance.review.subject import ReviewSubject
 from conformance.soap.security.saml import Assertion
 
 _EHP_PLACE = "cbe"
-"""Where a request, and so a file, may have an EHP number too (InstitutionIdentifier.Cbe)."""
+"""Where a request, and so a file, may have an EHP number too (the place of CBE numbers)."""
 
 
 def requester_remarks(
