@@ -15,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from conformance.cli import COMMANDS
 from conformance.evidence.store import read_exchanges
 from conformance.formats.schemas import specs_root
 from tests.campaigns import told
@@ -284,7 +285,7 @@ def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("topic", ["services", "cases", "requirements", "errata"])
 def test_lists_come_in_three_forms(tmp_path: Path, topic: str) -> None:
-    """Each list comes as a table, as JSON and as CSV, with the same rows."""
+    """Each list comes as a table, as JSON and as CSV, with the same rows and columns."""
     rows = json.loads(told("list", topic, "--format", "json", cwd=tmp_path).stdout)
     lines = told("list", topic, "--format", "csv", cwd=tmp_path).stdout
     table = told("list", topic, cwd=tmp_path).stdout
@@ -298,7 +299,8 @@ def test_list_runs_finds_what_run_wrote(tmp_path: Path) -> None:
     assert told("list", "runs", cwd=tmp_path).stdout == "no runs\n"
     assert told("run", "--case", "status-dashboard/7.2/dashboard", "status-dashboard", cwd=tmp_path).returncode == 0
     (row,) = json.loads(told("list", "runs", "--format", "json", cwd=tmp_path).stdout)
-    assert (row["pass"], row["fail"], row["exit_code"]) == ("1", "0", "0")
+    assert (row["pass"], row["fail"], row["exit_code"]) == (1, 0, 0)
+    assert row["services"] == ["status-dashboard"]
 
 
 def test_explain_names_source_and_expectation(tmp_path: Path) -> None:
@@ -324,7 +326,7 @@ def test_lint_finds_a_mistake_by_file(tmp_path: Path) -> None:
     assert told("lint", cwd=tmp_path).stdout == "specs: no mistakes found\n"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["review"], ["init"], ["mock"], ["list"], ["explain"], ["lint"]])
+@pytest.mark.parametrize("command", [[], *([entry.name] for entry in COMMANDS)])
 def test_help_has_an_example(tmp_path: Path, command: list[str]) -> None:
     """Every command explains itself with an example."""
     done = told(*command, "--help", cwd=tmp_path)

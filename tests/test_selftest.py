@@ -166,7 +166,7 @@ def _told(subject: Mutant) -> set[tuple[str, str]]:
     """Return the requirements and messages of what the faultless platform is told."""
     hunt = selftest._MutantRun(None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selftest, "_Hunt", lambda _: hunt)
+        patch.setattr(selftest, "_MutantRun", lambda _: hunt)
         examine(subject, SETTINGS)
     return hunt.told
 
