@@ -132,7 +132,7 @@ class CommandGroup(click.Group):
             error.show()
             return USAGE
         except (click.Abort, KeyboardInterrupt):
-            print_error("interrupted")
+            click.echo("interrupted", err=True)
             return INTERRUPTED
         except ConformanceError as error:
             for problem in _problems(error):
