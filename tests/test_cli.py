@@ -128,6 +128,20 @@ def test_failing_service_ends_with_1_and_says_why(tmp_path: Path) -> None:
     assert "status-dashboard/5.3.1.2/item-status-code" in done.stdout
     assert "expected one of 1, 2, 3" in done.stdout
     assert "actual 4 (number)" in done.stdout
+    assert "exit 1: not conformant" in done.stdout
+
+
+def test_failed_case_says_how_to_see_it_again(tmp_path: Path) -> None:
+    """A failed case names what decided it, how to run it alone, and the request by itself."""
+    with status_dashboard.serve("item-status-4") as address:
+        target = target_file(tmp_path, address)
+        done = told("run", "--target", target, "--case", "status-dashboard/7.2/dashboard", cwd=tmp_path)
+    _, _, shown = done.stdout.partition("actual 4 (number)\n")
+    decided, alone, reproduce, curl = shown.splitlines()[:4]
+    assert decided == "  decided by the exchanges 000001"
+    assert alone == "  Run it alone with: --case status-dashboard/7.2/dashboard"
+    assert reproduce == "  Reproduce with curl:"
+    assert curl.startswith("  curl ")
 
 
 def test_foreign_markup_is_harmless(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class _ReplayDisplay:
         print_styled(f"{contract.service} {contract.version} at {escaped(address)}")
         before = ""
         if planned.verdict:
-            before = f": {planned.verdict.replace('_', ' ')} in that run"
+            before = f": verdict {planned.verdict.replace('_', ' ')} in that run"
         print_styled(f"case {escaped(planned.case.id)}{escaped(before)}")
         print_styled(f"run folder: {escaped(str(folder))}")
 

@@ -122,9 +122,9 @@ def _print_failed_case(case: Record, folder: Path) -> None:
     more = len(violations) - _SHOWN_VIOLATIONS
     if more > 0:
         print_styled(f"  the report has {more} more finding{'s' if more > 1 else ''}")
-    print_styled(
-        f"  exchanges {', '.join(case['deciding'])}; run it alone with: --case {case['id']}"
-    )
+    if case["deciding"]:
+        print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
+    print_styled(f"  Run it alone with: --case {case['id']}")
     for command in _reproducing(case, folder):
         print_styled(f"  {escaped(command)}")
 
@@ -145,11 +145,11 @@ def _reproducing(case: Record, folder: Path) -> Iterator[str]:
     commands = counterexample.get("curl", ())
     exchanges = counterexample.get("exchanges", ())
     if commands and len(commands[-1]) <= _LONGEST_COMMAND:
-        yield "reproduce with curl:"
+        yield "Reproduce with curl:"
         yield commands[-1]
     # A request that is signed, binary or long has no curl command.
     if exchanges and not commands:
-        yield f"reproduce with: ehealth-conformance replay {folder} {exchanges[-1]}"
+        yield f"Reproduce with: ehealth-conformance replay {folder} {exchanges[-1]}"
 
 
 def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:
