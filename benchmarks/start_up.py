@@ -58,16 +58,19 @@ COMMANDS = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A version of the package: an interpreter, and the checkout that it imports ("": what is installed)."""
+    """A version of the package: an interpreter, and the checkout that it imports.
+
+    "" stands for what is installed there, None for what this process imports too.
+    """
 
     name: str
     python: str
-    checkout: str = ""
+    checkout: str | None = None
 
     def seconds(self, command: Command, folder: Path) -> float:
         """Return the CPU seconds of a command and of what it starts; raises where it fails."""
         environment = {**os.environ, **command.environment}
-        if self.checkout:
+        if self.checkout is not None:
             environment["PYTHONPATH"] = self.checkout
         before = _children()
         subprocess.run(  # noqa: S603 - our own commands
@@ -120,7 +123,8 @@ def _versions(options: argparse.Namespace) -> list[Version]:
     versions = [Version("now", sys.executable)]
     if options.against:
         # Not resolved: the link inside a virtual environment is what makes it one.
-        versions.append(Version("before", str(Path(options.against).absolute())))
+        python = str(Path(options.against).absolute())
+        versions.append(Version("before", python, checkout=""))
     elif options.against_checkout:
         checkout = str(options.against_checkout.resolve(strict=True))
         versions.append(Version("before", sys.executable, checkout))

@@ -64,6 +64,21 @@ def test_closed_pipe_ends_quietly(tmp_path: Path, arguments: list[str]) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["list", "services"], ["list", "cases", "--format", "csv"]])
+def test_output_that_was_never_open_is_no_error(tmp_path: Path, arguments: list[str]) -> None:
+    """With standard output closed from the start (`>&-`), as some daemons have it, a command does its work."""
+    command = [sys.executable, "-m", "conformance", *arguments]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_run_into_a_closed_pipe_goes_on(tmp_path: Path) -> None:
     """A run does not end with its reader: it writes its run folder, and its exit code is that of its verdict."""
     with status_dashboard.serve("item-status-4") as address:

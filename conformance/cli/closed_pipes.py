@@ -6,7 +6,8 @@ Must not decide how a command ends: its exit code is that of its work, whoever r
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 
@@ -47,11 +48,19 @@ class PipeSafeStream:
 def pipe_safe_output() -> Iterator[None]:
     """Guard standard output and standard error for a while; both are flushed at the end."""
     before = sys.stdout, sys.stderr
-    guarded = [PipeSafeStream(stream) for stream in before]
-    sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in guarded)
-    try:
-        yield
-    finally:
-        for stream in guarded:
-            stream.flush()
-        sys.stdout, sys.stderr = before
+    with ExitStack() as opened:
+        guarded = [PipeSafeStream(_open(stream, opened)) for stream in before]
+        sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in guarded)
+        try:
+            yield
+        finally:
+            for stream in guarded:
+                stream.flush()
+            sys.stdout, sys.stderr = before
+
+
+def _open(stream: TextIO | None, opened: ExitStack) -> TextIO:
+    """Return a stream, or one that leads nowhere where its descriptor was closed from the start (`>&-`)."""
+    if stream is not None:
+        return stream
+    return opened.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
