@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Literal
 
-from conformance.credentials.tokens import EXPIRED, expiry
+from conformance.credentials.jwt_claims import expiry
+from conformance.credentials.tokens import EXPIRED
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError
 from conformance.review.keystores import keystores, opened

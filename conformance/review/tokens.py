@@ -10,7 +10,8 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.credentials.tokens import EXPIRED, claims, expiry
+from conformance.credentials.jwt_claims import claims, expiry
+from conformance.credentials.tokens import EXPIRED
 from conformance.model.errors import ConformanceError
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
