@@ -119,7 +119,7 @@ def _certificates(
             target, service, load_rules(service.spec), now, Redactor(), (), send_nothing
         )
         for place, settings in keystores(subject):
-            with suppress(SecretError):  # told by the review itself
+            with suppress(SecretError):  # the review itself reports it
                 certificate = opened(subject, place, settings).certificate
                 yield (
                     f"{service.service}: the certificate of {place}.keystore",
