@@ -488,8 +488,8 @@ def test_fault_about_the_header_needs_no_detail(text: str, which: Case, findings
     assert set(named(judged(text, which))) == findings
 
 
-def test_breaches_of_the_form_are_breaches() -> None:
-    """A breach by another name would be taken for one of the header."""
+def test_mutations_of_the_form_are_mutations() -> None:
+    """A mutation by another name would be taken for one of the header."""
     assert MUTATIONS.keys() > OF_THE_FORM
 
 

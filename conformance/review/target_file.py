@@ -50,7 +50,7 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
             f"give a mail address that is read, like {rules.from_example!r}",
         )
     elif given.sender == rules.from_example or _NOBODYS_DOMAIN.search(given.sender):
-        message = "identity.from is an example address that nobody reads"
+        message = "identity.from is an example address, which reaches no person"
         yield Remark(
             "warning",
             "identity",

@@ -37,15 +37,18 @@ Change = Callable[[SignedDraft], None]
 
 @dataclass(frozen=True, slots=True)
 class SecurityMutation:
-    """What is wrong with a message.
+    """One change to a signed message, and the `section` of the standard that the message then breaks or stretches.
 
-    `change` alters it once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters the bytes
-    as a whole; `headers` and `method` go over HTTP. `shift` moves the time at which it says it was made, `lifetime`
-    is that of its Timestamp. With `foreign_key` another key signs; `replay` sends the message before once more;
-    `other`, `expired` and `denied` take an assertion of another caller, one whose time is over, or one that gives no
-    access, in the place of the own one; with `borrow` another caller's is at hand besides.
+    `about_header` is false where a refusal concerns the form of the message or its Body.
+
+    `change` alters the message once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters
+    the bytes as a whole; `headers` and `method` go over HTTP. `shift` moves the time of its Timestamp, which holds for
+    `lifetime`. With `foreign_key` another key signs; `replay` sends the message before once more; `other`, `expired`
+    and `denied` take an assertion of another caller, one whose time is over, or one that gives no access, in the place
+    of the caller's own; with `borrow` another caller's assertion is at hand besides.
     """
 
+    section: str = ""
     change: Change | None = None
     assertion: Callable[[Assertion], bytes] | None = None
     raw: Callable[[bytes], bytes] | None = None
@@ -59,6 +62,7 @@ class SecurityMutation:
     borrow: bool = False
     expired: bool = False
     denied: bool = False
+    about_header: bool = True
 
 
 def renew(draft: SignedDraft, *, digest: str = "sha256") -> None:

@@ -55,6 +55,15 @@ class Attribute:
         """Tell whether the platform vouches for it; one public client spells the namespace without a hyphen."""
         return self.namespace.replace("-", "") == CERTIFIED.replace("-", "")
 
+    def problem(self) -> str:
+        """Return why a certified attribute gives no access, "" where it does."""
+        values = [value for value in self.values if value]
+        if not self.boolean:
+            return "" if values else f"{self.name} is empty"
+        if values and set(values) == {"true"}:
+            return ""
+        return f"{self.name} is {', '.join(values) or 'empty'} instead of true"
+
     @property
     def boolean(self) -> bool:
         """Tell whether its value is true or false, as its name says."""
@@ -96,20 +105,8 @@ class Assertion:
 
     def attribute_problems(self) -> list[str]:
         """Return which certified attributes keep a service from accepting it (cookbooks, "Use of the eHealth SSO")."""
-        found = []
-        for one in self.attributes:
-            values = [value for value in one.values if value]
-            if (
-                one.certified
-                and one.boolean
-                and (not values or any(value != "true" for value in values))
-            ):
-                found.append(
-                    f"{one.name} is {', '.join(values) or 'empty'} instead of true"
-                )
-            elif one.certified and not one.boolean and not values:
-                found.append(f"{one.name} is empty")
-        return found
+        certified = (row for row in self.attributes if row.certified)
+        return [problem for row in certified if (problem := row.problem())]
 
     def identity(self, *endings: str) -> str:
         """Return the value of an identification attribute whose name ends so, "" for none.

@@ -143,32 +143,42 @@ class _Memory:
 
 def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
     """Return the operations with the types of their requests; of two with the same name, the first port's counts."""
-    found: dict[str, tuple[SoapOperation, Any]] = {}
+    operations: dict[str, tuple[SoapOperation, Any]] = {}
     for service in client.wsdl.services.values():
         for port in service.ports.values():
             if not isinstance(port.binding, Soap11Binding):
                 continue
+            address = port.binding_options["address"]
             for name, operation in port.binding.all().items():
-                asked = operation.input.body if operation.input is not None else None
-                if (
-                    operation.style != "document"
-                    or asked is None
-                    or not asked.is_global
-                ):
-                    continue
-                answer = operation.output.body if operation.output is not None else None
-                described = SoapOperation(
-                    name,
-                    operation.soapaction,
-                    port.binding_options["address"],
-                    str(asked.qname),
-                    str(answer.qname) if answer is not None else "",
-                    tuple(_places(asked.type)),
-                    tuple(_places(answer.type)) if answer is not None else (),
-                    tuple(_faults(operation)),
-                )
-                found.setdefault(name, (described, asked.type))
-    return found
+                request = _body(operation.input)
+                if operation.style == "document" and _is_element(request):
+                    described = _described(name, operation, address)
+                    operations.setdefault(name, (described, request.type))
+    return operations
+
+
+def _body(message: Any) -> Any:  # noqa: ANN401 - zeep's types
+    """Return the body of an operation's input or output, None where it has none."""
+    return message.body if message is not None else None
+
+
+def _is_element(body: Any) -> bool:  # noqa: ANN401 - zeep's types
+    """Tell whether the Body holds a global element, as document/literal wants (WS-I Basic Profile 1.1, R2204)."""
+    return body is not None and body.is_global
+
+
+def _described(name: str, operation: Any, address: str) -> SoapOperation:  # noqa: ANN401 - zeep's types
+    request, answer = _body(operation.input), _body(operation.output)
+    return SoapOperation(
+        name,
+        operation.soapaction,
+        address,
+        str(request.qname),
+        str(answer.qname) if answer is not None else "",
+        tuple(_places(request.type)),
+        tuple(_places(answer.type)) if answer is not None else (),
+        tuple(_faults(operation)),
+    )
 
 
 def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
