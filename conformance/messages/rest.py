@@ -15,7 +15,7 @@ from conformance.model.case import Case, JsonBody, Message, Template
 from conformance.model.contract import Contract
 from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Headers, Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 ACCEPT = "application/json"
 OptionalHeaders = Mapping[str, str | None]

@@ -11,7 +11,7 @@ from conformance.messages.rest import RestRequests, fields
 from conformance.messages.soap import SoapMessages
 from conformance.model.case import Case, Template
 from conformance.model.exchange import Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from conformance.model.case import Case, Template
 from conformance.model.exchange import Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 
 class TokenSource(Protocol):
