@@ -1,4 +1,4 @@
-"""Makes requests of their records: credentials filled in again, SOAP messages made anew or left as they were.
+"""Exchanges of a record that are to be sent again: where each goes, what it stands for, what it needs.
 
 Must not send anything, nor judge.
 """
@@ -6,29 +6,26 @@ Must not send anything, nor judge.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from conformance.checks.date_time import read_moment
 from conformance.credentials.alterations import MALFORMED
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
 from conformance.formats.schemas import suggestion
 from conformance.messages.soap import as_caller
-from conformance.messages.sources import RequestBuilder
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
-from conformance.model.exchange import Purpose, Request
-from conformance.soap.markup import XmlError, below, children, parse, serialise, text
+from conformance.model.exchange import Purpose
+from conformance.soap.markup import XmlError, children, parse, serialise
 from conformance.soap.xsd.contract import body_of
 from conformance.target.target import ServiceTarget, Target
 
 Reference = Mapping[str, str]
 """What stands in a record in the place of a credential: `{"token": "citizen"}`."""
 
-_OF_THE_CONNECTION = frozenset(
+OF_THE_CONNECTION = frozenset(
     {
         "host",
         "content-length",
@@ -73,13 +70,11 @@ class ReplayItem:
         request = self.one.record["request"]
         found = _references(self.place)
         for name, value in request["headers"]:
-            if name.lower() not in _OF_THE_CONNECTION:
+            if name.lower() not in OF_THE_CONNECTION:
                 found += (
-                    _references(value)
-                    if isinstance(value, str)
-                    else [_of_header(value)]
+                    _references(value) if isinstance(value, str) else [of_header(value)]
                 )
-        return found if self.rebuilt else [*found, *_body_references(self.one)]
+        return found if self.rebuilt else [*found, *body_references(self.one)]
 
     @property
     def callers(self) -> set[str]:
@@ -242,65 +237,6 @@ def _is_request(item: ReplayItem) -> bool:
     return all(_IN_A_URL.fullmatch(piece) for piece in _texts(item.place))
 
 
-def request_of(
-    item: ReplayItem,
-    source: RequestBuilder,
-    template: Template,
-    repeated: bytes | None = None,
-) -> Request:
-    """Return the request to send; `template` is what a message that is rebuilt is made of.
-
-    `repeated` is the message sent before, for a mutation that replays it.
-
-    Raises MissingDataError and CredentialRefusedError as sessions do.
-    """
-    recorded = item.one.record["request"]
-    place = _filled(
-        item.place,
-        lambda reference: quote(source.recorded(reference), safe="").encode(),
-    ).decode()
-    headers = []
-    for name, value in recorded["headers"]:
-        if name.lower() in _OF_THE_CONNECTION:
-            continue
-        if isinstance(value, str):
-            headers.append(
-                (name, _filled(value, source.recorded, "latin-1").decode("latin-1"))
-            )
-        else:
-            scheme = f"{value['scheme']} " if "scheme" in value else ""
-            headers.append(
-                (name, scheme + source.recorded(_of_header(value)).decode("latin-1"))
-            )
-    if item.rebuilt:
-        body = source.request(template, repeated).body
-    else:
-        body = _filled_body(item.one, source.recorded)
-    # A SOAP service's address is taken as it is written; below that of others there is a path.
-    url = source.address.rstrip("/") + place if place.strip("/") else source.address
-    return Request(recorded["method"], url, tuple(headers), body)
-
-
-def remark(item: ReplayItem, request: Request, now: datetime) -> str:
-    """Return what is to be said of the bytes that are sent now (UTC), "" for nothing."""
-    if item.rebuilt:
-        how = (
-            "its security broken as the case says"
-            if item.mutated
-            else "with the recorded request"
-        )
-        return f"made anew by {item.caller}, {how}"
-    if not request.body or not item.one.digest:
-        return ""
-    if hashlib.sha256(request.body).hexdigest() == item.one.digest:
-        bytes_sent = "the very bytes that were sent then"
-    elif _body_references(item.one):
-        bytes_sent = "NOT the bytes that were sent then: a credential is another one by now, or the record was changed"
-    else:
-        bytes_sent = "NOT the bytes that were sent then: the record was changed after it was written"
-    return "; ".join([bytes_sent, *(_ages(item.one, now) if item.caller else ())])
-
-
 def _with_malformed_token(case: Case, one: Recorded) -> Recorded:
     """Return an exchange with the token that is none, which no record names, where its case says that it has it."""
     if one.purpose is not Purpose.PROBE or case.request.token != MALFORMED:
@@ -325,7 +261,7 @@ def _caller(one: Recorded, earlier: Sequence[Recorded]) -> str:
         other for other in reversed(earlier) if other.purpose is Purpose.CONTROL
     ]
     for record in (*controls[:1], one):
-        for reference in _body_references(record):
+        for reference in body_references(record):
             if "assertion" in reference:
                 return reference["assertion"]
     return ""
@@ -345,38 +281,20 @@ def _element(one: Recorded) -> str:
     return serialise(found[0]).decode()
 
 
-def _filled(
-    written: str, resolve: Callable[[Reference], bytes], encoding: str = "utf-8"
-) -> bytes:
-    """Return a recorded text with credentials in the place of the references to them."""
-    parts = pieces(written)
-    return b"".join(
-        piece.encode(encoding) if isinstance(piece, str) else resolve(piece)
-        for piece in parts
-    )
-
-
-def _filled_body(one: Recorded, resolve: Callable[[Reference], bytes]) -> bytes:
-    if not _body_references(one):
-        return one.exchange.request.body
-    written, encoding = _written(one)
-    return _filled(written, resolve, encoding)
-
-
-def _written(one: Recorded) -> tuple[str, str]:
+def written_body(one: Recorded) -> tuple[str, str]:
     """Return the text in which a body's references stand, and the encoding that makes bytes of it."""
     encoding = "utf-8" if "text" in one.record["request"]["body"] else "latin-1"
     return one.exchange.request.body.decode(encoding), encoding
 
 
-def _body_references(one: Recorded) -> list[Reference]:
+def body_references(one: Recorded) -> list[Reference]:
     """Return the references in a body; none where the record is the very text that was sent."""
     if (
         one.digest
         and hashlib.sha256(one.exchange.request.body).hexdigest() == one.digest
     ):
         return []
-    return _references(_written(one)[0])
+    return _references(written_body(one)[0])
 
 
 def _references(written: str) -> list[Reference]:
@@ -387,33 +305,6 @@ def _texts(written: str) -> list[str]:
     return [piece for piece in pieces(written) if isinstance(piece, str)]
 
 
-def _of_header(value: Mapping[str, str]) -> Reference:
+def of_header(value: Mapping[str, str]) -> Reference:
     """Return the reference in a credential header's value, without its scheme."""
     return {key: told for key, told in value.items() if key != "scheme"}
-
-
-def _ages(one: Recorded, now: datetime) -> Iterator[str]:
-    """Yield until when a recorded message's Timestamps hold, or for how long they have been over."""
-    try:
-        stamps = list(below(parse(one.exchange.request.body), "Timestamp"))
-    except XmlError:
-        return
-    for stamp in stamps:
-        written = next((text(found) for found in below(stamp, "Expires")), "")
-        ends = read_moment(written).instant
-        if ends is None:
-            yield "its Timestamp does not say until when it holds"
-        elif ends > now:
-            yield f"its Timestamp holds until {written}"
-        else:
-            yield f"its Timestamp is old: over since {written}, {_in_words(now - ends)} ago"
-
-
-def _in_words(time: timedelta) -> str:
-    minutes, seconds = divmod(int(time.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = ((days, "days"), (hours, "hours"), (minutes, "minutes"))
-    return next(
-        (f"{number} {unit}" for number, unit in units if number), f"{seconds} seconds"
-    )

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,27 +44,6 @@ def sign_assertion_oneself(draft: SignedDraft) -> None:
     root = parse(unsigned_assertion(draft.assertion))
     sign_enveloped(root, SAML_ID, draft.signer)
     draft.security.replace(draft.place, root)
-
-
-def altered_assertion(assertion: Assertion) -> bytes:
-    """Return an assertion with another value of its last number, of its last attribute where it has none.
-
-    A number stays a number, so that nothing but the signature gives the change away.
-    """
-    found = list(
-        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
-    )
-    found = [one for one in found if one[2].strip().isdigit()] or found
-    if not found:
-        raise MissingDataError(
-            "the assertion has no attribute whose value could be changed"
-        )
-    at = found[-1].end(2)
-    return (
-        assertion.data[: at - 1]
-        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
-        + assertion.data[at:]
-    )
 
 
 def unsigned_assertion(assertion: Assertion) -> bytes:

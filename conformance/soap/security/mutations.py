@@ -30,7 +30,6 @@ from conformance.soap.markup import Element, parse
 from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, WSSE, WSU
 from conformance.soap.security.foreign_keys import (
-    altered_assertion,
     certificate_for_assertion,
     cut_keyed_hash,
     foreign_assertion,
@@ -52,6 +51,7 @@ from conformance.soap.security.resigning import (
     XSLT,
     SecurityMutation,
     alter,
+    altered_assertion,
     reference_to,
     resign,
     signed_info,

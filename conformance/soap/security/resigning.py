@@ -5,6 +5,7 @@ Must not decide what is changed.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
+from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical
 from conformance.soap.message import LIFETIME, SignedDraft
 from conformance.soap.names import DS
@@ -131,3 +133,24 @@ def alter(body: Element) -> None:
     """Change the last text below an element, which stays valid by the schema."""
     leaves = [one for one in body.iter(etree.Element) if not len(one) and one.text]
     leaves[-1].text = f"{leaves[-1].text or ''}0"
+
+
+def altered_assertion(assertion: Assertion) -> bytes:
+    """Return an assertion with another value of its last number, of its last attribute where it has none.
+
+    A number stays a number, so that nothing but the signature gives the change away.
+    """
+    found = list(
+        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
+    )
+    found = [one for one in found if one[2].strip().isdigit()] or found
+    if not found:
+        raise MissingDataError(
+            "the assertion has no attribute whose value could be changed"
+        )
+    at = found[-1].end(2)
+    return (
+        assertion.data[: at - 1]
+        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
+        + assertion.data[at:]
+    )

@@ -13,7 +13,6 @@ from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, ENVELOPED, WSSE
-from conformance.soap.security.foreign_keys import altered_assertion
 from conformance.soap.security.resigning import (
     ELSEWHERE,
     WRAPPER,
@@ -21,6 +20,7 @@ from conformance.soap.security.resigning import (
     XSLT,
     Change,
     alter,
+    altered_assertion,
     reference_to,
     resign,
     set_digest,
