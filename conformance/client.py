@@ -67,7 +67,7 @@ def message(operation: str = "", **values: str | None) -> dict[str, Template]:
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class WhoAsks:
     """Who asks: the role of an access token, or the name of a SOAP caller; "" for nobody, and the first caller."""
 
     token: str = ""
@@ -81,7 +81,7 @@ class WireTransport(httpx.BaseTransport):
     """
 
     def __init__(
-        self, exchanges: OwnExchanges, credential: Credential, *, verify: bool = False
+        self, exchanges: OwnExchanges, credential: WhoAsks, *, verify: bool = False
     ) -> None:
         """Take where the requests go, and who asks; with `verify` a broken contract raises AnswerError."""
         self._exchanges = exchanges
@@ -160,7 +160,7 @@ class AsyncWireTransport(httpx.AsyncBaseTransport):
         return await asyncio.to_thread(self._wire.handle_request, request)
 
 
-class _Settings(TypedDict):
+class _ClientSettings(TypedDict):
     """What the clients of httpx, with and without async, are made with."""
 
     base_url: str
@@ -188,7 +188,7 @@ class OwnClients:
         `token` is the role of an access token, `caller` the name of a SOAP caller in the target file. With `verify`
         an answer that breaks the contract raises AnswerError, and so ends the test.
         """
-        wire = self._wire(service, Credential(token, caller), verify=verify)
+        wire = self._wire(service, WhoAsks(token, caller), verify=verify)
         client = httpx.Client(transport=wire, **self._settings(service))
         _replace_headers(client.headers, self._headers(service))
         self._clients.append(client)
@@ -198,7 +198,7 @@ class OwnClients:
         self, service: str, *, token: str = "", caller: str = "", verify: bool = False
     ) -> httpx.AsyncClient:
         """Return an asynchronous client; otherwise as calling this object. Close it in the test."""
-        wire = self._wire(service, Credential(token, caller), verify=verify)
+        wire = self._wire(service, WhoAsks(token, caller), verify=verify)
         client = httpx.AsyncClient(
             transport=AsyncWireTransport(wire), **self._settings(service)
         )
@@ -213,7 +213,7 @@ class OwnClients:
         return [self.campaign.safe(result) for result in results if result is not None]
 
     def _wire(
-        self, service: str, credential: Credential, *, verify: bool
+        self, service: str, credential: WhoAsks, *, verify: bool
     ) -> WireTransport:
         self._demand_known(service)
         if service not in self._exchanges:
@@ -232,7 +232,7 @@ class OwnClients:
             names = ", ".join(known)
             raise UsageError(f"the target has no service {service!r}; it has: {names}")
 
-    def _settings(self, service: str) -> _Settings:
+    def _settings(self, service: str) -> _ClientSettings:
         session = self._exchanges[service].session
         return {
             "base_url": session.address,
@@ -270,7 +270,7 @@ def connect(
         write_outputs(campaign)
 
 
-def _demand_credential(exchanges: OwnExchanges, credential: Credential) -> None:
+def _demand_credential(exchanges: OwnExchanges, credential: WhoAsks) -> None:
     """Raise UsageError where the target gives no such token or caller."""
     settings = exchanges.session.service.settings
     for kind, wanted in (("tokens", credential.token), ("callers", credential.caller)):

@@ -4,6 +4,7 @@ import ast
 import functools
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -283,3 +284,57 @@ def test_nothing_needs_the_command_line() -> None:
     for path in modules():
         if room(path) not in {"cli", "__main__"}:
             assert not [name for name in imports(path) if name.startswith("conformance.cli")], path
+
+
+# ------------------------------------------------------------------------------------------------ size, names, nevers
+
+
+LONGEST_FILE = 400
+MOST_FILES = 20
+NEVERS = {
+    "evidence": {"engine"},
+    "engine": {"reporting", "review"},
+    "judging": {"traffic"},
+    "checks": {"judging", "contracts", "mock"},
+    "replay": {"cli"},
+    "plugin": {"cli"},
+}
+"""Rooms that a room never imports, whatever their order: what they are for would be turned round."""
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_file_is_too_long_to_read(path: Path) -> None:
+    """A file does one thing, which takes 400 lines at the most."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_FILE
+
+
+def test_no_room_is_crowded() -> None:
+    """A folder with more files than a screen holds wants rooms of its own."""
+    folders = Counter(path.parent for path in modules())
+    assert {folder: number for folder, number in folders.items() if number > MOST_FILES} == {}
+
+
+def test_no_class_name_stands_for_two_things() -> None:
+    """A class is known by its name alone, an underscore before it or not."""
+    names = Counter(
+        node.name.lstrip("_")
+        for path in modules()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name: number for name, number in names.items() if number > 1} == {}
+
+
+@pytest.mark.parametrize("own", NEVERS)
+def test_some_rooms_never_meet(own: str) -> None:
+    """What a room must never import, it does not import."""
+    for path in modules():
+        if room(path) == own:
+            others = {name.split(".")[1] for name in imports(path) if name.startswith("conformance.")}
+            assert not others & NEVERS[own], path
+
+
+def test_httpx_is_known_to_the_client_alone() -> None:
+    """What the harness sends goes over its own wire; httpx is for users."""
+    homes = {str(path.relative_to(PACKAGE)) for path in modules() if any(n.startswith("httpx") for n in imports(path))}
+    assert homes == {"client.py"}

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.catalogue.listing import find_fault
 from conformance.selftest.mutants import Mutant, MutantStatus
-from conformance.selftest.selftest import Settings, examine
+from conformance.selftest.selftest import SelftestSettings, examine
 from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
 
 DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"
@@ -95,7 +95,7 @@ def test_fault_is_found_by_this_check_alone(
 ) -> None:
     """Judged again with all checks, the record shows the fault; without this one it does not."""
     subject = Mutant(service, f"{service}/faults/{name}")
-    assert examine(subject, Settings(keep=str(tmp_path))).status is MutantStatus.KILLED
+    assert examine(subject, SelftestSettings(keep=str(tmp_path))).status is MutantStatus.KILLED
     (run,) = tmp_path.iterdir()
     fault = find_fault(subject.fault)
     assert judges[service].finds(run, fault)

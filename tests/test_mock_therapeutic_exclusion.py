@@ -19,7 +19,7 @@ from conformance.identifiers.reading import doubts
 from conformance.identifiers.rules import IdentifierKind, check
 from conformance.mock import exclusion_access, exclusion_checks
 from conformance.mock.exclusions import PRACTITIONERS
-from conformance.mock.iam_tokens import Issuer, Verifier, machine_claims
+from conformance.mock.iam_connect.tokens import Issuer, Verifier, machine_claims
 from conformance.mock.platform import LocalPlatform
 from conformance.model.exchange import Request
 

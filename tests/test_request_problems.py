@@ -17,7 +17,7 @@ from joserfc.jwk import KeySet
 from conformance.checks.soap_request import ExpectedRequest, Incoming, request_problems
 from conformance.contracts.loading import Spec, load_spec, service_ids
 from conformance.mock import dossier_number_generation, exclusion_access, therapeutic_exclusion
-from conformance.mock.iam_tokens import Verifier
+from conformance.mock.iam_connect.tokens import Verifier
 from conformance.mock.platform import LocalPlatform, service_module
 from conformance.mock.service import RequestContext
 from conformance.mock.sts import ISSUER

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from conformance.catalogue.listing import all_specs
 from conformance.contracts.loading import load_spec, service_ids
 from conformance.formats import documents
-from conformance.mock.iam_tokens import Issuer
+from conformance.mock.iam_connect.tokens import Issuer
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import SpecError, TargetError
 from conformance.review import (

@@ -16,12 +16,12 @@ from conformance.model.fault import Answer, Ask, Fault, FaultConsequence
 from conformance.plugin.session import Outcome
 from conformance.selftest import mutants, selftest
 from conformance.selftest.mutants import Mutant, MutantResult, MutantStatus
-from conformance.selftest.selftest import Settings, examine, mutants_of, selftest_document
+from conformance.selftest.selftest import SelftestSettings, examine, mutants_of, selftest_document
 
 SERVICE = "status-dashboard"
 REQUIREMENT = f"{SERVICE}/5.3.1.2/item-status-code"
 FAULT = next(fault for fault in load_spec(SERVICE).faults.values() if fault.requirements == (REQUIREMENT,))
-SETTINGS = Settings(examples=2)
+SETTINGS = SelftestSettings(examples=2)
 
 
 def seeded(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Mutant:  # noqa: ANN401 - a fault's own fields

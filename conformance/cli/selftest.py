@@ -89,7 +89,7 @@ def selftest(  # noqa: PLR0913, PLR0917 - the interface's options
 
     faults, names = _chosen(services, fault_ids)
     _check_outputs(json_file, keep)
-    settings = suite.Settings(
+    settings = suite.SelftestSettings(
         DEFAULT_SEED if seed is None else seed,
         suite.EXAMPLES if examples is None else examples,
         str(keep.resolve()) if keep else "",

@@ -9,10 +9,10 @@ from http import HTTPStatus
 from typing import Any
 
 from conformance.checks.request_problem import RequestProblem, http_problem
-from conformance.mock import iam_tokens
 from conformance.mock.exclusions import Author
-from conformance.mock.iam_people import Claims, Profile
-from conformance.mock.iam_tokens import TokenError, Verifier
+from conformance.mock.iam_connect import tokens as iam_tokens
+from conformance.mock.iam_connect.people import Claims, Profile
+from conformance.mock.iam_connect.tokens import TokenError, Verifier
 from conformance.model.exchange import Request
 
 SERVICE = "ehealth-exclusion-backend"

@@ -30,7 +30,7 @@ from conformance.checks.soap_request import (
     Incoming,
     request_problems,
 )
-from conformance.mock.iam import read_body
+from conformance.mock.iam_connect.routes import read_body
 from conformance.mock.service import demand_known, exchange_request
 from conformance.model.contract import ErrorCode
 from conformance.model.exchange import Request

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute
 
 from conformance.checks.request_problem import RequestProblem, http_problem
 from conformance.contracts.loading import Spec
-from conformance.mock.iam_tokens import Verifier
+from conformance.mock.iam_connect.tokens import Verifier
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
 

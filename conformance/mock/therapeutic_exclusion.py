@@ -19,7 +19,6 @@ from starlette.routing import Route
 
 from conformance.checks.request_problem import RequestProblem
 from conformance.contracts.loading import Spec
-from conformance.mock import iam_tokens
 from conformance.mock.exclusion_access import (
     CHALLENGES,
     MANDATE,
@@ -56,9 +55,10 @@ from conformance.mock.exclusions import (
     Scheme,
     published_name,
 )
-from conformance.mock.iam import IamConnect, read_beginning
-from conformance.mock.iam_people import Mandate, Person, Profile
-from conformance.mock.iam_tokens import Verifier
+from conformance.mock.iam_connect import tokens as iam_tokens
+from conformance.mock.iam_connect.people import Mandate, Person, Profile
+from conformance.mock.iam_connect.routes import IamConnect, read_beginning
+from conformance.mock.iam_connect.tokens import Verifier
 from conformance.mock.service import (
     RequestContext,
     Served,

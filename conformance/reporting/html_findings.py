@@ -26,7 +26,7 @@ _SHOWN_LINKS = 5
 
 
 @dataclass(slots=True)
-class _Occurrence:
+class _FindingPlace:
     """One statement about a requirement and the cases that made it."""
 
     finding: Mapping[str, Any]
@@ -50,16 +50,16 @@ def finding_groups(page: ReportPage) -> Iterator[Html]:
 
 def occurrences(
     page: ReportPage,
-) -> dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]]:
+) -> dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]]:
     """Return the findings by severity and requirement; several cases with the same finding share an occurrence."""
-    groups: dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]] = {}
     for case in page.cases.values():
         for finding in case["findings"]:
             group = groups.setdefault((finding["severity"], finding["requirement"]), {})
             alike = tuple(
                 finding[key] for key in ("message", "location", "expected", "actual")
             )
-            occurrence = group.setdefault(alike, _Occurrence(finding))
+            occurrence = group.setdefault(alike, _FindingPlace(finding))
             if case["id"] not in occurrence.cases:
                 occurrence.cases.append(case["id"])
     return groups
@@ -69,7 +69,7 @@ def _severity_group(
     page: ReportPage,
     severity: str,
     title: str,
-    grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _Occurrence]],
+    grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _FindingPlace]],
 ) -> Iterator[Html]:
     number = 0
     cards = []
@@ -96,7 +96,7 @@ def _finding_card(
     page: ReportPage,
     severity: str,
     requirement: str,
-    occurrences: Sequence[_Occurrence],
+    occurrences: Sequence[_FindingPlace],
 ) -> Html:
     row = page.requirements.get(requirement, {})
     cases = dict.fromkeys(
@@ -126,7 +126,7 @@ def _finding_card(
     )
 
 
-def _occurrence(page: ReportPage, occurrence: _Occurrence) -> Html:
+def _occurrence(page: ReportPage, occurrence: _FindingPlace) -> Html:
     finding = occurrence.finding
     where = (
         [text_node(" at "), code_span(clipped(finding["location"]))]

@@ -40,7 +40,7 @@ _CONTEXT: Final = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SelftestSettings:
     """How the suites are run: seed, examples a property draws, and where run folders are kept ("": nowhere)."""
 
     seed: int = DEFAULT_SEED
@@ -48,7 +48,7 @@ class Settings:
     keep: str = ""
 
 
-def examine(mutant: Mutant, settings: Settings) -> MutantResult:
+def examine(mutant: Mutant, settings: SelftestSettings) -> MutantResult:
     """Run a service's suite against a mutant until its fault is found for the right reason, or to the end."""
     fault = find_fault(mutant.fault) if mutant.fault else None
     target = load_target(LOCAL)
@@ -84,7 +84,7 @@ def _usual_findings(plan: Plan, fault: Fault | None) -> frozenset[tuple[str, str
 
 
 @contextmanager
-def _run_folder(mutant: Mutant, settings: Settings) -> Iterator[Path]:
+def _run_folder(mutant: Mutant, settings: SelftestSettings) -> Iterator[Path]:
     """Give a run folder: one that is kept, named after the mutant, or one that disappears."""
     if settings.keep:
         folder = Path(settings.keep, mutant.name.replace("/", ".").replace(" ", "-"))
@@ -97,7 +97,7 @@ def _run_folder(mutant: Mutant, settings: Settings) -> Iterator[Path]:
 
 def examine_all(
     mutants: Sequence[Mutant],
-    settings: Settings,
+    settings: SelftestSettings,
     jobs: int,
     tell: Callable[[MutantResult], None],
 ) -> list[MutantResult]:
@@ -152,7 +152,7 @@ def processors() -> int:
 
 
 def selftest_document(
-    results: Sequence[MutantResult], settings: Settings, seconds: float
+    results: Sequence[MutantResult], settings: SelftestSettings, seconds: float
 ) -> dict[str, Any]:
     """Return what a selftest came to as JSON data, with the score of each service and of all."""
     services = list(dict.fromkeys(one.mutant.service for one in results))

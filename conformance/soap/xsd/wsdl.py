@@ -121,7 +121,7 @@ def _fill(
     root: Element,
     values: Mapping[Steps, str | None],
 ) -> list[Text]:
-    writer = _Writer(values)
+    writer = _ElementWriter(values)
     writer.fill(root, kinds[operation], ())
     return writer.sampled
 
@@ -238,7 +238,7 @@ def _is_simple(kind: Any) -> bool:  # noqa: ANN401 - zeep's types
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class _ElementWriter:
     """Writes what is wanted into a message, and what is required besides; remembers where it put samples."""
 
     wanted: Mapping[Steps, str | None]

@@ -14,11 +14,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from conformance.mock.iam_clients import Client
-from conformance.mock.iam_forms import NO_STORE, form_fields, json_object, refusal
-from conformance.mock.iam_people import Clock, Form, Person
-from conformance.mock.iam_realm import Realm
-from conformance.mock.iam_tokens import (
+from conformance.mock.iam_connect.clients import Client
+from conformance.mock.iam_connect.forms import (
+    NO_STORE,
+    form_fields,
+    json_object,
+    refusal,
+)
+from conformance.mock.iam_connect.people import Clock, Form, Person
+from conformance.mock.iam_connect.realm import Realm
+from conformance.mock.iam_connect.tokens import (
     HEALTHCARE,
     LOCAL_CLIENT,
     MACHINES,

@@ -18,14 +18,14 @@ from uuid import uuid4
 from joserfc.jwk import KeySet
 from joserfc.jwt import ClaimsOption
 
-from conformance.mock.iam_clients import (
+from conformance.mock.iam_connect.clients import (
     ASSERTION_TYPE,
     Client,
     claimed_client,
     is_loopback_uri,
 )
-from conformance.mock.iam_people import Claims, Form, Person, Profile
-from conformance.mock.iam_tokens import (
+from conformance.mock.iam_connect.people import Claims, Form, Person, Profile
+from conformance.mock.iam_connect.tokens import (
     ALGORITHM,
     LIFETIME,
     Issuer,

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import RSAKey
 
-from conformance.mock.iam_tokens import TokenError, unverified
+from conformance.mock.iam_connect.tokens import TokenError, unverified
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 

@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from conformance.mock.iam_people import Form
-from conformance.mock.iam_tokens import OAuthError
+from conformance.mock.iam_connect.people import Form
+from conformance.mock.iam_connect.tokens import OAuthError
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 
