@@ -21,7 +21,7 @@ ORDER = (
     ("review", "catalogue"),
     ("reporting",),
     ("replay", "plugin"),
-    ("selftest",),
+    ("selftest", "options"),
     ("cli",),
     ("__main__",),
 )
@@ -42,7 +42,7 @@ HOMES = {
     "jsonschema": {"formats", "catalogue"},
     "jsonschema_rs": {"checks", "formats"},
     "lxml": {"checks", "mock", "soap"},
-    "pytest": {"plugin", "selftest", "cli", "reporting"},
+    "pytest": {"plugin", "selftest", "cli", "reporting", "options"},
     "rich": {"cli"},
     "starlette": {"checks", "mock"},
     "uvicorn": {"mock"},

@@ -16,7 +16,9 @@ import pytest
 
 from conformance.engine.plan import Plan
 from conformance.engine.search import make_private
-from conformance.plugin import DOCUMENT, PLAN, suite_file
+from conformance.model.errors import UsageError
+from conformance.plugin.opening import PLAN
+from conformance.plugin.suites import DOCUMENT
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
 
@@ -82,6 +84,19 @@ def suites_root() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "suites"
     return installed if installed.is_dir() else package.parent / "suites"
+
+
+def suite_file(root: Path, service: str) -> Path:
+    """Return the file with a service's suite.
+
+    Raises UsageError where there is none.
+    """
+    path = root / f"test_{service.replace('-', '_')}.py"
+    if not path.exists():
+        raise UsageError(
+            f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines"
+        )
+    return path
 
 
 @contextmanager
