@@ -6,6 +6,7 @@ Must not know pytest's hooks.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 from conformance.engine.campaign import Campaign
@@ -75,10 +76,10 @@ def end_campaign(campaign: Campaign, plan: Plan, ending: Ending) -> Mapping[str,
 
 
 def discard(campaign: Campaign) -> None:
-    """Remove what a campaign has left in which nothing was run; a folder with evidence stays."""
+    """Remove the folder of a campaign in which nothing was run; one that holds a file stays."""
     campaign.clear()
-    if not any(campaign.folder.iterdir()):
-        campaign.folder.rmdir()
+    if not any(path.is_file() for path in campaign.folder.rglob("*")):
+        rmtree(campaign.folder)
 
 
 def narrowed(plan: Plan, selected: Collection[str], *, named: bool) -> Plan:
