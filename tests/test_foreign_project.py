@@ -98,6 +98,15 @@ def test_fixture_without_target_says_what_it_needs_in_one_line(tmp_path: Path, f
     assert folders == []
 
 
+def test_fixture_with_a_wrong_target_shows_the_mistake_alone(tmp_path: Path) -> None:
+    """A fixture whose target cannot be read ends the test with a line for each mistake, without a traceback."""
+    (tmp_path / "test_own.py").write_text("def test_own(campaign): pass\n", "utf-8")
+    done, _ = run_pytest(tmp_path, "-q", EHEALTH_TARGET="nowhere.yaml")
+    _, _, told = done.stdout.partition("ERROR at setup of test_own")
+    assert told.splitlines()[1].startswith("nowhere.yaml: neither a file nor a built-in target")
+    assert told.splitlines()[2].startswith("=")
+
+
 def test_failing_foreign_test_is_no_error_of_the_run(tmp_path: Path, target: Path) -> None:
     """Beside the suites a foreign test that fails makes pytest fail, and the run's exit code speaks of the suites."""
     (tmp_path / "test_own.py").write_text("def test_own(): assert False\n", "utf-8")

@@ -172,3 +172,60 @@ def test_reason_of_an_exit_code(code: int, cases: list[dict[str, str]], reason: 
     """Each exit code but 0 is explained in one line, by the cases that it comes from."""
     document = {"run": {"exit_code": code, "services": ["s"]}, "cases": cases}
     assert exit_reason(document) == reason
+
+
+PLAIN_SUITE = """
+import pytest
+
+pytestmark = pytest.mark.service("status-dashboard")
+
+def test_case(case, verify):
+    verify(case)
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a folder as a clone's, with one suite."""
+    (tmp_path / "clone" / "conformance" / "plugin").mkdir(parents=True)
+    (tmp_path / "clone" / "conformance" / "plugin" / "recognition.py").touch()
+    (tmp_path / "clone" / "suites").mkdir()
+    (tmp_path / "clone" / "suites" / SUITE).write_text(PLAIN_SUITE, "utf-8")
+    return tmp_path / "clone"
+
+
+def test_suites_run_where_they_are_collected_though_not_named(tmp_path: Path, target: Path, clone: Path) -> None:
+    """`pytest .` above the suites runs them with the settings of the environment, and knows their marker."""
+    options = ("--strict-markers", "-k", DASHBOARD)
+    done, (folder,) = run_pytest(tmp_path, clone, *options, EHEALTH_TARGET=str(target))
+    assert done.returncode == 0, done.stdout
+    assert results_of(folder)["summary"]["pass"] == 1
+
+
+def test_workers_say_what_they_need_where_the_suites_are_not_named(tmp_path: Path, clone: Path) -> None:
+    """With -n the main process collects nothing: it must be told of the suites, and a line says how."""
+    done, folders = run_pytest(tmp_path, clone, "-n", "2")
+    assert done.returncode != 0
+    assert "with -n, name the suites on the command line" in done.stdout
+    assert "INTERNALERROR" not in done.stdout
+    assert folders == []
+
+
+def test_suite_that_cannot_be_collected_is_an_error_of_the_harness(tmp_path: Path, target: Path, clone: Path) -> None:
+    """What a broken suite would have tested is not left out in silence."""
+    (clone / "suites" / "test_broken.py").write_text("import nowhere_to_be_found\n", "utf-8")
+    options = ("--target", target, "-k", DASHBOARD, "--continue-on-collection-errors")
+    done, (folder,) = run_pytest(tmp_path, clone / "suites", *options)
+    assert done.returncode != 0
+    assert results_of(folder)["run"]["exit_code"] == 4
+    assert "exit code 4, the harness itself erred" in done.stdout
+
+
+def test_wrong_target_of_the_environment_is_told_where_the_suites_are_not_named(tmp_path: Path, clone: Path) -> None:
+    """A mistake that shows while suites are being collected is a line, too, without a traceback."""
+    done, folders = run_pytest(tmp_path, clone, EHEALTH_TARGET="nowhere.yaml")
+    assert done.returncode != 0
+    assert "nowhere.yaml: neither a file nor a built-in target" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "conformance/plugin" not in done.stdout
+    assert folders == []

@@ -89,6 +89,8 @@ class Opening:
         if self.handed_in:
             plan, folder = self._config.stash[PLAN]
             return PlannedRun(plan, folder.parent, named=True)
+        if self.in_worker:
+            self._shared()
         return planned_run(self._config)
 
     def _open(self, selected: Collection[str]) -> Campaign:
@@ -102,6 +104,7 @@ class Opening:
         return open_campaign(plan, make_folder(planned.out, datetime.now(UTC)))
 
     def _shared(self) -> Shared:
+        """Return what the main process shares; it collects nothing, so its arguments must have named the suites."""
         workerinput: Mapping[str, dict[str, str]] = self._config.workerinput  # type: ignore[attr-defined]
         if SHARED not in workerinput:
             raise UsageError(

@@ -193,7 +193,8 @@ class SuiteRun:
         try:
             return self._opening.campaign()
         except UsageError as error:
-            pytest.fail("\n".join(error.problems), pytrace=False)
+            problems = error.problems
+        pytest.fail("\n".join(problems), pytrace=False)
 
     def cases_of(self, service: str) -> list[Case]:
         """Return the planned cases of a service, for a suite that is being collected."""
