@@ -132,5 +132,5 @@ def test_project_keeps_its_options_beside_the_suites(project: Path, target: Path
     arguments = ("test_theirs.py", suites_root(), *OWN_OPTIONS, "-k", "test_target or 7.2/dashboard")
     done, (folder,) = run_pytest(project, *arguments, EHEALTH_TARGET=str(target))
     assert done.returncode == 0, done.stdout
-    assert "conformance: --target is an option of this project; set the ini key instead" in done.stdout
+    assert "conformance: this project has its own --target, --seed, --case; set the ini keys instead" in done.stdout
     assert results_of(folder)["run"]["target"]["name"] == "t"

@@ -5,7 +5,7 @@ not change a session in which no suite is named, collected or asked for by a fix
 """
 
 import os
-from argparse import ArgumentError, ArgumentTypeError
+from argparse import ArgumentTypeError
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -119,14 +119,12 @@ def suite_run(config: pytest.Config) -> "SuiteRun":
 
 def add_options(parser: pytest.Parser) -> tuple[str, ...]:
     """Add the options of a run to pytest's, and return the names of those that somebody else has added before."""
+    present = _option_names(parser)
     group = parser.getgroup("conformance", "eHealth conformance")
-    taken = []
     for option in RUN_OPTIONS:
-        try:
+        if option.name not in present:
             group.addoption(option.name, dest=option.key, **_attributes(option))
-        except (ValueError, ArgumentError):  # within pytest's group, or across groups
-            taken.append(option.name)
-    return tuple(taken)
+    return tuple(option.name for option in RUN_OPTIONS if option.name in present)
 
 
 def case_of(item: pytest.Item) -> "Case | None":
@@ -150,6 +148,14 @@ def is_suite_test(item: pytest.Item) -> bool:
     return is_suites_folder(item.path.parent) or (
         getattr(module, "Verify", None) is Verify
     )
+
+
+def _option_names(parser: pytest.Parser) -> set[str]:
+    """Return the names of all options so far; adding one twice fails, by pytest's version here or at the end."""
+    groups = [parser._anonymous, *parser._groups]  # noqa: SLF001 - pytest has no public way to ask
+    return {
+        name for group in groups for option in group.options for name in option.names()
+    }
 
 
 def _attributes(option: RunOption) -> dict[str, Any]:

@@ -61,10 +61,11 @@ class SuiteRun:
 
     def pytest_report_header(self) -> list[str]:
         """Say which options belong to the project around the suites."""
-        taken = self._config.stash.get(TAKEN, ())
+        taken = self._config.stash.get(TAKEN, None)
+        if not taken:
+            return []
         return [
-            f"conformance: {name} is an option of this project; set the ini key instead (docs/pytest.md)"
-            for name in taken
+            f"conformance: this project has its own {', '.join(taken)}; set the ini keys instead (docs/pytest.md)"
         ]
 
     @pytest.hookimpl(tryfirst=True)
