@@ -136,6 +136,14 @@ def test_options_can_be_asked_for(tmp_path: Path, target: Path) -> None:
     assert results_of(folder)["summary"]["pass"] == 1
 
 
+def test_options_may_be_asked_for_where_the_suites_are_named(tmp_path: Path) -> None:
+    """Asking for the options twice is asking once."""
+    asked = ("-p", "conformance.options", suites_root() / SUITE, "--case", DASHBOARD, "--collect-only", "-q")
+    done, _ = run_pytest(tmp_path, *asked)
+    assert done.returncode == 0, done.stderr
+    assert "this project has its own" not in done.stdout
+
+
 def test_asked_for_options_do_not_run_anything_by_themselves(tmp_path: Path) -> None:
     """A session that has the options and no case leaves no run folder, with workers too."""
     (tmp_path / "test_own.py").write_text("def test_own(): pass\n", "utf-8")

@@ -73,9 +73,10 @@ def pytest_load_initial_conftests(
     if named:
         known.file_or_dir = places
     outcome = yield
-    if named:
+    asked_for = early_config.pluginmanager.hasplugin(OPTIONS_MODULE)
+    if named and not asked_for:
         early_config.stash[TAKEN] = add_options(parser)
-    if named or early_config.pluginmanager.hasplugin(OPTIONS_MODULE):
+    if named or asked_for:
         suite_run(early_config)
     return outcome
 
