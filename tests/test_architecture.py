@@ -28,7 +28,7 @@ ORDER = (
     ("reporting",),
     ("client", "replay"),
     ("plugin",),
-    ("selftest",),
+    ("selftest", "options"),
     ("cli",),
     ("__main__",),
 )
@@ -50,7 +50,7 @@ HOMES = {
     "jsonschema": {"formats", "catalogue"},
     "jsonschema_rs": {"checks", "formats"},
     "lxml": {"checks", "mock", "soap"},
-    "pytest": {"plugin", "selftest", "cli", "reporting"},
+    "pytest": {"plugin", "selftest", "cli", "reporting", "options"},
     "rich": {"cli"},
     "starlette": {"mock"},
     "uvicorn": {"mock"},

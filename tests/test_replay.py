@@ -280,7 +280,7 @@ def test_folder_that_cannot_be_written_is_the_harness_s_trouble(desk: Desk, monk
     def fail(_: Campaign) -> Mapping[str, Any]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("conformance.plugin.write_outputs", fail)
+    monkeypatch.setattr("conformance.plugin.campaigns.write_outputs", fail)
     monkeypatch.setattr("conformance.replay.performing.write_outputs", fail)
     done = desk.replay(folder, "1")
     assert done.code == 4

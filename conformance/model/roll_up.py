@@ -45,12 +45,15 @@ def exit_code(
     passed: set[str] = set()
     for result in results:
         verdict = _counted(result)
-        codes.add(_BY_VERDICT.get(verdict, EXIT_CONFORMANT))
+        code = _BY_VERDICT.get(verdict, EXIT_CONFORMANT)
+        if result.case.kind is CaseKind.OWN:
+            # A test of one's own may want a refusal, and never makes a service conformant.
+            codes.add(code if code != EXIT_INCONCLUSIVE else EXIT_CONFORMANT)
+            continue
+        codes.add(code)
         if result.limited:
             codes.add(EXIT_INCONCLUSIVE)
-        # A test of one's own never makes a service conformant.
-        own = result.case.kind is CaseKind.OWN
-        if verdict is Verdict.PASS and not own:
+        if verdict is Verdict.PASS:
             passed.add(result.case.service)
     if not passed.issuperset(services):
         codes.add(EXIT_INCONCLUSIVE)
