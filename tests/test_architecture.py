@@ -1,8 +1,9 @@
 """Keeps the house in order: direction of imports, no cycles, one home for each foreign library."""
 
 import ast
+import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ HOMES = {
     "zeep": {"soap"},
 }
 """The rooms in which a foreign library may be imported."""
+
+LONGEST_CHAIN = 17
+"""Modules on the longest way of imports at the top of modules; the house before its rooms had 18."""
 
 CLOCKS = {"time", "secrets"}
 PURE = {"model", "identifiers", "formats", "soap", "checks", "judging"}
@@ -137,3 +141,57 @@ def test_nothing_is_wired_to_a_service() -> None:
             continue
         text = path.read_text(encoding="utf-8")
         assert not [name for name in services if name in text], path
+
+
+def top_level(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the full names of what some statements import as soon as they run, types for checking left out."""
+    for node in body:
+        if isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            yield from top_level([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try):
+            yield from top_level([*node.body, *node.orelse, *node.finalbody])
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@functools.cache
+def import_graph() -> Mapping[str, frozenset[str]]:
+    """Return, for each module of the package, the modules that importing it imports at once."""
+    names = {".".join(("conformance", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in modules()}
+    paths = {name.removesuffix(".__init__"): path for name, path in names.items()}
+    graph = {}
+    for name, path in paths.items():
+        imported = set(top_level(ast.parse(path.read_text(encoding="utf-8")).body))
+        found = {other if other in paths else other.rpartition(".")[0] for other in imported}
+        graph[name] = frozenset(found & set(paths)) - {name}
+    return graph
+
+
+def longest_chain() -> tuple[str, ...]:
+    """Return the modules on the longest way of imports; fails on the first cycle."""
+    graph = import_graph()
+    chains: dict[str, tuple[str, ...]] = {}
+
+    def chain_from(name: str, above: tuple[str, ...]) -> tuple[str, ...]:
+        assert name not in above, f"a cycle of imports: {' > '.join((*above, name))}"
+        if name not in chains:
+            below = [chain_from(other, (*above, name)) for other in sorted(graph[name])]
+            chains[name] = (name, *max(below, key=len, default=()))
+        return chains[name]
+
+    return max((chain_from(name, ()) for name in sorted(graph)), key=len)
+
+
+def test_imports_are_neither_deep_nor_in_a_circle() -> None:
+    """What importing one module drags in stays within reach, and no file needs one that needs it."""
+    chain = longest_chain()
+    assert len(chain) <= LONGEST_CHAIN, " > ".join(chain)
+
+
+def test_nothing_needs_the_command_line() -> None:
+    """The command line is a face of the harness: only its own modules and the entry point import it."""
+    for path in modules():
+        if room(path) not in {"cli", "__main__"}:
+            assert not [name for name in imports(path) if name.startswith("conformance.cli")], path

@@ -25,7 +25,9 @@ from conformance.model.contract import Erratum, Operation, Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 
-Row = dict[str, str]
+Value = str | int | bool | Sequence[str]
+"""What a row holds: JSON shows numbers, booleans and arrays as such."""
+Row = dict[str, Value]
 
 
 def all_specs() -> tuple[Spec, ...]:
@@ -43,9 +45,6 @@ def rows(topic: str, folder: Path) -> list[Row]:
         "faults": _faults,
     }
     return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
-
-
-TOPICS = ("services", "cases", "requirements", "errata", "faults", "runs")
 
 
 def all_faults(services: Iterable[str]) -> Iterator[Fault]:
@@ -149,9 +148,9 @@ def _services(specs: Sequence[Spec]) -> Iterator[Row]:
             "title": contract.title,
             "version": contract.version,
             "protocol": contract.protocol,
-            "cases": str(len(spec.cases)),
-            "requirements": str(len(contract.requirements)),
-            "environments": ", ".join(contract.environments),
+            "cases": len(spec.cases),
+            "requirements": len(contract.requirements),
+            "environments": tuple(contract.environments),
         }
 
 
@@ -161,10 +160,10 @@ def _cases(specs: Sequence[Spec]) -> Iterator[Row]:
             yield {
                 "id": case.id,
                 "kind": case.kind.value,
-                "intrusive": "yes" if case.intrusive else "no",
+                "intrusive": case.intrusive,
                 "title": case.title,
                 "origin": case.origin,
-                "requirements": ", ".join(case.requirements),
+                "requirements": case.requirements,
             }
 
 
@@ -177,7 +176,7 @@ def _requirements(specs: Sequence[Spec]) -> Iterator[Row]:
                 "level": requirement.level.value,
                 "binds": requirement.iut.value,
                 "statement": requirement.statement,
-                "cases": str(len(found[requirement.id])),
+                "cases": len(found[requirement.id]),
                 "untested": "" if found[requirement.id] else requirement.untested,
             }
 
@@ -189,7 +188,7 @@ def _errata(specs: Sequence[Spec]) -> Iterator[Row]:
                 "id": erratum.id,
                 "printed": erratum.printed,
                 "reading": erratum.reading,
-                "accepted": "; ".join(erratum.accepted),
+                "accepted": erratum.accepted,
                 "reason": erratum.reason,
             }
 
@@ -201,23 +200,33 @@ def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
                 "id": fault.id,
                 "breaks": fault.breaks,
                 "expected": fault.expected.value,
-                "requirements": ", ".join(fault.requirements),
+                "requirements": fault.requirements,
             }
 
 
 def _runs(folder: Path) -> Iterator[Row]:
     for run in run_folders(folder):
-        document = json.loads((run / RESULTS).read_text(encoding="utf-8"))
-        yield {
-            "id": document["run"]["id"],
-            "started": document["run"]["started"],
-            "target": document["run"]["target"]["name"],
-            "services": ", ".join(document["run"]["services"]),
-            "pass": str(document["summary"]["pass"]),
-            "fail": str(document["summary"]["fail"]),
-            "exit_code": str(document["run"]["exit_code"]),
-            "report": str(run / "report.html"),
-        }
+        try:
+            yield _run_row(run)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UsageError(
+                f"{run / RESULTS}: not the results of a run; move the folder away"
+            ) from error
+
+
+def _run_row(folder: Path) -> Row:
+    document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    run, counts = document["run"], document["summary"]
+    return {
+        "id": run["id"],
+        "started": run["started"],
+        "target": run["target"]["name"],
+        "services": tuple(run["services"]),
+        "pass": counts["pass"],
+        "fail": counts["fail"],
+        "exit_code": run["exit_code"],
+        "report": str(folder / "report.html"),
+    }
 
 
 def _explain_service(spec: Spec) -> str:

@@ -12,6 +12,8 @@ from pathlib import Path
 from conformance.model.errors import UsageError
 
 RESULTS, JUNIT = "results.json", "junit.xml"
+DEFAULT_FOLDER = "reports"
+"""Where run folders are made, and looked for, where nothing else is said."""
 
 
 def relative_target_path(folder: Path, file: Path | None) -> str:
