@@ -21,7 +21,7 @@ def operation_at(
 ) -> Operation | None:
     """Return the operation that a request asks for, by its method and its path below the address; None for none.
 
-    A SOAP service has one address, and is asked by POST; which operation is meant is for its message to say.
+    A SOAP service has one address, and is asked by POST; its messages say which operation they ask for.
     """
     path = urlsplit(url).path
     base = urlsplit(address).path.rstrip("/")
