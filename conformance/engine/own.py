@@ -60,10 +60,10 @@ class OwnExchanges:
         with self._lock:
             request = make()
             exchange = self.session.send_once(self.name, request, timeout=timeout)
-            judgement = self._judge(exchange)
             self._ids.append(exchange.id)
-            self._judgements.append(judgement)
             self._seconds += exchange.elapsed
+            judgement = self._judge(exchange)
+            self._judgements.append(judgement)
         return exchange, judgement
 
     def result(self) -> CaseResult | None:
