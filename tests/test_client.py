@@ -586,12 +586,12 @@ def test_altered_token_is_sent(opened: Connect) -> None:
     ("arguments", "problem"),
     [
         ({"service": "status-dashbord"}, "did you mean 'status-dashboard'"),
-        ({"service": EXCLUSIONS, "token": "citzen"}, "there are: citizen, "),
-        ({"service": DOSSIERS, "caller": "nobody"}, "there are: "),
-        ({"service": DASHBOARDS, "token": "citizen"}, "there are: none"),
+        ({"service": EXCLUSIONS, "token": "citzen"}, "did you mean 'citizen'? Known are: citizen, "),
+        ({"service": DOSSIERS, "caller": "nobody"}, ". Known are: physician, "),
+        ({"service": DASHBOARDS, "token": "citizen"}, "there are none"),
     ],
 )
-def test_unknown_names_are_told_with_what_there_is(opened: Connect, arguments: dict[str, str], problem: str) -> None:
+def test_unknown_names_are_told_with_what_there_is(opened: Connect, arguments: dict[str, Any], problem: str) -> None:
     """A wrong service, role or caller is one line with the names that the target has."""
     with pytest.raises(UsageError) as caught:
         opened()(**arguments)
@@ -640,9 +640,13 @@ def test_headers_of_the_test_go_with_a_message(opened: Connect) -> None:
         (
             DOSSIERS,
             message("generat"),
-            "there is no operation 'generat', did you mean 'generate'?; known are: generate",
+            "there is no operation 'generat'; did you mean 'generate'? Known are: generate",
         ),
-        (DOSSIERS, message(lastname="x"), "there is no role 'lastname', did you mean 'last_name'?; known are: "),
+        (
+            DOSSIERS,
+            message(lastname="x"),
+            "there is no role 'lastname'; did you mean 'last_name'? Known are: request_id, ",
+        ),
         (DASHBOARDS, message(last_name="x"), "status-dashboard is no SOAP service"),
     ],
 )
@@ -654,8 +658,7 @@ def test_wrong_message_is_told_before_anything_is_sent(
     client = clients(service)
     with pytest.raises(UsageError) as caught:
         client.post("", extensions=extensions)
-    assert str(caught.value).startswith(problem.partition("; known")[0][:20])
-    assert problem in str(caught.value) or problem.replace(", did", "; did") in str(caught.value)
+    assert str(caught.value).startswith(problem)
     assert list(read_exchanges(clients.folder)) == []
 
 

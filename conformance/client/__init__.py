@@ -22,12 +22,16 @@ from conformance.client.wire import (
     Credential,
     WireTransport,
 )
-from conformance.credentials.alterations import MALFORMED
 from conformance.engine.campaign import Campaign, open_campaign
 from conformance.engine.embedded import start_embedded
-from conformance.engine.own import OwnExchanges, open_exchanges, own_plan
+from conformance.engine.own import (
+    OwnExchanges,
+    demand_credential,
+    open_exchanges,
+    own_plan,
+)
 from conformance.evidence.run_folder import DEFAULT_FOLDER, make_folder
-from conformance.formats.schemas import suggestion
+from conformance.formats.schemas import known_names
 from conformance.messages.rest import ACCEPT
 from conformance.model.case import Message, Template
 from conformance.model.errors import UsageError
@@ -118,7 +122,8 @@ class OwnClients:
     ) -> WireTransport:
         with self._lock:
             exchanges = self._exchanges.get(service) or self._open(service)
-        _demand_credential(exchanges, credential)
+        asked = exchanges.session.service
+        demand_credential(asked, credential.token, credential.caller)
         return WireTransport(exchanges, credential, verify=verify)
 
     def _open(self, service: str) -> OwnExchanges:
@@ -133,9 +138,8 @@ class OwnClients:
     def _demand_known(self, service: str) -> None:
         known = tuple(row.service for row in self.campaign.plan.services)
         if service not in known:
-            names = ", ".join(known)
             raise UsageError(
-                f"the target has no service {service!r}{suggestion(service, known)}; it has: {names}"
+                f"the target has no service {service!r}{known_names(service, known)}"
             )
 
     def _take_turns(self, service: str) -> None:
@@ -194,18 +198,6 @@ def connect(
             campaign.tally.add(result)
         campaign.close()
         write_outputs(campaign)
-
-
-def _demand_credential(exchanges: OwnExchanges, credential: Credential) -> None:
-    """Raise UsageError where the target gives no such token or caller."""
-    settings = exchanges.session.service.settings
-    for kind, wanted in (("tokens", credential.token), ("callers", credential.caller)):
-        known = settings.get(kind) or {}
-        if wanted and wanted.partition("!")[0] not in {*known, MALFORMED}:
-            names = ", ".join(known) or "none"
-            raise UsageError(
-                f"the target's {kind} have no {wanted!r}; there are: {names}"
-            )
 
 
 def _replace_headers(headers: httpx.Headers, own: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from conformance.engine.own import OwnExchanges
-from conformance.formats.schemas import suggestion
+from conformance.formats.schemas import known_names
 from conformance.messages.soap import OWN_NUMBER
 from conformance.model.case import Message, Template
 from conformance.model.contract import SoapRules
@@ -124,7 +124,7 @@ class WireTransport(httpx.BaseTransport):
             raise UsageError(
                 f"{contract.service} is no SOAP service, and takes no message()"
             )
-        _demand_name("operation", template.operation, contract.operations)
+        _demand_name("operation", template.operation, tuple(contract.operations))
         if template.message is not None:
             roles = message_roles(contract.soap)
             for role in template.message.values:
@@ -177,13 +177,9 @@ def message_roles(rules: SoapRules) -> tuple[str, ...]:
     return (*rules.names.get("request", {}), OWN_NUMBER)
 
 
-def _demand_name(
-    noun: str, name: str, known: Mapping[str, Any] | tuple[str, ...]
-) -> None:
+def _demand_name(noun: str, name: str, known: tuple[str, ...]) -> None:
     if name and name not in known:
-        hint = suggestion(name, tuple(known))
-        names = ", ".join(known)
-        raise UsageError(f"there is no {noun} {name!r}{hint}; known are: {names}")
+        raise UsageError(f"there is no {noun} {name!r}{known_names(name, known)}")
 
 
 def _fields(headers: httpx.Headers) -> Headers:

@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
+from conformance.credentials.alterations import MALFORMED
 from conformance.engine.campaign import Campaign
 from conformance.engine.events import CaseStarted
 from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, usual_examples
 from conformance.engine.runner import conclude
 from conformance.engine.session import Session
+from conformance.formats.schemas import known_names
 from conformance.judging.documented import documented_case
 from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, CaseKind, Expectation, Template
 from conformance.model.contract import Contract
+from conformance.model.errors import UsageError
 from conformance.model.exchange import Exchange, Request
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Judgement, merge
@@ -96,6 +99,17 @@ def open_exchanges(
     context = campaign.runner(service).context
     session = replace(context.session, sender=Sender.OWN)
     return OwnExchanges(PREFIX + name, title, session, context.oracle, lock)
+
+
+def demand_credential(service: ServiceTarget, token: str, caller: str) -> None:
+    """Raise UsageError where a target gives a service no token of a role, or no caller of a name; "" asks for none."""
+    for kind, wanted in (("tokens", token), ("callers", caller)):
+        known = tuple(service.settings.get(kind) or ())
+        name = wanted.partition("!")[0]
+        if name and name not in {*known, MALFORMED}:
+            raise UsageError(
+                f"the target's {kind} of {service.service} have no {name!r}{known_names(name, known)}"
+            )
 
 
 def own_plan(target: Target, services: tuple[ServiceTarget, ...]) -> Plan:

@@ -343,7 +343,12 @@ def with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 -
 
 
 def place_of_role(bound: BoundOperation, role: str) -> Steps:
-    """Return where a role stands in an operation's request; raises MissingDataError where it does not."""
+    """Return where a role stands in an operation's request, or the place whose path is given: `/Criteria/Person`.
+
+    Raises MissingDataError where nothing plays the role.
+    """
+    if role.startswith("/"):
+        return tuple(role[1:].split("/"))
     place = bound.request.get(role) or bound.parts.get(role)
     if place is None:
         raise MissingDataError(
