@@ -197,14 +197,18 @@ def _shown_value(value: str | Mapping[str, str]) -> str:
 
 
 def _shown_body(text: str) -> Iterator[str]:
-    """Yield the lines of a body: JSON indented, the end of a long text cut off with its length."""
+    """Yield the lines of a body: JSON indented, a long text without its middle, but with its length."""
     if not text:
         return
     with suppress(ValueError, RecursionError):  # another text is shown as it is
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    yield from text[:_LONGEST_BODY].splitlines()
-    if len(text) > _LONGEST_BODY:
-        yield f"... ({len(text):,} characters; the run folder has them all)"
+    if len(text) <= _LONGEST_BODY:
+        yield from text.splitlines()
+        return
+    half = _LONGEST_BODY // 2
+    yield from text[:half].splitlines()
+    yield f"... ({len(text):,} characters; the run folder has them all) ..."
+    yield from text[-half:].splitlines()
 
 
 def _print_judgement(result: "CaseResult", folder: Path) -> None:

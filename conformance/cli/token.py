@@ -58,7 +58,7 @@ def token(names: tuple[str, ...], target: str, *, raw: bool, claims: bool) -> No
     elif raw or not sys.stdout.isatty():
         click.echo(text)
     else:
-        for line in _described(text, role, datetime.now(UTC)):
+        for line in described_token(text, role, datetime.now(UTC)):
             print_plain(line)
 
 
@@ -72,12 +72,12 @@ def _token(target_name: str, wanted: tuple[str, ...], role: str) -> str:
     embedded = start_embedded(services)
     try:
         completed = tuple(map(embedded.completed, services))
-        return _get(target, _owner(completed, role), role)
+        return _get(target, owner_of(completed, role), role)
     finally:
         embedded.close()
 
 
-def _owner(services: Iterable["ServiceTarget"], role: str) -> "ServiceTarget":
+def owner_of(services: Iterable["ServiceTarget"], role: str) -> "ServiceTarget":
     """Return the one service that has a token of a role."""
     from conformance.formats.schemas import known_names  # noqa: PLC0415 - help and completion do without
     from conformance.model.errors import UsageError  # noqa: PLC0415 - the same
@@ -122,7 +122,7 @@ def _claims_of(text: str, role: str) -> Mapping[str, Any]:
     return said
 
 
-def _described(text: str, role: str, now: datetime) -> Iterator[str]:
+def described_token(text: str, role: str, now: datetime) -> Iterator[str]:
     """Yield what a person wants to know of a token, which is not itself shown."""
     from conformance.credentials.tokens import claims as read_claims  # noqa: PLC0415 - help and completion do without
 
