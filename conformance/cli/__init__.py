@@ -31,6 +31,16 @@ COMMANDS = (
         "conformance.cli.replay:replay",
     ),
     CommandEntry(
+        "send",
+        "Send one request of one's own and judge the answer.",
+        "conformance.cli.send:send",
+    ),
+    CommandEntry(
+        "token",
+        "Show what an access token says, or print it into a pipe.",
+        "conformance.cli.token:token",
+    ),
+    CommandEntry(
         "mock",
         "Serve the local platform on loopback until interrupted.",
         "conformance.cli.mock:mock",

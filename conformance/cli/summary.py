@@ -45,6 +45,12 @@ _MEANINGS_OF_ONE_ANSWER = {
     EXIT_FAILED: "the answer breaks a requirement",
     EXIT_INCONCLUSIVE: "undecided: the answer says nothing about the case",
 }
+_NO_SUITE = "tests of one's own were run and no suite, so that nothing is said of a service's conformance"
+_MEANINGS_OF_OWN_TESTS = {
+    EXIT_CONFORMANT: f"no answer broke the contract; {_NO_SUITE}",
+    EXIT_FAILED: f"an answer broke the contract; {_NO_SUITE}",
+    EXIT_INCONCLUSIVE: f"undecided: an answer could not be judged; {_NO_SUITE}",
+}
 _COLUMNS = {
     "pass": "pass",
     "inconclusive": "inconclusive",
@@ -172,7 +178,8 @@ def _print_verdict_counts(document: Record) -> None:
     table.add_column("service", no_wrap=True)
     for heading in _COLUMNS.values():
         table.add_column(heading, justify="right")
-    for service in document["run"]["services"]:
+    asked = (case["service"] for case in document["cases"])
+    for service in dict.fromkeys([*document["run"]["services"], *asked]):
         verdicts = [case["verdict"] for case in _cases_of(service, document)]
         table.add_row(service, *(str(verdicts.count(verdict)) for verdict in _COLUMNS))
     print_styled()
@@ -204,6 +211,8 @@ def _print_exit_code(document: Record) -> int:
     style = {EXIT_CONFORMANT: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
     one_answer = "exchanges" in document["run"].get("replay", {})
     meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
+    if not document["run"]["services"]:
+        meanings = _MEANINGS | _MEANINGS_OF_OWN_TESTS
     known = sum("known" in case for case in document["cases"])
     apart = ""
     if known and code == EXIT_CONFORMANT:

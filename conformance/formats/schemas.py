@@ -86,6 +86,15 @@ def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     return f"; known are: {', '.join(names)}" if names else ""
 
 
+def known_names(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return the nearest of some names as a suggestion, and all of them in their order, for the end of a message."""
+    if not known:
+        return "; there are none"
+    near = suggestion(word, known)
+    nearest = near if near.endswith("?") else "."
+    return f"{nearest} Known are: {', '.join(known)}"
+
+
 def read_valid(path: Path, form: str, root: Path) -> Document:
     """Return a data file that is valid by its format; raises SpecError with every mistake, by line."""
     document = documents.read(path)

@@ -113,7 +113,7 @@ def campaign(request: pytest.FixtureRequest) -> "Campaign":
 def ehealth(request: pytest.FixtureRequest) -> "Iterator[OwnClients]":
     """Give httpx clients for the services of the target; what they exchange is a case of the run of its own.
 
-    `ehealth("therapeutic-exclusion", token="citizen")` is an httpx.Client (docs/own-tests.md).
+    `ehealth(SERVICE, token=ROLE)` is an httpx.Client (docs/own-tests.md).
     """
     run = _needed(request)
     with run.own_clients(request.node) as clients:

@@ -4,14 +4,12 @@ Must not end it.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from conformance.engine.campaign import Campaign
-from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.run_folder import make_folder
@@ -24,21 +22,11 @@ from conformance.plugin.campaigns import (
     join_campaign,
     narrowed,
 )
+from conformance.plugin.handover import PREPARED
 from conformance.plugin.settings import PlannedRun, planned_run
 from conformance.reporting import allure
 from conformance.review.before_run import check_before_run
 
-
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
-    """What the command line hands in, which has parsed the options itself; `listeners` are told of the run's events."""
-
-    plan: Plan
-    folder: Path
-    listeners: tuple[Listener, ...] = ()
-
-
-PREPARED = pytest.StashKey[PreparedRun]()
 SHARED = "conformance"
 """The key under which a worker finds what it shares with the main process."""
 

@@ -19,8 +19,7 @@ from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
 from conformance.engine.search import make_private
 from conformance.model.errors import UsageError
-from conformance.plugin.opening import PREPARED, PreparedRun
-from conformance.plugin.suites import DOCUMENT
+from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
 

@@ -3,13 +3,12 @@
 Registered by `conformance.plugin` in sessions that concern the suites. Must not judge.
 """
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.client import OwnClients
 from conformance.engine.campaign import Campaign
 from conformance.engine.execution import Procedure
 from conformance.engine.own import own_case_of
@@ -25,14 +24,15 @@ from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.plugin import MARKER, TAKEN, Verify, case_of, is_suite_test
 from conformance.plugin.campaigns import Ending, discard, end_campaign, share
+from conformance.plugin.handover import DOCUMENT
 from conformance.plugin.opening import SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
 
-DOCUMENT = pytest.StashKey[Mapping[str, Any]]()
-"""The results document, once the session has finished."""
+if TYPE_CHECKING:
+    from conformance.client import OwnClients
 
 _RESULT = pytest.StashKey[CaseResult]()
 _OWN_RESULTS = pytest.StashKey[list[CaseResult]]()
@@ -199,8 +199,10 @@ class SuiteRun:
         return run
 
     @contextmanager
-    def own_clients(self, item: pytest.Item) -> Iterator[OwnClients]:
+    def own_clients(self, item: pytest.Item) -> Iterator["OwnClients"]:
         """Give a test of one's own its clients, and keep what they exchanged for the run's results."""
+        from conformance.client import OwnClients  # noqa: PLC0415 - httpx loads long
+
         campaign = self.campaign_for_fixture()
         clients = OwnClients(campaign, item.nodeid, title=_title(item))
         try:

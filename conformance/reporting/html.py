@@ -73,6 +73,12 @@ _EXITS = {
         "the run was interrupted; this page shows the part that was completed",
     ),
 }
+_NO_SUITE = "no suite was run, so that nothing is said of a service's conformance"
+_EXITS_OF_OWN_TESTS = {
+    0: ("pass", "Tests of one's own: no answer broke the contract", _NO_SUITE),
+    1: ("fail", "Tests of one's own: an answer broke the contract", _NO_SUITE),
+    3: ("inconclusive", "Tests of one's own: inconclusive", _NO_SUITE),
+}
 
 
 def write_report(folder: Path) -> Path:
@@ -126,10 +132,13 @@ def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[
 
 
 def _exit(page: ReportPage) -> tuple[str, str, str]:
-    code = page.results["run"]["exit_code"]
+    run = page.results["run"]
+    code = run["exit_code"]
+    # Tests of one's own never make a service conformant, nor do they show that it is not (interface, section 5).
+    exits = _EXITS if run["services"] else _EXITS | _EXITS_OF_OWN_TESTS
     unknown = f"Ended with exit code {code}"
     meaning = "see the interface for its meaning"
-    return _EXITS.get(code, ("unfinished", unknown, meaning))
+    return exits.get(code, ("unfinished", unknown, meaning))
 
 
 def _masthead(page: ReportPage) -> Iterator[Html]:
@@ -145,6 +154,8 @@ def _masthead(page: ReportPage) -> Iterator[Html]:
 
 def _services(page: ReportPage) -> Iterator[Html]:
     run = page.results["run"]
+    if not run["services"]:
+        yield text_node("tests of one's own, and no suite")
     for number, service in enumerate(run["services"]):
         version = run.get("specs", {}).get(service, "")
         yield text_node((", " if number else "") + f"{service} {version}".rstrip())
