@@ -36,7 +36,7 @@ from conformance.soap.security.wss import (
 
 
 def foreign(signer: Signer) -> Signer:
-    """Return a signer with a key that nobody knows, and the certificate of the one given."""
+    """Return a signer with a key unknown to the SUT, and the certificate of the given signer."""
     return make_signer(ec.generate_private_key(ec.SECP256R1()), signer.certificate)
 
 
@@ -52,15 +52,15 @@ def altered_assertion(assertion: Assertion) -> bytes:
 
     A number stays a number, so that nothing but the signature gives the change away.
     """
-    found = list(
+    values = list(
         re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
     )
-    found = [one for one in found if one[2].strip().isdigit()] or found
-    if not found:
+    values = [match for match in values if match[2].strip().isdigit()] or values
+    if not values:
         raise MissingDataError(
             "the assertion has no attribute whose value could be changed"
         )
-    at = found[-1].end(2)
+    at = values[-1].end(2)
     return (
         assertion.data[: at - 1]
         + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
@@ -96,7 +96,7 @@ def name_of_nobody(name: str) -> x509.Name:
 
 
 def make_stranger(subject: x509.Name) -> Signer:
-    """Return a key that nobody knows, with a certificate that it has given itself."""
+    """Return a key pair unknown to the SUT with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
