@@ -54,8 +54,8 @@ def spellings(
     """Return the content of a names file as tuples of spellings by section and role."""
     return {
         section: {
-            role: (found,) if isinstance(found, str) else tuple(found)
-            for role, found in roles.items()
+            role: (words,) if isinstance(words, str) else tuple(words)
+            for role, words in roles.items()
         }
         for section, roles in names.items()
     }

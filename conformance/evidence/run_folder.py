@@ -19,7 +19,7 @@ DEFAULT_FOLDER = "reports"
 def relative_target_path(folder: Path, file: Path | None) -> str:
     """Return where a target file is, as seen from a run folder: `../../my-target.yaml`.
 
-    The name alone where it is not below the folder that holds all run folders: what is above is nobody's business.
+    The name alone where it is not below the folder that holds all run folders: the path above it stays private.
     """
     if file is None:
         return ""

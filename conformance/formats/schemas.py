@@ -44,7 +44,7 @@ def format_problems(
     """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
     if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
         return  # many times faster than what tells mistakes in words
-    import jsonschema  # noqa: PLC0415 - needed only where somebody has made a mistake
+    import jsonschema  # noqa: PLC0415 - needed for mistakes only
 
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(

@@ -29,10 +29,7 @@ _MANY = 300
 
 def requirement_matrix(page: ReportPage) -> Iterator[Html]:
     """Yield the requirements of each service by section, with their cases."""
-    note = (
-        "The sign beside a case is its own verdict; "
-        "a failed case breaks only the requirements that its findings name."
-    )
+    note = "The sign beside a case is its own verdict; a failed case breaks only the requirements its findings name."
     yield make_element("p", text_node(note), class_="quiet")
     services: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for row in page.results["requirements"]:

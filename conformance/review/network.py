@@ -63,7 +63,7 @@ def review_network(
         if transport is not None
         else Transport(target.limits.timeout, target.ca_file)
     )
-    found: list[Remark] = []
+    remarks: list[Remark] = []
     network = _Network(line, clock, pause)
     try:
         for service in services:
@@ -77,10 +77,10 @@ def review_network(
                 line.send,
             )
             subject.network = True
-            found += _network_remarks(subject, network)
+            remarks += _network_remarks(subject, network)
     finally:
         line.close()
-    return tidy(found, redactor)
+    return tidy(remarks, redactor)
 
 
 def _network_remarks(subject: ReviewSubject, network: _Network) -> Iterator[Remark]:

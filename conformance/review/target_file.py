@@ -42,7 +42,7 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
             "give name and version of your software and of its connector",
         )
     if not given.sender:
-        message = "identity.from is not given: the platform cannot reach anybody in an emergency"
+        message = "identity.from is not given: the platform can reach no person in an emergency"
         yield Remark(
             "note",
             "identity",

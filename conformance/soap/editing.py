@@ -137,17 +137,17 @@ def _surplus(subject: ValidMessage) -> Iterator[MessageMutation]:
 def _swapped(subject: ValidMessage) -> Iterator[MessageMutation]:
     yield from (
         MessageMutation(MutationKind.SWAP, path)
-        for path, one in _walk(subject.root)
-        if one.getprevious() is not None
+        for path, element in _walk(subject.root)
+        if element.getprevious() is not None
     )
 
 
 def _moved(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield each element in another namespace: qualified where it is not, in none where it is, in a foreign one."""
-    own = namespace(subject.root)
+    space = namespace(subject.root)
     for path, element in [((), subject.root), *_walk(subject.root)]:
         yield MessageMutation(
-            MutationKind.MOVE, path, "" if namespace(element) else own
+            MutationKind.MOVE, path, "" if namespace(element) else space
         )
         yield MessageMutation(MutationKind.MOVE, path, _FOREIGN)
 
@@ -215,8 +215,10 @@ def _walk(root: Element, path: Steps = ()) -> Iterator[tuple[Steps, Element]]:
 
 def _at(root: Element, path: Steps) -> Element:
     for name in path:
-        found = next((child for child in children(root) if local(child) == name), None)
-        if found is None:
+        element = next(
+            (child for child in children(root) if local(child) == name), None
+        )
+        if element is None:
             raise LookupError(f"the message has no {'/'.join(path)}")
-        root = found
+        root = element
     return root

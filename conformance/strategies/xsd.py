@@ -164,8 +164,14 @@ def _texts(kind: Simple, taken: tuple[str, ...]) -> SearchStrategy[str]:
 
 def _patterned(kind: Simple) -> SearchStrategy[str] | None:
     """Draw texts by the patterns of a type, None where one of them is not read here."""
-    found = [_by_pattern(node, some[:USUAL]) for node, some in patterned_texts(kind)]
-    return st.one_of(found).filter(lambda text: matches(kind, text)) if found else None
+    strategies = [
+        _by_pattern(node, some[:USUAL]) for node, some in patterned_texts(kind)
+    ]
+    return (
+        st.one_of(strategies).filter(lambda text: matches(kind, text))
+        if strategies
+        else None
+    )
 
 
 @st.composite
@@ -314,9 +320,9 @@ class _Breaker:
             return None
         problems = self.grammar.schemas.problems(altered)
         facets = {
-            found[1]
+            texts[1]
             for problem in problems
-            if (found := _FACET.search(problem.message))
+            if (texts := _FACET.search(problem.message))
         }
         if not problems or not breaks:
             return "" if problems else None

@@ -35,7 +35,7 @@ from conformance.soap.security.wss import (
 
 
 def foreign(signer: Signer) -> Signer:
-    """Return a signer with a key that nobody knows, and the certificate of the one given."""
+    """Return a signer with a key unknown to the SUT, and the certificate of the given signer."""
     return make_signer(ec.generate_private_key(ec.SECP256R1()), signer.certificate)
 
 
@@ -74,7 +74,7 @@ def name_of_nobody(name: str) -> x509.Name:
 
 
 def make_stranger(subject: x509.Name) -> Signer:
-    """Return a key that nobody knows, with a certificate that it has given itself."""
+    """Return a key pair unknown to the SUT with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()

@@ -1,7 +1,7 @@
 """Ways to break the security or the form of a message in exactly one place, signed again where the break allows it.
 
-A mutation changes a message once it is signed; `renew` makes digests and signature fit again, so that nothing but
-the one thing is wrong. Must not send anything, nor know which service is asked.
+A mutation changes a message once it is signed; `renew` makes digests and signature fit again, so that only one
+thing is wrong. Must not send anything, nor know the service.
 """
 
 import copy
@@ -158,7 +158,7 @@ def _double_timestamp(draft: SignedDraft) -> None:
 
 
 def _double_assertion(draft: SignedDraft) -> None:
-    """Put a second assertion, which says the same under another id and is signed by nobody known, before the first."""
+    """Put a copy of the assertion with another id, signed by an unknown issuer, before the first."""
     root = parse(unsigned_assertion(draft.assertion))
     root.set(SAML_ID, f"_{uuid.uuid4().hex}")
     sign_enveloped(root, SAML_ID, make_stranger(name_of_nobody("IAM")))

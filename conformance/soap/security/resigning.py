@@ -74,9 +74,9 @@ def renew(draft: SignedDraft, *, digest: str = "sha256") -> None:
         name = reference.get("URI", "")[1:]
         part = next(
             (
-                one
-                for one in draft.envelope.iter(etree.Element)
-                if name and one.get(WSU_ID) == name
+                element
+                for element in draft.envelope.iter(etree.Element)
+                if name and element.get(WSU_ID) == name
             ),
             None,
         )
@@ -117,9 +117,9 @@ def signed_info(draft: SignedDraft) -> Element:
 def reference_to(draft: SignedDraft, part: Element) -> Element:
     """Return the reference of the signature to a part."""
     return next(
-        one
-        for one in signed_info(draft).iter(f"{{{DS}}}Reference")
-        if one.get("URI") == f"#{part.get(WSU_ID)}"
+        reference
+        for reference in signed_info(draft).iter(f"{{{DS}}}Reference")
+        if reference.get("URI") == f"#{part.get(WSU_ID)}"
     )
 
 
@@ -131,7 +131,11 @@ def swap_digit(text: str) -> str:
 
 def alter(body: Element) -> None:
     """Change the last text below an element, which stays valid by the schema."""
-    leaves = [one for one in body.iter(etree.Element) if not len(one) and one.text]
+    leaves = [
+        element
+        for element in body.iter(etree.Element)
+        if not len(element) and element.text
+    ]
     leaves[-1].text = f"{leaves[-1].text or ''}0"
 
 

@@ -222,7 +222,7 @@ def references(signature: Element) -> list[Reference]:
     Raises SignatureError for algorithms that are not listed, for transforms that could select something else, and for
     references to anything but a part of the same document by its id.
     """
-    if [one.tag for one in children(signature)] not in (_SIGNATURE[:2], _SIGNATURE):
+    if [child.tag for child in children(signature)] not in (_SIGNATURE[:2], _SIGNATURE):
         raise SignatureError(
             "the signature has other members than SignedInfo, SignatureValue and KeyInfo"
         )
@@ -233,26 +233,26 @@ def references(signature: Element) -> list[Reference]:
     method = _algorithm(_only(info, "SignatureMethod"))
     if method not in STRONG:
         raise SignatureError(f"the signature algorithm {method!r} is not accepted")
-    found = [
+    parts = [
         _reference(element)
         for element in children(info)
         if element.tag == f"{{{DS}}}Reference"
     ]
-    if not found:
+    if not parts:
         raise SignatureError("the signature covers nothing")
-    return found
+    return parts
 
 
 def identified(root: Element, attributes: Iterable[str]) -> dict[str, Element]:
     """Return the elements of a document by id; raises SignatureError where an id is given twice."""
-    found: dict[str, Element] = {}
+    elements: dict[str, Element] = {}
     names = tuple(attributes)
     for element in root.iter(etree.Element):
         for value in {element.get(name) for name in names} - {None}:
-            if value in found:
+            if value in elements:
                 raise SignatureError(f"the id {value!r} is given twice")
-            found[str(value)] = element
-    return found
+            elements[str(value)] = element
+    return elements
 
 
 def _unsigned(

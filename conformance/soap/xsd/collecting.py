@@ -44,7 +44,7 @@ _SPECIAL = re.compile(r"\[|--|&&|~~|\|\|")
 def collect(wsdl: Path, bundled: Mapping[str, Path]) -> tuple[SchemaSet, str]:
     """Return the schemas of a WSDL file, and the address in memory of the WSDL itself.
 
-    `bundled` gives files for namespaces that nobody puts beside a WSDL. Raises WsdlError with file and remedy.
+    `bundled` gives files for namespaces that are usually not beside a WSDL. Raises WsdlError with file and remedy.
     """
     collector = _SchemaCollector(bundled)
     start = collector.wsdl(wsdl)
@@ -108,9 +108,9 @@ class _SchemaCollector:
             raise WsdlError(
                 f"{file}: not a WSDL 1.1 document (its root is {path(root)}); name the service's WSDL"
             )
-        for found in root.findall(f"{{{WSDL}}}import"):
-            location = found.get("location", "")
-            found.set("location", self.wsdl(_beside(file, location)))
+        for node in root.findall(f"{{{WSDL}}}import"):
+            location = node.get("location", "")
+            node.set("location", self.wsdl(_beside(file, location)))
         for types in root.findall(f"{{{WSDL}}}types"):
             for schema in types.findall(f"{{{XSD}}}schema"):
                 inline = f"{MEMORY}{len(self._roots)}-inline.xsd"
@@ -204,9 +204,9 @@ class _SchemaCollector:
 
 def _inclusion(address: str) -> Element:
     """Return an inclusion where no default namespace holds, which zeep would hand on to the schema that is included."""
-    found = parse(f'<xs:include xmlns:xs="{XSD}" xmlns=""/>'.encode())
-    found.set("schemaLocation", address)
-    return found
+    node = parse(f'<xs:include xmlns:xs="{XSD}" xmlns=""/>'.encode())
+    node.set("schemaLocation", address)
+    return node
 
 
 def _includes(addresses: Iterable[str]) -> list[tuple[str, str, str]]:
@@ -295,7 +295,14 @@ def _character(atom: str) -> str:
     if _SPECIAL.search(atom, 1):
         return ""
     try:
-        return next((one for one in string.printable if re.fullmatch(atom, one)), "")
+        return next(
+            (
+                character
+                for character in string.printable
+                if re.fullmatch(atom, character)
+            ),
+            "",
+        )
     except re.error:  # classes that only schemas have
         return ""
 
@@ -325,8 +332,8 @@ def _beside(file: Path, location: str) -> Path:
             f"{file}: refers to {location or 'no place'!r}, which is not read from the network; "
             "put that document beside the WSDL and name it by its file"
         )
-    found = file.parent / location
-    return found if found.exists() else file.parent / unquote(location)
+    path = file.parent / location
+    return path if path.exists() else file.parent / unquote(location)
 
 
 def _on_network(location: str) -> bool:

@@ -103,25 +103,25 @@ class SoapContract:
 
     def _mend(self, root: Element, sampled: list[Text]) -> None:
         """Give values of our own that a facet refuses another try: usual ones, then those that the schemas suggest."""
-        for one in sampled:
+        for sample in sampled:
             count = self.schemas.count(root)
             if not count:
                 return
-            before = one.read()
+            before = sample.read()
             for candidate in (*_CANDIDATES, *self.schemas.words):
-                one.write(candidate)
+                sample.write(candidate)
                 if self.schemas.count(root) < count:
                     break
             else:
-                one.write(before)
+                sample.write(before)
 
 
 def body_of(envelope: Element) -> Element:
     """Return the Body of a SOAP 1.1 envelope that was built here."""
-    found = envelope.find(f"{{{SOAP}}}Body")
-    if found is None:
+    body = envelope.find(f"{{{SOAP}}}Body")
+    if body is None:
         raise ValueError("an envelope without Body")
-    return found
+    return body
 
 
 def resolve(
@@ -192,8 +192,8 @@ def _element(root: Element, path: Steps) -> Element | None:
     for name in path:
         if name.startswith("@"):
             break
-        found = next((child for child in children(root) if local(child) == name), None)
-        if found is None:
+        inner = next((child for child in children(root) if local(child) == name), None)
+        if inner is None:
             return None
-        root = found
+        root = inner
     return root

@@ -104,8 +104,8 @@ def limits(kind: Simple) -> tuple[str, ...]:
         return (kind.fixed,)
     if kind.enumeration:
         return tuple(dict.fromkeys(kind.enumeration))
-    found = dict.fromkeys(_patterned(kind) if kind.patterns else _limits(kind))
-    return (*filter(None, found), *([""] if "" in found else []))
+    texts = dict.fromkeys(_patterned(kind) if kind.patterns else _limits(kind))
+    return (*filter(None, texts), *([""] if "" in texts else []))
 
 
 def outside(kind: Simple, good: str) -> Iterator[tuple[str, str]]:
@@ -160,8 +160,8 @@ def patterned_texts(kind: Simple) -> tuple[tuple[Node, tuple[int, ...]], ...]:
     nodes = [node for node in map(_step, kind.patterns) if node is not None]
     if len(nodes) < len(kind.patterns):
         return ()
-    found = ((node, _common(kind, node, nodes)) for node in nodes)
-    return tuple((node, some) for node, some in found if some)
+    pairs = ((node, _common(kind, node, nodes)) for node in nodes)
+    return tuple((node, some) for node, some in pairs if some)
 
 
 def number_range(kind: Simple) -> tuple[Decimal | None, Decimal | None, Decimal]:
@@ -283,7 +283,9 @@ def _too_precise(kind: Simple) -> Iterator[str]:
     low, _, _ = number_range(kind)
     whole = f"{int(low)}" if low is not None and low > 0 else "0"
     if kind.fraction_digits is not None and kind.base not in INTEGERS:
-        yield from (f"{one}.{'1' * (kind.fraction_digits + 1)}" for one in (whole, "1"))
+        yield from (
+            f"{digits}.{'1' * (kind.fraction_digits + 1)}" for digits in (whole, "1")
+        )
     if kind.total_digits is not None:
         yield "1" * (kind.total_digits + 1)
         places = min(kind.fraction_digits or 0, kind.total_digits)
@@ -313,10 +315,10 @@ def _wrong(kind: Simple) -> tuple[str, ...]:
 
 def _spoilt(good: str) -> Iterator[str]:
     """Yield texts that differ from a good one in a character: another one, one less, one more."""
-    for one in _PROBES:
+    for character in _PROBES:
         if good:
-            yield f"{good[:-1]}{one}"
-            yield f"{one}{good[1:]}"
+            yield f"{good[:-1]}{character}"
+            yield f"{character}{good[1:]}"
     yield from (
         good[:-1],
         f"{good}{good[-1:]}",
@@ -346,9 +348,9 @@ def _patterned(kind: Simple) -> Iterator[str]:
     """Yield texts at the limits of the patterns of a type: shortest, longest, and one for each of their branches."""
     nodes = [node for node in map(_step, kind.patterns) if node is not None]
     for node in nodes:
-        for one in (node, *one_branch_each(node)):
-            for length in _lengths(kind, one, nodes):
-                text = text_of_length(one, length)
+        for branch in (node, *one_branch_each(node)):
+            for length in _lengths(kind, branch, nodes):
+                text = text_of_length(branch, length)
                 if matches(replace(kind, shortest=None, longest=None), text):
                     yield text
     yield from _limits(replace(kind, patterns=()))
