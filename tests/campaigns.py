@@ -105,7 +105,7 @@ def run_suite(  # noqa: PLR0913 - what a test may want to vary
 
     `until` is as with `run_campaign`.
     """
-    data = {"name": "test", "environment": "local", "limits": {"timeout": 5}, "services": {service: dict(settings)}}
+    data = {"name": "test", "environment": "local", "limits": {"timeout": 30}, "services": {service: dict(settings)}}
     file = folder / "target.yaml"
     file.write_text(dump(data), encoding="utf-8")
     target = load_target(str(file))

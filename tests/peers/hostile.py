@@ -35,6 +35,8 @@ from .server import by_hand
 GIGABYTE = 2**30
 MEGABYTE = 2**20
 BLOCK = b" " * 65536
+_STOP_SECONDS = 10.0
+"""What the end waits for threads that are about to end; wide, since a busy machine is late."""
 _DRIP_SECONDS = 0.1
 _ACCEPT_SECONDS = 0.3
 """What a slow acceptance takes from the moment when somebody waits for it."""
@@ -720,7 +722,7 @@ class _Peer:
         self._stop.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(1.0)
+        self._thread.join(_STOP_SECONDS)
         self._listener.close()
         with self._lock:
             threads = list(self._open.values())
@@ -728,7 +730,7 @@ class _Peer:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
         for thread in threads:
-            thread.join(1.0)
+            thread.join(_STOP_SECONDS)
 
 
 class _Counter:
