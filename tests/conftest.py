@@ -9,8 +9,10 @@ from hypothesis import settings
 settings.register_profile("tests", parent=settings(), deadline=None)
 settings.load_profile("tests")
 
-# What a developer has set for work (a proxy, a target, further arguments for pytest) would reach the processes that
-# tests start, and the clients that they use. A test that is about such a variable sets it itself.
+# What a developer or a build server has set (a proxy, a target, colours, further arguments for pytest) would reach the
+# processes that tests start and the clients that they use. A test that is about such a variable sets it itself.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-for _name in (*PROXIES, *map(str.upper, PROXIES), "EHEALTH_TARGET", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+COLOURS = ("FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS", "COLUMNS", "LINES")
+OPTIONS = ("EHEALTH_TARGET", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
+for _name in (*PROXIES, *map(str.upper, PROXIES), *COLOURS, *OPTIONS):
     os.environ.pop(_name, None)
