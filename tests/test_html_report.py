@@ -398,7 +398,7 @@ def test_many_cases_of_a_requirement_fold(failing: Path) -> None:
 def test_verdicts_are_told_by_sign_and_word(failing: Path) -> None:
     """Every badge carries a word beside its sign, so that colour alone says nothing."""
     badges = re.findall(
-        r'<span class="badge \w+"><span aria-hidden="true">(.)</span> ([a-z ]+)</span>', failing.read_text()
+        r'<span class="badge \w+"><span aria-hidden="true">(.)</span> ([a-z ]+)</span>', failing.read_text("utf-8")
     )
     assert len(badges) == failing.read_text("utf-8").count('class="badge ')
     signs = {word: sign for sign, word in badges}
