@@ -26,6 +26,8 @@ from tests.peers.server import Variant
 
 ALL_PEERS = bool(os.environ.get("EHEALTH_ALL_PEERS"))
 """Whether every variant of the peers is run, each to its end."""
+PATIENT = {"timeout": 30}
+"""Limits of a run whose answers all come: no machine is so busy, and nobody waits for them."""
 
 
 def sample(variants: Mapping[str, Variant], names: Iterable[str], every: int) -> list[str]:
@@ -72,9 +74,9 @@ def run_campaign(  # noqa: PLR0913 - what a test may want to vary
     ends with the first that finds one (unless EHEALTH_ALL_PEERS is set).
     """
     section = dict(settings or {}) | ({"base_url": address} if address else {})
-    data = {"name": "test", "environment": environment, "services": {service: section}}
+    data = {"name": "test", "environment": environment, "limits": PATIENT | dict(limits or {})}
     file = folder / "target.yaml"
-    file.write_text(dump(data | ({"limits": dict(limits)} if limits else {})), encoding="utf-8")
+    file.write_text(dump(data | {"services": {service: section}}), encoding="utf-8")
     target = load_target(str(file))
     plan = make_plan(target, choose_services(target, ()), selection or Selection(), seed=seed, examples=examples)
     run_folder = folder / "run"
@@ -105,7 +107,7 @@ def run_suite(  # noqa: PLR0913 - what a test may want to vary
 
     `until` is as with `run_campaign`.
     """
-    data = {"name": "test", "environment": "local", "limits": {"timeout": 5}, "services": {service: dict(settings)}}
+    data = {"name": "test", "environment": "local", "limits": PATIENT, "services": {service: dict(settings)}}
     file = folder / "target.yaml"
     file.write_text(dump(data), encoding="utf-8")
     target = load_target(str(file))

@@ -76,7 +76,7 @@ def python(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.Co
     """Run Python with arguments in an environment with additions."""
     command = [sys.executable, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": f"{cwd}{os.pathsep}{PROJECT}", **variables}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 def target_file(folder: Path, address: str, **settings: object) -> Path:

@@ -362,7 +362,7 @@ def test_sts_is_asked_once_by_threads_that_come_together(folder: Path) -> None:
     held = callers(folder, ASKING, send=sts)
 
     def get(_: int) -> str:
-        meeting.wait(10)
+        meeting.wait(60)
         return held.assertion("physician").id
 
     with ThreadPoolExecutor(4) as pool:

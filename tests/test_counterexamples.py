@@ -27,7 +27,7 @@ def run(folder: Path, service: str, section: Mapping[str, Any], case: str, **env
     target.write_text(json.dumps({"name": "t", "environment": "local", "services": {service: dict(section)}}))
     command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--case", case, "--examples", "20"]
     surroundings = {name: value for name, value in os.environ.items() if name != "CI"} | environment
-    subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, timeout=120, check=False)
+    subprocess.run(command, cwd=folder, env=surroundings, capture_output=True, timeout=300, check=False)
     newest = max((folder / "reports").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     document: dict[str, Any] = json.loads((newest / "results.json").read_text("utf-8"))
     return {**document, "folder": newest}

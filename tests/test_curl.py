@@ -85,7 +85,7 @@ def test_curl_sends_what_was_recorded(tmp_path: Path) -> None:
         body = {"text": json.dumps({"a": "it's"})}
         line = curl_line(record(method="POST", url=f"{address}/x?y=%20z", headers=headers, body=body))
         script = f"TOKEN_CITIZEN=abc; {line}"
-        subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+        subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, timeout=120, check=True)
     (request,) = seen
     assert (request.method, request.body) == ("POST", body["text"].encode())
     fields = {name.lower(): value for name, value in request.headers.items()}
@@ -104,5 +104,5 @@ def test_curl_adds_no_header_of_its_own(tmp_path: Path, body: str) -> None:
 
     with serving(answer) as address:
         line = curl_line(record(method="POST", url=address, headers=[["X-A", "b"]], body={"text": body}))
-        subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, timeout=30, check=True)
+        subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, timeout=120, check=True)
     assert {name.lower() for name in seen[0].headers} - {"host", "content-length"} == {"x-a"}

@@ -96,7 +96,6 @@ def _run(folder: Path, name: str, *kinds: CaseKind, until: Collection[str] = ())
             settings=section,
             selection=Selection(kinds=kinds),
             examples=6 if until else 3,
-            limits={"timeout": 5},
             until={f"{SERVICE}/{requirement}" for requirement in until},
         )
 

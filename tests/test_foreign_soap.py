@@ -80,7 +80,7 @@ def _caller(platform: LocalPlatform, folder: Path, name: str) -> Caller:
 
 
 def _run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
 
 
 def _xmlsec1(certificate: Path, message: Path, node: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,11 @@ from tests.peers import hostile
 SERVICE = "status-dashboard"
 CASE = "status-dashboard/7.2/dashboard"
 TIMEOUT = 1.0
+"""Seconds an exchange may take where only this limit ends it; a busy machine reaches it in no other state."""
+AMPLE = 30.0
+"""Seconds an exchange may take where the peer ends it: no machine is so slow, and nobody waits for them."""
+STUCK = 120.0
+"""Seconds after which a run that should have ended was not ended by its limits; wide, for a busy machine."""
 HARMLESS = {
     "accept-slow",
     "reset-on-reuse",
@@ -48,15 +53,16 @@ OVERTAKING = {"answer-before-request"}
 def test_hostile_peer_ends_in_a_clear_verdict(tmp_path: Path, name: str) -> None:
     """Whatever the peer does, the case ends in time without an error of the harness, and says why."""
     began = time.monotonic()
+    limit = TIMEOUT if name in hostile.ENDED_BY_TIME else AMPLE
     with hostile.serve(name) as address:
         document = run_campaign(
-            tmp_path, SERVICE, address, limits={"timeout": TIMEOUT}, selection=Selection(cases=(CASE,))
+            tmp_path, SERVICE, address, limits={"timeout": limit}, selection=Selection(cases=(CASE,))
         )
     case = next(case for case in document["cases"] if case["id"] == CASE)
     allowed = {"pass"} if name in HARMLESS else {"inconclusive", "fail"}
     assert case["verdict"] in (allowed | {"inconclusive"} if name in OVERTAKING else allowed)
     assert case["reason"] or case["verdict"] == "pass"
-    assert time.monotonic() - began < 10 * TIMEOUT
+    assert time.monotonic() - began < STUCK
     rows = list(read_exchanges(tmp_path / "run"))
     assert [row["id"] for row in rows] == case["exchanges"]
     for row in rows:
@@ -85,7 +91,7 @@ def test_memory_stays_bounded(tmp_path: Path, name: str) -> None:
 def test_redirect_elsewhere_is_never_followed(tmp_path: Path, name: str) -> None:
     """No request ever reaches the host that a redirect names."""
     with hostile.serve(name) as address:
-        run_campaign(tmp_path, SERVICE, address, limits={"timeout": TIMEOUT}, examples=2)
+        run_campaign(tmp_path, SERVICE, address, limits={"timeout": AMPLE}, examples=2)
         assert hostile.elsewhere_requests(address) == 0
 
 
@@ -94,7 +100,7 @@ def test_silent_target_is_given_up_soon(tmp_path: Path) -> None:
     began = time.monotonic()
     with hostile.serve("hang") as address:
         document = run_campaign(tmp_path, SERVICE, address, limits={"timeout": 0.3})
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < STUCK
     assert document["run"]["exit_code"] == 3
     assert document["summary"]["exchanges"] == 3
     assert any("3 cases before it had no answer" in case["reason"] for case in document["cases"])

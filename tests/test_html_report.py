@@ -398,7 +398,7 @@ def test_many_cases_of_a_requirement_fold(failing: Path) -> None:
 def test_verdicts_are_told_by_sign_and_word(failing: Path) -> None:
     """Every badge carries a word beside its sign, so that colour alone says nothing."""
     badges = re.findall(
-        r'<span class="badge \w+"><span aria-hidden="true">(.)</span> ([a-z ]+)</span>', failing.read_text()
+        r'<span class="badge \w+"><span aria-hidden="true">(.)</span> ([a-z ]+)</span>', failing.read_text("utf-8")
     )
     assert len(badges) == failing.read_text("utf-8").count('class="badge ')
     signs = {word: sign for sign, word in badges}
@@ -650,11 +650,11 @@ def large_run() -> tuple[Json, list[Json]]:
 
 @pytest.fixture(name="large", scope="module")
 def _large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """Return the report of 5,000 exchanges and the seconds that writing it took."""
+    """Return the report of 5,000 exchanges and the seconds of CPU that writing it took."""
     folder = tmp_path_factory.mktemp("large")
-    write_run(folder, *large_run())
-    began = time.perf_counter()
-    return write_report(folder), time.perf_counter() - began
+    run = large_run()
+    began = time.process_time()
+    return write_run(folder, *run), time.process_time() - began
 
 
 def test_five_thousand_exchanges_are_written_soon(large: tuple[Path, float]) -> None:
@@ -760,6 +760,7 @@ class _Browser:
             self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.call(f"{domain}.enable")
+            self.call("Performance.enable", timeDomain="threadTicks")
         except BaseException:
             self.__exit__()
             raise
@@ -784,7 +785,7 @@ class _Browser:
                 return dict(answer["result"])
             self.events.append(answer)
 
-    def _receive(self, seconds: float = 60) -> Json:
+    def _receive(self, seconds: float = 300) -> Json:
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._reading], [], [], seconds)
             data = os.read(self._reading, 2**20) if ready else b""
@@ -803,6 +804,12 @@ class _Browser:
             while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
                 self.events.append(self._receive())
 
+    @property
+    def spent(self) -> float:
+        """Seconds of CPU that the page has taken since it was opened: the same on a busy machine."""
+        metrics = self.call("Performance.getMetrics")["metrics"]
+        return next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
     def run(self, expression: str) -> Any:  # noqa: ANN401 - whatever the script returns
         """Evaluate a script and return its value."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -817,12 +824,12 @@ class _Browser:
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code)
 
     def until(self, condition: str) -> None:
-        """Wait until a condition holds, ten seconds at most."""
+        """Wait until a condition holds, a minute at most, since the machine may be busy."""
         self.run(f"""new Promise((done, fail) => {{
           const began = Date.now();
           const look = () => {{
             if ({condition}) done();
-            else if (Date.now() - began > 10000) fail(new Error('waited in vain'));
+            else if (Date.now() - began > 60000) fail(new Error('waited in vain'));
             else setTimeout(look, 10);
           }};
           look();
@@ -969,9 +976,9 @@ def test_odd_bodies_are_shown_as_they_are(browser: _Browser, tmp_path: Path, bod
     record = exchange(1, f"{SERVICE}/7.2/dashboard")
     record["response"]["body"] = {"text": body}
     browser.open(write_run(tmp_path, results([case("dashboard", exchanges=(1,))]), [record]))
-    began = time.perf_counter()
+    before = browser.spent
     open_everything(browser)
-    assert time.perf_counter() - began < 10
+    assert browser.spent - before < 10
     shown = browser.run("document.querySelector('.message-box + .message-box pre').textContent")
     assert re.sub(r"\s", "", shown) == re.sub(r"\s", "", body[:65_536])
     assert browser.complaints == []
@@ -1115,11 +1122,10 @@ def test_page_works_without_javascript(browser: _Browser, failing: Path) -> None
 
 
 SEARCH = """(() => {
-  const [began, box] = [performance.now(), document.querySelector('#q')];
+  const box = document.querySelector('#q');
   box.value = 'case-49';
   box.dispatchEvent(new Event('input', {bubbles: true}));
   document.body.getBoundingClientRect();
-  return performance.now() - began;
 })()"""
 
 
@@ -1127,15 +1133,16 @@ SEARCH = """(() => {
 def test_five_thousand_exchanges_open_without_stalling(browser: _Browser, large: tuple[Path, float]) -> None:
     """A report of 5,000 exchanges opens, filters and shows an exchange in a moment."""
     path, _ = large
-    began = time.perf_counter()
     browser.open(path)
-    opening = time.perf_counter() - began
+    opening = browser.spent
     browser.settle()
-    searching = browser.run(SEARCH)
+    before = browser.spent
+    browser.run(SEARCH)
+    searching = browser.spent - before
     assert browser.visible(".case") == 11
-    began = time.perf_counter()
+    before = browser.spent
     browser.run("location.hash = '#exchange=004999'")
     browser.until("document.querySelectorAll('.message-box').length === 4")
     assert opening < 10
-    assert searching < 1000
-    assert time.perf_counter() - began < 5
+    assert searching < 1
+    assert browser.spent - before < 5

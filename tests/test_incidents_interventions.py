@@ -51,7 +51,7 @@ def fitting(field: str) -> set[str]:
 def test_conforming_implementation_raises_no_alarm(tmp_path: Path, name: str) -> None:
     """What the cookbook leaves open, each implementation may do as it likes."""
     with peers.serve(name) as address:
-        document = run_campaign(tmp_path, SERVICE, address, limits={"timeout": 5})
+        document = run_campaign(tmp_path, SERVICE, address)
     assert violated(document) == set()
     assert document["run"]["exit_code"] == 0
 
@@ -63,7 +63,7 @@ def test_defect_is_found_and_named(tmp_path: Path, name: str) -> None:
     wanted = fitting(peers.VARIANTS[name].field)
     with peers.serve(name) as address:
         until = {f"{SERVICE}/{requirement}" for requirement in wanted}
-        document = run_campaign(tmp_path, SERVICE, address, limits={"timeout": 5}, until=until)
+        document = run_campaign(tmp_path, SERVICE, address, until=until)
     assert document["run"]["exit_code"] == 1
     assert violated(document) & wanted
 

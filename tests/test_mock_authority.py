@@ -93,7 +93,8 @@ def test_callers_certificates_last_36_months() -> None:
     certificate = holder().certificate
     lasts = certificate.not_valid_after_utc - certificate.not_valid_before_utc
     assert timedelta(days=3 * 365 - 4) < lasts < timedelta(days=3 * 365 + 2)
-    assert (certificate.not_valid_after_utc.year, certificate.not_valid_after_utc.month) == (NOW.year + 3, NOW.month)
+    made = certificate.not_valid_before_utc + timedelta(hours=1)
+    assert (certificate.not_valid_after_utc.year, certificate.not_valid_after_utc.month) == (made.year + 3, made.month)
     assert authority().certificate.not_valid_after_utc > certificate.not_valid_after_utc
 
 

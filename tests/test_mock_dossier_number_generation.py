@@ -177,7 +177,7 @@ def _assertion(service: Service, name: str) -> Assertion:
 def post(address: str, data: bytes, headers: Mapping[str, str], method: str = "POST") -> Answer:
     """Send a request over a socket, and return the answer."""
     url = urlsplit(address)
-    connection = HTTPConnection(str(url.hostname), url.port, timeout=10)
+    connection = HTTPConnection(str(url.hostname), url.port, timeout=60)
     try:
         connection.request(method, url.path, data, {"Content-Type": CONTENT_TYPE, **headers})
         response = connection.getresponse()

@@ -79,7 +79,7 @@ class Service:
         url = urlsplit(self.settings["base_url"] + path)
         sent = {"Authorization": f"Bearer {self.settings['tokens'][role]}", "Content-Type": "application/json"}
         content = raw if raw is not None else json.dumps(body).encode() if body is not None else None
-        connection = HTTPConnection(str(url.hostname), url.port, timeout=10)
+        connection = HTTPConnection(str(url.hostname), url.port, timeout=60)
         try:
             target = f"{url.path}?{url.query}" if url.query else url.path
             connection.request(method, target, content, sent | dict(headers or {}))
@@ -459,7 +459,7 @@ def test_unusable_credentials(shared: Service, method: str, path: str, credentia
 def test_no_credentials(shared: Service, method: str, path: str) -> None:
     """A request without a token is challenged without an error code (RFC 6750, section 3.1)."""
     url = urlsplit(shared.settings["base_url"] + path)
-    connection = HTTPConnection(str(url.hostname), url.port, timeout=10)
+    connection = HTTPConnection(str(url.hostname), url.port, timeout=60)
     connection.request(method, f"{url.path}?{url.query}")
     answer = connection.getresponse()
     connection.close()

@@ -60,7 +60,7 @@ def _run(folder: Path, name: str) -> Mapping[str, Any]:
     """Return the results of a run against a variant, of a target that claims all three dashboards."""
     settings = {"dashboards": ["prod", "int", "acc"]}
     with serve(name) as base:
-        return run_campaign(folder, SERVICE, base, settings=settings, examples=6, limits={"timeout": 2})
+        return run_campaign(folder, SERVICE, base, settings=settings, examples=6)
 
 
 def _findings(document: Mapping[str, Any], severity: str) -> list[Mapping[str, str]]:

@@ -90,7 +90,7 @@ class Desk:
     def target(self, services: Mapping[str, Any], **more: Any) -> Path:  # noqa: ANN401 - a file's data
         """Write a target file."""
         path = self.folder / f"target-{next(self.numbers)}.yaml"
-        data = {"name": path.stem, "environment": "local", "limits": {"timeout": 5}, "services": dict(services)}
+        data = {"name": path.stem, "environment": "local", "limits": {"timeout": 30}, "services": dict(services)}
         path.write_text(dump(data | more), encoding="utf-8")
         return path
 

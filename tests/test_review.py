@@ -396,7 +396,7 @@ def _with_client(folder: Path, ends: datetime) -> dict[str, Any]:
 
 def _network(folder: Path, address: str, *, ca_file: bool = False) -> Review:
     """Return the network's part for the public service at an address."""
-    data: dict[str, Any] = {"name": "x", "environment": "local", "limits": {"timeout": 2}}
+    data: dict[str, Any] = {"name": "x", "environment": "local", "limits": {"timeout": 30}}
     data["services"] = {PUBLIC: {"base_url": address}}
     data |= {"tls": {"ca_file": "server.pem"}} if ca_file else {}
     file = folder / "target.yaml"
@@ -505,7 +505,7 @@ def test_answer_that_is_none_is_told(tmp_path: Path, status: int, severity: str,
 def _probed(folder: Path, peer: Peer) -> Review:
     """Return the network's part for the service with tokens, which a peer answers for."""
     data = _edited({})
-    data["target"] |= {"environment": "local", "limits": {"timeout": 2}}
+    data["target"] |= {"environment": "local", "limits": {"timeout": 30}}
     peer.date = format_datetime(NOW, usegmt=True)
     with _serving(peer) as address:
         data["target"]["services"][SERVICE]["base_url"] = address
@@ -543,7 +543,7 @@ def test_questions_keep_the_rate(tmp_path: Path) -> None:
 def test_token_endpoint_that_cannot_be_reached_is_an_error_of_the_network(tmp_path: Path) -> None:
     """A token that nobody issues is a finding of the network, not of the file."""
     data = _with_client(tmp_path, datetime.now(UTC) + timedelta(days=400))
-    data["target"] |= {"environment": "local", "limits": {"timeout": 2}}
+    data["target"] |= {"environment": "local", "limits": {"timeout": 30}}
     tokens = data["target"]["services"][SERVICE]["tokens"]
     with socket.socket() as taken, _serving(Peer()) as address:
         taken.bind(("127.0.0.1", 0))

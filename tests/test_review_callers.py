@@ -1,5 +1,6 @@
 """Tests of the review of SOAP callers: one mistake at a time in a right target, made here with keys and assertions."""
 
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -162,7 +163,7 @@ def _load(folder: Path, world: World, **section: object) -> tuple[Target, tuple[
         "name": "my-target",
         "environment": world.environment,
         "identity": {"user_agent": "Zonnebloem/4.2.0 Stuifmeel/1.7.3", "from": "wacht@zonnebloem.be"},
-        "limits": {"rate": world.rate, "budget": 100_000, "timeout": 2},
+        "limits": {"rate": world.rate, "budget": 100_000, "timeout": 30},
         "services": {SERVICE: {**_section(folder, world), **section}},
     }
     file = folder / "target.yaml"
@@ -646,10 +647,9 @@ def test_sts_is_reached_but_not_asked_for_a_token(tmp_path: Path) -> None:
 
 def test_sts_that_is_not_there_is_told(tmp_path: Path) -> None:
     """Nobody at the STS's address is an error of reachability that names the caller."""
-    with _serving(Peer()) as gone:
-        pass
-    with _serving(Peer()) as address:
-        (found,) = _network(tmp_path, address, gone)
+    with socket.socket() as taken, _serving(Peer()) as address:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there, and nobody else can
+        (found,) = _network(tmp_path, address, f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert (found.severity, found.topic) == ("error", "reachability")
     assert "callers.physician.sts: no connection to 127.0.0.1" in found.message
 

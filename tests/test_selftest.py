@@ -127,7 +127,7 @@ def test_document_counts_by_service_and_in_all() -> None:
 def selftest_command(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
     command = [sys.executable, "-m", "conformance", "selftest", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
 
 
 def test_command_prints_the_score_and_writes_what_became_of_each(tmp_path: Path) -> None:

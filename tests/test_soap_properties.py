@@ -80,7 +80,7 @@ def campaign(folder: Path, variant: str, *, caller: str = "") -> Iterator[Campai
         settings: dict[str, Any] = dict(section)
         if caller:
             settings["callers"] = {caller: settings["callers"][caller]}
-        data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {SERVICE: settings}}
+        data = {"name": "x", "environment": "local", "limits": {"timeout": 30}, "services": {SERVICE: settings}}
         (folder / "target.yaml").write_text(dump(data), encoding="utf-8")
         target = load_target(str(folder / "target.yaml"))
         plan = make_plan(target, choose_services(target, ()), Selection(), seed=1, examples=20)

@@ -40,7 +40,7 @@ class Bench:
     def __init__(self, folder: Path, settings: Mapping[str, Any], *, seed: int = 1, **target: Any) -> None:  # noqa: ANN401
         """Make a campaign for a target that differs from a local one as told."""
         folder.mkdir()
-        data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {SERVICE: dict(settings)}}
+        data = {"name": "x", "environment": "local", "limits": {"timeout": 30}, "services": {SERVICE: dict(settings)}}
         (folder / "target.yaml").write_text(dump(data | target), encoding="utf-8")
         chosen = load_target(str(folder / "target.yaml"))
         plan = make_plan(chosen, choose_services(chosen, ()), Selection(), seed=seed, examples=4)

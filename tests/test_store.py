@@ -242,7 +242,7 @@ def _writer(folder: Path, name: str, count: int) -> subprocess.Popen[str]:
 def test_lines_of_several_processes_are_never_mixed(tmp_path: Path) -> None:
     """Workers that write long lines at the same time leave every one of them whole."""
     writers = [_writer(tmp_path, name, 50) for name in "abc"]
-    assert [writer.communicate(timeout=60)[1] for writer in writers] == [None] * 3
+    assert [writer.communicate(timeout=300)[1] for writer in writers] == [None] * 3
     ids = [record["id"] for record in read_exchanges(tmp_path)]
     assert sorted(ids) == sorted(f"{name}{number}" for name in "abc" for number in range(50))
     assert all(len(record["response"]["body"]["text"]) == 20_000 for record in read_exchanges(tmp_path))
@@ -256,7 +256,7 @@ def test_exchanges_of_a_killed_writer_are_all_readable(tmp_path: Path) -> None:
         said = [lines.readline().strip() for _ in range(30)]
         writer.kill()
         said += lines.read().split()
-    assert writer.wait(30) == -signal.SIGKILL
+    assert writer.wait(300) == -signal.SIGKILL
     completed = [name for number, name in enumerate(said) if name == f"x{number}"]
     ids = [record["id"] for record in read_exchanges(tmp_path)]
     assert ids[: len(completed)] == completed
@@ -273,7 +273,7 @@ def test_run_that_is_killed_in_the_middle_leaves_what_was_answered(tmp_path: Pat
         count += 1
         if count == 10:
             reached.set()
-            over.wait(30)
+            over.wait(300)
         return Answer(document={"groups": []}, headers={"Content-Type": "application/json"})
 
     with serving(handle) as base:
@@ -282,9 +282,9 @@ def test_run_that_is_killed_in_the_middle_leaves_what_was_answered(tmp_path: Pat
         target.write_text(dump({"name": "x", "environment": "local", "services": services}), encoding="utf-8")
         command = [sys.executable, "-m", "conformance", "run", "--target", str(target), "--out", str(tmp_path / "out")]
         run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        assert reached.wait(30)
+        assert reached.wait(300)
         run.kill()
-        assert run.communicate(timeout=30)[1] is not None
+        assert run.communicate(timeout=300)[1] is not None
         over.set()
     assert run.returncode == -signal.SIGKILL
     [folder] = (tmp_path / "out").iterdir()

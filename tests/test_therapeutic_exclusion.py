@@ -196,7 +196,7 @@ def test_active_exclusions_are_restored_after_an_interruption(tmp_path: Path) ->
             try:
                 wait_for_exchanges(process, tmp_path / "out", 15)
                 process.send_signal(signal.SIGINT)
-                output, _ = process.communicate(timeout=120)
+                output, _ = process.communicate(timeout=600)
             finally:
                 process.kill()
         assert process.returncode == 130
@@ -206,7 +206,7 @@ def test_active_exclusions_are_restored_after_an_interruption(tmp_path: Path) ->
 
 def wait_for_exchanges(process: subprocess.Popen[str], parent: Path, number: int) -> None:
     """Wait until a run under way has written as many exchanges, the first dozen of which change what is active."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while not any(len(list(read_exchanges(run))) >= number for run in parent.glob("*")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end

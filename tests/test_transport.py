@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,13 @@ from tests.peers.server import Request as PeerRequest
 
 ROOT = Path(__file__).parents[1]
 LIMIT = 0.5
-"""Seconds that an exchange with a hostile peer may take; those that answer late get more."""
-PATIENT = {"accept-slow": 5.0}
-SLACK = 1.5
-"""Seconds beyond the limit that a busy machine may need to notice it."""
+"""Seconds that an exchange may take where only this limit ends it."""
+AMPLE = 30.0
+"""Seconds where the peer ends it: no machine is so slow, and they pass only where a test fails."""
+WIDENING = (LIMIT, 10 * LIMIT, AMPLE)
+"""Limits to try one after the other, where a busy machine may reach the first too early."""
+STUCK = 60.0
+"""Seconds beyond a limit after which it did not end the exchange; wide, since a busy machine notices it late."""
 
 # What each behaviour comes to: the kind of failure, `cut` with its reason, or `whole` with the status and more.
 EXPECTED: dict[str, tuple[str, str]] = {
@@ -167,7 +170,7 @@ class Recorder:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = self._listener.accept()
-                connection.settimeout(10)
+                connection.settimeout(2 * STUCK)
                 self.connections.append(connection)
                 thread = threading.Thread(target=self._run, args=(connection,), daemon=True)
                 self.threads.append(thread)
@@ -201,13 +204,45 @@ def recording(script: Script, host: str = "127.0.0.1") -> Iterator[Recorder]:
 
 
 @contextlib.contextmanager
-def sending(timeout: float = 5.0, ca_file: Path | None = None) -> Iterator[Transport]:
+def silent() -> Iterator[str]:
+    """Give the address of a listener that neither accepts nor reads: the system alone takes what it has room for.
+
+    It stays silent until the test is over, so that an exchange with it ends by its limit, or never.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield "{}:{}".format(*listener.getsockname())
+
+
+@contextlib.contextmanager
+def sending(timeout: float = AMPLE, ca_file: Path | None = None) -> Iterator[Transport]:
     """Give a transport and close it afterwards."""
     transport = Transport(timeout, ca_file)
     try:
         yield transport
     finally:
         transport.close()
+
+
+def widening(
+    attempt: Callable[[float], Response | TransportFailure], kinds: str, words: str, limits: Sequence[float] = WIDENING
+) -> Response | TransportFailure:
+    """Return the outcome of an attempt within a time limit, which is of one of the kinds and has the words.
+
+    A busy machine may reach a short limit before the peer has done what the test is about; then a longer one decides.
+    """
+    for limit in limits:
+        outcome = attempt(limit)
+        kind, reason = _kind(outcome)
+        if kind in kinds.split() and words in reason:
+            return outcome
+    pytest.fail(f"{outcome} is not {kinds}: {words!r}")
+
+
+def _kind(outcome: Response | TransportFailure) -> tuple[str, str]:
+    """Return the kind of a failure, "cut" or "whole", with the reason or status."""
+    if isinstance(outcome, TransportFailure):
+        return outcome.kind.value, outcome.message
+    return ("cut", outcome.cut) if outcome.cut else ("whole", str(outcome.status))
 
 
 def _head(sock: socket.socket) -> bytes:
@@ -255,22 +290,21 @@ def test_every_hostile_behaviour_has_an_expectation() -> None:
 @pytest.mark.parametrize("behaviour", EXPECTED)
 def test_hostile_peer_ends_in_a_clear_outcome_within_the_time_limit(behaviour: str) -> None:
     """Whatever the peer does, `send` returns in time what came of it, within its size limits, and raises nothing."""
-    limit = PATIENT.get(behaviour, LIMIT)
-    with hostile.serve(behaviour) as base, sending(limit) as transport:
-        began = time.monotonic()
-        outcome = transport.send(_get(base, "/dashboard"))
-        elapsed = time.monotonic() - began
-    kinds, words = EXPECTED[behaviour]
+
+    def attempt(limit: float) -> Response | TransportFailure:
+        with hostile.serve(behaviour) as base, sending(limit) as transport:
+            began = time.monotonic()
+            outcome = transport.send(_get(base, "/dashboard"))
+            assert time.monotonic() - began < limit + STUCK
+        return outcome
+
+    limits = WIDENING if behaviour in hostile.ENDED_BY_TIME else (AMPLE,)
+    outcome = widening(attempt, *EXPECTED[behaviour], limits)
     if isinstance(outcome, Response):
-        assert ("cut" if outcome.cut else "whole") in kinds.split()
-        assert words in (outcome.cut or str(outcome.status))
         assert len(outcome.body) <= LARGEST_BODY
         assert len(outcome.sha256) == 64
     else:
-        assert outcome.kind.value in kinds.split()
-        assert words in outcome.message
         assert len(outcome.received) <= 2**16
-    assert elapsed < limit + SLACK
 
 
 @pytest.mark.parametrize("behaviour", ["redirect-loop", "redirect-endless", "redirect-elsewhere", "redirect-disguised"])
@@ -289,8 +323,9 @@ from conformance.model.exchange import Request
 from conformance.traffic.transport import Transport
 
 tracemalloc.start()
-for url in sys.argv[1:]:
-    transport = Transport(1.0)
+for argument in sys.argv[1:]:
+    limit, _, url = argument.partition(" ")
+    transport = Transport(float(limit))
     transport.send(Request("GET", url, (("Accept-Encoding", "gzip"),)))
     transport.close()
 print(tracemalloc.get_traced_memory()[1])
@@ -300,10 +335,10 @@ print(tracemalloc.get_traced_memory()[1])
 def test_answers_without_end_are_held_in_bounded_memory() -> None:
     """A gigabyte, bombs, endless bodies and endless heads, one after the other, cost a few times the size limit."""
     with contextlib.ExitStack() as stack:
-        urls = [f"{stack.enter_context(hostile.serve(name))}/dashboard" for name in GREEDY]
-        done = subprocess.run(
-            [sys.executable, "-c", MEASURE, *urls], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-        )
+        limits = {name: 1.0 if name in hostile.ENDED_BY_TIME else AMPLE for name in GREEDY}
+        peers = [f"{limits[name]} {stack.enter_context(hostile.serve(name))}/dashboard" for name in GREEDY]
+        command = [sys.executable, "-c", MEASURE, *peers]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     assert LARGEST_BODY < int(done.stdout) < 6 * LARGEST_BODY
 
 
@@ -316,7 +351,7 @@ def test_body_is_kept_up_to_its_limit(size: int, cut: bool, packed: bool) -> Non
     body = b"0123456789abcdef" * (size // 16) + b"x" * (size % 16)
     content = gzip.compress(body, 1) if packed else body
     headers = {"Content-Encoding": "gzip"} if packed else {}
-    with serving(lambda _: Answer(body=content, headers=headers)) as base, sending(10.0) as transport:
+    with serving(lambda _: Answer(body=content, headers=headers)) as base, sending() as transport:
         response = _ok(transport.send(_get(base)))
     assert response.body == body[:LARGEST_BODY]
     assert bool(response.cut) is cut
@@ -527,7 +562,7 @@ def test_kept_connection_that_is_no_good_any_more_is_noticed_beforehand(ending: 
     def script(sock: socket.socket) -> None:
         seen.append(_head(sock))
         sock.sendall(_answer())
-        if not go.wait(5):
+        if not go.wait(STUCK):
             return
         if ending == "chatter":
             sock.sendall(b"HTTP/1.1 408 Too late\r\n\r\n")
@@ -542,7 +577,7 @@ def test_kept_connection_that_is_no_good_any_more_is_noticed_beforehand(ending: 
     with recording(script) as peer, sending() as transport:
         _ok(transport.send(_get(f"http://{peer.address}")))
         go.set()
-        assert done.wait(5)
+        assert done.wait(STUCK)
         assert _ok(transport.send(_get(f"http://{peer.address}"))).status == 200
         assert (len(peer.connections), len(seen)) == (2, 2)
 
@@ -573,16 +608,13 @@ def test_fresh_connection_that_ends_without_an_answer_is_not_asked_again() -> No
 
 
 def test_peer_that_does_not_take_the_request_is_given_up_in_time() -> None:
-    """A peer that reads nothing of a large request ends in a timeout."""
-    over = threading.Event()
-    with recording(lambda _: over.wait(10)) as peer, sending(LIMIT) as transport:
-        began = time.monotonic()
-        failure = _failed(transport.send(Request("PUT", f"http://{peer.address}/x", (), b"x" * 2**26)))
-        elapsed = time.monotonic() - began
-        over.set()
-    assert failure.kind is ErrorKind.TIMEOUT
-    assert "did not take the request" in failure.message
-    assert elapsed < LIMIT + SLACK
+    """A peer that reads nothing of a request larger than the system's buffers ends in a timeout."""
+
+    def attempt(limit: float) -> Response | TransportFailure:
+        with silent() as address, sending(limit) as transport:
+            return transport.send(Request("PUT", f"http://{address}/x", (), b"x" * 2**25))
+
+    assert widening(attempt, "timeout", "did not take the request")
 
 
 def test_peer_that_resets_while_the_request_is_sent_is_a_failure() -> None:
@@ -598,15 +630,15 @@ def test_peer_that_resets_while_the_request_is_sent_is_a_failure() -> None:
 
 
 def test_host_with_several_addresses_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The time limit is one for all addresses of a host, not one for each."""
+    """The time limit is one for all addresses of a host, not one for each, which would come to minutes here."""
     resolve = socket.getaddrinfo
     with hostile.serve("accept-never") as base, sending(LIMIT) as transport:
         port = int(base.rpartition(":")[2].partition("/")[0])
-        addresses = resolve("127.0.0.1", port, type=socket.SOCK_STREAM) * 4
+        addresses = resolve("127.0.0.1", port, type=socket.SOCK_STREAM) * 300
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
         began = time.monotonic()
         assert _failed(transport.send(_get(base))).kind is ErrorKind.TIMEOUT
-        assert time.monotonic() - began < 2 * LIMIT
+        assert time.monotonic() - began < LIMIT + STUCK
 
 
 def test_host_that_has_no_address_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -710,12 +742,13 @@ def test_plain_http_behind_an_https_address_is_a_tls_failure() -> None:
 
 def test_handshake_that_never_comes_is_given_up_in_time() -> None:
     """A peer that accepts and says nothing ends in a timeout."""
-    over = threading.Event()
-    with recording(lambda _: over.wait(10)) as peer, sending(LIMIT) as transport:
-        failure = _failed(transport.send(_get(f"https://{peer.address}")))
-        over.set()
-    assert failure.kind is ErrorKind.TIMEOUT
-    assert "TLS handshake" in failure.message
+
+    def attempt(limit: float) -> Response | TransportFailure:
+        with silent() as address, sending(limit) as transport:
+            assert transport.tls  # reading the system's authorities is not what takes the time
+            return transport.send(_get(f"https://{address}"))
+
+    assert widening(attempt, "timeout", "TLS handshake")
 
 
 def test_idle_tls_connection_that_the_peer_ends_is_replaced(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def send(
 ) -> Got:
     """Send a message."""
     url = urlsplit(endpoint)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=20)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=60)
     usual = {
         "Content-Type": "text/xml; charset=utf-8",
         "SOAPAction": f'"{action}"',

@@ -424,7 +424,7 @@ def _fetched(uri: str) -> bytes:
     if urlsplit(uri).hostname not in ("127.0.0.1", "localhost"):
         raise RefusedError("security.reference", f"{uri} is too far away")
     try:
-        with urllib.request.urlopen(uri, timeout=5) as answer:
+        with urllib.request.urlopen(uri, timeout=60) as answer:
             return bytes(answer.read(1_000_000))
     except (OSError, ValueError) as error:
         raise RefusedError("security.reference", f"{uri} cannot be read") from error

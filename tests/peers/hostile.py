@@ -4,6 +4,10 @@
 Where a good part is needed it is a small valid dashboard. Nothing here holds more than a few megabytes in memory: what
 is huge is made while it is sent, and sending stops when the other side closes.
 
+``ENDED_BY_TIME`` are those that only the other side's time limit ends; whoever asks one of them waits for that long.
+All others end by themselves, by what they send or by its size, so that a limit that a busy machine could reach is of
+no use there.
+
 Everything listens on 127.0.0.1, on a port the system chooses. The redirects elsewhere lead to a second listener on
 127.0.0.2; ``elsewhere_requests(base_url)`` tells how many requests arrived there, also after the context has ended.
 
@@ -17,6 +21,7 @@ import gzip
 import itertools
 import json
 import re
+import select
 import socket
 import struct
 import threading
@@ -30,6 +35,11 @@ from .server import by_hand
 GIGABYTE = 2**30
 MEGABYTE = 2**20
 BLOCK = b" " * 65536
+_STOP_SECONDS = 10.0
+"""What the end waits for threads that are about to end; wide, since a busy machine is late."""
+_DRIP_SECONDS = 0.1
+_ACCEPT_SECONDS = 0.3
+"""What a slow acceptance takes from the moment when somebody waits for it."""
 
 _DASHBOARD: dict[str, object] = {
     "groups": [
@@ -110,10 +120,10 @@ class _Line:
             pass
 
     def drip(self, data: bytes) -> None:
-        """Send a byte a second."""
+        """Send a byte every tenth of a second: each comes within any limit of a test, all of them within none."""
         for place in range(len(data)):
             self.send(data[place : place + 1])
-            self.wait(1.0)
+            self.wait(_DRIP_SECONDS)
 
     def reset(self) -> None:
         """Close with a reset instead of an end."""
@@ -208,7 +218,7 @@ def _nothing(line: _Line) -> None:
 
 _behaviour("refused", "nothing listens on the port")(_nothing)
 _behaviour("accept-never", "connections are never established: the queue of the listener is full")(_nothing)
-_behaviour("accept-slow", "a connection is accepted only after a second, then answered well")(_good)
+_behaviour("accept-slow", "a connection is accepted only after a moment, then answered well")(_good)
 
 
 @_behaviour("hang", "the request is read and never answered")
@@ -284,26 +294,26 @@ def _empty_reply(line: _Line) -> None:
     line.close()
 
 
-@_behaviour("drip-head", "the head comes a byte a second")
+@_behaviour("drip-head", "the head comes a byte every tenth of a second")
 def _drip_head(line: _Line) -> None:
     line.request()
     line.drip(_whole(DASHBOARD))
 
 
-@_behaviour("drip-body", "the body comes a byte a second")
+@_behaviour("drip-body", "the body comes a byte every tenth of a second")
 def _drip_body(line: _Line) -> None:
     line.request()
     line.send(_head(_length(DASHBOARD)))
     line.drip(DASHBOARD)
 
 
-@_behaviour("drip-chunks", "the body comes in chunks of one byte, a chunk a second")
+@_behaviour("drip-chunks", "the body comes in chunks of one byte, ten a second")
 def _drip_chunks(line: _Line) -> None:
     line.request()
     line.send(_head("Transfer-Encoding: chunked"))
     for place in range(len(DASHBOARD)):
         line.chunk(DASHBOARD[place : place + 1])
-        line.wait(1.0)
+        line.wait(_DRIP_SECONDS)
 
 
 @_behaviour("chunk-unfinished", "a chunk is announced, half of it sent, the connection stays open")
@@ -654,6 +664,12 @@ for _name, _summary, _answer in (
     _answers(_name, _summary, _answer)
 
 BEHAVIOURS: Mapping[str, str] = MappingProxyType({name: summary for name, (summary, _) in _SCRIPTS.items()})
+ENDED_BY_TIME = frozenset(
+    {
+        *("accept-never", "hang", "hang-in-head", "hang-in-body", "drip-head", "drip-body", "drip-chunks"),
+        *("chunk-unfinished", "chunks-without-last", "chunks-endless-small"),
+    }
+)
 
 
 # ----------------------------------------------------------------------------------------------------------- serving
@@ -676,12 +692,19 @@ class _Peer:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            while not self._stop.wait(self._delay):
+            while not self._stop.is_set():
+                self._let_wait()
                 sock, _ = self._listener.accept()
                 thread = threading.Thread(target=self._run, args=(sock,), daemon=True)
                 with self._lock:
                     self._open[sock] = thread
                 thread.start()
+
+    def _let_wait(self) -> None:
+        """Let a client that is to be accepted wait for the delay, which begins when it has connected."""
+        if self._delay:
+            select.select([self._listener], [], [])  # readable also when the listener is shut down
+            self._stop.wait(self._delay)
 
     def _run(self, sock: socket.socket) -> None:
         try:
@@ -699,7 +722,7 @@ class _Peer:
         self._stop.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(1.0)
+        self._thread.join(_STOP_SECONDS)
         self._listener.close()
         with self._lock:
             threads = list(self._open.values())
@@ -707,7 +730,7 @@ class _Peer:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
         for thread in threads:
-            thread.join(1.0)
+            thread.join(_STOP_SECONDS)
 
 
 class _Counter:
@@ -765,7 +788,7 @@ def _scripted(name: str, port: int) -> Iterator[str]:
             other = _Peer(counter, "127.0.0.2", 0)
             stack.callback(other.stop)
             elsewhere = other.base
-        peer = _Peer(_SCRIPTS[name][1], "127.0.0.1", port, 1.0 if name == "accept-slow" else 0.0, elsewhere)
+        peer = _Peer(_SCRIPTS[name][1], "127.0.0.1", port, _ACCEPT_SECONDS if name == "accept-slow" else 0.0, elsewhere)
         stack.callback(peer.stop)
         _COUNTERS[peer.base] = counter
         yield peer.base

@@ -40,6 +40,8 @@ from types import MappingProxyType
 from typing import Any
 
 PREFIX = "/api/v1/"
+_STOP_SECONDS = 10.0
+"""What the end waits for threads that are about to end; wide, since a busy machine is late."""
 COOKBOOK_USER_AGENTS = ("myProduct/62.310.4 Technical/3.19.0", "Topaz-XXXX/123.23.X freeconnector/XXXXX.XXX")
 
 # The expression as it must have been meant, and as it is printed once the letter V is read as an escaped slash.
@@ -315,7 +317,7 @@ class _Server(ThreadingHTTPServer):
             for connection in self.connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-            self.changed.wait_for(lambda: not self.connections, timeout=1.0)
+            self.changed.wait_for(lambda: not self.connections, timeout=_STOP_SECONDS)
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -417,7 +419,7 @@ def serving(handler: Handler, port: int = 0) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}{PREFIX.rstrip('/')}"
     finally:
         server.stop()
-        thread.join(1.0)
+        thread.join(_STOP_SECONDS)
 
 
 # ------------------------------------------------------------------------------------------------------- catalogue
