@@ -25,8 +25,7 @@ from conformance.cli.options import (
 from conformance.model.case import SUITE_KINDS, CaseKind
 
 if TYPE_CHECKING:
-    import pytest
-
+    from conformance.engine.events import CaseEnded, Event
     from conformance.engine.plan import Plan
 
 _ALARMING = ("fail", "inconclusive", "error")
@@ -143,7 +142,11 @@ def check_and_run(plan: "Plan", out: Path) -> int:
         print_warning(warning)
     folder = make_folder(out, datetime.now(UTC))
     print_head(plan, folder)
-    outcome = run_suites(plan, folder, [_SessionDisplay()])
+    display = _RunDisplay()
+    try:
+        outcome = run_suites(plan, folder, listeners=(display,))
+    finally:
+        display.stop()
     for trouble in outcome.troubles:
         print_error(trouble)
     if outcome.document is None:
@@ -152,27 +155,33 @@ def check_and_run(plan: "Plan", out: Path) -> int:
     return print_summary(outcome.document, folder)
 
 
-class _SessionDisplay:
-    """A pytest plugin that shows the progress of a session, and at once the cases that did not pass."""
+class _RunDisplay:
+    """A listener to a run's events that shows its progress, and at once the cases that did not pass."""
 
     def __init__(self) -> None:
         self._progress = ProgressDisplay("cases")
 
-    def pytest_collection_finish(self, session: "pytest.Session") -> None:
-        self._progress.start(len(session.items))
+    def __call__(self, event: "Event") -> None:
+        """Show an event."""
+        from conformance.engine import events  # noqa: PLC0415 - help and completion do without
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._progress.describe(nodeid.partition("[")[2].rstrip("]") or nodeid)
+        match event:
+            case events.RunStarted():
+                self._progress.start(event.cases)
+            case events.CaseStarted():
+                self._progress.describe(event.case)
+            case events.CaseEnded():
+                self._progress.advance()
+                self._progress.report(_alarm(event))
+            case events.RunEnded():
+                self.stop()
 
-    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries the plugin's attribute
-        record = getattr(report, "conformance", None)
-        if report.when == "call":
-            self._progress.advance()
-        alarm = ""
-        if record is not None and record["verdict"] in _ALARMING:
-            verdict = record["verdict"]
-            alarm = f"[{VERDICT_STYLES[verdict]}]{verdict:12}[/] {record['id']}"
-        self._progress.report(alarm)
-
-    def pytest_unconfigure(self) -> None:
+    def stop(self) -> None:
+        """Remove the bar."""
         self._progress.stop()
+
+
+def _alarm(event: "CaseEnded") -> str:
+    if event.verdict not in _ALARMING:
+        return ""
+    return f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"
