@@ -41,7 +41,8 @@ HEAVY = frozenset(
     }
 )
 """What takes long to load, or is loaded for running cases alone."""
-CONTRACTS = HEAVY | {"conformance.engine", "conformance.plugin", "conformance.review", "conformance.mock"}
+ENGINE = {"conformance.engine.campaign", "conformance.engine.plan", "conformance.engine.session"}
+CONTRACTS = HEAVY | ENGINE | {"conformance.plugin", "conformance.review", "conformance.mock"}
 NAMES_ONLY = CONTRACTS | {"conformance.contracts", "jsonschema_rs", "yaml"}
 """What help and the completion of names do without: they read no contract."""
 

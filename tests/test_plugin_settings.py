@@ -9,9 +9,9 @@ import click
 import pytest
 
 from conformance.cli import main
+from conformance.engine.run_options import RUN_OPTIONS, SERVICE, RunOption
 from conformance.model.case import CaseKind
 from conformance.model.errors import UsageError
-from conformance.plugin.options import RUN_OPTIONS, SERVICE, RunOption
 from conformance.plugin.recognition import is_suites_folder, names_suites, without_values
 from conformance.plugin.session import suites_root
 from conformance.plugin.settings import planned_run

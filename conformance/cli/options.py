@@ -4,17 +4,26 @@ Must load nothing heavy: a shell that completes waits for it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from conformance.evidence.run_folder import DEFAULT_FOLDER
+from conformance.engine.run_options import (
+    DISCLOSE_SECURITY,
+    OUT,
+    RUN_OPTIONS,
+    SERVICE,
+    TARGET,
+    RunOption,
+)
 from conformance.target.policy import BUILT_IN
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from click.shell_completion import CompletionItem
 
-TARGET_HELP = f"Target file, or one of {', '.join(BUILT_IN)}."
+Decorated = TypeVar("Decorated", bound="Callable[..., Any] | click.Command")
 
 
 def examples(*lines: str) -> str:
@@ -45,25 +54,42 @@ def complete_service(
     return [name for name in service_ids() if name.startswith(incomplete)]
 
 
+def run_option(option: RunOption) -> "Callable[[Decorated], Decorated]":
+    """Return the click option that an option of a run is on the command line."""
+    names = [option.name, *filter(None, [option.parameter])]
+    return click.option(
+        *names,
+        type=_click_type(option),
+        default=option.default if option.value_type is str and option.default else None,
+        multiple=option.repeatable,
+        is_flag=not option.takes_value,
+        metavar=option.metavar,
+        help=option.full_help,
+        shell_complete=complete_target if option is TARGET else None,
+    )
+
+
+def run_options(function: "Decorated") -> "Decorated":
+    """Add all options of a run to a command, which takes services as arguments, in the order of the list."""
+    for option in reversed(RUN_OPTIONS):
+        if option is not SERVICE:
+            function = run_option(option)(function)
+    return function
+
+
+def _click_type(option: RunOption) -> "click.ParamType[Any] | None":
+    if option.choices:
+        return click.Choice(option.choices)
+    if option.value_type is int:
+        return click.IntRange(min=option.minimum)
+    if option.is_path and option is not TARGET:
+        return click.Path(path_type=Path)
+    return None
+
+
 services_argument = click.argument(
     "services", nargs=-1, metavar="[SERVICE ...]", shell_complete=complete_service
 )
-target_option = click.option(
-    "--target",
-    default="local",
-    show_default=True,
-    shell_complete=complete_target,
-    help=TARGET_HELP,
-)
-out_option = click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_FOLDER,
-    show_default=True,
-    help="Folder in which run folders are made.",
-)
-disclose_option = click.option(
-    "--disclose-security",
-    is_flag=True,
-    help="Show security findings of other people's services on the terminal and in junit.xml too.",
-)
+target_option = run_option(TARGET)
+out_option = run_option(OUT)
+disclose_option = run_option(DISCLOSE_SECURITY)

@@ -11,12 +11,12 @@ import click
 from conformance import __version__
 from conformance.cli.console import escaped, print_styled
 from conformance.cli.options import (
-    TARGET_HELP,
     complete_target,
     disclose_option,
     examples,
 )
 from conformance.cli.run import check_and_run
+from conformance.engine.run_options import TARGET
 from conformance.evidence.run_folder import DEFAULT_FOLDER
 from conformance.model.errors import UsageError
 
@@ -41,7 +41,7 @@ _SHOWN_DIFFERENCES = 20
 @click.option(
     "--target",
     shell_complete=complete_target,
-    help=f"{TARGET_HELP}  [default: that of the run]",
+    help=f"{TARGET.help}  [default: that of the run]",
 )
 @click.option(
     "--exact",

@@ -15,14 +15,8 @@ from conformance.cli.console import (
     print_error,
     print_warning,
 )
-from conformance.cli.options import (
-    disclose_option,
-    examples,
-    out_option,
-    services_argument,
-    target_option,
-)
-from conformance.model.case import SUITE_KINDS, CaseKind
+from conformance.cli.options import examples, run_options, services_argument
+from conformance.model.case import CaseKind
 
 if TYPE_CHECKING:
     from conformance.engine.events import CaseEnded, Event
@@ -41,50 +35,7 @@ _ALARMING = ("fail", "inconclusive", "error")
     )
 )
 @services_argument
-@target_option
-@out_option
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    help="Seed of all random choices.  [default: 1]",
-)
-@click.option(
-    "--examples",
-    type=click.IntRange(min=1),
-    help="Examples that a property draws.  [default: 20 on local, else 8]",
-)
-@click.option(
-    "--kind",
-    "kinds",
-    multiple=True,
-    type=click.Choice([kind.value for kind in SUITE_KINDS]),
-    help="Run cases of this kind only (repeatable).",
-)
-@click.option(
-    "--requirement",
-    "requirements",
-    multiple=True,
-    metavar="ID",
-    help="Run the cases of this requirement only (repeatable).",
-)
-@click.option(
-    "--case",
-    "cases",
-    multiple=True,
-    metavar="ID",
-    help="Run this case only (repeatable).",
-)
-@click.option(
-    "--known",
-    type=click.Path(path_type=Path),
-    help="File of known failures: case, requirement, reason, expires.",
-)
-@click.option(
-    "--no-counterexamples",
-    is_flag=True,
-    help="Neither try the counterexamples of earlier runs first nor keep new ones.",
-)
-@disclose_option
+@run_options
 @click.pass_context
 def run(ctx: click.Context, /, out: Path, **settings: Any) -> None:  # noqa: ANN401 - what click has parsed
     """Run the suites against a target and write results and a report.

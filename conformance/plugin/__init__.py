@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from conformance.plugin.options import DEFAULT_FOLDER, RUN_OPTIONS, TARGET, RunOption
+from conformance.engine.run_options import (
+    RUN_OPTIONS,
+    TARGET,
+    RunOption,
+)
 from conformance.plugin.recognition import (
     is_suites_folder,
     names_suites,
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     from conformance.model.case import Case
     from conformance.plugin.suites import SuiteRun
 
-__all__ = ["DEFAULT_FOLDER", "Verify", "case_of"]
+__all__ = ["Verify", "case_of"]
 
 MARKER = "service"
 TARGET_VARIABLE = "EHEALTH_TARGET"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from conformance.plugin.options import RUN_OPTIONS
+from conformance.engine.run_options import RUN_OPTIONS
 
 PACKAGE = "conformance.suites"
 _FOLDER = "suites"

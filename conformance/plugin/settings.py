@@ -18,10 +18,7 @@ from conformance.engine.plan import (
     make_plan,
     usual_counterexamples,
 )
-from conformance.model.case import CaseKind
-from conformance.model.errors import UsageError
-from conformance.plugin import TARGET_VARIABLE
-from conformance.plugin.options import (
+from conformance.engine.run_options import (
     CASE,
     DISCLOSE_SECURITY,
     EXAMPLES,
@@ -35,6 +32,9 @@ from conformance.plugin.options import (
     TARGET,
     RunOption,
 )
+from conformance.model.case import CaseKind
+from conformance.model.errors import UsageError
+from conformance.plugin import TARGET_VARIABLE
 from conformance.target.policy import BUILT_IN
 from conformance.target.reading import choose_services, load_target
 

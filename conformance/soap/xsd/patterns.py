@@ -379,15 +379,12 @@ class _PatternReader:
             raise PatternError(f"{self.text!r} lacks a {wanted!r}")
 
 
+_INITIALS: Final = frozenset({"Lu", "Ll", "Lo", "Lt", "Nl"})
+
+
 def _is_initial(character: str) -> bool:
     """Tell whether a name may begin with a character (XML 1.0, productions 84 to 86, as far as letters go)."""
-    return character in "_:" or unicodedata.category(character) in {
-        "Lu",
-        "Ll",
-        "Lo",
-        "Lt",
-        "Nl",
-    }
+    return character in "_:" or unicodedata.category(character) in _INITIALS
 
 
 def _is_word(character: str) -> bool:

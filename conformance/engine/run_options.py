@@ -5,10 +5,10 @@ Must import neither pytest nor click: whoever adds the options to a parser reads
 
 from dataclasses import dataclass
 
+from conformance.evidence.run_folder import DEFAULT_FOLDER
 from conformance.model.case import SUITE_KINDS
 from conformance.target.policy import BUILT_IN, LOCAL
 
-DEFAULT_FOLDER = "reports"
 _DASHES = "--"
 
 
@@ -17,7 +17,8 @@ class RunOption:
     """One option of a run.
 
     `value_type` is that of one value, bool for a flag; `default` is shown in the help and holds where nothing is given;
-    `minimum` is the smallest whole number; `is_path` marks a value that names a file or a folder.
+    `minimum` is the smallest whole number; `parameter` is the name that a function has for it, where that is another
+    than the option's own; `is_path` marks a value that names a file or a folder.
     """
 
     name: str
@@ -26,6 +27,7 @@ class RunOption:
     default: str = ""
     choices: tuple[str, ...] = ()
     metavar: str | None = None
+    parameter: str | None = None
     minimum: int | None = None
     repeatable: bool = False
     is_path: bool = False
@@ -56,7 +58,10 @@ SERVICE = RunOption(
     "--service", "Test this service only (repeatable).", metavar="ID", repeatable=True
 )
 OUT = RunOption(
-    "--out", "Where run folders are made.", default=DEFAULT_FOLDER, is_path=True
+    "--out",
+    "Folder in which run folders are made.",
+    default=DEFAULT_FOLDER,
+    is_path=True,
 )
 SEED = RunOption(
     "--seed", "Seed of all random choices.", value_type=int, default="1", minimum=0
@@ -72,16 +77,22 @@ KIND = RunOption(
     "--kind",
     "Run cases of this kind only (repeatable).",
     choices=tuple(kind.value for kind in SUITE_KINDS),
+    parameter="kinds",
     repeatable=True,
 )
 REQUIREMENT = RunOption(
     "--requirement",
     "Run the cases of this requirement only (repeatable).",
     metavar="ID",
+    parameter="requirements",
     repeatable=True,
 )
 CASE = RunOption(
-    "--case", "Run this case only (repeatable).", metavar="ID", repeatable=True
+    "--case",
+    "Run this case only (repeatable).",
+    metavar="ID",
+    parameter="cases",
+    repeatable=True,
 )
 KNOWN = RunOption(
     "--known",
@@ -95,7 +106,7 @@ NO_COUNTEREXAMPLES = RunOption(
 )
 DISCLOSE_SECURITY = RunOption(
     "--disclose-security",
-    "Tell security findings of services elsewhere on the terminal and in junit.xml too.",
+    "Show security findings of other people's services on the terminal and in junit.xml too.",
     value_type=bool,
 )
 
