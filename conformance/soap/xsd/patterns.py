@@ -7,12 +7,13 @@ Characters are those of a small alphabet that everybody can print, and those tha
 import re
 import string
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol, TypeVar
 
-Taken = Callable[[str], bool]
+from conformance.soap.xsd.character_classes import BLOCKS, CLASSES, ESCAPES, Taken
+
 Option = TypeVar("Option")
 
 
@@ -27,12 +28,6 @@ _ACCENTED: Final = "ÀÂÇÈÉÊËÎÏÔÖÙÛÜàâçèéêëîïñôöùûüß
 ALPHABET: Final = f"{string.ascii_uppercase}{string.ascii_lowercase}{string.digits}{_ACCENTED}-' {string.punctuation}"
 """What a class of characters is made of, the likeliest first."""
 _ENDS: Final = "|)"
-_ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t"}
-_BLOCKS: Final = {
-    "BasicLatin": (0, 0x7F),
-    "Latin-1Supplement": (0x80, 0xFF),
-    "LatinExtended-A": (0x100, 0x17F),
-}
 _OFTEN: Final = re.compile(r"([?*+])|\{(\d+)(?:(,)(\d*))?\}")
 _TIMES: Final[dict[str, tuple[int, int | None]]] = {
     "?": (0, 1),
@@ -322,8 +317,8 @@ class _PatternReader:
         if first == "\\":
             escaped = self.text[self.at : self.at + 1]
             test = self._escape()
-            first = _ESCAPES.get(escaped, escaped)
-            if escaped.isalpha() and escaped not in _ESCAPES:
+            first = ESCAPES.get(escaped, escaped)
+            if escaped.isalpha() and escaped not in ESCAPES:
                 return test
         follows = self.text[self.at + 1 : self.at + 2]
         if self.text[self.at : self.at + 1] != "-" or follows in {"]", "["}:
@@ -332,7 +327,7 @@ class _PatternReader:
         last = self._take()
         if last == "\\":
             escaped = self._take()
-            last = _ESCAPES.get(escaped, escaped)
+            last = ESCAPES.get(escaped, escaped)
         return lambda found: first <= found <= last
 
     def _escape(self) -> Taken:
@@ -340,12 +335,12 @@ class _PatternReader:
         character = self._take()
         if character in "pP":
             test = self._property()
-        elif character.lower() in _CLASSES:
-            test = _CLASSES[character.lower()]
-        elif character.isalpha() and character not in _ESCAPES:
+        elif character.lower() in CLASSES:
+            test = CLASSES[character.lower()]
+        elif character.isalpha() and character not in ESCAPES:
             raise PatternError(f"{self.text!r} has an unknown escape \\{character}")
         else:
-            return lambda found: found == _ESCAPES.get(character, character)
+            return lambda found: found == ESCAPES.get(character, character)
         return test if character.islower() else lambda found: not test(found)
 
     def _property(self) -> Taken:
@@ -355,11 +350,11 @@ class _PatternReader:
         self.at, name = named.end(), named[1]
         if not name.startswith("Is"):
             return lambda found: unicodedata.category(found).startswith(name)
-        if name[2:] not in _BLOCKS:
+        if name[2:] not in BLOCKS:
             raise PatternError(
                 f"{self.text!r} names the block {name}, which is not known here"
             )
-        first, last = _BLOCKS[name[2:]]
+        first, last = BLOCKS[name[2:]]
         return lambda found: first <= ord(found) <= last
 
     def _take(self) -> str:
@@ -377,26 +372,3 @@ class _PatternReader:
     def _expect(self, wanted: str) -> None:
         if not self._next(wanted):
             raise PatternError(f"{self.text!r} lacks a {wanted!r}")
-
-
-_INITIALS: Final = frozenset({"Lu", "Ll", "Lo", "Lt", "Nl"})
-
-
-def _is_initial(character: str) -> bool:
-    """Tell whether a name may begin with a character (XML 1.0, productions 84 to 86, as far as letters go)."""
-    return character in "_:" or unicodedata.category(character) in _INITIALS
-
-
-def _is_word(character: str) -> bool:
-    return unicodedata.category(character)[0] not in "PZC"
-
-
-_CLASSES: Final[dict[str, Taken]] = {
-    "s": lambda one: one in " \t\n\r",
-    "d": lambda one: unicodedata.category(one) == "Nd",
-    "w": _is_word,
-    "i": _is_initial,
-    "c": lambda one: (
-        _is_initial(one) or one in "-." or unicodedata.category(one)[0] in "NM"
-    ),
-}
