@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import httpx
 import jsonschema
 import pytest
 
+from conformance.cli.summary import print_summary
 from conformance.client import AnswerError, OwnClients, connect, message
 from conformance.client.wire import ERRORS
 from conformance.contracts.loading import load_spec
@@ -407,6 +409,26 @@ def test_failures_of_the_wire_are_httpx_errors(
     assert row["failure"]["message"] == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GE T", {}),
+        ("GET", {"X-A": "a\nX-B: b"}),
+        ("GET", {"X A": "b"}),
+        ("GET", {"X-A": " b"}),
+        ("GET", {"X-A": "\0"}),
+    ],
+)
+def test_request_that_is_no_http_raises_before_sending(opened: Connect, method: str, headers: dict[str, str]) -> None:
+    """A method or header field that HTTP has no form for is httpx's own error, and nothing is sent."""
+    peer = Peer()
+    with serving(peer) as address:
+        client = opened(DASHBOARDS, address)(DASHBOARDS)
+        with pytest.raises(httpx.LocalProtocolError):
+            client.request(method, "/dashboard", headers=headers)
+    assert peer.seen == []
+
+
 def test_cut_answer_is_recorded_and_then_raises(opened: Connect) -> None:
     """An answer that ends too early is no answer for the test; what came of it is in the run folder."""
     with hostile.serve("gzip-truncated") as address:
@@ -774,6 +796,17 @@ def test_own_requests_make_nothing_conformant(tmp_path: Path) -> None:
     assert "no suite was run" in page
     assert ">Conformant<" not in page
     assert 'name="own/session"' in (clients.folder / "junit.xml").read_text("utf-8")
+
+
+def test_terminal_says_that_no_suite_was_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary of own requests counts them by service, and calls nothing conformant."""
+    with serving(Peer()) as address, connect(_target(tmp_path, address), out=tmp_path / "out") as clients:
+        clients(DASHBOARDS).get("/dashboard")
+    assert print_summary(results(clients), clients.folder) == 0
+    shown = capsys.readouterr().out
+    assert "exit 0: no answer broke the contract; tests of one's own were run and no suite" in shown
+    assert re.search(r"^status-dashboard +1 ", shown, re.MULTILINE)
+    assert "conformant" not in shown
 
 
 def test_violation_decides_the_run(tmp_path: Path) -> None:

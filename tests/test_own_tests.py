@@ -1,4 +1,4 @@
-"""Tests of another project's tests with the fixture `ehealth`, by plain pytest, and of what the documentation prints."""
+"""Tests of other projects' tests with the fixture `ehealth`, by plain pytest, and of what the documentation prints."""
 
 import json
 import os
