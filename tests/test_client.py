@@ -38,6 +38,7 @@ from conformance.model.errors import (
 )
 from conformance.model.exchange import ErrorKind, Exchange
 from conformance.model.verdict import Judgement
+from conformance.target.reading import load_target
 from conformance.target.writing import write_target, written_target
 from tests.peers import hostile
 from tests.peers.hostile import DASHBOARD
@@ -70,7 +71,7 @@ def opened(tmp_path: Path, platform: Path) -> Iterator[Connect]:
         def open_clients(service: str = "", address: str = "", /, **target: Any) -> OwnClients:  # noqa: ANN401
             if not service:
                 return closing.enter_context(connect(platform, out=tmp_path / "runs"))
-            settings = {"base_url": address, **target.pop("settings", {})}
+            settings = ({"base_url": address} if address else {}) | target.pop("settings", {})
             data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {service: settings}}
             file = tmp_path / "target.yaml"
             file.write_text(dump(data | target), encoding="utf-8")
@@ -704,6 +705,16 @@ def test_raw_message_goes_to_the_very_address(opened: Connect) -> None:
     assert exchange_of(clients(DOSSIERS).get("", params={"a": "b"})).request.url == f"{url}?a=b"
 
 
+def test_address_in_capitals_is_the_same_address(opened: Connect, platform: Path) -> None:
+    """An address is compared as a URL, in which scheme and host have no case; it goes out as the target file has it."""
+    settings = load_target(str(platform)).services[DOSSIERS].settings
+    address = str(settings["endpoint"]).replace("127.0.0.1", "LOCALHOST")
+    clients = opened(DOSSIERS, "", settings={**settings, "endpoint": address})
+    response = clients(DOSSIERS).post("", extensions=message(own_number="$own"))
+    assert response.status_code == 200
+    assert exchange_of(response).request.url == address
+
+
 def test_operation_of_a_raw_message_is_found_by_its_body(opened: Connect) -> None:
     """The element in the Body says which operation a message of bytes asks for, as the WSDL binds it."""
     clients = opened()
@@ -818,6 +829,24 @@ def test_violation_decides_the_run(tmp_path: Path) -> None:
     assert document["cases"][0]["verdict"] == "fail"
     assert document["run"]["exit_code"] == 1
     assert "Not conformant" not in (clients.folder / "report.html").read_text("utf-8")
+
+
+def test_verdict_rests_on_the_exchange_that_broke_the_contract(tmp_path: Path) -> None:
+    """Among several exchanges the one that shows the violation decides, wherever it stands."""
+    good, broken = Answer(body=DASHBOARD, headers=dict(JSON)), Answer(body=b'{"groups": 1}', headers=dict(JSON))
+    with (
+        serving(Peer(good, broken, good)) as address,
+        connect(_target(tmp_path, address), out=tmp_path / "out") as clients,
+    ):
+        client = clients(DASHBOARDS)
+        for _ in range(3):
+            client.get("/dashboard")
+    [case] = results(clients)["cases"]
+    assert (case["verdict"], case["exchanges"], case["deciding"]) == (
+        "fail",
+        ["000001", "000002", "000003"],
+        ["000002"],
+    )
 
 
 def test_outputs_are_written_when_the_test_breaks_down(tmp_path: Path) -> None:

@@ -133,7 +133,8 @@ class WireTransport(httpx.BaseTransport):
             roles = message_roles(contract.soap)
             for role in template.message.values:
                 _demand_name("role", role, roles)
-        elsewhere = self._url(request.url) != self._exchanges.session.address
+        address = httpx.URL(self._exchanges.session.address)
+        elsewhere = httpx.URL(self._url(request.url)) != address
         if request.method != "POST" or request.content or elsewhere:
             raise UsageError(
                 "a SOAP message is the body of a POST to the service's address: "
@@ -155,12 +156,11 @@ class WireTransport(httpx.BaseTransport):
 
     def _url(self, url: httpx.URL) -> str:
         """Return a URL as it is, but for the slash that httpx puts behind the client's own address."""
-        address = httpx.URL(self._exchanges.session.address)
-        url = url.copy_with(fragment=None)
+        address = self._exchanges.session.address
         path, mark, query = url.raw_path.partition(b"?")
-        if path == address.raw_path + b"/":
-            url = url.copy_with(raw_path=address.raw_path + mark + query)
-        return str(url)
+        if path == httpx.URL(address).raw_path + b"/":
+            return address + (mark + query).decode("ascii")
+        return str(url.copy_with(fragment=None))
 
 
 class AsyncWireTransport(httpx.AsyncBaseTransport):
