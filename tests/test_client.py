@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import httpx
 import jsonschema
 import pytest
 
+from conformance.cli.summary import print_summary
 from conformance.client import AnswerError, OwnClients, connect, message
 from conformance.client.wire import ERRORS
 from conformance.contracts.loading import load_spec
@@ -36,6 +38,7 @@ from conformance.model.errors import (
 )
 from conformance.model.exchange import ErrorKind, Exchange
 from conformance.model.verdict import Judgement
+from conformance.target.reading import load_target
 from conformance.target.writing import write_target, written_target
 from tests.peers import hostile
 from tests.peers.hostile import DASHBOARD
@@ -68,7 +71,7 @@ def opened(tmp_path: Path, platform: Path) -> Iterator[Connect]:
         def open_clients(service: str = "", address: str = "", /, **target: Any) -> OwnClients:  # noqa: ANN401
             if not service:
                 return closing.enter_context(connect(platform, out=tmp_path / "runs"))
-            settings = {"base_url": address, **target.pop("settings", {})}
+            settings = ({"base_url": address} if address else {}) | target.pop("settings", {})
             data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {service: settings}}
             file = tmp_path / "target.yaml"
             file.write_text(dump(data | target), encoding="utf-8")
@@ -407,6 +410,26 @@ def test_failures_of_the_wire_are_httpx_errors(
     assert row["failure"]["message"] == str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GE T", {}),
+        ("GET", {"X-A": "a\nX-B: b"}),
+        ("GET", {"X A": "b"}),
+        ("GET", {"X-A": " b"}),
+        ("GET", {"X-A": "\0"}),
+    ],
+)
+def test_request_that_is_no_http_raises_before_sending(opened: Connect, method: str, headers: dict[str, str]) -> None:
+    """A method or header field that HTTP has no form for is httpx's own error, and nothing is sent."""
+    peer = Peer()
+    with serving(peer) as address:
+        client = opened(DASHBOARDS, address)(DASHBOARDS)
+        with pytest.raises(httpx.LocalProtocolError):
+            client.request(method, "/dashboard", headers=headers)
+    assert peer.seen == []
+
+
 def test_cut_answer_is_recorded_and_then_raises(opened: Connect) -> None:
     """An answer that ends too early is no answer for the test; what came of it is in the run folder."""
     with hostile.serve("gzip-truncated") as address:
@@ -682,6 +705,16 @@ def test_raw_message_goes_to_the_very_address(opened: Connect) -> None:
     assert exchange_of(clients(DOSSIERS).get("", params={"a": "b"})).request.url == f"{url}?a=b"
 
 
+def test_address_in_capitals_is_the_same_address(opened: Connect, platform: Path) -> None:
+    """An address is compared as a URL, in which scheme and host have no case; it goes out as the target file has it."""
+    settings = load_target(str(platform)).services[DOSSIERS].settings
+    address = str(settings["endpoint"]).replace("127.0.0.1", "LOCALHOST")
+    clients = opened(DOSSIERS, "", settings={**settings, "endpoint": address})
+    response = clients(DOSSIERS).post("", extensions=message(own_number="$own"))
+    assert response.status_code == 200
+    assert exchange_of(response).request.url == address
+
+
 def test_operation_of_a_raw_message_is_found_by_its_body(opened: Connect) -> None:
     """The element in the Body says which operation a message of bytes asks for, as the WSDL binds it."""
     clients = opened()
@@ -776,6 +809,17 @@ def test_own_requests_make_nothing_conformant(tmp_path: Path) -> None:
     assert 'name="own/session"' in (clients.folder / "junit.xml").read_text("utf-8")
 
 
+def test_terminal_says_that_no_suite_was_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The summary of own requests counts them by service, and calls nothing conformant."""
+    with serving(Peer()) as address, connect(_target(tmp_path, address), out=tmp_path / "out") as clients:
+        clients(DASHBOARDS).get("/dashboard")
+    assert print_summary(results(clients), clients.folder) == 0
+    shown = capsys.readouterr().out
+    assert "exit 0: no answer broke the contract; tests of one's own were run and no suite" in shown
+    assert re.search(r"^status-dashboard +1 ", shown, re.MULTILINE)
+    assert "conformant" not in shown
+
+
 def test_violation_decides_the_run(tmp_path: Path) -> None:
     """A broken contract makes the case fail, though the test went on and nothing was raised."""
     broken = Peer(Answer(body=b'{"groups": 1}', headers=dict(JSON)))
@@ -785,6 +829,24 @@ def test_violation_decides_the_run(tmp_path: Path) -> None:
     assert document["cases"][0]["verdict"] == "fail"
     assert document["run"]["exit_code"] == 1
     assert "Not conformant" not in (clients.folder / "report.html").read_text("utf-8")
+
+
+def test_verdict_rests_on_the_exchange_that_broke_the_contract(tmp_path: Path) -> None:
+    """Among several exchanges the one that shows the violation decides, wherever it stands."""
+    good, broken = Answer(body=DASHBOARD, headers=dict(JSON)), Answer(body=b'{"groups": 1}', headers=dict(JSON))
+    with (
+        serving(Peer(good, broken, good)) as address,
+        connect(_target(tmp_path, address), out=tmp_path / "out") as clients,
+    ):
+        client = clients(DASHBOARDS)
+        for _ in range(3):
+            client.get("/dashboard")
+    [case] = results(clients)["cases"]
+    assert (case["verdict"], case["exchanges"], case["deciding"]) == (
+        "fail",
+        ["000001", "000002", "000003"],
+        ["000002"],
+    )
 
 
 def test_outputs_are_written_when_the_test_breaks_down(tmp_path: Path) -> None:

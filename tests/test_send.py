@@ -142,10 +142,9 @@ def test_values_are_sent_by_name(platform: Path, tmp_path: Path) -> None:
         "hcParty.identifier.0.value": "$pharmacies.0.nihii",
         "hcParty.qualificationCode": "orgpharmacy",
     }
-    settings = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
-    command: list[str | Path] = ["send", EXCLUSIONS, "declareExclusion", "--target", platform]
-    command += ["--token", "citizen", *settings]
-    done = told(*command, cwd=tmp_path)
+    settings: list[str | Path] = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
+    settings += ["--target", platform, "--token", "citizen"]
+    done = told("send", EXCLUSIONS, "declareExclusion", *settings, cwd=tmp_path)
     assert done.returncode == 0
     assert "< HTTP/1.1 201 Created" in done.stdout
     asked = ("--set", "patientSsin=$patient", "--set", "hcPartyNihii=$pharmacies.0.nihii", "--token", "citizen")

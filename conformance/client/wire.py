@@ -5,6 +5,7 @@ clients.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -38,6 +39,8 @@ ERRORS: Mapping[ErrorKind, type[httpx.TransportError]] = {
     ErrorKind.PROTOCOL: httpx.RemoteProtocolError,
 }
 """What httpx raises where the wire has no answer; a test keeps it complete."""
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+_FIELD_VALUE = re.compile(rb"(?:[^\x00\s]+(?:[ \t]+[^\x00\s]+)*)?")  # section 5.5
 _WRITTEN_BY_THE_WIRE = frozenset({"host", "content-length", "transfer-encoding"})
 _OF_THE_ENCODED_BODY = frozenset(
     {"content-encoding", "content-length", "transfer-encoding"}
@@ -79,6 +82,7 @@ class WireTransport(httpx.BaseTransport):
         that catches httpx's own does not swallow.
         """
         self._demand_own_origin(request.url)
+        _demand_writable(request)
         timeout = _shortest(request.extensions.get("timeout") or {})
         make = self._maker(request)
         exchange, judgement = self._exchanges.send(request.method, make, timeout)
@@ -129,7 +133,8 @@ class WireTransport(httpx.BaseTransport):
             roles = message_roles(contract.soap)
             for role in template.message.values:
                 _demand_name("role", role, roles)
-        elsewhere = self._url(request.url) != self._exchanges.session.address
+        address = httpx.URL(self._exchanges.session.address)
+        elsewhere = httpx.URL(self._url(request.url)) != address
         if request.method != "POST" or request.content or elsewhere:
             raise UsageError(
                 "a SOAP message is the body of a POST to the service's address: "
@@ -151,12 +156,11 @@ class WireTransport(httpx.BaseTransport):
 
     def _url(self, url: httpx.URL) -> str:
         """Return a URL as it is, but for the slash that httpx puts behind the client's own address."""
-        address = httpx.URL(self._exchanges.session.address)
-        url = url.copy_with(fragment=None)
+        address = self._exchanges.session.address
         path, mark, query = url.raw_path.partition(b"?")
-        if path == address.raw_path + b"/":
-            url = url.copy_with(raw_path=address.raw_path + mark + query)
-        return str(url)
+        if path == httpx.URL(address).raw_path + b"/":
+            return address + (mark + query).decode("ascii")
+        return str(url.copy_with(fragment=None))
 
 
 class AsyncWireTransport(httpx.AsyncBaseTransport):
@@ -180,6 +184,20 @@ def message_roles(rules: SoapRules) -> tuple[str, ...]:
 def _demand_name(noun: str, name: str, known: tuple[str, ...]) -> None:
     if name and name not in known:
         raise UsageError(f"there is no {noun} {name!r}{known_names(name, known)}")
+
+
+def _demand_writable(request: httpx.Request) -> None:
+    """Raise httpx's error for a request that cannot be written as HTTP (RFC 9110, sections 5.5 and 9.1)."""
+    method = request.method.encode("latin-1", "replace")
+    if not _TOKEN.fullmatch(method):
+        raise httpx.LocalProtocolError(
+            f"{request.method!r} is no method of HTTP", request=request
+        )
+    for name, value in request.headers.raw:
+        if not (_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
+            raise httpx.LocalProtocolError(
+                f"{name!r}: {value!r} is no header field of HTTP", request=request
+            )
 
 
 def _fields(headers: httpx.Headers) -> Headers:

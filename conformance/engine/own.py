@@ -27,6 +27,7 @@ from conformance.target.target import ServiceTarget, Target
 
 PREFIX = "own/"
 """What the ids of these cases begin with."""
+_MOST_DECIDING = 5
 _ORIGIN = "a test of one's own"
 _NO_OPERATION = "the contract has no operation that this request asks for"
 _REFUSED = "the service refused who asks; check the credential that was sent"
@@ -42,7 +43,7 @@ class OwnExchanges:
     oracle: Oracle
     _lock: RLock
     _ids: list[str] = field(default_factory=list)
-    _judgements: list[Judgement] = field(default_factory=list)
+    _judged: list[tuple[str, Judgement]] = field(default_factory=list)
     _seconds: float = 0.0
 
     @property
@@ -66,7 +67,7 @@ class OwnExchanges:
             self._ids.append(exchange.id)
             self._seconds += exchange.elapsed
             judgement = self._judge(exchange)
-            self._judgements.append(judgement)
+            self._judged.append((exchange.id, judgement))
         return exchange, judgement
 
     def result(self) -> CaseResult | None:
@@ -74,9 +75,21 @@ class OwnExchanges:
         if not self._ids:
             return None
         case = own_case(self.contract.service, self.name, self.title)
-        result = conclude(case, merge(self._judgements))
-        ids = tuple(self._ids)
-        return replace(result, exchanges=ids, deciding=ids[-1:], duration=self._seconds)
+        result = conclude(case, merge(judgement for _, judgement in self._judged))
+        return replace(
+            result,
+            exchanges=tuple(self._ids),
+            deciding=self._deciding(),
+            duration=self._seconds,
+        )
+
+    def _deciding(self) -> tuple[str, ...]:
+        """Return the exchanges that the verdict rests on: those that break the contract, else the undecided ones."""
+        broken = [name for name, judgement in self._judged if judgement.violated]
+        undecided = [
+            name for name, judgement in self._judged if judgement.inconclusive_reason
+        ]
+        return tuple(broken or undecided or self._ids[-1:])[:_MOST_DECIDING]
 
     def _judge(self, exchange: Exchange) -> Judgement:
         operation = self.session.requests.operation_of(exchange.request)

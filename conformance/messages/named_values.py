@@ -33,27 +33,36 @@ def with_named_values(
     parameter that is missing.
     """
     operation = contract.operations[template.operation]
-    members = {
-        name: text for name, text in values.items() if name not in operation.parameters
-    }
-    placed = {
-        name: text for name, text in values.items() if name in operation.parameters
-    }
-    headers = {
-        name: text
-        for name, text in placed.items()
-        if operation.parameters[name] == "header"
-    }
-    parameters = {name: text for name, text in placed.items() if name not in headers}
+    parameters, headers, members = _sorted_by_place(operation, values)
     schema = contract.schemas.get(operation.body)
-    problems = [*_unknown(operation, schema, members), *_missing(operation, parameters)]
+    problems = [
+        *_unknown(operation, schema, members),
+        *_missing(operation, parameters),
+    ]
     if problems:
         raise UsageError(problems)
     if schema is not None and members:
         template = replace(template, body=_with_members(template, schema, members))
-    return replace(
-        template, parameters=parameters, headers={**template.headers, **headers}
-    )
+    headers = {**template.headers, **headers}
+    return replace(template, parameters=parameters, headers=headers)
+
+
+def _sorted_by_place(
+    operation: Operation, values: Values
+) -> tuple[dict[str, str], dict[str, str | None], dict[str, str]]:
+    """Return parameters of path and query, those of the header, and what may stand in the body."""
+    parameters: dict[str, str] = {}
+    headers: dict[str, str | None] = {}
+    members: dict[str, str] = {}
+    for name, text in values.items():
+        match operation.parameters.get(name):
+            case None:
+                members[name] = text
+            case "header":
+                headers[name] = text
+            case _:
+                parameters[name] = text
+    return parameters, headers, members
 
 
 def with_named_elements(
