@@ -41,20 +41,17 @@ def release_steps(
     are held against the day itself.
     """
     today, month = now.date(), _month_before(release)
-    steps = [
-        (month, *row)
-        for row in (
-            (
-                "tests in acceptance have begun",
-                "run the suites against acceptance for a month at least",
-            ),
-            (
-                "the platform knows of every additional use case",
-                "write to info@ehealth.fgov.be a month ahead, with a detailed estimate of the expected load",
-            ),
-        )
-    ]
-    steps += [
+    duties = [
+        (
+            month,
+            "tests in acceptance have begun",
+            "run the suites against acceptance for a month at least",
+        ),
+        (
+            month,
+            "the platform knows of every additional use case",
+            "write to info@ehealth.fgov.be a month ahead, with a detailed estimate of the expected load",
+        ),
         (
             release - timedelta(days=1),
             "test and performance results are with the platform",
@@ -66,17 +63,17 @@ def release_steps(
             "report on the test and performance results that day",
         ),
     ]
-    found = [
+    steps = [
         ReleaseStep(due, "late" if due < today else "open", what, remedy)
-        for due, what, remedy in steps
+        for due, what, remedy in duties
     ]
-    found += _validity_steps(target, services, release, now)
+    steps += _validity_steps(target, services, release, now)
     redactor = Redactor()
     return tuple(
         replace(
             step, what=clean(step.what, redactor), remedy=clean(step.remedy, redactor)
         )
-        for step in sorted(found, key=lambda step: step.due)
+        for step in sorted(steps, key=lambda step: step.due)
     )
 
 

@@ -85,7 +85,7 @@ def children(element: Element) -> list[Element]:
 
 def below(element: Element, name: str) -> Iterator[Element]:
     """Yield all descendants of a local name, whatever their namespace, in document order."""
-    return (found for found in element.iterdescendants() if local(found) == name)
+    return (node for node in element.iterdescendants() if local(node) == name)
 
 
 def text(element: Element) -> str:

@@ -284,7 +284,7 @@ class _Breaker:
     def _least(self, choices: tuple[Choice, ...], edit: MessageMutation) -> str:
         """Return the smallest message that the schema still refuses once it is changed."""
         for choice in reversed(choices):
-            fewer = tuple(one for one in choices if one is not choice)
+            fewer = tuple(other for other in choices if other is not choice)
             if self.is_refused(self.grammar.message(fewer), "", edit):
                 choices = fewer
         return self.grammar.message(choices)
@@ -320,9 +320,9 @@ class _Breaker:
             return None
         problems = self.grammar.schemas.problems(altered)
         facets = {
-            texts[1]
+            match[1]
             for problem in problems
-            if (texts := _FACET.search(problem.message))
+            if (match := _FACET.search(problem.message))
         }
         if not problems or not breaks:
             return "" if problems else None

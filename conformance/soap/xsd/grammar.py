@@ -70,16 +70,14 @@ class Grammar:
         Each optional part alone, each branch, each member of a list of values, least and greatest lengths and numbers,
         as many as there may be, and everything at once.
         """
-        found: dict[str, tuple[Choice, ...]] = {}
-        for choices in (
-            (),
-            *((choice,) for choice in self._single()),
-            *map(self.everything, range(self.breadth)),
-        ):
+        single = ((choice,) for choice in self._single())
+        whole = map(self.everything, range(self.breadth))
+        by_message: dict[str, tuple[Choice, ...]] = {}
+        for choices in ((), *single, *whole):
             message = self.message(choices)
-            if message not in found and self.fits(message):
-                found[message] = choices
-        return tuple(found.values())
+            if message not in by_message and self.fits(message):
+                by_message[message] = choices
+        return tuple(by_message.values())
 
     @property
     def breadth(self) -> int:
@@ -202,14 +200,12 @@ class _Chosen:
 
     def branch(self, address: Address, group: GroupParticle) -> int:
         del group
-        below = (
-            choice.address
-            for choice in self.choices
-            if len(choice.address) > len(address)
-        )
-        return next(
-            (one[len(address)] for one in below if one[: len(address)] == address), 0
-        )
+        depth = len(address)
+        for choice in self.choices:
+            below = len(choice.address) > depth and choice.address[:depth] == address
+            if below:
+                return choice.address[depth]
+        return 0
 
     def attribute(self, address: Address, use: AttributeUse) -> bool:
         return use.required or any(choice.address == address for choice in self.choices)

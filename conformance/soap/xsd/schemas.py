@@ -87,20 +87,24 @@ def _problem(entry: "etree._LogEntry", root: Element) -> SchemaProblem:
 
 def _place(entry: "etree._LogEntry", root: Element) -> str:
     """Return where a problem is, by local names below the root."""
-    where = getattr(entry, "path", None)
+    elements = (
+        node
+        for node in _selected(root, getattr(entry, "path", None))
+        if isinstance(node, etree._Element)  # noqa: SLF001 - lxml names its class so
+    )
+    return path(next(elements, root))
+
+
+def _selected(root: Element, xpath: str | None) -> list[object]:
+    """Return the nodes of an XPath, none where it is no path to nodes."""
+    if not xpath:
+        return []
+    namespaces = {prefix: uri for prefix, uri in _prefixes(root) if prefix}
     try:
-        found = (
-            root.getroottree().xpath(
-                where, namespaces={k: v for k, v in _prefixes(root) if k}
-            )
-            if where
-            else []
-        )
+        nodes = root.getroottree().xpath(xpath, namespaces=namespaces)
     except etree.XPathError:
-        found = []
-    nodes = found if isinstance(found, list) else []
-    elements = [node for node in nodes if isinstance(node, etree._Element)]  # noqa: SLF001
-    return path(elements[0] if elements else root)
+        return []
+    return list(nodes) if isinstance(nodes, list) else []
 
 
 def _prefixes(root: Element) -> Iterator[tuple[str, str]]:

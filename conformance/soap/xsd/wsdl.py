@@ -286,10 +286,9 @@ class _ElementWriter:
 
     def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
         """Return the branches of a choice that are wanted, as many as it takes, else the first one."""
-        found = [member for member in choice if self._is_wanted(member, path)] or list(
-            choice
-        )[:1]
-        return found if choice.accepts_multiple else found[:1]
+        wanted = [member for member in choice if self._is_wanted(member, path)]
+        branches = wanted or list(choice)[:1]
+        return branches if choice.accepts_multiple else branches[:1]
 
     def _is_wanted(self, part: Any, path: Steps) -> bool:  # noqa: ANN401 - zeep's types
         if isinstance(part, Indicator):
