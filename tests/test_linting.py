@@ -380,7 +380,7 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "breach that nobody made": (
         _change("common/matrix.yaml", "breach: no-signature,", "breach: no-stamp,"),
-        ("names the breach no-stamp, which does not exist",),
+        ("names the mutation no-stamp, which does not exist",),
     ),
     "sweep that nobody made": (
         _soap("cases.yaml", "generate: elements-missing", "generate: elements-lost"),
