@@ -230,8 +230,8 @@ def test_violation_seen_by_one_caller_is_no_less_for_another_that_is_refused(ben
 def test_assertion_that_has_run_out_is_nobodys_failure(bench: Opener, tmp_path: Path) -> None:
     """Where a caller's assertion does not hold any more, nothing is sent and the reason says what to do."""
     old = tmp_path / "old.saml.xml"
-    stored = world().holders[PERSON].assertion.read_text()
-    old.write_text(re.sub(r'NotOnOrAfter="\d{4}', 'NotOnOrAfter="2020', stored))
+    stored = world().holders[PERSON].assertion.read_text("utf-8")
+    old.write_text(re.sub(r'NotOnOrAfter="\d{4}', 'NotOnOrAfter="2020', stored), "utf-8")
     opened = bench("plain", {"callers": {"physician": {**callers("physician")["physician"], "assertion": str(old)}}})
     result = opened("7.2/last-name-only-person")
     assert result.verdict is Verdict.INCONCLUSIVE
@@ -329,8 +329,8 @@ def test_outage_for_one_caller_alone_is_a_failure(bench: Opener) -> None:
 def test_outage_is_told_from_a_failure_although_another_caller_cannot_speak(bench: Opener, tmp_path: Path) -> None:
     """A caller without an assertion that holds is no witness, but the next one is."""
     old = tmp_path / "old.saml.xml"
-    stored = world().holders[EHP].assertion.read_text()
-    old.write_text(re.sub(r"NotOnOrAfter='\d{4}", "NotOnOrAfter='2020", stored))
+    stored = world().holders[EHP].assertion.read_text("utf-8")
+    old.write_text(re.sub(r"NotOnOrAfter='\d{4}", "NotOnOrAfter='2020", stored), "utf-8")
     three = {"lost": {**callers("hub")["hub"], "assertion": str(old)}, **callers("physician", "center")}
     own = world().holders[PERSON].identity
     result = bench(obliging(lambda text: own in text), {"callers": three})("7.2/last-name-only-person")
