@@ -118,11 +118,8 @@ def text_of_length(node: Node, length: int, pick: Pick = first) -> str:
         case Characters(some):
             return pick(some)
         case Alternatives(branches):
-            return text_of_length(
-                pick([branch for branch in branches if _has(branch, length)]),
-                length,
-                pick,
-            )
+            fitting = [branch for branch in branches if _has(branch, length)]
+            return text_of_length(pick(fitting), length, pick)
         case Series(parts):
             return _series(parts, length, pick)
         case Repeated():
@@ -141,10 +138,9 @@ def one_branch_each(node: Node) -> Iterator[Node]:
                 for branch in one_branch_each(part):
                     yield Series((*parts[:at], branch, *parts[at + 1 :]))
         case Repeated(part, least, most):
+            once = 1 if most is None else min(1, most)
             for branch in one_branch_each(part):
-                yield Repeated(
-                    branch, max(least, min(1, _MOST if most is None else most)), most
-                )
+                yield Repeated(branch, max(least, once), most)
         case Characters():
             return
 
@@ -154,31 +150,22 @@ def _series(parts: tuple[Node, ...], length: int, pick: Pick) -> str:
     text = ""
     for at, part in enumerate(parts):
         rest = Series(parts[at + 1 :])
-        size_here = pick(
-            [size for size in lengths(part, length) if _has(rest, length - size)]
-        )
-        text += text_of_length(part, size_here, pick)
-        length -= size_here
+        sizes = [size for size in lengths(part, length) if _has(rest, length - size)]
+        chosen = pick(sizes)
+        text += text_of_length(part, chosen, pick)
+        length -= chosen
     return text
 
 
 def _repeated(node: Repeated, length: int, pick: Pick) -> str:
     text = ""
     while length > 0:
-        fewer = replace(
-            node,
-            least=max(node.least - 1, 0),
-            most=None if node.most is None else node.most - 1,
-        )
-        size_here = pick(
-            [
-                size
-                for size in lengths(node.part, length)
-                if size and _has(fewer, length - size)
-            ]
-        )
-        text += text_of_length(node.part, size_here, pick)
-        length, node = length - size_here, fewer
+        most = None if node.most is None else node.most - 1
+        fewer = replace(node, least=max(node.least - 1, 0), most=most)
+        sizes = filter(None, lengths(node.part, length))
+        chosen = pick([size for size in sizes if _has(fewer, length - size)])
+        text += text_of_length(node.part, chosen, pick)
+        length, node = length - chosen, fewer
     return text
 
 
