@@ -8,9 +8,9 @@ from typing import Any
 import click
 import pytest
 
-from conformance.cli import main
+from conformance.cli.run import run as run_command
 from conformance.engine.run_options import RUN_OPTIONS, SERVICE, RunOption
-from conformance.model.case import CaseKind
+from conformance.model.case import SUITE_KINDS, CaseKind
 from conformance.model.errors import UsageError
 from conformance.plugin.recognition import is_suites_folder, names_suites, without_values
 from conformance.plugin.session import suites_root
@@ -44,7 +44,7 @@ def named_target(folder: Path, name: str) -> Path:
 )
 def test_option_is_the_same_in_the_command_run(option: RunOption) -> None:
     """Name, help, choices and repetition of each option are those of the command `run`."""
-    parameters = {name: row for row in main.commands["run"].params for name in row.opts}
+    parameters = {name: row for row in run_command.params for name in row.opts}
     of_run = parameters[option.name]
     assert isinstance(of_run, click.Option)
     assert (of_run.help or "").partition("  [default")[0] == option.help
@@ -52,12 +52,12 @@ def test_option_is_the_same_in_the_command_run(option: RunOption) -> None:
     assert of_run.is_flag is not option.takes_value
     if option.choices:
         assert isinstance(of_run.type, click.Choice)
-        assert tuple(of_run.type.choices) == option.choices == tuple(kind.value for kind in CaseKind)
+        assert tuple(of_run.type.choices) == option.choices == tuple(SUITE_KINDS)
 
 
 def test_command_run_has_no_further_options() -> None:
     """The list is complete: what `run` has, pytest has too."""
-    of_run = {name for row in main.commands["run"].params if isinstance(row, click.Option) for name in row.opts}
+    of_run = {name for row in run_command.params if isinstance(row, click.Option) for name in row.opts}
     assert of_run == {option.name for option in RUN_OPTIONS if option is not SERVICE}
 
 

@@ -4,12 +4,16 @@ rich is loaded by the first styled line or table; plain text needs click alone. 
 """
 
 import functools
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
+
+from conformance.cli.closed_pipes import PipeSafeStream
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,10 +46,28 @@ def standard_error() -> "Console":
     return _console(stderr=True, width=None)
 
 
-def _console(*, stderr: bool, width: int | None) -> "Console":
+def _console(
+    *, stderr: bool = False, width: int | None = None, file: TextIO | None = None
+) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and plain text does without
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+    return Console(
+        file=file, stderr=stderr, highlight=False, soft_wrap=True, width=width
+    )
+
+
+@contextmanager
+def _standard_error_throughout() -> Iterator[TextIO]:
+    """Give standard error as it is now, on a descriptor of its own: pytest captures the usual one during a test."""
+    try:
+        own = os.dup(sys.stderr.fileno())
+    except (OSError, ValueError):  # a stream in memory has none
+        yield sys.stderr
+        return
+    with os.fdopen(own, "w", encoding=sys.stderr.encoding, errors="replace") as stream:
+        safe = PipeSafeStream(stream)
+        yield cast(TextIO, safe)
+        safe.flush()
 
 
 def print_styled(*parts: str, separator: str = " ") -> None:
@@ -123,15 +145,19 @@ class ProgressDisplay:
         self._noun = noun
         self._done = self._total = 0
         self._last_line = datetime.now(UTC)
+        self._closing = ExitStack()
+        stream = self._closing.enter_context(_standard_error_throughout())
+        self._console = _console(file=stream)
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
             progress.MofNCompleteColumn(),
             progress.TimeElapsedColumn(),
-            console=standard_error(),
+            console=self._console,
             transient=True,
-            disable=not standard_error().is_terminal,
+            disable=not self._console.is_terminal,
         )
+        self._closing.callback(self._bar.stop)
 
     def start(self, total: int) -> None:
         """Begin to count up to `total`."""
@@ -151,14 +177,14 @@ class ProgressDisplay:
     def report(self, alarm: str = "") -> None:
         """Print an alarm at once; without one, print how many are done, unless that was printed just before."""
         if alarm:
-            self._bar.console.print(alarm)
-        elif not standard_error().is_terminal and self._line_is_due():
+            self._console.print(alarm)
+        elif not self._console.is_terminal and self._line_is_due():
             self._last_line = datetime.now(UTC)
-            standard_error().print(f"{self._done} of {self._total} {self._noun}")
+            self._console.print(f"{self._done} of {self._total} {self._noun}")
 
     def stop(self) -> None:
-        """Remove the bar."""
-        self._bar.stop()
+        """Remove the bar, at the first call."""
+        self._closing.close()
 
     def _line_is_due(self) -> bool:
         waited = datetime.now(UTC) - self._last_line

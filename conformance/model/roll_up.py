@@ -45,7 +45,7 @@ def exit_code(
     passed: set[str] = set()
     for result in results:
         verdict = _counted(result)
-        code = _BY_VERDICT.get(verdict, EXIT_CONFORMANT)
+        code = verdict_exit_code(verdict)
         if result.case.kind is CaseKind.OWN:
             # A test of one's own may want a refusal, and never makes a service conformant.
             codes.add(code if code != EXIT_INCONCLUSIVE else EXIT_CONFORMANT)
@@ -58,6 +58,11 @@ def exit_code(
     if not passed.issuperset(services):
         codes.add(EXIT_INCONCLUSIVE)
     return next((code for code in _BY_URGENCY if code in codes), EXIT_INCONCLUSIVE)
+
+
+def verdict_exit_code(verdict: Verdict) -> int:
+    """Return the exit code of one verdict by itself."""
+    return _BY_VERDICT.get(verdict, EXIT_CONFORMANT)
 
 
 def requirement_results(

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["Verify", "case_of"]
 
 MARKER = "service"
+CLIENTS = "ehealth"
+"""The fixture that gives a test of one's own its clients."""
 TARGET_VARIABLE = "EHEALTH_TARGET"
 OPTIONS_MODULE = "conformance.options"
 _PLUGIN = "conformance_suites"
@@ -65,6 +67,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Register the ini keys, which change nothing by themselves."""
     for option in RUN_OPTIONS:
         parser.addini(option.key, option.full_help, _ini_type(option), default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker by which a suite names its service."""
+    config.addinivalue_line(
+        "markers", f"{MARKER}(id): the service that a suite module tests"
+    )
 
 
 @pytest.hookimpl(wrapper=True)
@@ -101,6 +110,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", cases, ids=[case.id for case in cases])
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Load what runs the suites where a test of one's own needs it.
+
+    It has to open its run folder before the first test: allure-pytest cannot be told in the midst of one.
+    """
+    config = session.config
+    is_loaded = _RUN in config.stash
+    needed = any(uses_clients(item) for item in session.items)
+    if needed and not is_loaded and _has_target(config):
+        suite_run(config).pytest_collection_finish(session)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own class
+    """Load what runs the suites in the main process of pytest-xdist, whose workers alone collect the tests.
+
+    What is wrong with the target is told by the tests that need it.
+    """
+    config = node.config
+    if _RUN not in config.stash and _has_target(config):
+        suite_run(config).share_if_possible(node)
+
+
 @pytest.fixture
 def verify(request: pytest.FixtureRequest) -> Verify:
     """Return a function that runs a case and ends the test with its verdict."""
@@ -113,7 +146,7 @@ def campaign(request: pytest.FixtureRequest) -> "Campaign":
     return _needed(request).campaign_for_fixture()
 
 
-@pytest.fixture
+@pytest.fixture(name=CLIENTS)
 def ehealth(request: pytest.FixtureRequest) -> "Iterator[OwnClients]":
     """Give httpx clients for the services of the target; what they exchange is a case of the run of its own.
 
@@ -122,6 +155,11 @@ def ehealth(request: pytest.FixtureRequest) -> "Iterator[OwnClients]":
     run = _needed(request)
     with run.own_clients(request.node) as clients:
         yield clients
+
+
+def uses_clients(item: pytest.Item) -> bool:
+    """Tell whether a test of one's own asks for clients of the target's services."""
+    return CLIENTS in getattr(item, "fixturenames", ())
 
 
 def suite_run(config: pytest.Config) -> "SuiteRun":

@@ -6,6 +6,7 @@ Must not end it.
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,8 @@ from conformance.review.before_run import check_before_run
 
 SHARED = "conformance"
 """The key under which a worker finds what it shares with the main process."""
+PROBLEMS = "conformance_problems"
+"""The key under which it finds why there is nothing to share."""
 
 
 class Opening:
@@ -110,10 +113,12 @@ class Opening:
 
     def _shared(self) -> Shared:
         """Return what the main process shares; it collects nothing, so its arguments must have named the suites."""
-        workerinput: Mapping[str, dict[str, str]] = self._config.workerinput  # type: ignore[attr-defined]
+        workerinput: Mapping[str, Any] = self._config.workerinput  # type: ignore[attr-defined]
+        if PROBLEMS in workerinput:
+            raise UsageError(workerinput[PROBLEMS])
         if SHARED not in workerinput:
             raise UsageError(
                 f"with -n, name the suites on the command line (their folder, or --pyargs conformance.suites) "
                 f"or add -p {OPTIONS_MODULE}"
             )
-        return Shared(**workerinput[SHARED])  # type: ignore[arg-type]
+        return Shared(**workerinput[SHARED])

@@ -4,7 +4,7 @@ Registered by `conformance.plugin` in sessions that concern the suites. Must not
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,10 +22,16 @@ from conformance.evidence.results_document import (
 from conformance.model.case import Case
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
-from conformance.plugin import MARKER, TAKEN, Verify, case_of, is_suite_test
+from conformance.plugin import (
+    TAKEN,
+    Verify,
+    case_of,
+    is_suite_test,
+    uses_clients,
+)
 from conformance.plugin.campaigns import Ending, discard, end_campaign, share
 from conformance.plugin.handover import DOCUMENT
-from conformance.plugin.opening import SHARED, Opening
+from conformance.plugin.opening import PROBLEMS, SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
@@ -48,13 +54,8 @@ class SuiteRun:
         self._opening = Opening(config)
         self._selected: set[str] = set()
         self._results: dict[str, CaseResult] = {}
+        self._problems: list[str] = []
         self._erred = self._interrupted = self._collection_failed = False
-
-    def pytest_configure(self, config: pytest.Config) -> None:
-        """Register the marker by which a suite names its service."""
-        config.addinivalue_line(
-            "markers", f"{MARKER}(id): the service that a suite module tests"
-        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -82,21 +83,36 @@ class SuiteRun:
             self._config.hook.pytest_deselected(items=dropped)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Open the campaign once it is known which cases pytest selected."""
+        """Open the campaign once it is known which cases pytest selected, and whether own tests need it."""
         cases = [case_of(item) for item in session.items]
         self._selected |= {case.id for case in cases if case is not None}
-        runs_cases = self._selected or self._opening.handed_in
-        if runs_cases and not self._config.option.collectonly:
+        if self._config.option.collectonly:
+            return
+        if self._selected or self._opening.handed_in:
             with _as_usage_error():
                 self._opening.campaign(self._selected)
+        elif any(uses_clients(item) for item in session.items):
+            with suppress(UsageError):  # the tests that need it say so
+                self._opening.campaign()
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:  # noqa: ANN401 - xdist's own class
         """Hand the campaign's folder and addresses to a worker of pytest-xdist."""
+        if self._problems:
+            node.workerinput[PROBLEMS] = self._problems
+            return
         with _as_usage_error():
             campaign = self._opening.campaign()
         shared = share(campaign, node.workerinput["workerid"])
         node.workerinput[SHARED] = shared.as_data()
+
+    def share_if_possible(self, node: Any) -> None:  # noqa: ANN401 - xdist's own class
+        """Hand the campaign to a worker, or else why there is none, which its tests may never need to know."""
+        try:
+            self._opening.campaign()
+        except UsageError as error:
+            self._problems = list(error.problems)
+        self.pytest_configure_node(node)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
