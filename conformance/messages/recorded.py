@@ -167,7 +167,8 @@ def place_of(service: ServiceTarget, one: Recorded, base: str) -> str:
     parts, path = urlsplit(url), urlsplit(address).path.rstrip("/")
     rest = parts.path.removeprefix(path)
     if parts.path.startswith(path) and rest[:1] in ("", "/"):
-        return rest + (f"?{parts.query}" if parts.query else "")
+        _, mark, query = url.partition("#")[0].partition("?")
+        return rest + mark + query
     raise UsageError(
         f"the exchange {one.id} went to {url}, and the run does not say which part of it is the service's address; "
         "name a target whose address ends in the same way"

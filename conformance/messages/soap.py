@@ -119,7 +119,7 @@ class SoapMessages:
             mutation.lifetime,
         )
         if mutation.borrow:
-            draft.borrowed = self._borrowed(caller)
+            draft = replace(draft, borrowed=self._borrowed(caller))
         if mutation.change is not None:
             mutation.change(draft)
         altered = None

@@ -113,9 +113,16 @@ def signed(
     place = placeholder()
     security.extend((stamp, place))
     signature = sign(security, (stamp, body), signer, assertion_reference(assertion.id))
-    header = envelope[0]
     return SignedDraft(
-        envelope, header, security, stamp, body, signature, place, signer, assertion
+        envelope=envelope,
+        header=envelope[0],
+        security=security,
+        stamp=stamp,
+        body=body,
+        signature=signature,
+        place=place,
+        signer=signer,
+        assertion=assertion,
     )
 
 
