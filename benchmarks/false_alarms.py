@@ -13,14 +13,8 @@ from multiprocessing import get_context
 
 from conformance.contracts.loading import service_ids
 from conformance.engine.plan import LOCAL_EXAMPLES
-from conformance.selftest.selftest import (
-    Mutant,
-    MutantResult,
-    MutantStatus,
-    Settings,
-    examine,
-    processors,
-)
+from conformance.selftest.mutants import Mutant, MutantResult, MutantStatus
+from conformance.selftest.selftest import SelftestSettings, examine, processors
 
 
 def main() -> None:
@@ -38,7 +32,9 @@ def main() -> None:
     services, began, alarms, cases, done = service_ids(), time.perf_counter(), 0, 0, 0
     with ProcessPoolExecutor(processors(), get_context("spawn")) as pool:
         runs = {
-            pool.submit(examine, Mutant(service), Settings(seed, options.examples)): (
+            pool.submit(
+                examine, Mutant(service), SelftestSettings(seed, options.examples)
+            ): (
                 service,
                 seed,
             )

@@ -6,7 +6,7 @@ So a check can be taken away, and what is found without it compared with what wa
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import pytest
 
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import RULES
+from conformance.checks.soap_answered import NOT_APPLIED
+from conformance.checks.soap_rules import CHECKS
 from conformance.engine.campaign import open_campaign
 from conformance.engine.embedded import EmbeddedServices
 from conformance.engine.execution import Procedure
@@ -23,14 +25,15 @@ from conformance.engine.plan import Selection, make_plan
 from conformance.engine.session import Session
 from conformance.evidence.results_document import case_record
 from conformance.evidence.store import read_exchanges, recorded_exchange
-from conformance.judging import soap as soap_judging
 from conformance.judging.rest import RestOracle
+from conformance.judging.soap import SoapOracle
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange, Purpose, Request
 from conformance.model.fault import Fault
 from conformance.model.verdict import Judgement
-from conformance.selftest.selftest import EXAMPLES, _MutantRun
+from conformance.selftest.mutants import MutantRun
+from conformance.selftest.selftest import EXAMPLES
 from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
@@ -56,9 +59,9 @@ class Playback:
 
     def finds(self, run: Path, fault: Fault) -> bool:
         """Tell whether a recorded run, judged again, shows a fault for its own reason."""
-        hunt = _MutantRun(fault)
+        hunt = MutantRun(fault)
         for result in self._results(run):
-            hunt._look(result)
+            hunt.look(result)
         return hunt.right is not None
 
     def _results(self, run: Path) -> Iterator[Mapping[str, Any]]:
@@ -119,16 +122,8 @@ def _rule(name: str) -> Without:
 
 
 def _soap_check(name: str) -> Without:
-    def without(patch: pytest.MonkeyPatch) -> None:
-        check = soap_judging._Checks._check
-
-        def others(self: Any, one: str, problems: Any) -> None:  # noqa: ANN401 - as the class has it
-            if one != name:
-                check(self, one, problems)
-
-        patch.setattr(soap_judging._Checks, "_check", others)
-
-    return without
+    idle = replace(CHECKS[name], function=lambda *_: NOT_APPLIED)
+    return lambda patch: patch.setitem(CHECKS, name, idle)
 
 
 def _no_media_type(patch: pytest.MonkeyPatch) -> None:
@@ -140,7 +135,7 @@ def _no_change(patch: pytest.MonkeyPatch) -> None:
 
 
 REST_CHECKS: Mapping[str, Without] = {
-    "expectation": _method(RestOracle, "_status_finding", _nothing),
+    "expectation": _method(RestOracle, "_expectation_findings", _nothing),
     "media-type": _no_media_type,
     "answer": _method(RestOracle, "_answer", Judgement),
     "schema": _method(CompiledSchema, "problems", _nothing),
@@ -159,10 +154,6 @@ MODEL_CHECKS: Mapping[str, Without] = {
     "timed": _method(Player, "_timed", _nothing),
 }
 SOAP_CHECKS: Mapping[str, Without] = {
-    **{name: _soap_check(name) for name in sorted(soap_judging.CHECKS - {"not-a-fault", "outcome"})},
-    "expectation": _method(soap_judging.SoapOracle, "_expectation_findings", _nothing),
-    "words": _method(soap_judging.SoapOracle, "_word_findings", _nothing),
-    "element-schema": _method(soap_judging._Checks, "_schema", lambda: None),
-    "same-person": _method(soap_judging._Checks, "_same_person", lambda: None),
-    "detail": _method(soap_judging._Checks, "_detail", lambda: None),
+    "expectation": _method(SoapOracle, "_expectation_findings", _nothing),
+    **{name: _soap_check(name) for name in CHECKS},
 }

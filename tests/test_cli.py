@@ -15,6 +15,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from conformance.cli import COMMANDS
 from conformance.evidence.store import read_exchanges
 from conformance.formats.schemas import specs_root
 from tests.campaigns import told
@@ -127,6 +128,20 @@ def test_failing_service_ends_with_1_and_says_why(tmp_path: Path) -> None:
     assert "status-dashboard/5.3.1.2/item-status-code" in done.stdout
     assert "expected one of 1, 2, 3" in done.stdout
     assert "actual 4 (number)" in done.stdout
+    assert "exit 1: not conformant" in done.stdout
+
+
+def test_failed_case_says_how_to_see_it_again(tmp_path: Path) -> None:
+    """A failed case names what decided it, how to run it alone, and the request by itself."""
+    with status_dashboard.serve("item-status-4") as address:
+        target = target_file(tmp_path, address)
+        done = told("run", "--target", target, "--case", "status-dashboard/7.2/dashboard", cwd=tmp_path)
+    _, _, shown = done.stdout.partition("actual 4 (number)\n")
+    decided, alone, reproduce, curl = shown.splitlines()[:4]
+    assert decided == "  decided by the exchanges 000001"
+    assert alone == "  Run it alone with: --case status-dashboard/7.2/dashboard"
+    assert reproduce == "  Reproduce with curl:"
+    assert curl.startswith("  curl ")
 
 
 def test_foreign_markup_is_harmless(tmp_path: Path) -> None:
@@ -284,7 +299,7 @@ def test_init_writes_a_file_that_loads(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("topic", ["services", "cases", "requirements", "errata"])
 def test_lists_come_in_three_forms(tmp_path: Path, topic: str) -> None:
-    """Each list comes as a table, as JSON and as CSV, with the same rows."""
+    """Each list comes as a table, as JSON and as CSV, with the same rows and columns."""
     rows = json.loads(told("list", topic, "--format", "json", cwd=tmp_path).stdout)
     lines = told("list", topic, "--format", "csv", cwd=tmp_path).stdout
     table = told("list", topic, cwd=tmp_path).stdout
@@ -298,7 +313,8 @@ def test_list_runs_finds_what_run_wrote(tmp_path: Path) -> None:
     assert told("list", "runs", cwd=tmp_path).stdout == "no runs\n"
     assert told("run", "--case", "status-dashboard/7.2/dashboard", "status-dashboard", cwd=tmp_path).returncode == 0
     (row,) = json.loads(told("list", "runs", "--format", "json", cwd=tmp_path).stdout)
-    assert (row["pass"], row["fail"], row["exit_code"]) == ("1", "0", "0")
+    assert (row["pass"], row["fail"], row["exit_code"]) == (1, 0, 0)
+    assert row["services"] == ["status-dashboard"]
 
 
 def test_explain_names_source_and_expectation(tmp_path: Path) -> None:
@@ -324,7 +340,7 @@ def test_lint_finds_a_mistake_by_file(tmp_path: Path) -> None:
     assert told("lint", cwd=tmp_path).stdout == "specs: no mistakes found\n"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["review"], ["init"], ["mock"], ["list"], ["explain"], ["lint"]])
+@pytest.mark.parametrize("command", [[], *([entry.name] for entry in COMMANDS)])
 def test_help_has_an_example(tmp_path: Path, command: list[str]) -> None:
     """Every command explains itself with an example."""
     done = told(*command, "--help", cwd=tmp_path)

@@ -17,7 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from conformance.catalogue.listing import find_fault
 from conformance.contracts.loading import load_spec, service_ids
-from conformance.mock.faults import Faulty, Said, SeenRequest, _through
+from conformance.mock.fault_matching import Said, SeenRequest
+from conformance.mock.faults import Faulty, _through
 from conformance.model.contract import Operation
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault, FaultConsequence, read_fault

@@ -23,14 +23,15 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
 from conformance.checks import soap_request
-from conformance.checks.soap_request import Check
+from conformance.checks.secured_request import CHECKS, name_of
+from conformance.checks.soap_request import Check, ExpectedRequest
 from conformance.contracts.loading import load_spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
 from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway, platform
 from conformance.mock.authority import KeyKind
-from conformance.mock.gateway import CHECKS, Accepted, Endpoint, Gateway
+from conformance.mock.gateway import Accepted, Endpoint, Gateway
 from conformance.mock.sts import ISSUER
 from conformance.soap.markup import Element, canonical, parse, serialise, text
 from conformance.soap.names import DS, ENVELOPED, EXCLUSIVE, SAML, SHA256, SOAP, SOAP12, WSSE, WSU, XML
@@ -95,8 +96,9 @@ class Door:
     def __post_init__(self) -> None:
         operations = tuple(contract().operations.values())
         trusted = (tokens().credential.certificate,)
-        own = Gateway(operations, contract().problems, trusted, ISSUER, lambda: NOW, self.checks)
-        answer = gateway.answering(own, self._serve, lambda error: gateway.error_fault(SPEC.contract.errors, error))
+        expected = ExpectedRequest(operations, contract().problems, trusted, ISSUER)
+        own = Gateway(expected, lambda: NOW, self.checks)
+        answer = gateway.answering(own, self._serve, lambda problem: gateway.error_fault(SPEC.contract.errors, problem))
         refusal = {HTTPException: platform._refusal}
         self.app = Starlette(routes=[Route(module.PATH, Endpoint(answer))], exception_handlers=refusal)
 
@@ -605,6 +607,6 @@ def test_any_bytes_are_answered(door: Door, data: bytes) -> None:
 @pytest.mark.parametrize("name", ["assertion_genuine", "signature_holds"])
 def test_fuzzer_finds_a_gateway_that_is_lax(door: Door, name: str) -> None:
     """Where a check is left out, some mutation is served that nobody has signed."""
-    lax = Door(door.loop, tuple(check for check in CHECKS if gateway.name_of(check) != name))
+    lax = Door(door.loop, tuple(check for check in CHECKS if name_of(check) != name))
     with pytest.raises(AssertionError, match="was not signed so"):
         _answers(lax, "elements", "markup", "splices")

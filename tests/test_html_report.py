@@ -285,7 +285,7 @@ def _hostile(tmp_path: Path) -> Path:
         (1, ("Not conformant", "at least one case failed")),
         (3, ("Inconclusive", "nothing failed")),
         (4, ("The harness erred", "therefore says nothing about the target")),
-        (130, ("Interrupted", "what was done until then")),
+        (130, ("Interrupted", "this page shows the part that was completed")),
         (77, ("Ended with exit code 77",)),
     ],
 )
@@ -378,7 +378,7 @@ def test_finding_of_an_unlisted_requirement_is_shown(tmp_path: Path) -> None:
 
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     """A run without findings says so instead of leaving a gap."""
-    assert "Nothing was found" in read(write_run(tmp_path, results([case("dashboard")]))).text
+    assert "No findings" in read(write_run(tmp_path, results([case("dashboard")]))).text
 
 
 def test_requirements_are_in_the_order_of_their_sections(failing: Path) -> None:
@@ -567,7 +567,7 @@ def test_exchanges_that_restore_a_service_are_no_case(tmp_path: Path) -> None:
             tmp_path, results([case("dashboard", exchanges=(1,))]), [exchange(1, f"{SERVICE}/7.2/dashboard"), own]
         )
     )
-    assert "to leave the service as it was found" in page.text
+    assert "restored the state that the service had" in page.text
     assert "unfinished" not in page.text
     assert page.data[f"data={SERVICE}/7.2/restoring"]["exchanges"] == ["000002"]
 
@@ -622,7 +622,7 @@ def test_equal_bodies_are_kept_once(tmp_path: Path) -> None:
 
 def test_large_runs_keep_whole_what_decided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the room is used up, only exchanges that decided a case with findings keep long bodies."""
-    monkeypatch.setattr(embedding, "ROOM", 0)
+    monkeypatch.setattr(embedding, "REPORT_BUDGET_BYTES", 0)
     cases = [case("good", exchanges=(1,)), case("bad", "fail", (2,), findings=[finding()])]
     exchanges = [exchange(number, one["id"]) for number, one in enumerate(cases, start=1)]
     for number, record in enumerate(exchanges):

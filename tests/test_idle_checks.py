@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.listing import find_fault
-from conformance.selftest.selftest import Mutant, MutantStatus, Settings, examine
+from conformance.selftest.mutants import Mutant, MutantStatus
+from conformance.selftest.selftest import SelftestSettings, examine
 from tests.playback import MODEL_CHECKS, REST_CHECKS, SOAP_CHECKS, Playback, Without, playback
 
 DASHBOARD, INCIDENTS = "status-dashboard", "incidents-interventions"
@@ -43,24 +44,27 @@ MODEL = {
 }
 """For each comparison of Therapeutic Exclusion with its model, a fault that only it finds."""
 SOAP = {
+    "expectation": (DOSSIERS, "signature-optional"),
+    "http-status": (DOSSIERS, "fault-with-200"),
+    "media-type": (DOSSIERS, "fault-as-html"),
     "envelope": (DOSSIERS, "faultcode-unbound"),
+    "fault-structure": (DOSSIERS, "fault-without-detail"),
     "fault-code": (DOSSIERS, "not-understood-code-unknown"),
     "fault-origin": (DOSSIERS, "fault-origin-provider"),
-    "fault-structure": (DOSSIERS, "fault-without-detail"),
-    "http-status": (DOSSIERS, "fault-with-200"),
-    "identifier": (DOSSIERS, "identifier-missing"),
-    "in-response-to": (DOSSIERS, "in-response-to-missing"),
-    "media-type": (DOSSIERS, "fault-as-html"),
-    "no-identifier": (DOSSIERS, "refused-with-identifier"),
-    "response-id-unique": (DOSSIERS, "response-id-constant"),
-    "response-instant": (DOSSIERS, "issue-instant-of-the-release"),
+    "element": (DOSSIERS, "response-id-missing"),
     "schema": (DOSSIERS, "response-renamed"),
-    "status-code": (DOSSIERS, "status-unknown"),
-    "expectation": (DOSSIERS, "signature-optional"),
-    "words": (DOSSIERS, "requester-refused-without-words"),
-    "element-schema": (DOSSIERS, "response-id-missing"),
-    "same-person": (DOSSIERS, "identifier-constant"),
-    "detail": (DOSSIERS, "cbss-value-ok"),
+    "documented-outcome": (DOSSIERS, "status-unknown"),
+    "unique": (DOSSIERS, "response-id-constant"),
+    "echo": (DOSSIERS, "in-response-to-missing"),
+    "moment": (DOSSIERS, "issue-instant-of-the-release"),
+    "on-success": (DOSSIERS, "identifier-missing"),
+    "one-person": (DOSSIERS, "identifier-constant"),
+    "not-on-failure": (DOSSIERS, "refused-with-identifier"),
+    "not-with-outcome": (DOSSIERS, "cbss-status-with-success"),
+    "member": (DOSSIERS, "cbss-value-ok"),
+    "not-a-fault": (DOSSIERS, "user-agent-with-letters-refused"),
+    "outcome": (DOSSIERS, "requester-refused-as-responder"),
+    "printed-message": (DOSSIERS, "requester-refused-without-words"),
 }
 """For each check of SOAP answers, a fault that only it finds."""
 
@@ -91,7 +95,7 @@ def test_fault_is_found_by_this_check_alone(
 ) -> None:
     """Judged again with all checks, the record shows the fault; without this one it does not."""
     subject = Mutant(service, f"{service}/faults/{name}")
-    assert examine(subject, Settings(keep=str(tmp_path))).status is MutantStatus.KILLED
+    assert examine(subject, SelftestSettings(keep=str(tmp_path))).status is MutantStatus.KILLED
     (run,) = tmp_path.iterdir()
     fault = find_fault(subject.fault)
     assert judges[service].finds(run, fault)

@@ -360,6 +360,53 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     "member of a detail for no requirement": _requirement("5.2.2.4/value"),
     "same person for no requirement": _requirement("5.2.1.2/identifier-of-one-person"),
     "words for no requirement": _requirement("8/requester-message"),
+    "check that does not exist": (
+        _soap("soap.yaml", "check: unique", "check: uniqe"),
+        ("soap.yaml names the check uniqe, which does not exist; did you mean 'unique'?",),
+    ),
+    "key that names no check": (
+        _soap("soap.yaml", "  envelope: dossier", "  envelop: dossier"),
+        ("soap.yaml names the check envelop, which does not exist; did you mean 'envelope'?",),
+    ),
+    "check without its place": (
+        _soap("soap.yaml", "places: {value: in_response_to, asked: request_id}", "places: {value: in_response_to}"),
+        (
+            "soap.yaml: checks.in-response-to: the check echo for ",
+            "/in-response-to lacks the place asked",
+        ),
+    ),
+    "place that a check does not have": (
+        _soap("soap.yaml", "places: {value: response_id}", "places: {value: response_id, asked: request_id}"),
+        ("soap.yaml: checks.response-id-unique has the place asked, which unique does not know; known are: value",),
+    ),
+    "role that no answer has": (
+        _soap("soap.yaml", "places: {value: response_instant}", "places: {value: response_instnt}"),
+        ("names the role response_instnt, which answer in names.yaml does not have; did you mean 'response_instant'?",),
+    ),
+    "role of an answer in the place of the request's": (
+        _soap("soap.yaml", "asked: request_id}", "asked: response_id}"),
+        ("checks.in-response-to names the role response_id, which request in names.yaml does not have; known are: ",),
+    ),
+    "words that a check does not use": (
+        _soap("soap.yaml", "      missing: a refused", "      absent: a refused"),
+        ("checks.printed-message has the words absent, which printed-message does not use; known are: missing, other",),
+    ),
+    "name in words that stands for nothing": (
+        _soap("soap.yaml", "told no StatusMessage", "told no $nam"),
+        ("soap.yaml: checks.printed-message has $nam in its words, which stands for nothing; did you mean '$name'?",),
+    ),
+    "role of the same person that no answer has": (
+        _soap("soap.yaml", "  identifier: identifier\n", "  identifier: dossier\n"),
+        ("soap.yaml names the role dossier, which names.yaml does not have",),
+    ),
+    "outcome of a detail that nobody documents": (
+        _soap("soap.yaml", "outcomes: [success], requirement", "outcomes: [triumph], requirement"),
+        ("soap.yaml names the outcome triumph, which it does not have",),
+    ),
+    "pattern that is none": (
+        _soap("soap.yaml", "pattern: 'No institution NIHII", "pattern: '(No institution NIHII"),
+        ("soap.yaml: messages.person-no-institution.pattern: not a regular expression",),
+    ),
     "kind of caller that nobody knows": (
         _soap(
             "cases.yaml", "callers: [person, nihii_institution, cbe_institution, ehp_institution]\n", "callers: [pet]\n"
@@ -441,6 +488,14 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     "soap.yaml without its codes": (
         _soap("soap.yaml", "gates: [SOA-01001, SOA-01002]", "# gates"),
         ("soap.yaml:", "'gates' is a required property"),
+    ),
+    "check without its requirement": (
+        _soap(
+            "soap.yaml",
+            "    requirement: dossier-number-generation/5.2.1.2/identifier\n",
+            "",
+        ),
+        ("soap.yaml:", "'requirement' is a required property"),
     ),
     "kind of caller without its role": (
         _soap("soap.yaml", "    role: requester_ssin\n", ""),

@@ -13,19 +13,21 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from conformance.checks import soap_request
-from conformance.checks.soap_request import Call, SoapRefusalError
+from conformance.checks.request_problem import RequestProblem, soap_problem
+from conformance.checks.secured_request import CHECKS, name_of
+from conformance.checks.soap_request import ExpectedRequest, Incoming, request_problems
 from conformance.formats.documents import read
 from conformance.formats.schemas import specs_root
 from conformance.mock import gateway
 from conformance.mock.authority import Credential, KeyKind
-from conformance.mock.gateway import CHECKS, Accepted, Gateway, answering, error_fault
+from conformance.mock.gateway import Accepted, Gateway, SoapRefusalError, answering, error_fault
 from conformance.mock.sts import ISSUER
 from conformance.model.contract import ErrorCode
+from conformance.model.exchange import Request
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.names import (
     BASE64,
@@ -71,28 +73,31 @@ ACTION = contract().operations[OPERATION].action
 CATALOGUE = specs_root() / "dossier-number-generation" / "1.2" / "errors.yaml"
 ERRORS = {row["code"]: ErrorCode(**row) for row in read(CATALOGUE).data["errors"]}
 OTHER = SoapOperation("Other", "urn:other", "", "{urn:other}Request", "{urn:other}Response", (), ())
+ADDRESS = "https://localhost/DossierNumberGeneration/v1"
 MINUTE = timedelta(minutes=1)
-NAMES = [gateway.name_of(check) for check in CHECKS]
+GOOD = serialise(message())
+NAMES = [name_of(check) for check in CHECKS]
 
 
 def standing(*operations: SoapOperation) -> Gateway:
     """Return a gateway with all checks."""
     own = tuple(contract().operations.values())
     trusted = (tokens().credential.certificate,)
-    return Gateway((*own, *operations), contract().problems, trusted, ISSUER, lambda: NOW, CHECKS)
+    expected = ExpectedRequest((*own, *operations), contract().problems, trusted, ISSUER)
+    return Gateway(expected, lambda: NOW, CHECKS)
 
 
-def call(data: Element | bytes, action: str = f'"{ACTION}"', kind: str = "text/xml; charset=UTF-8") -> Call:
+def call(data: Element | bytes, action: str = f'"{ACTION}"', kind: str = "text/xml; charset=UTF-8") -> Request:
     """Return an HTTP request with a message."""
     body = data if isinstance(data, bytes) else serialise(data)
-    return Call("POST", Headers({"content-type": kind, "soapaction": action}), body)
+    return Request("POST", ADDRESS, (("Content-Type", kind), ("SOAPAction", action)), body)
 
 
 def refused(data: Element | bytes, door: Gateway | None = None) -> tuple[str, str]:
     """Return code and reason of a refusal."""
     with pytest.raises(SoapRefusalError) as caught:
         (door or standing()).receive(call(data))
-    return caught.value.code, caught.value.reason
+    return caught.value.problem.code or "", caught.value.problem.reason
 
 
 def accepted(data: Element | bytes, door: Gateway | None = None) -> Accepted:
@@ -309,6 +314,11 @@ def _other_gender(root: Element) -> None:
     sign_again(root)
 
 
+def _gender(root: Element) -> None:
+    for one in root.iter("Gender"):
+        one.text = "X"
+
+
 def _altered_after(root: Element) -> None:
     for one in root.iter("Gender"):
         one.text = "M"
@@ -326,6 +336,20 @@ def _transform(*algorithms: str, inside: str = "") -> Change:
             break
 
     return alter
+
+
+KEY_INFO = f"{{{DS}}}KeyInfo"
+
+
+def _moments(root: Element, created: timedelta, expires: timedelta) -> None:
+    """Write other times into a Timestamp, whatever was signed."""
+    for name, moment in (("Created", created), ("Expires", expires)):
+        part(security(root), TIMESTAMP, f"{{{WSU}}}{name}").text = wss.instant(NOW + moment)
+
+
+def _token(root: Element, change: Change) -> None:
+    """Change the assertion of a message, whatever was signed."""
+    change(part(security(root), wss.ASSERTION))
 
 
 ALONE: list[tuple[str, str, Change]] = [
@@ -381,6 +405,126 @@ def test_check_refuses_what_it_is_for(name: str, code: str, change: Change) -> N
     assert accepted(root, standing().without(name))
 
 
+def problems_of(sent: Request) -> list[RequestProblem]:
+    """Return every problem of a request."""
+    return list(request_problems(Incoming(sent, standing().expected, NOW), CHECKS))
+
+
+@pytest.mark.parametrize(("name", "code", "change"), ALONE)
+def test_each_problem_names_its_check(name: str, code: str, change: Change) -> None:
+    """A check yields problems under its own name, and the one that a message breaks is among them, with its code."""
+    root = message()
+    change(root)
+    incoming = Incoming(call(root), standing().expected, NOW)
+    by_check = {name_of(check): list(check(incoming)) for check in CHECKS}
+    assert all(problem.check == own for own, found in by_check.items() for problem in found)
+    assert code in {problem.code for problem in by_check[name]}
+
+
+@pytest.mark.parametrize(("name", "code", "change"), ALONE)
+def test_the_first_problem_is_what_is_refused(name: str, code: str, change: Change) -> None:
+    """The gateway refuses by the first problem in the order of its checks."""
+    del name
+    root = message()
+    change(root)
+    first = problems_of(call(root))[0]
+    assert (first.code, first.status) == (code, HTTPStatus.INTERNAL_SERVER_ERROR)
+    assert refused(root) == (first.code, first.reason)
+
+
+def test_right_message_has_no_problem() -> None:
+    """Nothing is said against a right message."""
+    assert problems_of(call(message())) == []
+
+
+APART: dict[str, Change] = {
+    "headers_understood": _not_understood,
+    "no_instructions": _instruction,
+    "unique_ids": _second_id,
+    "one_timestamp": _second_timestamp,
+    "timestamp_alive": lambda root: _moments(root, -9 * MINUTE, -8 * MINUTE),
+    "assertion_issuer": lambda root: _token(root, _set("Issuer", "urn:another")),
+    "holder_of_key": lambda root: _token(root, _bearer),
+    "attributes_granted": lambda root: _token(root, _value("doctor:boolean", "false")),
+    "key_of_assertion": lambda root: part(security(root), SIGNATURE, KEY_INFO).clear(),
+    "elements_valid": lambda root: etree.SubElement(part(root, BODY)[0], "NoSuchElement"),
+    "attributes_valid": lambda root: part(root, BODY)[0].set("IssueInstant", "never"),
+    "values_valid": _gender,
+}
+"""Mistakes that leave each other alone, but that what was signed does not hold any more."""
+UNSIGNED = {"assertion_genuine", "signature_holds"}
+
+
+@given(st.sets(st.sampled_from(sorted(APART)), min_size=1))
+@settings(max_examples=60, deadline=None)
+def test_every_mistake_of_a_message_is_reported(names: set[str]) -> None:
+    """A signed message with several things wrong at once hears of all of them, and of nothing that is right."""
+    root = message()
+    for name in sorted(names):
+        APART[name](root)
+    found = [problem.check for problem in problems_of(call(root))]
+    assert set(found) - UNSIGNED == names
+    assert found == sorted(found, key=NAMES.index)
+
+
+def test_mistakes_of_one_kind_are_all_reported() -> None:
+    """A check does not stop at the first problem of its kind."""
+    root = message()
+    for name in ("A", "B"):
+        etree.SubElement(part(root, HEADER), f"{{urn:else}}{name}", {f"{{{SOAP}}}mustUnderstand": "1"})
+        etree.SubElement(part(root, BODY)[0], name).set(wss.WSU_ID, str(part(root, BODY).get(wss.WSU_ID)))
+    reasons = [problem.reason for problem in problems_of(call(root)) if problem.check == "headers_understood"]
+    assert reasons == ["the header A is not understood", "the header B is not understood"]
+
+
+def test_mistakes_of_http_are_reported_beside_those_of_soap() -> None:
+    """Method, media type and SOAPAction are no reason to look no further."""
+    root = message()
+    _not_understood(root)
+    sent = Request("PUT", ADDRESS, (("Content-Type", "text/plain"),), serialise(root))
+    assert [(problem.check, problem.status, problem.code) for problem in problems_of(sent)] == [
+        ("posted", 405, None),
+        ("media_type", 415, None),
+        ("headers_understood", 500, "SOA-03004"),
+        ("action_quoted", 500, "SOA-03004"),
+    ]
+
+
+@pytest.mark.parametrize(("data", "name"), [(b"", "well_formed"), (b"<a", "well_formed"), (b"<a/>", "soap_envelope")])
+def test_what_is_no_message_is_told_once(data: bytes, name: str) -> None:
+    """Where there is no XML, or no envelope, nothing is said about what would be in it."""
+    assert [problem.check for problem in problems_of(call(data))] == [name]
+
+
+def test_header_names_are_case_insensitive() -> None:
+    """The names of header fields are read as HTTP has it (RFC 9110, section 5.1)."""
+    headers = (("CONTENT-TYPE", "text/xml"), ("soapAction", f'"{ACTION}"'))
+    assert problems_of(Request("POST", ADDRESS, headers, serialise(message()))) == []
+
+
+FIELDS = st.lists(
+    st.tuples(st.sampled_from(["Content-Type", "SOAPAction", "soapaction", "X"]), st.text(max_size=20)), max_size=4
+)
+MARKUP = st.lists(st.sampled_from([b"<", b">", b"/", b"e:Envelope", b" xmlns:e='urn:e'", b"e:Body", b"\xff", b"a"]))
+
+
+@given(st.text(max_size=8), FIELDS, st.binary(max_size=300) | MARKUP.map(b"".join))
+@settings(max_examples=300, deadline=None)
+def test_any_request_has_problems(method: str, headers: list[tuple[str, str]], body: bytes) -> None:
+    """All checks run on any method, header fields and bytes, and none of them raises."""
+    found = problems_of(Request(method, ADDRESS, tuple(headers), body))
+    assert {"well_formed", "soap_envelope"} & {problem.check for problem in found}
+
+
+@given(st.integers(0, 100_000), st.integers(0, 40), st.binary(max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_any_damage_to_a_message_is_looked_at(place: int, length: int, instead: bytes) -> None:
+    """All checks run on a message that is broken anywhere, and none of them raises."""
+    place %= len(GOOD)
+    data = GOOD[:place] + instead + GOOD[place + length :]
+    assert all(problem.reason and problem.check in NAMES for problem in problems_of(call(data)))
+
+
 @pytest.mark.parametrize(
     ("name", "action", "operations"),
     [
@@ -396,7 +540,7 @@ def test_action_is_checked(name: str, action: str, operations: tuple[SoapOperati
     door = standing(*operations)
     with pytest.raises(SoapRefusalError) as caught:
         door.receive(call(message(), action))
-    assert caught.value.code == "SOA-03004"
+    assert caught.value.problem.code == "SOA-03004"
     assert door.without(name).receive(call(message(), action))
 
 
@@ -411,10 +555,10 @@ def test_other_encodings_are_refused(name: str) -> None:
 
 def test_missing_and_doubled_actions_are_refused() -> None:
     """There is one SOAPAction, no more and no less."""
-    for raw in ([], [(b"soapaction", f'"{ACTION}"'.encode())] * 2):
-        headers = Headers(raw=[(b"content-type", b"text/xml"), *raw])
+    for actions in ((), (("soapaction", f'"{ACTION}"'),) * 2):
+        headers = (("content-type", "text/xml"), *actions)
         with pytest.raises(SoapRefusalError, match="SOA-03004"):
-            standing().receive(Call("POST", headers, serialise(message())))
+            standing().receive(Request("POST", ADDRESS, headers, serialise(message())))
 
 
 def test_unknown_operation_is_refused() -> None:
@@ -452,7 +596,7 @@ def test_what_is_no_soap_is_told() -> None:
     assert refused(b"<a/>")[0] == "SOA-03002"
     with pytest.raises(SoapRefusalError) as caught:
         accepted(f'<e:Envelope xmlns:e="{SOAP12}"><e:Body/></e:Envelope>'.encode())
-    assert (caught.value.code, caught.value.fault) == ("SOA-03002", "VersionMismatch")
+    assert (caught.value.problem.code, caught.value.problem.fault) == ("SOA-03002", "VersionMismatch")
 
 
 def test_body_has_to_be_there() -> None:
@@ -875,11 +1019,11 @@ def test_huge_messages_are_refused_by_http() -> None:
 # Faults
 
 
-def _answer(sent: Call) -> Response:
+def _answer(sent: Request) -> Response:
     def serve(passed: Accepted) -> bytes:
         return gateway.envelope(etree.Element(passed.operation.response))
 
-    return answering(standing(), serve, lambda refusal: error_fault(ERRORS, refusal))(sent)
+    return answering(standing(), serve, lambda problem: error_fault(ERRORS, problem))(sent)
 
 
 def fault_of(data: bytes) -> Element:
@@ -895,7 +1039,7 @@ def fault_of(data: bytes) -> Element:
 @pytest.mark.parametrize("code", ERRORS)
 def test_fault_tells_what_the_catalogue_has(code: str) -> None:
     """Component and description come from the catalogue; who is to blame decides the fault code."""
-    data = error_fault(ERRORS, SoapRefusalError(code, "a reason\0\x0b"))
+    data = error_fault(ERRORS, soap_problem("any", code, "a reason\0\x0b"))
     error = fault_of(data)
     entry = ERRORS[code]
     assert error.tag == "{urn:be:fgov:ehealth:errors:soa:v1}SystemError"
@@ -909,7 +1053,7 @@ def test_fault_tells_what_the_catalogue_has(code: str) -> None:
 
 def test_code_outside_the_catalogue_is_told_all_the_same() -> None:
     """A catalogue that lacks a code does not keep a fault from being told."""
-    error = fault_of(error_fault({}, SoapRefusalError("SOA-01001", "a reason")))
+    error = fault_of(error_fault({}, soap_problem("any", "SOA-01001", "a reason")))
     assert (error.findtext("Origin"), error.findtext("Code")) == ("Provider", "SOA-01001")
 
 
@@ -935,7 +1079,7 @@ def test_what_was_not_foreseen_is_the_default_error() -> None:
     def serve(passed: Accepted) -> bytes:
         raise ZeroDivisionError(passed)
 
-    answer = answering(standing(), serve, lambda refusal: error_fault(ERRORS, refusal))(call(message()))
+    answer = answering(standing(), serve, lambda problem: error_fault(ERRORS, problem))(call(message()))
     assert fault_of(bytes(answer.body)).findtext("Code") == "SOA-00001"
 
 
@@ -946,7 +1090,6 @@ def test_no_bytes_take_it_down(data: bytes) -> None:
     assert fault_of(bytes(_answer(call(data)).body)).findtext("Code") != "SOA-00001"
 
 
-GOOD = serialise(message())
 PARTS = [
     b"",
     b"<",

@@ -26,18 +26,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from conformance.contracts.loading import load_spec
-from conformance.mock.iam import IamConnect, read_body
-from conformance.mock.iam_people import Mandate, Person, Profile
-from conformance.mock.iam_realm import (
+from conformance.mock.iam_connect.clients import ASSERTION_TYPE, Client
+from conformance.mock.iam_connect.people import Mandate, Person, Profile
+from conformance.mock.iam_connect.realm import (
     ACCESS_TOKEN_TYPE,
-    ASSERTION_TYPE,
     AUTHORIZATION_CODE,
     CLIENT_CREDENTIALS,
     TOKEN_EXCHANGE,
-    Client,
     Realm,
 )
-from conformance.mock.iam_tokens import (
+from conformance.mock.iam_connect.routes import IamConnect, read_body
+from conformance.mock.iam_connect.tokens import (
     LOCAL_CLIENT,
     Issuer,
     OAuthError,

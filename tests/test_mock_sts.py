@@ -6,15 +6,14 @@ from datetime import timedelta
 
 import pytest
 from lxml import etree
-from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from conformance.checks.soap_request import Call
 from conformance.identifiers.reading import doubts
 from conformance.identifiers.rules import IdentifierKind, check
 from conformance.mock.authority import CertificateOwner, Credential, KeyKind, make_authority
 from conformance.mock.gateway import Endpoint
 from conformance.mock.sts import ISSUER, PATH, TokenService
+from conformance.model.exchange import Request
 from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import TOKEN_ACTION, RequestedAttribute, issued_assertion, token_request
 from conformance.soap.names import AUTH, CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML, SAML_TOKEN, WSSE, WST, WSU
@@ -57,7 +56,8 @@ def send(data: bytes | Element, service: TokenService | None = None, action: str
     endpoint = (service or tokens()).route().app
     assert isinstance(endpoint, Endpoint)
     body = data if isinstance(data, bytes) else serialise(data)
-    return endpoint.answer(Call("POST", Headers({"content-type": "text/xml", "soapaction": f'"{action}"'}), body))
+    headers = (("Content-Type", "text/xml"), ("SOAPAction", f'"{action}"'))
+    return endpoint.answer(Request("POST", f"https://localhost{PATH}", headers, body))
 
 
 def ask(credential: Credential, *claims: RequestedAttribute) -> Assertion:

@@ -1,10 +1,9 @@
 """Tests of the local platform's Therapeutic Exclusion service over real sockets: each operation, each refusal."""
 
-import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,16 +11,17 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.exceptions import HTTPException
+from joserfc.jwk import KeySet
 
 from conformance.contracts.loading import load_spec
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts
 from conformance.identifiers.rules import IdentifierKind, check
-from conformance.mock import exclusion_checks, therapeutic_exclusion
+from conformance.mock import exclusion_access, exclusion_checks
 from conformance.mock.exclusions import PRACTITIONERS
-from conformance.mock.iam_tokens import machine_claims
+from conformance.mock.iam_connect.tokens import Issuer, Verifier, machine_claims
 from conformance.mock.platform import LocalPlatform
+from conformance.model.exchange import Request
 
 SERVICE = "therapeutic-exclusion"
 CATALOGUE = {"BIZ001", "BIZ002", "BIZ003", "VAL001", "VAL002", "VAL005", "VAL006", "VAL008"}
@@ -518,10 +518,13 @@ def test_patients_do_not_see_each_other(service: Service) -> None:
 
 def test_token_of_no_person_is_refused() -> None:
     """A token may have the role, but without an SSIN it is no citizen's (section 5.1.1)."""
-    claims = machine_claims("machine", therapeutic_exclusion.SERVICE, (therapeutic_exclusion.REST_ACCESS,))
-    with pytest.raises(HTTPException) as refusal:
-        therapeutic_exclusion._caller(claims)
-    assert refusal.value.status_code == 403
+    claims = machine_claims("machine", exclusion_access.SERVICE, (exclusion_access.REST_ACCESS,))
+    issuer = Issuer("http://localhost/realm", lambda: datetime.now(UTC))
+    verifier = Verifier({issuer.url: KeySet([issuer.key])}, exclusion_access.SERVICE, issuer.clock)
+    request = Request("GET", "http://localhost/", (("Authorization", f"Bearer {issuer.issue(claims)}"),))
+    [problem] = exclusion_access.token_problems(request, verifier, exclusion_access.REST_ACCESS)
+    assert (problem.check, problem.status) == ("citizen", 403)
+    assert exclusion_access.token_holder(request, verifier) is None
 
 
 JSON = st.recursive(
@@ -538,7 +541,10 @@ JSON = st.recursive(
 @given(JSON)
 def test_any_json_is_read_or_refused(body: object) -> None:
     """No declaration of whatever form makes the service fail otherwise than by a code of the catalogue."""
-    with contextlib.suppress(exclusion_checks.ExclusionRefusalError):
+    problems = list(exclusion_checks.content_problems(body))
+    assert {problem.code for problem in problems} <= CATALOGUE
+    if not problems:
+        assert isinstance(body, dict)
         patient, party = exclusion_checks.read_declaration(body)
         assert not check(IdentifierKind.SSIN, patient)
         assert party.qualification in PRACTITIONERS | {"orgpharmacy"}

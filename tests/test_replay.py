@@ -183,7 +183,7 @@ def test_exchange_is_sent_again_and_judged(desk: Desk, stack: ExitStack) -> None
     assert done.code == 0, done.output
     assert "000001 probe: GET /dashboard" in done.output
     assert re.search(r"recorded  200 OK, .*\n  now       200 OK, .*; the same body", done.output)
-    assert "exit 0: the answer is one that the case wants" in done.output
+    assert "exit 0: the answer is one that the case expects" in done.output
     (before,), (now,) = list(read_exchanges(folder)), done.records
     assert before["request"] == now["request"]
     assert done.case(DASHBOARD)["verdict"] == "pass"
@@ -280,7 +280,7 @@ def test_folder_that_cannot_be_written_is_the_harness_s_trouble(desk: Desk, monk
     def fail(_: Campaign) -> Mapping[str, Any]:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("conformance.plugin.write_outputs", fail)
+    monkeypatch.setattr("conformance.plugin.campaigns.write_outputs", fail)
     monkeypatch.setattr("conformance.replay.performing.write_outputs", fail)
     done = desk.replay(folder, "1")
     assert done.code == 4

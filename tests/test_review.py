@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from conformance.catalogue.listing import all_specs
 from conformance.contracts.loading import load_spec, service_ids
 from conformance.formats import documents
-from conformance.mock.iam_tokens import Issuer
+from conformance.mock.iam_connect.tokens import Issuer
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import SpecError, TargetError
 from conformance.review import (
@@ -162,7 +162,7 @@ def test_local_service_may_have_customs_of_its_own(tmp_path: Path) -> None:
     data["tokens"]["parent"] = {"claims": {"iss": "me"}}
     assert not [one for one in _offline(tmp_path, data) if one.severity == "error"]
     data["tokens"]["other_citizen"]["claims"]["ssin"] = "90010199794"
-    assert [one.severity for one in _having(_offline(tmp_path, data), "tokens.other_citizen is that of")] == ["error"]
+    assert [one.severity for one in _having(_offline(tmp_path, data), "tokens.other_citizen belongs to")] == ["error"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)

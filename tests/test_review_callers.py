@@ -303,11 +303,11 @@ MISTAKES = {
     "assertion of another": Mistake(
         World(said={PERSON_NUMBER: OTHER_PERSON}),
         "error",
-        ("it is that of 770824…", "requester.ssin is 700202…"),
+        ("it belongs to 770824…", "requester.ssin is 700202…"),
         "correct requester.ssin",
     ),
     "assertion of nobody": Mistake(
-        World(said={}), "warning", ("no identification attribute tells whose it is",), "of the kind person"
+        World(said={}), "warning", ("no identification attribute names its holder",), "of the kind person"
     ),
     "other STS": Mistake(World(sts="me"), "warning", ("issued by 'me' instead of",), "from the platform's STS"),
     # Assertion or STS
@@ -351,7 +351,7 @@ MISTAKES = {
             owner=f"SSIN={REAL_PERSON}",
         ),
         "note",
-        ("it cannot be told that callers.physician.requester.ssin are made up",),
+        ("nothing shows that callers.physician.requester.ssin are made up",),
         "test identities",
     ),
     "doubtful NIHII": Mistake(

@@ -14,21 +14,14 @@ from conformance.catalogue.listing import find_fault
 from conformance.contracts.loading import load_spec
 from conformance.model.fault import Answer, Ask, Fault, FaultConsequence
 from conformance.plugin.session import Outcome
-from conformance.selftest import selftest
-from conformance.selftest.selftest import (
-    Mutant,
-    MutantResult,
-    MutantStatus,
-    Settings,
-    examine,
-    mutants_of,
-    selftest_document,
-)
+from conformance.selftest import mutants, selftest
+from conformance.selftest.mutants import Mutant, MutantResult, MutantStatus
+from conformance.selftest.selftest import SelftestSettings, examine, mutants_of, selftest_document
 
 SERVICE = "status-dashboard"
 REQUIREMENT = f"{SERVICE}/5.3.1.2/item-status-code"
 FAULT = next(fault for fault in load_spec(SERVICE).faults.values() if fault.requirements == (REQUIREMENT,))
-SETTINGS = Settings(examples=2)
+SETTINGS = SelftestSettings(examples=2)
 
 
 def seeded(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Mutant:  # noqa: ANN401 - a fault's own fields
@@ -91,8 +84,8 @@ def test_faultless_platform_raises_no_alarm() -> None:
 def test_alarm_without_a_fault_is_a_false_one() -> None:
     """A control that finds something is an alarm, and so is one that cannot decide."""
     for verdict, findings in (("fail", [_finding()]), ("inconclusive", [])):
-        hunt = selftest._MutantRun(None)
-        hunt._look({"id": "a", "verdict": verdict, "reason": "why", "requirements": [], "findings": findings})
+        hunt = mutants.MutantRun(None)
+        hunt.look({"id": "a", "verdict": verdict, "reason": "why", "requirements": [], "findings": findings})
         assert hunt.verdict(Mutant(SERVICE)).status is MutantStatus.ALARMED
 
 
@@ -164,11 +157,11 @@ def test_wrong_input_ends_with_2(tmp_path: Path, arguments: list[str], message: 
 
 def _told(subject: Mutant) -> set[tuple[str, str]]:
     """Return the requirements and messages of what the faultless platform is told."""
-    hunt = selftest._MutantRun(None)
+    hunt = mutants.MutantRun(None)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selftest, "_MutantRun", lambda _: hunt)
+        patch.setattr(selftest, "MutantRun", lambda *_: hunt)
         examine(subject, SETTINGS)
-    return hunt.told
+    return hunt.seen
 
 
 def _finding() -> Mapping[str, str]:

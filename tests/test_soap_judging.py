@@ -15,6 +15,7 @@ from conformance.contracts.loading import load_spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
 from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.memory import RunMemory
 from conformance.judging.soap import SoapOracle
 from conformance.model.case import (
     Case,
@@ -136,7 +137,7 @@ def exchange(outcome: Response | TransportFailure | str, sent: bytes | None = No
 def judge(contract: Contract = SPEC.contract, binding: Binding = BINDING, **rules: Any) -> SoapOracle:  # noqa: ANN401
     """Return a judge that remembers nothing yet, with other rules as told."""
     assert contract.soap is not None
-    return SoapOracle(contract, replace(contract.soap, **rules), binding, ERRORS)
+    return SoapOracle(contract, replace(contract.soap, **rules), binding, ERRORS, RunMemory())
 
 
 def case(name: str, **changes: Any) -> Case:  # noqa: ANN401 - of a case
@@ -487,8 +488,8 @@ def test_fault_about_the_header_needs_no_detail(text: str, which: Case, findings
     assert set(named(judged(text, which))) == findings
 
 
-def test_breaches_of_the_form_are_breaches() -> None:
-    """A breach by another name would be taken for one of the header."""
+def test_mutations_of_the_form_are_mutations() -> None:
+    """A mutation by another name would be taken for one of the header."""
     assert MUTATIONS.keys() > OF_THE_FORM
 
 

@@ -1,5 +1,6 @@
 """Tests of whole messages: what a service gets, what an STS is asked, what it answers, and how messages are broken."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -35,7 +36,7 @@ from conformance.soap.names import (
     X509_TOKEN,
 )
 from conformance.soap.security.foreign_keys import foreign
-from conformance.soap.security.mutations import LATE, LONG, MUTATIONS, TOLERATED
+from conformance.soap.security.mutations import EXPIRED_BY, LONG_LIFETIME, MUTATIONS, WITHIN_TOLERANCE
 from conformance.soap.security.resigning import SecurityMutation
 from conformance.soap.security.saml import Assertion, SamlError, element_of, read_assertion, signature_problem
 from conformance.soap.security.wss import WSU_ID, Signer, certificate_text, make_signer
@@ -249,10 +250,16 @@ def test_breach_that_is_not_of_security_is_accepted(name: str, kind: str) -> Non
     assert authenticated(broken(name, kind))
 
 
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_mutation_names_the_section_that_it_concerns(name: str) -> None:
+    """Who reads that a mutation was accepted finds the rule: a standard, and a section or a requirement of it."""
+    assert re.fullmatch(r"[A-Z][\w .-]+, section [\d.]+|WS-I Basic Profile 1\.1, R\d{4}", MUTATIONS[name].section)
+
+
 def test_long_lifetime_is_refused_by_those_who_ask_for_a_minute() -> None:
     """Ten minutes are too long for a service that wants one, and right for one that does not look."""
     data = broken("long-lifetime", PERSON)
-    assert LONG > LIFETIME
+    assert LONG_LIFETIME > LIFETIME
     with pytest.raises(peer.RefusedError, match=r"security\.timestamp\.long"):
         authenticated(data)
     assert peer.authenticate(data, peer.parse(data), demand(longest=None))
@@ -260,8 +267,8 @@ def test_long_lifetime_is_refused_by_those_who_ask_for_a_minute() -> None:
 
 def test_expired_and_future_are_out_of_any_tolerance() -> None:
     """An hour is beyond what anybody puts up with; three minutes are within the five of the cookbooks."""
-    assert (MUTATIONS["expired"].shift, MUTATIONS["future"].shift) == (-LATE, LATE)
-    assert LIFETIME < TOLERATED < peer.SKEW < LATE
+    assert (MUTATIONS["expired"].shift, MUTATIONS["future"].shift) == (-EXPIRED_BY, EXPIRED_BY)
+    assert LIFETIME < WITHIN_TOLERANCE < peer.SKEW < EXPIRED_BY
     for name in ("expired", "future"):
         with pytest.raises(peer.RefusedError, match=rf"security\.timestamp\.{name}"):
             authenticated(broken(name, PERSON))

@@ -22,7 +22,8 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from conformance.contracts.loading import load_spec
-from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens, Send, claims, expiry
+from conformance.credentials.jwt_claims import claims, expiry
+from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens, Send
 from conformance.evidence.redaction import Redactor
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import CredentialRefusedError, SecretError

@@ -406,6 +406,34 @@ def test_request_goes_out_as_it_was_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("", "/"),
+        ("/a", "/a"),
+        ("/a?", "/a?"),
+        ("?", "/?"),
+        ("/a??", "/a??"),
+        ("/a?b=%3F&c", "/a?b=%3F&c"),
+        ("/a?#f", "/a?"),
+        ("/a#f?g", "/a"),
+        ("/a/../b//c;d", "/a/../b//c;d"),
+    ],
+)
+def test_target_on_the_wire_is_that_of_the_url(url: str, target: str) -> None:
+    """Path and query go out as the URL has them, an empty query's question mark too; a fragment stays here."""
+    seen: list[bytes] = []
+
+    def script(sock: socket.socket) -> None:
+        seen.append(_head(sock))
+        sock.sendall(_answer())
+
+    with recording(script) as peer, sending() as transport:
+        _ok(transport.send(Request("GET", f"http://{peer.address}{url}", (), b"")))
+    request_line, _, _ = seen[0].partition(b"\r\n")
+    assert request_line == f"GET {target} HTTP/1.1".encode()
+
+
+@pytest.mark.parametrize(
     ("method", "line", "length"),
     [("GET", b"GET / HTTP/1.1", False), ("POST", b"POST / HTTP/1.1", True), ("DELETE", b"DELETE / HTTP/1.1", False)],
 )

@@ -4,7 +4,6 @@ Must not send anything nor change a file.
 """
 
 import fnmatch
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,16 @@ import jsonschema
 from jsonschema.exceptions import SchemaError
 
 from conformance.catalogue.listing import verifying
+from conformance.catalogue.soap_lint import soap_problems
 from conformance.checks.json_schema import CompiledSchema
 from conformance.checks.rules import FURTHER_OPTIONS, NEEDED_OPTIONS, RULES
-from conformance.contracts.binding import bind
 from conformance.contracts.loading import Spec, read_spec
 from conformance.contracts.platform_rules import load_environments, load_tracing
 from conformance.formats import documents
-from conformance.judging.soap import CHECKS
-from conformance.model.case import Case, Property
-from conformance.model.contract import Contract, Rule, SoapRules
+from conformance.model.case import Case, Clause, Property
+from conformance.model.contract import Contract, Rule
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
-from conformance.soap.security.mutations import MUTATIONS
 from conformance.strategies.generators import GENERATORS
 
 
@@ -115,7 +112,7 @@ def _reference_problems(
             not in spec.description.target_schema.get("properties", {})
         ):
             yield f"case {case.id} names the setting {case.claim.setting}, which service.yaml's target does not have"
-    yield from _soap_problems(spec)
+    yield from soap_problems(spec)
     for fault in spec.faults.values():
         yield from _fault_problems(fault, spec)
     for rule in contract.rules:
@@ -139,89 +136,33 @@ def _case_problems(case: Case, contract: Contract) -> Iterator[str]:
     for requirement in (*case.requirements, *case.only, *filter(None, [case.tls])):
         if requirement not in contract.requirements:
             yield f"case {case.id} names the requirement {requirement}, which does not exist"
-    operations = [
-        case.request.operation,
-        *(step.request.operation for step in case.preamble),
-    ]
-    operations += [case.control.request.operation] if case.control is not None else []
-    operations += [case.unchanged.operation] if case.unchanged is not None else []
-    for name in operations:
+    for name in _operations(case):
         if name not in contract.operations:
             yield f"case {case.id} names the operation {name}, which openapi.yaml does not have"
     if isinstance(case.probe, Property) and case.probe.strategy not in GENERATORS:
         yield f"case {case.id} names the strategy {case.probe.strategy}, which does not exist"
     for clause in case.expectation.clauses:
-        for code in sorted(
-            code
-            for code in clause.codes
-            if code and not fnmatch.filter(contract.errors, code)
-        ):
-            yield f"expectation {case.expectation.name} names the code {code}, which errors.yaml does not have"
-        if clause.matches and clause.matches not in contract.schemas:
-            yield f"expectation {case.expectation.name} names the schema {clause.matches}, which does not exist"
+        yield from _clause_problems(case.expectation.name, clause, contract)
 
 
-def _soap_problems(spec: Spec) -> Iterator[str]:
-    """Yield what refers to nothing in soap.yaml and names.yaml, and what the SOAP side of a case names in vain."""
-    rules = spec.contract.soap
-    if rules is None:
-        return
-    for requirement in (
-        *rules.requirements,
-        *(one.requirement for one in rules.messages.values()),
-    ):
-        if requirement not in spec.contract.requirements:
-            yield f"soap.yaml names the requirement {requirement}, which does not exist"
-    yield from _soap_word_problems(rules, spec.contract)
-    for case in spec.cases.values():
-        yield from _message_problems(case, rules)
-    try:
-        unresolved = bind(spec, {}, spec.folder).unresolved
-    except UsageError as error:
-        yield from error.problems
-    else:
-        yield from (
-            f"names.yaml: nothing in the WSDL plays {role}" for role in unresolved
-        )
+def _operations(case: Case) -> Iterator[str]:
+    """Yield the operations of all requests that a case makes."""
+    yield case.request.operation
+    yield from (step.request.operation for step in case.preamble)
+    if case.control is not None:
+        yield case.control.request.operation
+    if case.unchanged is not None:
+        yield case.unchanged.operation
 
 
-def _soap_word_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
-    """Yield words of soap.yaml that mean nothing: checks, codes, outcomes, roles, and what is no expression."""
-    for name in sorted(rules.checks.keys() - CHECKS):
-        yield f"soap.yaml names the check {name}, which does not exist"
-    for code in sorted((rules.gates | rules.unavailable) - contract.errors.keys()):
-        yield f"soap.yaml names the code {code}, which errors.yaml does not have"
-    for row in rules.details:
-        for outcome in sorted(set(row.refused_outcomes) - rules.outcomes.keys()):
-            yield f"soap.yaml names the outcome {outcome}, which it does not have"
-    same = rules.same_person
-    roles = {rule.role for rule in rules.callers.values()} | (
-        {*same.decisive, *same.disjoint} if same else set()
-    )
-    for role in sorted(roles - rules.names.get("request", {}).keys()):
-        yield f"soap.yaml names the role {role}, which names.yaml does not have"
-    for name, rule in rules.messages.items():
-        try:
-            re.compile(rule.pattern)
-        except re.error as error:
-            yield f"soap.yaml: messages.{name}.pattern: not a regular expression: {error}"
-
-
-def _message_problems(case: Case, rules: SoapRules) -> Iterator[str]:
-    if case.caller and case.caller not in rules.callers:
-        yield f"case {case.id} names the kind of caller {case.caller}, which soap.yaml does not have"
-    mutation = case.request.message.mutation if case.request.message is not None else ""
-    if mutation and mutation not in MUTATIONS:
-        yield f"case {case.id} names the mutation {mutation}, which does not exist"
-    if case.words and case.words not in rules.messages:
-        yield f"case {case.id} names the message {case.words}, which soap.yaml does not have"
-    for clause in case.expectation.clauses:
-        for outcome in sorted(set(clause.outcomes) - rules.outcomes.keys()):
-            yield f"expectation {case.expectation.name} names the outcome {outcome}, which soap.yaml does not have"
-        if clause.detail and clause.detail not in {
-            rule.element for rule in rules.details
-        }:
-            yield f"expectation {case.expectation.name} names the detail {clause.detail}, which soap.yaml does not have"
+def _clause_problems(
+    expectation: str, clause: Clause, contract: Contract
+) -> Iterator[str]:
+    for code in sorted(filter(None, clause.codes)):
+        if not fnmatch.filter(contract.errors, code):
+            yield f"expectation {expectation} names the code {code}, which errors.yaml does not have"
+    if clause.matches and clause.matches not in contract.schemas:
+        yield f"expectation {expectation} names the schema {clause.matches}, which does not exist"
 
 
 def _guard_problems(

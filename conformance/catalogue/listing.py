@@ -12,7 +12,9 @@ from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.formats.schemas import suggestion
 from conformance.model.case import (
     Case,
+    Clause,
     Listed,
+    Message,
     OtherNumbers,
     Probe,
     Property,
@@ -21,11 +23,13 @@ from conformance.model.case import (
     Sweep,
     WsdlProperty,
 )
-from conformance.model.contract import Erratum, Operation, Requirement
+from conformance.model.contract import Contract, Erratum, Operation, Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 
-Row = dict[str, str]
+Value = str | int | bool | Sequence[str]
+"""What a row holds: JSON shows numbers, booleans and arrays as such."""
+Row = dict[str, Value]
 
 
 def all_specs() -> tuple[Spec, ...]:
@@ -45,9 +49,6 @@ def rows(topic: str, folder: Path) -> list[Row]:
     return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
 
 
-TOPICS = ("services", "cases", "requirements", "errata", "faults", "runs")
-
-
 def all_faults(services: Iterable[str]) -> Iterator[Fault]:
     """Yield the seeded faults of some services."""
     for service in services:
@@ -57,25 +58,22 @@ def all_faults(services: Iterable[str]) -> Iterator[Fault]:
 def find_fault(name: str) -> Fault:
     """Return the seeded fault of an id; raises UsageError where there is none."""
     known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
-    if name not in known:
-        near = (
-            suggestion(name, tuple(known))
-            if "/faults/" in name
-            else "; see `list faults`"
-        )
-        raise UsageError(f"there is no fault {name!r}{near}")
-    return known[name]
+    if name in known:
+        return known[name]
+    hint = "; see `list faults`"
+    if "/faults/" in name:
+        hint = suggestion(name, tuple(known))
+    raise UsageError(f"there is no fault {name!r}{hint}")
 
 
 def verifying(spec: Spec) -> dict[str, list[str]]:
     """Return, for each requirement, the ids of the cases that verify it."""
-    found: dict[str, list[str]] = {name: [] for name in spec.contract.requirements}
+    cases: dict[str, list[str]] = {name: [] for name in spec.contract.requirements}
     for case in spec.cases.values():
-        for requirement in dict.fromkeys(
-            (*case.requirements, *case.only, *_judged(spec, case))
-        ):
-            found[requirement].append(case.id)
-    return found
+        requirements = (*case.requirements, *case.only, *_judged(spec, case))
+        for requirement in dict.fromkeys(requirements):
+            cases[requirement].append(case.id)
+    return cases
 
 
 def explain(name: str) -> str:
@@ -83,28 +81,30 @@ def explain(name: str) -> str:
 
     Raises UsageError where there is no such id.
     """
-    texts: dict[str, str] = {}
+    texts: dict[str, list[str]] = {}
     for spec in all_specs():
-        texts[spec.contract.service] = _explain_service(spec)
-        texts |= {fault.id: _explain_fault(fault) for fault in spec.faults.values()}
-        texts |= {
-            erratum.id: _explain_erratum(spec, erratum)
-            for erratum in spec.contract.errata.values()
-        }
-        found = verifying(spec)
-        texts |= {
-            row.id: _explain_requirement(row, found[row.id])
-            for row in spec.contract.requirements.values()
-        }
-        for case in spec.cases.values():
-            texts[case.id] = "\n".join(
-                filter(None, [texts.get(case.id, ""), _explain_case(spec, case)])
-            )
+        for identifier, text in _explanations(spec):
+            texts.setdefault(identifier, []).append(text)
     if name not in texts:
         raise UsageError(
             f"nothing is known by the id {name!r}{suggestion(name, tuple(texts))}"
         )
-    return texts[name]
+    return "\n".join(texts[name])
+
+
+def _explanations(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Yield ids with their explanations; a case may share its id with a requirement."""
+    contract = spec.contract
+    yield contract.service, _explain_service(spec)
+    for fault in spec.faults.values():
+        yield fault.id, _explain_fault(fault)
+    for erratum in contract.errata.values():
+        yield erratum.id, _explain_erratum(spec, erratum)
+    cases = verifying(spec)
+    for requirement in contract.requirements.values():
+        yield requirement.id, _explain_requirement(requirement, cases[requirement.id])
+    for case in spec.cases.values():
+        yield case.id, _explain_case(spec, case)
 
 
 def _judged(spec: Spec, case: Case) -> Iterator[str]:
@@ -112,33 +112,32 @@ def _judged(spec: Spec, case: Case) -> Iterator[str]:
     if case.only:
         return
     rules = spec.contract.soap
-    if rules is not None:
-        yield from rules.requirements
-        yield from (
-            rules.messages[case.words].requirement
-            for _ in [case]
-            if case.words in rules.messages
-        )
+    if rules is None:
+        yield from _judged_by_schemas(spec.contract, case)
         return
-    operation = spec.contract.operations[case.request.operation]
-    judged = {
-        status
-        for clause in case.expectation.clauses
-        if clause.judge
-        for status in clause.statuses
-    }
+    yield from rules.requirements
+    if case.words in rules.messages:
+        yield rules.messages[case.words].requirement
+
+
+def _judged_by_schemas(contract: Contract, case: Case) -> Iterator[str]:
+    """Yield the requirements that the schemas and rules of a case's accepted answers name."""
+    operation = contract.operations[case.request.operation]
+    judging = [clause for clause in case.expectation.clauses if clause.judge]
+    judged = {status for clause in judging for status in clause.statuses}
     for status, name in operation.schemas.items():
-        if not {str(status), f"{status // 100}xx"} & judged:
-            continue
-        text = json.dumps(spec.contract.schemas[name])
-        yield from (
-            requirement
-            for requirement in spec.contract.requirements
-            if f'"{requirement}"' in text
-        )
-        yield from (
-            rule.requirement for rule in spec.contract.rules if rule.schema == name
-        )
+        if not judged.isdisjoint({str(status), f"{status // 100}xx"}):
+            yield from _named_by_schema(contract, name)
+
+
+def _named_by_schema(contract: Contract, name: str) -> Iterator[str]:
+    text = json.dumps(contract.schemas[name])
+    for requirement in contract.requirements:
+        if f'"{requirement}"' in text:
+            yield requirement
+    for rule in contract.rules:
+        if rule.schema == name:
+            yield rule.requirement
 
 
 def _services(specs: Sequence[Spec]) -> Iterator[Row]:
@@ -149,9 +148,9 @@ def _services(specs: Sequence[Spec]) -> Iterator[Row]:
             "title": contract.title,
             "version": contract.version,
             "protocol": contract.protocol,
-            "cases": str(len(spec.cases)),
-            "requirements": str(len(contract.requirements)),
-            "environments": ", ".join(contract.environments),
+            "cases": len(spec.cases),
+            "requirements": len(contract.requirements),
+            "environments": tuple(contract.environments),
         }
 
 
@@ -161,24 +160,25 @@ def _cases(specs: Sequence[Spec]) -> Iterator[Row]:
             yield {
                 "id": case.id,
                 "kind": case.kind.value,
-                "intrusive": "yes" if case.intrusive else "no",
+                "intrusive": case.intrusive,
                 "title": case.title,
                 "origin": case.origin,
-                "requirements": ", ".join(case.requirements),
+                "requirements": case.requirements,
             }
 
 
 def _requirements(specs: Sequence[Spec]) -> Iterator[Row]:
     for spec in specs:
-        found = verifying(spec)
+        verified_by = verifying(spec)
         for requirement in spec.contract.requirements.values():
+            cases = verified_by[requirement.id]
             yield {
                 "id": requirement.id,
                 "level": requirement.level.value,
                 "binds": requirement.iut.value,
                 "statement": requirement.statement,
-                "cases": str(len(found[requirement.id])),
-                "untested": "" if found[requirement.id] else requirement.untested,
+                "cases": len(cases),
+                "untested": "" if cases else requirement.untested,
             }
 
 
@@ -189,7 +189,7 @@ def _errata(specs: Sequence[Spec]) -> Iterator[Row]:
                 "id": erratum.id,
                 "printed": erratum.printed,
                 "reading": erratum.reading,
-                "accepted": "; ".join(erratum.accepted),
+                "accepted": erratum.accepted,
                 "reason": erratum.reason,
             }
 
@@ -201,23 +201,33 @@ def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
                 "id": fault.id,
                 "breaks": fault.breaks,
                 "expected": fault.expected.value,
-                "requirements": ", ".join(fault.requirements),
+                "requirements": fault.requirements,
             }
 
 
 def _runs(folder: Path) -> Iterator[Row]:
     for run in run_folders(folder):
-        document = json.loads((run / RESULTS).read_text(encoding="utf-8"))
-        yield {
-            "id": document["run"]["id"],
-            "started": document["run"]["started"],
-            "target": document["run"]["target"]["name"],
-            "services": ", ".join(document["run"]["services"]),
-            "pass": str(document["summary"]["pass"]),
-            "fail": str(document["summary"]["fail"]),
-            "exit_code": str(document["run"]["exit_code"]),
-            "report": str(run / "report.html"),
-        }
+        try:
+            yield _run_row(run)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UsageError(
+                f"{run / RESULTS}: not the results of a run; move the folder away"
+            ) from error
+
+
+def _run_row(folder: Path) -> Row:
+    document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    run, counts = document["run"], document["summary"]
+    return {
+        "id": run["id"],
+        "started": run["started"],
+        "target": run["target"]["name"],
+        "services": tuple(run["services"]),
+        "pass": counts["pass"],
+        "fail": counts["fail"],
+        "exit_code": run["exit_code"],
+        "report": str(folder / "report.html"),
+    }
 
 
 def _explain_service(spec: Spec) -> str:
@@ -277,10 +287,11 @@ def _explain_fault(fault: Fault) -> str:
 
 def _explain_case(spec: Spec, case: Case) -> str:
     operation = spec.contract.operations[case.request.operation]
+    intrusive = "; intrusive" if case.intrusive else ""
     lines = [
         f"case {case.id}",
-        f"  {case.title} ({case.kind}; {case.origin}{'; intrusive' if case.intrusive else ''})",
-        f"  sends {_sent(case, operation)}" + _probed(case.probe),
+        f"  {case.title} ({case.kind}; {case.origin}{intrusive})",
+        f"  sends {_sent(case, operation)}{_probed(case.probe)}",
     ]
     if case.request.headers:
         lines.append(f"  with {dict(case.request.headers)}")
@@ -288,18 +299,7 @@ def _explain_case(spec: Spec, case: Case) -> str:
     lines.append(
         f"  expects ({case.expectation.name}), tried in this order; anything else is a violation:"
     )
-    for clause in case.expectation.clauses:
-        condition = "".join(
-            [
-                f" with {clause.matches}" if clause.matches else "",
-                " where not claimed" if clause.unclaimed else "",
-            ]
-        )
-        judged = ", the body is judged" if clause.judge else ""
-        note = f": {clause.note}" if clause.note else ""
-        lines.append(
-            f"    {clause.welcome}{condition} -> {clause.effect}{judged}{note}"
-        )
+    lines += [_clause(clause) for clause in case.expectation.clauses]
     return "\n".join(lines)
 
 
@@ -320,28 +320,39 @@ def _probed(probe: Probe) -> str:
             return ""
 
 
+def _clause(clause: Clause) -> str:
+    """Return one line on answers that a case expects and on what they mean."""
+    matches = f" with {clause.matches}" if clause.matches else ""
+    unclaimed = " where not claimed" if clause.unclaimed else ""
+    judged = ", the body is judged" if clause.judge else ""
+    note = f": {clause.note}" if clause.note else ""
+    return f"    {clause.welcome}{matches}{unclaimed} -> {clause.effect}{judged}{note}"
+
+
 def _sent(case: Case, operation: Operation) -> str:
-    """Say what a case sends: method and path, or a SOAP message's values and what is wrong with it."""
-    message = case.request.message
-    if message is None:
-        return f"{case.request.method or operation.method} {operation.path}{case.request.path}"
-    values = [
-        f"{role}={text}" for role, text in message.values.items() if text is not None
-    ]
-    values += [
-        f"{role}={text!r} (whatever the schema says)"
-        for role, text in message.replace.items()
-    ]
-    parts = [f"the message {operation.id} with {', '.join(values)}"]
-    missing = [
-        *message.remove,
-        *(role for role, text in message.values.items() if text is None),
-    ]
-    parts += [f"without {', '.join(missing)}"] if missing else []
-    parts += [f"with {message.mutation} once it is signed"] if message.mutation else []
-    caller = (
-        f"as each {case.caller.replace('_', ' ')}"
-        if case.caller
-        else "as the first caller"
-    )
-    return ", ".join([*parts, caller])
+    """Return what a case sends: method and path, or a SOAP message with its caller."""
+    request = case.request
+    if request.message is None:
+        return f"{request.method or operation.method} {operation.path}{request.path}"
+    caller = "as the first caller"
+    if case.caller:
+        caller = f"as each {case.caller.replace('_', ' ')}"
+    return ", ".join([*_message_parts(request.message, operation), caller])
+
+
+def _message_parts(message: Message, operation: Operation) -> Iterator[str]:
+    """Yield the values of a SOAP message, the roles that it leaves out, and its mutation."""
+    values = []
+    missing = list(message.remove)
+    for role, text in message.values.items():
+        if text is None:
+            missing.append(role)
+        else:
+            values.append(f"{role}={text}")
+    for role, text in message.replace.items():
+        values.append(f"{role}={text!r} (whatever the schema says)")
+    yield f"the message {operation.id} with {', '.join(values)}"
+    if missing:
+        yield f"without {', '.join(missing)}"
+    if message.mutation:
+        yield f"with {message.mutation} once it is signed"

@@ -61,34 +61,37 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
         envelope = _parsed(response)
     except XmlError as problem:
         shown = response.body[:_SHOWN].decode("utf-8", "replace")
-        return SoapAnswer(
-            OTHER, f"{problem}: {shown!r}" if response.body else "an empty body"
-        )
-    if local(envelope) != "Envelope" or namespace(envelope) not in (SOAP, SOAP12):
-        return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
+        reason = f"{problem}: {shown!r}" if response.body else "an empty body"
+        return SoapAnswer(OTHER, reason)
     space = namespace(envelope)
+    if local(envelope) != "Envelope" or space not in (SOAP, SOAP12):
+        return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
     bodies = [child for child in children(envelope) if child.tag == f"{{{space}}}Body"]
     if len(bodies) != 1:
-        return SoapAnswer(
-            OTHER, f"an envelope with {len(bodies)} Body elements", envelope
-        )
+        reason = f"an envelope with {len(bodies)} Body elements"
+        return SoapAnswer(OTHER, reason, envelope)
     inside = children(bodies[0])
-    fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
-    if fault is not None:
-        declared = _declared(fault, faults)
-        error = _error(fault) if declared is None else None
-        return SoapAnswer(
-            FAULT,
-            "",
-            envelope,
-            fault,
-            _fault_code(fault, error, declared),
-            error,
-            declared,
-        )
     if not inside:
         return SoapAnswer(OTHER, "an envelope with an empty Body", envelope)
+    fault = next((child for child in inside if child.tag == f"{{{space}}}Fault"), None)
+    if fault is not None:
+        return _read_fault(envelope, fault, faults)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
+
+
+def _read_fault(
+    envelope: Element, fault: Element, faults: Collection[str]
+) -> SoapAnswer:
+    """Return a fault with its error: an element that the WSDL declares prevails over one of the platform."""
+    declared = _declared(fault, faults)
+    error = _error(fault) if declared is None else None
+    code = _fault_code(fault, error, declared)
+    return SoapAnswer(FAULT, "", envelope, fault, code, error, declared)
+
+
+def http_line(response: Response) -> str:
+    """Return what stands for an answer that is no SOAP: its status and reason."""
+    return f"HTTP {response.status} {response.reason}".strip()
 
 
 def status_problems(response: Response, answer: SoapAnswer) -> Iterator[Problem]:
@@ -170,8 +173,10 @@ def value(answer: SoapAnswer, place: Steps | None) -> str | None:
     return found.strip() if found is not None else None
 
 
-def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Problem]:
-    """Yield a response's time that is not when it was made.
+def instant_problems(
+    told: str, sent: str | None, now: datetime, *, where: str
+) -> Iterator[Problem]:
+    """Yield a response's time (`told`, at a place) that is not when it was made.
 
     It is held against the answer's own Date header (`sent`), so that only the service's clock counts, and against this
     machine's; a time without zone may be off by hours, since it does not say in which zone it was taken.
@@ -188,11 +193,11 @@ def instant_problems(told: str, sent: str | None, now: datetime) -> Iterator[Pro
     if off > _OFF:
         certain = off > _FAR or (zoned and date is not None and off > _ZONE)
         message = "the time of the response is not that at which it was made"
-        yield Problem(message, "/@IssueInstant", about, told, odd=not certain)
+        yield Problem(message, where, about, told, odd=not certain)
     elif not zoned:
         yield Problem(
             "the time of the response has no time zone",
-            "/@IssueInstant",
+            where,
             about,
             told,
             odd=True,

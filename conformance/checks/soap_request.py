@@ -1,20 +1,24 @@
 """What is wrong with a SOAP request before its security is looked at: HTTP, XML, SOAP 1.1, WS-I, WSDL.
 
-Each check looks at one thing; one whose subject is missing passes, because another one demands the subject.
-Must not know any service.
+Each check looks at one thing and yields every problem of its kind. A check whose subject is missing yields nothing,
+because another check demands the subject; so all checks can run on any bytes. Must not know any service.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography import x509
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 
+from conformance.checks.request_problem import (
+    RequestProblem,
+    http_problem,
+    soap_problem,
+)
+from conformance.model.exchange import Request
 from conformance.soap.markup import (
     Element,
     XmlError,
@@ -26,7 +30,7 @@ from conformance.soap.markup import (
     text,
 )
 from conformance.soap.names import DS, SOAP, WSSE, WSU, XML
-from conformance.soap.security.saml import Assertion, read_element
+from conformance.soap.security.saml import Assertion, SamlError, read_element
 from conformance.soap.security.wss import ASSERTION, SAML_ID, WSU_ID
 from conformance.soap.xsd.contract import SoapOperation
 from conformance.soap.xsd.schemas import SchemaProblem
@@ -40,8 +44,9 @@ MALFORMED, NO_SOAP, NO_BODY, NO_WSI = "SOA-03001", "SOA-03002", "SOA-03003", "SO
 NO_OPERATION, INVALID = "SOA-03005", "SOA-03006"
 
 IDS: Final = (WSU_ID, "Id", "ID", "id", SAML_ID, f"{{{XML}}}id")
-"""Attributes that somebody might take for an element's id."""
+"""Attributes that a reader might take for an element's id."""
 _CHARSETS: Final = frozenset({"", "utf-8", "utf-16"})
+_CHARSET = re.compile(r"charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
 _MOMENT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -59,74 +64,66 @@ SECURITY, TIMESTAMP, SIGNATURE = (
 )
 
 
-class SoapRefusalError(Exception):
-    """A message is refused with a code of the catalogue; `fault` is SOAP's own code where it demands one."""
-
-    def __init__(self, code: str, reason: str, fault: str = "") -> None:
-        """Keep the code and the reason."""
-        super().__init__(code, reason, fault)
-        self.code, self.reason, self.fault = code, reason, fault
-
-
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An HTTP request as it came."""
-
-    method: str
-    headers: Headers
-    body: bytes
-
-
-class ExpectedRequest(Protocol):
+class ExpectedRequest:
     """What a request is held against: the operations and schema of a WSDL, and whose assertions are trusted.
 
-    `problems` says what keeps an element of a body from being valid; `trusted` are certificates of the STS `issuer`, or
-    of the authority above.
+    `problems` returns what keeps an element of a body from being valid; `trusted` are certificates of the STS
+    `issuer`, or of the authority above.
     """
 
-    @property
-    def operations(self) -> Sequence[SoapOperation]:
-        """Return the operations of the WSDL."""
+    operations: Sequence[SoapOperation]
+    problems: Callable[[Element], Sequence[SchemaProblem]]
+    trusted: Sequence[x509.Certificate]
+    issuer: str
 
     @property
-    def problems(self) -> Callable[[Element], Sequence[SchemaProblem]]:
-        """Return what tells why an element is not valid."""
-
-    @property
-    def trusted(self) -> Sequence[x509.Certificate]:
-        """Return the certificates that assertions are verified by."""
-
-    @property
-    def issuer(self) -> str:
-        """Return the issuer that assertions name."""
+    def actions(self) -> frozenset[str]:
+        """Return the SOAPActions of the WSDL."""
+        return frozenset(operation.action for operation in self.operations)
 
 
 @dataclass(slots=True)
 class Incoming:
-    """A request under examination; what it holds is looked up when first asked for, None where it is not there."""
+    """A request under examination; what it holds is looked up when first asked for, None where it is not there.
 
-    call: Call
-    expected: "ExpectedRequest"
+    No lookup raises: a part that cannot be read is None, like one that is missing.
+    """
+
+    http: Request
+    expected: ExpectedRequest
     now: datetime
-    _root: Element | None = None
-    _assertion: Assertion | None = None
+    _document: Element | XmlError | None = None
+    _saml: Assertion | SamlError | None = None
 
     @property
-    def root(self) -> Element:
-        """Return the document's root; raises XmlError."""
-        if self._root is None:
-            self._root = parse(self.call.body)
-        return self._root
+    def document(self) -> Element | XmlError:
+        """Return the document's root, or why the bytes are no XML document."""
+        if self._document is None:
+            self._document = _document(self.http.body)
+        return self._document
+
+    @property
+    def root(self) -> Element | None:
+        """Return the document's root."""
+        document = self.document
+        return None if isinstance(document, XmlError) else document
+
+    @property
+    def envelope(self) -> Element | None:
+        """Return the root where it is an Envelope, of whatever version of SOAP."""
+        root = self.root
+        return root if root is not None and local(root) == "Envelope" else None
 
     @property
     def header(self) -> Element | None:
         """Return the envelope's Header."""
-        return self.root.find(self.named("Header"))
+        return self._member("Header")
 
     @property
     def body(self) -> Element | None:
         """Return the envelope's Body, the only one that is ever processed."""
-        return self.root.find(self.named("Body"))
+        return self._member("Body")
 
     @property
     def request(self) -> Element | None:
@@ -137,23 +134,16 @@ class Incoming:
     def operation(self) -> SoapOperation | None:
         """Return the operation that the element in the Body asks for."""
         asked = self.request
-        return next(
-            (
-                one
-                for one in self.expected.operations
-                if asked is not None and one.request == asked.tag
-            ),
-            None,
-        )
+        if asked is None:
+            return None
+        operations = self.expected.operations
+        return next((each for each in operations if each.request == asked.tag), None)
 
     @property
     def action(self) -> str | None:
         """Return the SOAPAction without quotes."""
-        return (
-            self.call.headers["soapaction"].strip(' "')
-            if "soapaction" in self.call.headers
-            else None
-        )
+        values = self.http.values("SOAPAction")
+        return values[0].strip(' "') if values else None
 
     @property
     def security(self) -> Element | None:
@@ -176,15 +166,22 @@ class Incoming:
         return self.secured(ASSERTION)
 
     @property
+    def saml(self) -> Assertion | SamlError | None:
+        """Return what the assertion says, or why it cannot be read."""
+        if self._saml is None and self.token is not None:
+            self._saml = _assertion(self.token)
+        return self._saml
+
+    @property
     def assertion(self) -> Assertion | None:
-        """Return what the assertion says; raises SamlError."""
-        if self._assertion is None and self.token is not None:
-            self._assertion = read_element(self.token, serialise(self.token))
-        return self._assertion
+        """Return what the assertion says."""
+        saml = self.saml
+        return None if isinstance(saml, SamlError) else saml
 
     def named(self, name: str) -> str:
         """Return the tag of a part of the envelope, which is in the same namespace."""
-        return f"{{{namespace(self.root)}}}{name}"
+        space = namespace(self.envelope) if self.envelope is not None else SOAP
+        return f"{{{space}}}{name}"
 
     def secured(self, tag: str) -> Element | None:
         """Return the Security header's first child of a tag."""
@@ -192,181 +189,202 @@ class Incoming:
 
     def moment(self, name: str) -> datetime | None:
         """Return when the Timestamp was Created, or Expires."""
-        found = (
-            self.timestamp.find(f"{{{WSU}}}{name}")
-            if self.timestamp is not None
-            else None
-        )
-        return _moment(text(found)) if found is not None else None
+        if self.timestamp is None:
+            return None
+        element = self.timestamp.find(f"{{{WSU}}}{name}")
+        return _moment(text(element)) if element is not None else None
+
+    def _member(self, name: str) -> Element | None:
+        envelope = self.envelope
+        return envelope.find(self.named(name)) if envelope is not None else None
 
 
-Check = Callable[[Incoming], None]
-"""Looks at one thing; raises RefusalError, or HTTPException where it is no matter of SOAP."""
+Problems = Iterator[RequestProblem]
+Check = Callable[[Incoming], Problems]
+"""Looks at one thing and yields every problem of its kind; never raises, whatever has come."""
 
 
-def posted(incoming: Incoming) -> None:
+def request_problems(incoming: Incoming, checks: Iterable[Check]) -> Problems:
+    """Yield every problem of a request in the order of the checks; who wants the first alone stops there."""
+    for check in checks:
+        yield from check(incoming)
+
+
+def posted(incoming: Incoming) -> Problems:
     """Demand POST (R1132)."""
-    if incoming.call.method != "POST":
-        raise HTTPException(
-            HTTPStatus.METHOD_NOT_ALLOWED, "messages are posted", {"Allow": "POST"}
-        )
+    if incoming.http.method != "POST":
+        status = HTTPStatus.METHOD_NOT_ALLOWED
+        yield http_problem("posted", status, "messages are posted")
 
 
-def media_type(incoming: Incoming) -> None:
+def media_type(incoming: Incoming) -> Problems:
     """Demand the media type text/xml (SOAP 1.1, section 6), in an encoding of R1012."""
-    given = incoming.call.headers.getlist("content-type")
-    kind, _, parameters = given[0].partition(";") if len(given) == 1 else ("", "", "")
-    charset = re.search(r"charset\s*=\s*\"?([^\";\s]*)", parameters, re.IGNORECASE)
-    if (
-        kind.strip().lower() != "text/xml"
-        or (charset[1].lower() if charset else "") not in _CHARSETS
-    ):
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            "the message must be text/xml in UTF-8 or UTF-16",
-        )
+    values = incoming.http.values("Content-Type")
+    kind, _, parameters = values[0].partition(";") if len(values) == 1 else ("", "", "")
+    charset = _CHARSET.search(parameters)
+    is_xml = kind.strip().lower() == "text/xml"
+    if not is_xml or (charset[1].lower() if charset else "") not in _CHARSETS:
+        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        reason = "the message must be text/xml in UTF-8 or UTF-16"
+        yield http_problem("media_type", status, reason)
 
 
-def size(incoming: Incoming) -> None:
+def size(incoming: Incoming) -> Problems:
     """Demand LARGEST bytes at most."""
-    if len(incoming.call.body) > LARGEST:
-        raise HTTPException(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"more than {LARGEST} bytes are not accepted",
+    if len(incoming.http.body) > LARGEST:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        yield http_problem(
+            "size", status, f"more than {LARGEST} bytes are not accepted"
         )
 
 
-def well_formed(incoming: Incoming) -> None:
+def well_formed(incoming: Incoming) -> Problems:
     """Demand XML without DTD (SOAP 1.1, section 3)."""
-    try:
-        _ = incoming.root
-    except XmlError as error:
-        raise SoapRefusalError(MALFORMED, str(error)) from None
+    if isinstance(incoming.document, XmlError):
+        yield soap_problem("well_formed", MALFORMED, str(incoming.document))
 
 
-def encoding(incoming: Incoming) -> None:
+def encoding(incoming: Incoming) -> Problems:
     """Demand UTF-8 or UTF-16 (R1012), whatever else is known here."""
+    if incoming.root is None:
+        return
     declared = incoming.root.getroottree().docinfo.encoding or ""
     if declared.lower() not in _CHARSETS:
-        raise SoapRefusalError(NO_WSI, f"the message is in {declared}")
+        yield soap_problem("encoding", NO_WSI, f"the message is in {declared}")
 
 
-def soap_envelope(incoming: Incoming) -> None:
+def soap_envelope(incoming: Incoming) -> Problems:
     """Demand an Envelope of SOAP 1.1; one of another version has a fault code of its own (section 4.4.1)."""
-    if incoming.root.tag != f"{{{SOAP}}}Envelope":
-        other = "VersionMismatch" if local(incoming.root) == "Envelope" else ""
-        raise SoapRefusalError(NO_SOAP, "the root is no Envelope of SOAP 1.1", other)
+    if incoming.root is None or incoming.root.tag == f"{{{SOAP}}}Envelope":
+        return
+    fault = "VersionMismatch" if incoming.envelope is not None else None
+    reason = "the root is no Envelope of SOAP 1.1"
+    yield soap_problem("soap_envelope", NO_SOAP, reason, fault)
 
 
-def soap_body(incoming: Incoming) -> None:
+def soap_body(incoming: Incoming) -> Problems:
     """Demand a Body with something in it."""
-    if incoming.body is None or incoming.request is None:
-        raise SoapRefusalError(NO_BODY, "there is no Body with an element in it")
+    if incoming.envelope is not None and incoming.request is None:
+        reason = "there is no Body with an element in it"
+        yield soap_problem("soap_body", NO_BODY, reason)
 
 
-def one_body(incoming: Incoming) -> None:
+def one_body(incoming: Incoming) -> Problems:
     """Demand at most one Header, then one Body, then nothing (SOAP 1.1, section 4; R1011)."""
+    if incoming.envelope is None:
+        return
     header, body = incoming.named("Header"), incoming.named("Body")
-    if [one.tag for one in children(incoming.root)] not in ([body], [header, body]):
-        raise SoapRefusalError(
-            NO_WSI, "the Envelope has other children than a Header and a Body"
-        )
+    tags = [child.tag for child in children(incoming.envelope)]
+    if tags not in ([body], [header, body]):
+        reason = "the Envelope has other children than a Header and a Body"
+        yield soap_problem("one_body", NO_WSI, reason)
 
 
-def one_request(incoming: Incoming) -> None:
+def one_request(incoming: Incoming) -> Problems:
     """Demand one element in the Body at most (R2201)."""
     if incoming.body is not None and len(children(incoming.body)) > 1:
-        raise SoapRefusalError(NO_WSI, "the Body has more than one element")
+        reason = "the Body has more than one element"
+        yield soap_problem("one_request", NO_WSI, reason)
 
 
-def no_instructions(incoming: Incoming) -> None:
+def no_instructions(incoming: Incoming) -> Problems:
     """Refuse processing instructions (R1009)."""
+    if incoming.root is None:
+        return
     if incoming.root.xpath("//processing-instruction()"):
-        raise SoapRefusalError(NO_WSI, "there is a processing instruction")
+        reason = "there is a processing instruction"
+        yield soap_problem("no_instructions", NO_WSI, reason)
 
 
-def headers_understood(incoming: Incoming) -> None:
+def headers_understood(incoming: Incoming) -> Problems:
     """Refuse headers that have to be understood, but Security (SOAP 1.1, sections 4.2.3 and 4.4.1)."""
-    for one in children(incoming.header) if incoming.header is not None else ():
-        ours = one.get(f"{{{SOAP}}}actor", _NEXT) in {"", _NEXT}
-        if (
-            ours
-            and one.get(f"{{{SOAP}}}mustUnderstand") in {"1", "true"}
-            and one.tag != SECURITY
-        ):
-            raise SoapRefusalError(
-                NO_WSI, f"the header {local(one)} is not understood", "MustUnderstand"
-            )
+    for block in children(incoming.header) if incoming.header is not None else ():
+        # SOAP 1.1, section 4.2.2: a block without actor is for the ultimate recipient.
+        for_us = block.get(f"{{{SOAP}}}actor", _NEXT) in {"", _NEXT}
+        binding = block.get(f"{{{SOAP}}}mustUnderstand") in {"1", "true"}
+        if for_us and binding and block.tag != SECURITY:
+            reason = f"the header {local(block)} is not understood"
+            yield soap_problem("headers_understood", NO_WSI, reason, "MustUnderstand")
 
 
-def action_quoted(incoming: Incoming) -> None:
+def action_quoted(incoming: Incoming) -> Problems:
     """Demand one SOAPAction, in quotes (R1109)."""
-    given = incoming.call.headers.getlist("soapaction")
-    if len(given) != 1 or not _QUOTED.fullmatch(given[0].strip()):
-        raise SoapRefusalError(NO_WSI, "there is not one SOAPAction in quotes")
+    values = incoming.http.values("SOAPAction")
+    if len(values) != 1 or not _QUOTED.fullmatch(values[0].strip()):
+        reason = "there is not one SOAPAction in quotes"
+        yield soap_problem("action_quoted", NO_WSI, reason)
 
 
-def action_known(incoming: Incoming) -> None:
+def action_known(incoming: Incoming) -> Problems:
     """Demand a SOAPAction of the WSDL (R2744)."""
-    if incoming.action is not None and incoming.action not in {
-        one.action for one in incoming.expected.operations
-    }:
-        raise SoapRefusalError(NO_WSI, "the SOAPAction is none of the WSDL's")
+    if incoming.action is None:
+        return
+    if incoming.action not in incoming.expected.actions:
+        reason = "the SOAPAction is none of the WSDL's"
+        yield soap_problem("action_known", NO_WSI, reason)
 
 
-def operation_known(incoming: Incoming) -> None:
+def operation_known(incoming: Incoming) -> Problems:
     """Demand that the element in the Body is an operation's request by the WSDL."""
     if incoming.request is not None and incoming.operation is None:
-        raise SoapRefusalError(
-            NO_OPERATION, f"no operation takes {incoming.request.tag!r}"
-        )
+        reason = f"no operation takes {incoming.request.tag!r}"
+        yield soap_problem("operation_known", NO_OPERATION, reason)
 
 
-def action_fits(incoming: Incoming) -> None:
+def action_fits(incoming: Incoming) -> Problems:
     """Demand the SOAPAction of the operation whose request the Body holds (R2744)."""
-    known = incoming.action in {one.action for one in incoming.expected.operations}
-    if (
-        known
-        and incoming.operation is not None
-        and incoming.operation.action != incoming.action
-    ):
-        raise SoapRefusalError(NO_WSI, "the SOAPAction is that of another operation")
+    operation, action = incoming.operation, incoming.action
+    if operation is None or action not in incoming.expected.actions:
+        return
+    if operation.action != action:
+        reason = "the SOAPAction is that of another operation"
+        yield soap_problem("action_fits", NO_WSI, reason)
 
 
-def elements_valid(incoming: Incoming) -> None:
+def elements_valid(incoming: Incoming) -> Problems:
     """Demand in the Body the elements of the WSDL's schemas, each where it belongs."""
-    _demand_valid(
-        incoming,
-        lambda words: not (_OF_ATTRIBUTE.search(words) or _OF_VALUE.search(words)),
-    )
+    for words in _schema_words(incoming):
+        if not _OF_ATTRIBUTE.search(words) and not _OF_VALUE.search(words):
+            yield soap_problem("elements_valid", INVALID, words)
 
 
-def attributes_valid(incoming: Incoming) -> None:
+def attributes_valid(incoming: Incoming) -> Problems:
     """Demand in the Body the attributes of the WSDL's schemas, with values of their types."""
-    _demand_valid(incoming, lambda words: _OF_ATTRIBUTE.search(words) is not None)
+    for words in _schema_words(incoming):
+        if _OF_ATTRIBUTE.search(words):
+            yield soap_problem("attributes_valid", INVALID, words)
 
 
-def values_valid(incoming: Incoming) -> None:
+def values_valid(incoming: Incoming) -> Problems:
     """Demand in the Body elements whose values are of their types."""
-    _demand_valid(
-        incoming,
-        lambda words: _OF_VALUE.search(words) and not _OF_ATTRIBUTE.search(words),
-    )
+    for words in _schema_words(incoming):
+        if _OF_VALUE.search(words) and not _OF_ATTRIBUTE.search(words):
+            yield soap_problem("values_valid", INVALID, words)
 
 
-def _demand_valid(incoming: Incoming, concerns: Callable[[str], object]) -> None:
-    problems = (
-        incoming.expected.problems(incoming.request)
-        if incoming.request is not None
-        else ()
-    )
-    found = next((one.message for one in problems if concerns(one.message)), None)
-    if found is not None:
-        raise SoapRefusalError(INVALID, found)
+def _schema_words(incoming: Incoming) -> Iterator[str]:
+    """Yield what the schema says against the element in the Body."""
+    if incoming.request is not None:
+        for problem in incoming.expected.problems(incoming.request):
+            yield problem.message
 
 
-def _moment(said: str) -> datetime | None:
+def _document(body: bytes) -> Element | XmlError:
     try:
-        return datetime.fromisoformat(said) if _MOMENT.fullmatch(said) else None
+        return parse(body)
+    except XmlError as error:
+        return error
+
+
+def _assertion(token: Element) -> Assertion | SamlError:
+    try:
+        return read_element(token, serialise(token))
+    except SamlError as error:
+        return error
+
+
+def _moment(written: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written) if _MOMENT.fullmatch(written) else None
     except ValueError:
         return None

@@ -3,12 +3,14 @@
 Source: WS-Security 1.1, SAML Token Profile 1.1, cookbooks, sections 5.1 and 6.2. Must not know any service.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
+from conformance.checks.request_problem import RequestProblem, soap_problem
 from conformance.checks.soap_request import (
     IDS,
     SECURITY,
@@ -18,7 +20,7 @@ from conformance.checks.soap_request import (
     UNAUTHENTICATED,
     UNAUTHORISED,
     Incoming,
-    SoapRefusalError,
+    Problems,
 )
 from conformance.soap.markup import Element, children, local, text
 from conformance.soap.names import DS, EXCLUSIVE, HOLDER_OF_KEY, SAML_ASSERTION_ID, WSSE
@@ -29,191 +31,188 @@ from conformance.soap.security.wss import (
     SAML_ID,
     WSU_ID,
     SignatureError,
-    identified,
     references,
     verify,
 )
 
+_AGAIN = 2
 
-def one_security(incoming: Incoming) -> None:
+
+def one_security(incoming: Incoming) -> Problems:
     """Demand one Security header in the whole message, a child of the Header."""
-    _demand_only(incoming.root, SECURITY, incoming.header)
+    yield from _unless_one("one_security", incoming, SECURITY, incoming.header)
 
 
-def unique_ids(incoming: Incoming) -> None:
+def unique_ids(incoming: Incoming) -> Problems:
     """Refuse ids that occur twice, whatever attribute gives them."""
-    try:
-        identified(incoming.root, IDS)
-    except SignatureError as error:
-        raise SoapRefusalError(UNAUTHENTICATED, str(error)) from None
+    for value in _repeated_ids(incoming.root):
+        yield unauthenticated("unique_ids", f"the id {value!r} is given twice")
 
 
-def one_timestamp(incoming: Incoming) -> None:
+def one_timestamp(incoming: Incoming) -> Problems:
     """Demand one Timestamp in the whole message, a child of Security (WS-Security 1.1, section 10)."""
-    _demand_only(incoming.root, TIMESTAMP, incoming.security)
+    yield from _unless_one("one_timestamp", incoming, TIMESTAMP, incoming.security)
 
 
-def one_assertion(incoming: Incoming) -> None:
+def one_assertion(incoming: Incoming) -> Problems:
     """Demand one SAML 1.1 assertion in the whole message, a child of Security."""
-    _demand_only(incoming.root, ASSERTION, incoming.security)
+    yield from _unless_one("one_assertion", incoming, ASSERTION, incoming.security)
 
 
-def one_signature(incoming: Incoming) -> None:
+def one_signature(incoming: Incoming) -> Problems:
     """Demand one Signature besides the assertion's own, a child of Security."""
+    if incoming.envelope is None:
+        return
     security, token = incoming.security, incoming.token
-    parents = [one.getparent() for one in incoming.root.iter(SIGNATURE)]
+    parents = [each.getparent() for each in incoming.envelope.iter(SIGNATURE)]
     others = [parent for parent in parents if token is None or parent is not token]
-    _demand(
-        len(others) == 1 and others[0] is security,
-        "there is not one Signature in Security",
-    )
+    if len(others) != 1 or others[0] is not security:
+        reason = "there is not one Signature in Security"
+        yield unauthenticated("one_signature", reason)
 
 
-def timestamp_complete(incoming: Incoming) -> None:
+def timestamp_complete(incoming: Incoming) -> Problems:
     """Demand a Timestamp with one Created and one Expires, each with a time zone."""
     if incoming.timestamp is None:
         return
-    names = sorted(local(one) for one in children(incoming.timestamp))
+    names = sorted(local(child) for child in children(incoming.timestamp))
     if names != ["Created", "Expires"] or None in map(incoming.moment, names):
-        raise SoapRefusalError(
-            UNAUTHENTICATED, "the Timestamp has not one Created and one Expires"
-        )
+        reason = "the Timestamp has not one Created and one Expires"
+        yield unauthenticated("timestamp_complete", reason)
 
 
-def timestamp_ordered(incoming: Incoming) -> None:
+def timestamp_ordered(incoming: Incoming) -> Problems:
     """Demand a Timestamp that does not expire before it was created."""
     created, expires = incoming.moment("Created"), incoming.moment("Expires")
     if created is not None and expires is not None and expires < created:
-        raise SoapRefusalError(
-            UNAUTHENTICATED, "the Timestamp expires before it was created"
-        )
+        reason = "the Timestamp expires before it was created"
+        yield unauthenticated("timestamp_ordered", reason)
 
 
-def timestamp_begun(incoming: Incoming) -> None:
+def timestamp_begun(incoming: Incoming) -> Problems:
     """Refuse a Timestamp from the future, but for the tolerance."""
     created = incoming.moment("Created")
     if created is not None and created - incoming.now > TOLERANCE:
-        raise SoapRefusalError(
-            UNAUTHENTICATED, "the Timestamp was created in the future"
-        )
+        reason = "the Timestamp was created in the future"
+        yield unauthenticated("timestamp_begun", reason)
 
 
-def timestamp_alive(incoming: Incoming) -> None:
+def timestamp_alive(incoming: Incoming) -> Problems:
     """Refuse a Timestamp that has expired, but for the tolerance."""
     expires = incoming.moment("Expires")
     if expires is not None and incoming.now - expires > TOLERANCE:
-        raise SoapRefusalError(UNAUTHENTICATED, "the Timestamp has expired")
+        yield unauthenticated("timestamp_alive", "the Timestamp has expired")
 
 
-def assertion_readable(incoming: Incoming) -> None:
+def assertion_readable(incoming: Incoming) -> Problems:
     """Demand an assertion that can be read, with the certificate in it."""
-    try:
-        _ = incoming.assertion
-    except SamlError as error:
-        raise SoapRefusalError(UNAUTHENTICATED, f"the assertion: {error}") from None
+    if isinstance(incoming.saml, SamlError):
+        reason = f"the assertion: {incoming.saml}"
+        yield unauthenticated("assertion_readable", reason)
 
 
-def assertion_genuine(incoming: Incoming) -> None:
+def assertion_genuine(incoming: Incoming) -> Problems:
     """Demand the assertion as the STS signed it (cookbooks, section 5.1.2)."""
-    if incoming.token is not None:
-        problem = signature_problem(incoming.token, incoming.expected.trusted)
-        _demand(not problem, f"the assertion: {problem}")
+    if incoming.token is None:
+        return
+    if problem := signature_problem(incoming.token, incoming.expected.trusted):
+        yield unauthenticated("assertion_genuine", f"the assertion: {problem}")
 
 
-def assertion_issuer(incoming: Incoming) -> None:
+def assertion_issuer(incoming: Incoming) -> Problems:
     """Demand an assertion that says that the STS issued it."""
-    if incoming.assertion is not None:
-        _demand(
-            incoming.assertion.issuer == incoming.expected.issuer,
-            "the assertion has another issuer than the STS",
-        )
+    assertion = incoming.assertion
+    if assertion is not None and assertion.issuer != incoming.expected.issuer:
+        reason = "the assertion has another issuer than the STS"
+        yield unauthenticated("assertion_issuer", reason)
 
 
-def assertion_in_time(incoming: Incoming) -> None:
+def assertion_in_time(incoming: Incoming) -> Problems:
     """Demand an assertion that has a beginning and an end, and holds now."""
-    if (told := incoming.assertion) is not None:
-        _demand(
-            told.not_before is not None and told.not_on_or_after is not None,
-            "the assertion has no limits in time",
-        )
-        problem = told.time_problem(incoming.now)
-        _demand(not problem, f"the assertion: {problem}")
+    assertion = incoming.assertion
+    if assertion is None:
+        return
+    if assertion.not_before is None or assertion.not_on_or_after is None:
+        reason = "the assertion has no limits in time"
+        yield unauthenticated("assertion_in_time", reason)
+    if problem := assertion.time_problem(incoming.now):
+        yield unauthenticated("assertion_in_time", f"the assertion: {problem}")
 
 
-def holder_of_key(incoming: Incoming) -> None:
+def holder_of_key(incoming: Incoming) -> Problems:
     """Demand an assertion for the holder of a key, and nobody else (SAML Token Profile 1.1, section 3.5.1)."""
-    if incoming.assertion is not None:
-        _demand(
-            set(incoming.assertion.methods) == {HOLDER_OF_KEY},
-            "the assertion is not for the holder of a key",
-        )
+    assertion = incoming.assertion
+    if assertion is not None and set(assertion.methods) != {HOLDER_OF_KEY}:
+        reason = "the assertion is not for the holder of a key"
+        yield unauthenticated("holder_of_key", reason)
 
 
-def holder_certificate(incoming: Incoming) -> None:
+def holder_certificate(incoming: Incoming) -> Problems:
     """Demand the holder's certificate in the assertion, a valid one."""
-    if incoming.assertion is not None:
-        data = incoming.assertion.certificate
-        valid = bool(data) and in_time(
-            x509.load_der_x509_certificate(data), incoming.now
-        )
-        _demand(valid, "the assertion has no certificate of its holder that is valid")
+    if incoming.assertion is None:
+        return
+    certificate = _holder(incoming)
+    if certificate is None or not in_time(certificate, incoming.now):
+        reason = "the assertion has no certificate of its holder that is valid"
+        yield unauthenticated("holder_certificate", reason)
 
 
-def signature_plain(incoming: Incoming) -> None:
+def signature_plain(incoming: Incoming) -> Problems:
     """Demand a signature that selects parts by their ids, canonicalises them, and does nothing else."""
     if incoming.signature is None:
         return
     try:
-        found = references(incoming.signature)
+        covered = references(incoming.signature)
     except SignatureError as error:
-        raise SoapRefusalError(UNAUTHENTICATED, str(error)) from None
-    _demand(
-        all(one.transforms == (EXCLUSIVE,) for one in found),
-        "the signature has other transforms than one",
-    )
+        yield unauthenticated("signature_plain", str(error))
+        return
+    if any(reference.transforms != (EXCLUSIVE,) for reference in covered):
+        reason = "the signature has other transforms than one"
+        yield unauthenticated("signature_plain", reason)
 
 
-def key_of_assertion(incoming: Incoming) -> None:
+def key_of_assertion(incoming: Incoming) -> Problems:
     """Demand a KeyInfo that refers to the assertion, and to it alone (SAML Token Profile 1.1, section 3.3)."""
     if incoming.signature is None or incoming.token is None:
         return
     own = incoming.token.get(SAML_ID, "")
-    kind, named = key_reference(incoming.signature)
-    _demand(
-        (kind, named) in {(SAML_ASSERTION_ID, own), ("", f"#{own}")},
-        "the signature's key is not the assertion's",
-    )
+    by_id = (SAML_ASSERTION_ID, own)
+    direct = ("", f"#{own}")
+    if key_reference(incoming.signature) not in {by_id, direct}:
+        reason = "the signature's key is not the assertion's"
+        yield unauthenticated("key_of_assertion", reason)
 
 
-def body_signed(incoming: Incoming) -> None:
+def body_signed(incoming: Incoming) -> Problems:
     """Demand that the signature covers the Body that is processed."""
-    demand_covered(incoming, incoming.body, "Body")
+    yield from uncovered("body_signed", incoming, incoming.body, "Body")
 
 
-def timestamp_signed(incoming: Incoming) -> None:
+def timestamp_signed(incoming: Incoming) -> Problems:
     """Demand that the signature covers the Timestamp that is looked at."""
-    demand_covered(incoming, incoming.timestamp, "Timestamp")
+    yield from uncovered("timestamp_signed", incoming, incoming.timestamp, "Timestamp")
 
 
-def signature_holds(incoming: Incoming) -> None:
+def signature_holds(incoming: Incoming) -> Problems:
     """Demand that the signature holds by the holder's key, over Body, Timestamp, assertion and nothing else."""
-    if incoming.assertion is not None and incoming.token is not None:
-        data = incoming.assertion.certificate
-        certificate = x509.load_der_x509_certificate(data) if data else None
-        demand_signature(
-            incoming, certificate, {incoming.token.get(SAML_ID, ""): incoming.token}
-        )
+    if incoming.assertion is None or incoming.token is None:
+        return
+    token = {incoming.token.get(SAML_ID, ""): incoming.token}
+    yield from broken_signature("signature_holds", incoming, _holder(incoming), token)
 
 
-def attributes_granted(incoming: Incoming) -> None:
+def attributes_granted(incoming: Incoming) -> Problems:
     """Demand certified booleans that are true, other certified attributes that are not empty (section 5.1.1)."""
-    problems = (
-        incoming.assertion.attribute_problems()
-        if incoming.assertion is not None
-        else []
-    )
-    if problems:
-        raise SoapRefusalError(UNAUTHORISED, "; ".join(problems))
+    if incoming.assertion is None:
+        return
+    if problems := incoming.assertion.attribute_problems():
+        reason = "; ".join(problems)
+        yield soap_problem("attributes_granted", UNAUTHORISED, reason)
+
+
+def unauthenticated(check: str, reason: str) -> RequestProblem:
+    """Return a problem of a request that does not show who sent it (SOA-01001)."""
+    return soap_problem(check, UNAUTHENTICATED, reason)
 
 
 def key_reference(signature: Element) -> tuple[str, str]:
@@ -222,59 +221,80 @@ def key_reference(signature: Element) -> tuple[str, str]:
     The kind is the ValueType of a KeyIdentifier, "" for a Reference by URI; both are "" where KeyInfo holds anything
     else, or anything more.
     """
-    found: list[Element] = signature.findall(f"{{{DS}}}KeyInfo")
-    for tag in (f"{{{WSSE}}}SecurityTokenReference", None):
-        found = [child for one in found for child in children(one)]
-        if len(found) != 1 or (tag and found[0].tag != tag):
-            return "", ""
-    if found[0].tag == f"{{{WSSE}}}KeyIdentifier":
-        return found[0].get("ValueType", "?"), text(found[0])
-    return "", found[0].get("URI", "") if found[0].tag == f"{{{WSSE}}}Reference" else ""
+    infos: list[Element] = signature.findall(f"{{{DS}}}KeyInfo")
+    tokens = [child for info in infos for child in children(info)]
+    if len(tokens) != 1 or tokens[0].tag != f"{{{WSSE}}}SecurityTokenReference":
+        return "", ""
+    names = children(tokens[0])
+    if len(names) != 1:
+        return "", ""
+    if names[0].tag == f"{{{WSSE}}}KeyIdentifier":
+        return names[0].get("ValueType", "?"), text(names[0])
+    return "", names[0].get("URI", "") if names[0].tag == f"{{{WSSE}}}Reference" else ""
 
 
-def demand_signature(
+def broken_signature(
+    check: str,
     incoming: Incoming,
     certificate: x509.Certificate | None,
     more: Mapping[str, Element],
-) -> None:
-    """Raise RefusalError unless the signature holds by a certificate over Body, Timestamp and what is given more."""
+) -> Problems:
+    """Yield why the signature does not hold by a certificate over Body, Timestamp and `more`, parts by their ids."""
     if incoming.signature is None:
         return
-    _demand(certificate is not None, "nobody's key is named")
-    standing = [
-        one
-        for one in (incoming.body, incoming.timestamp)
-        if one is not None and one.get(WSU_ID)
-    ]
-    parts = {str(one.get(WSU_ID)): one for one in standing} | dict(more)
+    if certificate is None:
+        yield unauthenticated(check, "nobody's key is named")
+        return
+    parts = _identified(incoming.body, incoming.timestamp) | dict(more)
     try:
-        if certificate is not None:
-            verify(incoming.signature, certificate.public_bytes(Encoding.DER), parts)
+        verify(incoming.signature, certificate.public_bytes(Encoding.DER), parts)
     except SignatureError as error:
-        raise SoapRefusalError(UNAUTHENTICATED, str(error)) from None
+        yield unauthenticated(check, str(error))
 
 
-def demand_covered(incoming: Incoming, part: Element | None, name: str) -> None:
-    """Raise RefusalError unless the signature has a reference to an element by its wsu:Id."""
+def uncovered(
+    check: str, incoming: Incoming, part: Element | None, name: str
+) -> Problems:
+    """Yield that the signature has no reference to an element by its wsu:Id."""
     if part is None or incoming.signature is None:
         return
+    covered = incoming.signature.iterfind(f"{{{DS}}}SignedInfo/{{{DS}}}Reference")
+    uris = {reference.get("URI") for reference in covered}
     wanted = part.get(WSU_ID)
-    uris = {
-        one.get("URI")
-        for one in incoming.signature.iterfind(f"{{{DS}}}SignedInfo/{{{DS}}}Reference")
-    }
-    _demand(bool(wanted) and f"#{wanted}" in uris, f"the {name} is not signed")
+    if not wanted or f"#{wanted}" not in uris:
+        yield unauthenticated(check, f"the {name} is not signed")
 
 
-def _demand(holds: bool, reason: str) -> None:  # noqa: FBT001 - reads as a sentence
-    if not holds:
-        raise SoapRefusalError(UNAUTHENTICATED, reason)
+def _identified(*parts: Element | None) -> dict[str, Element]:
+    """Return the parts that are there and have a wsu:Id, by it."""
+    there = [part for part in parts if part is not None]
+    return {str(part.get(WSU_ID)): part for part in there if part.get(WSU_ID)}
 
 
-def _demand_only(root: Element, tag: str, parent: Element | None) -> None:
-    found = list(root.iter(tag))
-    if len(found) != 1 or found[0].getparent() is not parent:
-        raise SoapRefusalError(
-            UNAUTHENTICATED,
-            f"there is not one {etree.QName(tag).localname} where it belongs",
-        )
+def _holder(incoming: Incoming) -> x509.Certificate | None:
+    """Return the certificate that the assertion names its holder by."""
+    data = incoming.assertion.certificate if incoming.assertion is not None else b""
+    return x509.load_der_x509_certificate(data) if data else None
+
+
+def _repeated_ids(root: Element | None) -> Iterator[str]:
+    """Yield each id that two elements have, in the order in which it occurs again."""
+    counts: Counter[str] = Counter()
+    for element in root.iter(etree.Element) if root is not None else ():
+        # An element may give its own id by two attributes.
+        for value in {element.get(name) for name in IDS} - {None}:
+            counts[str(value)] += 1
+            if counts[str(value)] == _AGAIN:
+                yield str(value)
+
+
+def _unless_one(
+    check: str, incoming: Incoming, tag: str, parent: Element | None
+) -> Problems:
+    """Yield that an element does not occur exactly once in the whole message, below its parent."""
+    if incoming.envelope is None:
+        return
+    elements = list(incoming.envelope.iter(tag))
+    if len(elements) != 1 or elements[0].getparent() is not parent:
+        name = etree.QName(tag).localname
+        yield unauthenticated(check, f"there is not one {name} where it belongs")

@@ -1,9 +1,9 @@
-"""Binds what a cookbook says of a SOAP service to a WSDL: operations, and the place of each role in their messages.
+"""Binds a cookbook's names of a SOAP service to a WSDL: operations, and the place of each role in their messages.
 
 The WSDL is the target's own, or the one beside the contract. Must not send anything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,21 @@ from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.contracts.soap_rules import spellings
 from conformance.formats import documents
+from conformance.formats.documents import Pointer
 from conformance.formats.schemas import format_problems, load_format, suggestion
 from conformance.model.errors import SpecError, TargetError
-from conformance.soap.xsd.contract import SoapContract, SoapOperation, Steps, resolve
+from conformance.soap.xsd.contract import (
+    SoapContract,
+    SoapOperation,
+    Steps,
+    ValuePlace,
+    resolve,
+)
 
 NAMES = "names"
+
+Spellings = Mapping[str, Mapping[str, tuple[str, ...]]]
+"""The words of each role, by section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +43,7 @@ class BoundOperation:
 class Binding:
     """A service's WSDL with the operations that the cases name.
 
-    `unresolved` are roles that nothing in it plays; `reconstructed` tells that it is not the target's own.
+    `unresolved` are roles that nothing in it plays; `reconstructed` is true of the WSDL beside the contract.
     """
 
     contract: SoapContract
@@ -43,8 +53,8 @@ class Binding:
 
     @property
     def operations(self) -> Mapping[str, str]:
-        """Return the WSDL's name of each operation that was found."""
-        return {key: one.operation.name for key, one in self.bound.items()}
+        """Return the WSDL's name of each bound operation."""
+        return {key: row.operation.name for key, row in self.bound.items()}
 
 
 def bind(spec: Spec, settings: Mapping[str, Any], folder: Path) -> Binding:
@@ -57,75 +67,81 @@ def bind(spec: Spec, settings: Mapping[str, Any], folder: Path) -> Binding:
     rules = spec.contract.soap
     if rules is None:
         raise SpecError(f"{spec.folder}: {spec.contract.service} is no SOAP service")
-    own = settings.get("wsdl")
+    path = settings.get("wsdl")
     root = spec.folder.parent.parent
-    contract = read_contract(folder / own if own else rules.wsdl, bundled_schemas(root))
+    wsdl = folder / path if path else rules.wsdl
+    contract = read_contract(wsdl, bundled_schemas(root))
     names = _names(rules.names, settings, folder, root)
     bound = dict(_bound(contract, names))
-    missing = [
-        f"operations.{key}" for key in names.get("operations", {}) if key not in bound
-    ]
+    return Binding(
+        contract, bound, tuple(_unresolved(names, bound)), reconstructed=path is None
+    )
+
+
+def _unresolved(names: Spellings, bound: Mapping[str, BoundOperation]) -> Iterator[str]:
+    """Yield the roles of the names that no operation of the WSDL plays."""
+    for key in names.get("operations", {}):
+        if key not in bound:
+            yield f"operations.{key}"
     for section in ("request", "parts", "answer"):
-        found = {role for one in bound.values() for role in getattr(one, section)}
-        missing += [
-            f"{section}.{role}" for role in names.get(section, {}) if role not in found
-        ]
-    return Binding(contract, bound, tuple(missing), reconstructed=own is None)
+        roles = {role for row in bound.values() for role in getattr(row, section)}
+        for role in names.get(section, {}):
+            if role not in roles:
+                yield f"{section}.{role}"
 
 
 def _names(
-    own: Mapping[str, Mapping[str, tuple[str, ...]]],
-    settings: Mapping[str, Any],
-    folder: Path,
-    root: Path,
+    known: Spellings, settings: Mapping[str, Any], folder: Path, root: Path
 ) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return the spellings of each role, those of the target's file in the place of the contract's."""
-    merged = {section: dict(roles) for section, roles in own.items()}
+    merged = {section: dict(roles) for section, roles in known.items()}
     if NAMES not in settings:
         return merged
     document = documents.read(folder / settings[NAMES])
-    problems = [
-        f"{document.path}:{document.line(at)}: {text}"
-        for at, text in format_problems(document, load_format(NAMES, root))
-    ]
-    given = {} if problems else spellings(document.data or {})
-    problems += [
-        f"{document.path}:{document.line((section, role))}: there is no role {role!r}"
-        f"{suggestion(role, own.get(section, {}))}"
-        for section, roles in given.items()
-        for role in roles
-        if role not in own.get(section, {})
-    ]
+    problems = list(format_problems(document, load_format(NAMES, root)))
+    if not problems:
+        problems += _unknown_roles(known, spellings(document.data or {}))
     if problems:
-        raise TargetError(problems)
-    for section, roles in given.items():
+        raise TargetError(
+            [f"{document.path}:{document.line(at)}: {text}" for at, text in problems]
+        )
+    for section, roles in spellings(document.data or {}).items():
         merged[section] |= roles
     return merged
 
 
+def _unknown_roles(known: Spellings, given: Spellings) -> Iterator[tuple[Pointer, str]]:
+    for section, roles in given.items():
+        known_roles = known.get(section, {})
+        for role in roles:
+            if role not in known_roles:
+                hint = suggestion(role, known_roles)
+                yield (section, role), f"there is no role {role!r}{hint}"
+
+
 def _bound(
-    contract: SoapContract, names: Mapping[str, Mapping[str, tuple[str, ...]]]
+    contract: SoapContract, names: Spellings
 ) -> Iterator[tuple[str, BoundOperation]]:
-    for key, wanted in names.get("operations", {}).items():
-        operation = _operation(contract, wanted)
+    for key, words in names.get("operations", {}).items():
+        operation = _operation(contract, words)
         if operation is None:
             continue
-        request = {
-            role: resolve(words, operation.places)
-            for role, words in names.get("request", {}).items()
-        }
-        parts = {
-            role: resolve(words, operation.places, whole=True)
-            for role, words in names.get("parts", {}).items()
-        }
-        answer = {
-            role: resolve(words, operation.answers, whole=True)
-            for role, words in names.get("answer", {}).items()
-        }
-        yield (
-            key,
-            BoundOperation(operation, _found(request), _found(parts), _found(answer)),
-        )
+        request = _places(names, "request", operation.places, whole=False)
+        parts = _places(names, "parts", operation.places, whole=True)
+        answer = _places(names, "answer", operation.answers, whole=True)
+        yield key, BoundOperation(operation, request, parts, answer)
+
+
+def _places(
+    names: Spellings, section: str, places: Iterable[ValuePlace], *, whole: bool
+) -> dict[str, Steps]:
+    """Return the place of each role of a section that the messages have."""
+    resolved: dict[str, Steps] = {}
+    for role, words in names.get(section, {}).items():
+        steps = resolve(words, places, whole=whole)
+        if steps is not None:
+            resolved[role] = steps
+    return resolved
 
 
 def _operation(contract: SoapContract, wanted: tuple[str, ...]) -> SoapOperation | None:
@@ -134,12 +150,6 @@ def _operation(contract: SoapContract, wanted: tuple[str, ...]) -> SoapOperation
         for name, operation in contract.operations.items():
             if name.casefold() == word.casefold():
                 return operation
-    return (
-        next(iter(contract.operations.values()))
-        if len(contract.operations) == 1
-        else None
-    )
-
-
-def _found(places: Mapping[str, Steps | None]) -> dict[str, Steps]:
-    return {role: place for role, place in places.items() if place is not None}
+    if len(contract.operations) == 1:
+        return next(iter(contract.operations.values()))
+    return None

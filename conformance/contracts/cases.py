@@ -48,8 +48,8 @@ def read_cases(service: str, document: Document) -> Iterator[Case]:
     requests = data.get("requests", {})
     for number, row in enumerate(data["cases"]):
         try:
-            for one in _by_caller(row):
-                yield _case(service, one, expectations, requests)
+            for case in _by_caller(row):
+                yield _case(service, case, expectations, requests)
         except LookupError as error:
             problems.append(
                 f"{document.path}:{document.line(('cases', number))}: case {row['id']}: {error.args[0]}"
@@ -265,7 +265,7 @@ def _message(row: Data) -> Message:
 
 
 def _edited(body: Data, changes: Mapping[str, Data], removals: Sequence[str]) -> Data:
-    """Return a copy of a JSON body with places such as `hcParty.identifier.0.value` set or removed."""
+    """Return a copy of a JSON body with places such as `owner.identifier.0.value` set or removed."""
     body = copy.deepcopy(body)
     for place in (*changes, *removals):
         *above, last = [

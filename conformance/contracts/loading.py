@@ -88,13 +88,13 @@ def service_ids(root: Path | None = None) -> tuple[str, ...]:
 
 def versions(service: str, root: Path | None = None) -> tuple[str, ...]:
     """Return a service's spec versions, oldest first."""
-    found = [
+    folders = [
         path.parent.name
         for path in (root or specs_root()).glob(f"{service}/*/service.yaml")
     ]
     return tuple(
         sorted(
-            found,
+            folders,
             key=lambda version: [int(part) for part in re.findall(r"\d+", version)],
         )
     )
@@ -150,11 +150,11 @@ def read_spec(folder: Path, root: Path) -> Spec:
     """Return the spec that `folder` holds; errors as for `load_spec`."""
     files = _read_files(folder, root)
     contract = read_contract_of(folder, files)
-    own = [
+    cases_read = [
         *read_cases(contract.service, files["cases.yaml"]),
         *read_matrix_cases(contract, files, root),
     ]
-    cases = {case.id: case for case in own}
+    cases = {case.id: case for case in cases_read}
     faults = {fault.id: fault for fault in _faults(files["faults.yaml"])}
     return Spec(_description(files["service.yaml"]), contract, cases, faults)
 

@@ -1,16 +1,18 @@
 """SOAP callers by name: their keys, and their SAML Holder-of-Key assertions, read from a file or asked of an STS.
 
-An assertion is got once, kept, renewed before it ends, and told to the redactor before anything else. Must not judge
+An assertion is got once, kept, renewed before it ends, and given to the redactor before anything else. Must not judge
 what a service makes of it.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any, Final
 
+from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.keystore import open_keystore
 from conformance.credentials.secrets import read_file, resolve
 from conformance.evidence.redaction import Redactor
@@ -46,8 +48,8 @@ PATIENCE: Final = timedelta(seconds=30)
 """For how long an STS that has refused a caller is not asked again."""
 SKEW: Final = 300.0
 """Seconds by which clocks may differ (cookbooks, section 6.2)."""
-_LARGEST_ASSERTION = 2**20
-_QUOTED = 200
+_LARGEST_ASSERTION_BYTES = 2**20
+_QUOTED_CHARACTERS = 200
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,11 +70,14 @@ class Callers:
     clock: Callable[[], datetime]
     redactor: Redactor = field(repr=False)
     _signers: dict[str, Signer] = field(default_factory=dict, repr=False)
-    _held: dict[str, tuple[Assertion, datetime]] = field(
-        default_factory=dict, repr=False
-    )
-    _refusals: dict[str, tuple[datetime, str]] = field(default_factory=dict, repr=False)
-    _lock: Lock = field(default_factory=Lock, repr=False)
+    _holder: Holder[Assertion] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._holder = Holder(
+            clock=lambda: self.clock().timestamp(),
+            due=_due,
+            patience=PATIENCE.total_seconds(),
+        )
 
     def names(self, kind: str = "") -> tuple[str, ...]:
         """Return the names of the callers of a kind, in the order of the file; of all callers without one."""
@@ -87,7 +92,7 @@ class Callers:
         return str(self.settings[name]["kind"])
 
     def rule(self, name: str) -> CallerRule:
-        """Return what is said of a caller's kind."""
+        """Return the rule of a caller's kind."""
         return self.rules[self.kind(name)]
 
     def signer(self, name: str) -> Signer:
@@ -111,12 +116,10 @@ class Callers:
         Raises SecretError where it cannot be had without a request, CredentialRefusedError where the STS gives none,
         where it has run out and cannot be renewed, or where its certified attributes are not what a service wants.
         """
-        with self._lock:
-            now = self.clock()
-            held, due = self._held.get(name, (None, now))
-            if held is None or due <= now:
-                held = self._fetched(name, held, now)
-                self._held[name] = held, _due(held, now)
+        try:
+            held = self._holder.get(name, self._fetch)
+        except LapsedError as lapsed:
+            raise lapsed.reason from None
         problems = held.attribute_problems()
         if problems:
             raise CredentialRefusedError(
@@ -127,37 +130,35 @@ class Callers:
 
     def expired(self, name: str) -> Assertion:
         """Return a genuine assertion of a caller whose time is over; raises MissingDataError where there is none."""
-        found = self._spare(name, "expired")
-        if found.not_on_or_after is None or found.not_on_or_after > self.clock():
+        assertion = self._spare(name, "expired")
+        ends = assertion.not_on_or_after
+        if ends is None or ends > self.clock():
             raise MissingDataError(
                 f"callers.{name}.expired_assertion has not expired; give one whose time is over"
             )
-        return found
+        return assertion
 
     def denied(self, name: str) -> Assertion:
         """Return a genuine assertion of a caller whose certified attributes give no access.
 
         Raises MissingDataError where there is none.
         """
-        found = self._spare(name, "denied")
-        problem = _time_problem(found, self.clock())
+        place = f"callers.{name}.denied_assertion"
+        assertion = self._spare(name, "denied")
+        problem = _time_problem(assertion, self.clock())
         if problem:
-            raise MissingDataError(
-                f"callers.{name}.denied_assertion: {problem}; get a new one from the STS"
-            )
-        if not found.attribute_problems():
-            place = f"callers.{name}.denied_assertion"
+            raise MissingDataError(f"{place}: {problem}; get a new one from the STS")
+        if not assertion.attribute_problems():
             raise MissingDataError(
                 f"{place} gives access; give one with an attribute that is false or empty"
             )
-        return found
+        return assertion
 
     def identity(self, name: str) -> str:
         """Return the number that a caller of its kind has: the file's, else the assertion's; "" where neither says."""
         rule = self.rule(name)
-        return requester_number(self.settings[name], rule) or self.assertion(
-            name
-        ).identity(*rule.attributes)
+        number = requester_number(self.settings[name], rule)
+        return number or self.assertion(name).identity(*rule.attributes)
 
     def _spare(self, name: str, state: str) -> Assertion:
         """Return an assertion that the target gives for a message that has to be refused."""
@@ -179,18 +180,11 @@ class Callers:
     def _place(self, name: str) -> str:
         return f"{self.where}.{name}"
 
-    def _fetched(self, name: str, old: Assertion | None, now: datetime) -> Assertion:
-        """Return a new assertion; the old one for as long as it holds where there is no new one."""
-        try:
-            return (
-                self._issue(name, now) if self._asks(name) else self._stored(name, now)
-            )
-        except (SecretError, CredentialRefusedError):
-            if old is None or _time_problem(old, now):
-                raise
-            return old
+    def _fetch(self, name: str) -> Fetched[Assertion]:
+        return self._issued(name) if self._asks(name) else self._stored(name)
 
-    def _stored(self, name: str, now: datetime) -> Assertion:
+    def _stored(self, name: str) -> Fetched[Assertion]:
+        """Return the assertion that the file names."""
         place = f"{self._place(name)}.assertion"
         if "assertion" not in self.settings[name]:
             raise SecretError(
@@ -198,33 +192,32 @@ class Callers:
             )
         path = self.folder / self.settings[name]["assertion"]
         stored = self._read(name, place, path)
-        problem = _time_problem(stored, now)
+        problem = _time_problem(stored, self.clock())
         if problem:
             raise CredentialRefusedError(
                 f"{place}: {path}: {problem}; get a new one from the STS"
             )
-        return stored
+        return Fetched(stored, _end(stored))
 
     def learn_altered(self, name: str, data: bytes, how: str) -> None:
-        """Tell the redactor of an assertion of a caller that was changed, and how."""
+        """Give the redactor a caller's assertion that was changed, with the name of the change."""
         self.redactor.learn(
             data.decode("utf-8", "replace"), {"assertion": name, "altered": how}
         )
 
     def _read(self, name: str, place: str, path: Path, **state: str) -> Assertion:
-        """Return an assertion from a file; what it says is told to the redactor first."""
+        """Return an assertion from a file, after giving it to the redactor."""
         try:
-            found = read_assertion(read_file(path, _LARGEST_ASSERTION))
+            assertion = read_assertion(read_file(path, _LARGEST_ASSERTION_BYTES))
         except SamlError as error:
             raise SecretError(
                 f"{place}: {path}: not a SAML 1.1 assertion: {error}; save it as it was issued"
             ) from None
         except SecretError as error:
             raise SecretError(f"{place}: {error}") from None
-        self.redactor.learn(
-            found.data.decode("utf-8", "replace"), {"assertion": name, **state}
-        )
-        return found
+        text = assertion.data.decode("utf-8", "replace")
+        self.redactor.learn(text, {"assertion": name, **state})
+        return assertion
 
     def _address_problem(self, address: str) -> str | None:
         if not may_send(
@@ -233,43 +226,25 @@ class Callers:
             return f"{RULE} is sent to production; name another environment"
         return address_problem(address, self.environment)
 
-    def _issue(self, name: str, now: datetime) -> Assertion:
-        """Return an assertion that the STS has just issued; who refused a moment ago is not asked again."""
-        until, reason = self._refusals.get(name, (now, ""))
-        if now < until:
-            raise CredentialRefusedError(reason)
-        try:
-            return self._granted(name, now)
-        except CredentialRefusedError as error:
-            reason = (
-                f"{self._place(name)}: the STS {self.settings[name]['sts']} {error}"
-            )
-            self._refusals[name] = now + PATIENCE, reason
-            raise CredentialRefusedError(reason) from None
+    def _issued(self, name: str) -> Fetched[Assertion]:
+        """Return an assertion that the STS has just issued."""
+        issuer = f"{self._place(name)}: the STS {self.settings[name]['sts']}"
+        return self._holder.ask(name, issuer, partial(self._granted, name))
 
-    def _granted(self, name: str, now: datetime) -> Assertion:
+    def _granted(self, name: str) -> Fetched[Assertion]:
+        now = self.clock()
         signer, address = self.signer(name), str(self.settings[name]["sts"])
         problem = self._address_problem(address)
         if problem:
             raise SecretError(f"{self._place(name)}.sts: {problem}")
-        own = (
+        soap_headers = (
             ("Content-Type", CONTENT_TYPE),
             ("SOAPAction", f'"{TOKEN_ACTION}"'),
             ("Accept", "text/xml"),
         )
+        headers = (*self.headers, *soap_headers)
         body = token_request(signer, self._claims(name), now)
-        outcome = self.send(Request("POST", address, (*self.headers, *own), body))
-        if isinstance(outcome, TransportFailure):
-            raise CredentialRefusedError(
-                f"gives no answer: {self._quote(outcome.message)}; check address and network"
-            )
-        try:
-            issued = issued_assertion(outcome.body)
-        except SamlError as error:
-            said = f"answered with status {outcome.status}: {self._quote(str(error))}"
-            raise CredentialRefusedError(
-                f"{said}; check its address, and that it knows the certificate"
-            ) from None
+        issued = self._read_response(self.send(Request("POST", address, headers, body)))
         self.redactor.learn(issued.data.decode("utf-8", "replace"), {"assertion": name})
         problem = _time_problem(issued, now)
         if problem:
@@ -280,15 +255,29 @@ class Callers:
             raise CredentialRefusedError(
                 "issued an assertion for another key; ask its operator why"
             )
-        return issued
+        return Fetched(issued, _end(issued))
+
+    def _read_response(self, outcome: Response | TransportFailure) -> Assertion:
+        """Return the assertion in an STS's response; raises CredentialRefusedError where it holds none."""
+        if isinstance(outcome, TransportFailure):
+            raise CredentialRefusedError(
+                f"gives no answer: {self._quote(outcome.message)}; check address and network"
+            )
+        try:
+            return issued_assertion(outcome.body)
+        except SamlError as error:
+            raise CredentialRefusedError(
+                f"answered with status {outcome.status}: {self._quote(str(error))}; "
+                "check its address, and that it knows the certificate"
+            ) from None
 
     def _claims(self, name: str) -> list[RequestedAttribute]:
         """Return the attributes to ask for: the file's, or those usual for the caller's kind."""
         row, rule = self.settings[name], self.rule(name)
         if "attributes" in row:
             return [
-                RequestedAttribute(one["name"], one.get("value", ""))
-                for one in row["attributes"]
+                RequestedAttribute(attribute["name"], attribute.get("value", ""))
+                for attribute in row["attributes"]
             ]
         number = requester_number(row, rule)
         if not number:
@@ -296,22 +285,22 @@ class Callers:
                 f"the target gives no callers.{name}.requester.{rule.identity}, which the STS has to be told"
             )
         return [
-            *(RequestedAttribute(one, number) for one in rule.asserted),
-            *(RequestedAttribute(one) for one in rule.certified),
+            *(RequestedAttribute(attribute, number) for attribute in rule.asserted),
+            *(RequestedAttribute(attribute) for attribute in rule.certified),
         ]
 
     def _quote(self, text: str) -> str:
-        """Return a short piece of somebody else's text, without any secret that it may repeat."""
-        return self.redactor.text(text)[:_QUOTED]
+        """Return the beginning of a peer's text, without any secret that it may repeat."""
+        return self.redactor.text(text)[:_QUOTED_CHARACTERS]
 
 
 def requester_number(settings: Mapping[str, Any], rule: CallerRule) -> str:
     """Return the number by which the file says a caller is known, "" where it does not; an EHP may stand as CBE."""
-    given = settings.get("requester") or {}
-    return str(
-        given.get(rule.identity)
-        or (given.get("cbe", "") if rule.identity == "ehp" else "")
-    )
+    requester = settings.get("requester") or {}
+    number = requester.get(rule.identity)
+    if not number and rule.identity == "ehp":
+        number = requester.get("cbe")
+    return str(number or "")
 
 
 def _time_problem(assertion: Assertion, now: datetime) -> str:
@@ -321,9 +310,12 @@ def _time_problem(assertion: Assertion, now: datetime) -> str:
     return assertion.time_problem(now)
 
 
-def _due(assertion: Assertion, now: datetime) -> datetime:
-    """Return when to renew an assertion."""
+def _end(assertion: Assertion) -> float:
+    """Return when an assertion ends, in epoch seconds; math.inf where it does not say."""
     ends = assertion.not_on_or_after
-    if ends is None:
-        return datetime.max.replace(tzinfo=UTC)
-    return ends - min(MARGIN, (ends - now) / 2)
+    return math.inf if ends is None else ends.timestamp()
+
+
+def _due(ends: float, now: float) -> float:
+    """Return when to renew an assertion: in the middle of what is left where twice the margin is more."""
+    return ends - min(MARGIN.total_seconds(), (ends - now) / 2)

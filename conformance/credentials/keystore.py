@@ -82,40 +82,38 @@ def _read(
 ) -> tuple[Sequence[_Entry], Sequence[Certificate]]:
     """Return all entries and all certificates; the library checks the password and finds one key at most."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", UserWarning
-        )  # that a file is BER, or a certificate unusual, is no mistake here
+        # A file in BER and an unusual certificate are no mistakes here.
+        warnings.simplefilter("ignore", UserWarning)
         store = pkcs12.load_pkcs12(raw, password)
-    found = [*([store.cert] if store.cert else []), *store.additional_certs]
-    entries = [_entry(alias, key, found) for alias, key in _keys(raw, password)]
-    if not entries and store.key:
-        entries = [_entry("", store.key, found)]
-    return entries, [one.certificate for one in found]
+    certificates = list(store.additional_certs)
+    if store.cert:
+        certificates.insert(0, store.cert)
+    keys = list(_keys(raw, password))
+    if not keys and store.key:
+        keys = [("", store.key)]
+    entries = [_entry(alias, key, certificates) for alias, key in keys]
+    return entries, [row.certificate for row in certificates]
 
 
 def _entry(
     alias: str, key: object, certificates: Sequence[pkcs12.PKCS12Certificate]
 ) -> _Entry:
-    public = (
-        key.public_key()
-        if isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey)
-        else None
-    )
-    own = next(
-        (
-            one
-            for one in certificates
-            if public is not None and one.certificate.public_key() == public
-        ),
-        None,
-    )
-    if own is None:
+    """Return a key with the certificate that belongs to it; the certificate's name serves where the key has none."""
+    row = _certificate_of(key, certificates)
+    if row is None:
         return _Entry(alias, key, None)
-    return _Entry(
-        alias or (own.friendly_name or b"").decode(errors="replace"),
-        key,
-        own.certificate,
-    )
+    friendly_name = (row.friendly_name or b"").decode(errors="replace")
+    return _Entry(alias or friendly_name, key, row.certificate)
+
+
+def _certificate_of(
+    key: object, certificates: Sequence[pkcs12.PKCS12Certificate]
+) -> pkcs12.PKCS12Certificate | None:
+    if not isinstance(key, RSAPrivateKey | EllipticCurvePrivateKey):
+        return None
+    public = key.public_key()
+    rows = (row for row in certificates if row.certificate.public_key() == public)
+    return next(rows, None)
 
 
 def _chosen(
@@ -147,35 +145,32 @@ def _select(entries: Sequence[_Entry], alias: str | None) -> _Entry:
     if alias is None and len(entries) == 1:
         return entries[0]
     wanted = AUTHENTICATION if alias is None else alias
-    found = next(
-        (entry for entry in entries if entry.alias.casefold() == wanted.casefold()),
-        None,
-    )
-    if found is not None:
-        return found
+    for entry in entries:
+        if entry.alias.casefold() == wanted.casefold():
+            return entry
+    problem = "no key" if alias is not None else "several keys and none"
+    raise SecretError(f"it has {problem} called {wanted!r}; {_alias_remedy(entries)}")
+
+
+def _alias_remedy(entries: Sequence[_Entry]) -> str:
     known = ", ".join(repr(entry.alias) for entry in entries if entry.alias)
-    remedy = (
-        f"give one of {known}" if known else "leave `alias` out, since its key has none"
-    )
-    raise SecretError(
-        f"it has several keys and none called {wanted!r}; {remedy}"
-        if alias is None
-        else f"it has no key called {wanted!r}; {remedy}"
-    )
+    if known:
+        return f"give one of {known}"
+    return "leave `alias` out, since its key has none"
 
 
 def _chain(
     certificate: Certificate, certificates: Sequence[Certificate]
 ) -> Iterator[Certificate]:
-    """Yield the certificates above one, as far as the file has them."""
-    left = [one for one in certificates if one != certificate]
+    """Yield a certificate's issuer, the issuer's issuer and so on, as far as the file has them."""
+    rest = [other for other in certificates if other != certificate]
     while certificate.issuer != certificate.subject:
-        above = next((one for one in left if one.subject == certificate.issuer), None)
-        if above is None:
+        issuers = [other for other in rest if other.subject == certificate.issuer]
+        if not issuers:
             return
-        yield above
-        left.remove(above)
-        certificate = above
+        certificate = issuers[0]
+        yield certificate
+        rest.remove(certificate)
 
 
 def _keys(raw: bytes, password: bytes) -> Iterator[tuple[str, object]]:
@@ -189,17 +184,16 @@ def _key_bags(raw: bytes) -> Sequence[tuple[str, bytes]]:
     """Return alias and EncryptedPrivateKeyInfo of each key bag; none where the file is built in another way."""
     try:
         (_, file), *_ = _elements(raw)
-        bags = [
-            bag for info in _contents(_elements(file)[1][1]) for bag in _contents(info)
-        ]
-        parts = [_elements(bag) for bag in bags]
-        return [
-            (_friendly_name(part[2:]), part[1][1])
-            for part in parts
-            if part[0][1] == _SHROUDED_KEY
-        ]
+        safes = _contents(_elements(file)[1][1])
+        bags = [_elements(bag) for safe in safes for bag in _contents(safe)]
+        return [_key_bag(bag) for bag in bags if bag[0][1] == _SHROUDED_KEY]
     except (IndexError, ValueError, RecursionError):
         return []
+
+
+def _key_bag(bag: Sequence[Element]) -> tuple[str, bytes]:
+    _, (_, value), *attributes = bag
+    return _friendly_name(attributes), value
 
 
 def _contents(info: bytes) -> list[bytes]:
@@ -227,12 +221,12 @@ def _octets(tag: int, contents: bytes) -> bytes:
 
 
 def _elements(data: bytes) -> list[Element]:
-    """Return the values that stand one after another in BER, which Java's key stores are written in too."""
-    found, at = [], 0
+    """Return the values that stand one after another in BER, in which Java writes its key stores too."""
+    elements, at = [], 0
     while at < len(data):
         tag, contents, at = _element(data, at)
-        found.append((tag, contents))
-    return found
+        elements.append((tag, contents))
+    return elements
 
 
 def _element(data: bytes, at: int) -> tuple[int, bytes, int]:

@@ -40,7 +40,7 @@ def read_file(path: Path, limit: int) -> bytes:
     """Return a file's bytes; raises SecretError where it is missing, no file, unreadable or larger than `limit`."""
     name = _shown(path)
     try:
-        # Asked before opening: to open a pipe that nobody writes to would wait forever.
+        # Before opening, since opening a pipe without a writer would wait forever.
         if not stat.S_ISREG(path.stat().st_mode):
             raise SecretError(f"{name} is not a file; name the file itself")
         with path.open("rb") as file:
@@ -71,13 +71,10 @@ def _look_up(reference: str | Mapping[str, Any], folder: Path) -> str:
         case {"file": str(name)} if len(reference) == 1:
             path = folder / name
             return _text(read_file(path, LARGEST_SECRET), _shown(path))
-        case {"command": [str(program), *arguments]} if len(reference) == 1 and all(
-            isinstance(argument, str) for argument in arguments
-        ):
-            return _text(
-                _run([program, *arguments], folder),
-                f"what the command {_shown(program)!r} prints",
-            )
+        case {"command": [str(program), *arguments]} if len(reference) == 1:
+            if all(isinstance(argument, str) for argument in arguments):
+                output = _run([program, *arguments], folder)
+                return _text(output, f"what the command {_shown(program)!r} prints")
     raise SecretError(f"this is no reference to a secret; {_FORMS}")
 
 
@@ -106,11 +103,13 @@ def _text(raw: bytes, name: str) -> str:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SecretError(f"{name} is not UTF-8 text; save it as UTF-8") from None
-    return text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text
+    if not text.endswith("\n"):
+        return text
+    return text.removesuffix("\n").removesuffix("\r")
 
 
 def _shown(name: str | Path) -> str:
-    """Return a name fit for a message, even where somebody wrote a token in its place."""
+    """Return a name fit for a message, even where the file has a token in its place."""
     return Redactor().text(str(name))
 
 
@@ -118,7 +117,7 @@ def _run(argv: list[str], folder: Path) -> bytes:
     """Return what a program prints; without a shell, so that nothing in an argument means anything to one."""
     name = repr(_shown(argv[0]))
     try:
-        # Neither what it complains of nor anything it is asked is let through: both may hold the secret.
+        # Both its complaints and its questions may hold the secret, so neither reaches the terminal.
         process = subprocess.Popen(  # noqa: S603 - the user's own command, which is what was asked for
             argv,
             cwd=folder,
@@ -141,7 +140,7 @@ def _run(argv: list[str], folder: Path) -> bytes:
     try:
         output = _output(process, name)
     finally:
-        process.kill()  # which does nothing to a process that has ended
+        process.kill()  # no effect on a process that has ended
         process.wait()
     if process.returncode:
         raise SecretError(
@@ -183,8 +182,6 @@ def _read(pipe: IO[bytes], kept: list[bytes]) -> None:
 
 
 def _ending(status: int) -> str:
-    return (
-        f"ended with status {status}"
-        if status > 0
-        else f"was ended by signal {-status}"
-    )
+    if status > 0:
+        return f"ended with status {status}"
+    return f"was ended by signal {-status}"

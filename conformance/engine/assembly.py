@@ -16,6 +16,7 @@ from conformance.engine.execution import ExecutionContext
 from conformance.engine.plan import Plan
 from conformance.engine.session import Recorder, Session
 from conformance.evidence.redaction import Redactor
+from conformance.judging.memory import RunMemory
 from conformance.judging.oracle import Oracle
 from conformance.judging.rest import RestOracle
 from conformance.judging.soap import SoapOracle
@@ -149,4 +150,4 @@ def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapOrac
     """Return the oracle of a SOAP service, with the schema of the platform's faults."""
     root = spec.folder.parent.parent
     errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
-    return SoapOracle(spec.contract, rules, binding, errors)
+    return SoapOracle(spec.contract, rules, binding, errors, RunMemory())

@@ -15,6 +15,7 @@ from conformance.contracts.loading import Spec
 from conformance.engine.assembly import Wire, make_context
 from conformance.engine.embedded import EmbeddedServices
 from conformance.engine.events import (
+    EVENTS,
     CaseEnded,
     CaseStarted,
     EventLog,
@@ -172,6 +173,12 @@ class Campaign:
         interrupted = self.tally.interrupted
         self.events.emit(RunEnded(self.folder.name, exit_code, interrupted))
         self.events.close()
+        self.workers.clear()
+
+    def discard(self) -> None:
+        """Remove what a run leaves that sent nothing: its events, and what workers shared."""
+        self.events.close()
+        (self.folder / EVENTS).unlink(missing_ok=True)
         self.workers.clear()
 
     def in_order(self) -> list[CaseResult]:

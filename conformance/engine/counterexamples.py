@@ -4,7 +4,7 @@ Must not send anything.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from conformance.engine.search import case_dir, make_private
 from conformance.evidence.curl import curl_line
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.run_folder import write_atomically
+from conformance.evidence.store import Record
 from conformance.model.case import CaseKind
 from conformance.model.verdict import Verdict
 
@@ -24,19 +25,19 @@ def add_commands(document: Mapping[str, Any], folder: Path) -> None:
     shown = [
         case["counterexample"] for case in document["cases"] if "counterexample" in case
     ]
-    wanted = {name for one in shown for name in one["exchanges"]}
-    records = (
-        {record["id"]: record for record in ExchangeReader(folder).read(wanted)}
-        if wanted
-        else {}
-    )
-    for one in shown:
-        lines = [
-            curl_line(records[number])
-            for number in one["exchanges"]
-            if number in records
-        ]
-        one["curl"] = [line for line in lines if line]
+    wanted = {name for row in shown for name in row["exchanges"]}
+    if not wanted:
+        return
+    records = {row["id"]: row for row in ExchangeReader(folder).read(wanted)}
+    for row in shown:
+        row["curl"] = list(_commands(records, row["exchanges"]))
+
+
+def _commands(records: Mapping[str, Record], names: Iterable[str]) -> Iterator[str]:
+    for name in names:
+        command = curl_line(records[name]) if name in records else None
+        if command:
+            yield command
 
 
 def update_counterexamples(document: Mapping[str, Any], parent: Path | None) -> None:

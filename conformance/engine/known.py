@@ -4,7 +4,7 @@ A known failure that has expired, or that no longer happens, counts as failed. M
 verdict that results.json keeps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -33,29 +33,23 @@ def load_known(path: Path) -> tuple[KnownFailure, ...]:
     Raises TargetError with every mistake, one line each.
     """
     document = _below_key(documents.read(path))
-    problems = [
-        (document.line(at), text)
-        for at, text in format_problems(document, load_format("known"))
-    ]
+    problems = list(format_problems(document, load_format("known")))
     known = []
     for number, row in enumerate(document.data["known"] if not problems else ()):
         try:
-            known.append(
-                KnownFailure(
-                    row["case"],
-                    row["requirement"],
-                    row["reason"],
-                    date.fromisoformat(row["expires"]),
-                )
-            )
+            known.append(_known_failure(row))
         except ValueError:
-            line = document.line(("known", number, "expires"))
-            problems.append(
-                (line, f"expires: {row['expires']!r} is not a date such as 2027-01-31")
-            )
+            text = f"expires: {row['expires']!r} is not a date such as 2027-01-31"
+            problems.append((("known", number, "expires"), text))
     if problems:
-        raise TargetError([f"{path}:{line}: {text}" for line, text in problems])
+        lines = [f"{path}:{document.line(at)}: {text}" for at, text in problems]
+        raise TargetError(lines)
     return tuple(known)
+
+
+def _known_failure(row: Mapping[str, str]) -> KnownFailure:
+    expires = date.fromisoformat(row["expires"])
+    return KnownFailure(row["case"], row["requirement"], row["reason"], expires)
 
 
 def _below_key(document: Document) -> Document:
@@ -70,24 +64,33 @@ def apply_known(
     result: CaseResult, known: Sequence[KnownFailure], today: date
 ) -> CaseResult:
     """Return a result marked as known where it fails as expected, and as stale where a known failure is over."""
-    known = [row for row in known if row.case == result.case.id]
-    violated = {
-        finding.requirement
-        for finding in result.findings
-        if finding.severity is Severity.VIOLATION
-    }
-    valid = [row for row in known if row.expires >= today]
-    if result.verdict is Verdict.FAIL:
-        if not known or violated - {row.requirement for row in valid}:
+    listed = [row for row in known if row.case == result.case.id]
+    if not listed:
+        return result
+    match result.verdict:
+        case Verdict.PASS:
+            return _over(result, listed[0])
+        case Verdict.FAIL:
+            return _failed(result, [row for row in listed if row.expires >= today])
+        case _:
             return result
-        if violated != {row.requirement for row in valid}:
-            return _over(
-                result, next(row for row in valid if row.requirement not in violated)
-            )
-        return replace(result, known="; ".join(row.reason for row in valid))
-    if result.verdict is Verdict.PASS and known:
-        return _over(result, known[0])
-    return result
+
+
+def _failed(result: CaseResult, valid: Sequence[KnownFailure]) -> CaseResult:
+    """Return a failed result, marked where exactly what is known to be broken is broken."""
+    violated = _violated(result)
+    if violated - {row.requirement for row in valid}:
+        return result
+    gone = [row for row in valid if row.requirement not in violated]
+    if gone:
+        return _over(result, gone[0])
+    return replace(result, known="; ".join(row.reason for row in valid))
+
+
+def _violated(result: CaseResult) -> set[str]:
+    """Return the requirements that violations name."""
+    violations = (row for row in result.findings if row.severity is Severity.VIOLATION)
+    return {row.requirement for row in violations}
 
 
 def _over(result: CaseResult, gone: KnownFailure) -> CaseResult:

@@ -3,19 +3,22 @@
 Tests of one's own and the command `send` stand on it. Must not know httpx nor pytest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
+from conformance.credentials.alterations import MALFORMED
 from conformance.engine.campaign import Campaign
 from conformance.engine.events import CaseStarted
 from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, usual_examples
 from conformance.engine.runner import conclude
 from conformance.engine.session import Session
+from conformance.formats.schemas import known_names
 from conformance.judging.documented import documented_case
 from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, CaseKind, Expectation, Template
-from conformance.model.contract import Contract, Operation
+from conformance.model.contract import Contract
+from conformance.model.errors import UsageError
 from conformance.model.exchange import Exchange, Request
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Judgement, merge
@@ -25,7 +28,7 @@ from conformance.target.target import ServiceTarget, Target
 PREFIX = "own/"
 """What the ids of these cases begin with."""
 _ORIGIN = "a test of one's own"
-_NO_OPERATION = "the contract has no operation with this method and path"
+_NO_OPERATION = "the contract has no operation that this request asks for"
 _REFUSED = "the service refused who asks; check the credential that was sent"
 
 
@@ -37,10 +40,10 @@ class OwnExchanges:
     title: str
     session: Session
     oracle: Oracle
+    _lock: RLock
     _ids: list[str] = field(default_factory=list)
     _judgements: list[Judgement] = field(default_factory=list)
     _seconds: float = 0.0
-    _lock: RLock = field(default_factory=RLock)
 
     @property
     def contract(self) -> Contract:
@@ -48,19 +51,22 @@ class OwnExchanges:
         return self.session.service.spec.contract
 
     def send(
-        self, request: Request, operation: Operation | None, timeout: float | None
+        self, method: str, make: Callable[[], Request], timeout: float | None = None
     ) -> tuple[Exchange, Judgement]:
-        """Send a request as it is, and return the exchange with its judgement by an operation's documented answers.
+        """Send a request, and return the exchange with its judgement by an operation's documented answers.
 
-        `timeout` (seconds) may shorten the target's own. Raises ForbiddenTrafficError where the policy forbids the
-        request, BudgetError where the target's budget is used up.
+        `make` gives the request once it is its turn, and may ask for credentials then; `timeout` (seconds) may shorten
+        the target's own. Raises ForbiddenTrafficError where the policy forbids the method, BudgetError where the
+        target's budget is used up.
         """
+        self.session.demand_allowed(method)
         with self._lock:
+            request = make()
             exchange = self.session.send_once(self.name, request, timeout=timeout)
-            judgement = self._judge(exchange, operation)
             self._ids.append(exchange.id)
-            self._judgements.append(judgement)
             self._seconds += exchange.elapsed
+            judgement = self._judge(exchange)
+            self._judgements.append(judgement)
         return exchange, judgement
 
     def result(self) -> CaseResult | None:
@@ -72,7 +78,8 @@ class OwnExchanges:
         ids = tuple(self._ids)
         return replace(result, exchanges=ids, deciding=ids[-1:], duration=self._seconds)
 
-    def _judge(self, exchange: Exchange, operation: Operation | None) -> Judgement:
+    def _judge(self, exchange: Exchange) -> Judgement:
+        operation = self.session.requests.operation_of(exchange.request)
         if operation is None:
             return Judgement(not_applicable_reason=_NO_OPERATION)
         if self.oracle.refuses_credential(exchange):
@@ -82,13 +89,27 @@ class OwnExchanges:
 
 
 def open_exchanges(
-    campaign: Campaign, service: str, name: str, title: str
+    campaign: Campaign, service: str, name: str, title: str, lock: RLock
 ) -> OwnExchanges:
-    """Return exchanges of one's own with a service of a campaign, under the case id `own/<name>`."""
+    """Return exchanges of one's own with a service of a campaign, under the case id `own/<name>`.
+
+    Whoever shares the `lock` sends one after the other.
+    """
     campaign.events.emit(CaseStarted(PREFIX + name, service))
     context = campaign.runner(service).context
     session = replace(context.session, sender=Sender.OWN)
-    return OwnExchanges(PREFIX + name, title, session, context.oracle)
+    return OwnExchanges(PREFIX + name, title, session, context.oracle, lock)
+
+
+def demand_credential(service: ServiceTarget, token: str, caller: str) -> None:
+    """Raise UsageError where a target gives a service no token of a role, or no caller of a name; "" asks for none."""
+    for kind, wanted in (("tokens", token), ("callers", caller)):
+        known = tuple(service.settings.get(kind) or ())
+        name = wanted.partition("!")[0]
+        if name and name not in {*known, MALFORMED}:
+            raise UsageError(
+                f"the target's {kind} of {service.service} have no {name!r}{known_names(name, known)}"
+            )
 
 
 def own_plan(target: Target, services: tuple[ServiceTarget, ...]) -> Plan:

@@ -30,16 +30,20 @@ class Selection:
     requirements: tuple[str, ...] = ()
     cases: tuple[str, ...] = ()
 
+    @property
+    def restricts(self) -> bool:
+        """Tell whether anything is left out."""
+        return bool(self.kinds or self.requirements or self.cases)
+
     def takes(self, case: Case) -> bool:
         """Tell whether a case is selected."""
-        return (
-            (not self.kinds or case.kind in self.kinds)
-            and (
-                not self.requirements
-                or bool(set(self.requirements) & {*case.requirements, *case.only})
-            )
-            and (not self.cases or case.id in self.cases)
-        )
+        by_kind = not self.kinds or case.kind in self.kinds
+        by_requirement = not self.requirements or self._is_about(case)
+        by_id = not self.cases or case.id in self.cases
+        return by_kind and by_requirement and by_id
+
+    def _is_about(self, case: Case) -> bool:
+        return not {*case.requirements, *case.only}.isdisjoint(self.requirements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,46 +104,19 @@ def make_plan(  # noqa: PLR0913 - the options of a run
 
     Raises UsageError where the selection names what does not exist, or selects nothing.
     """
-    if any((selection.kinds, selection.requirements, selection.cases)) and not named:
-        chosen = tuple(
-            row
-            for row in services
-            if any(selection.takes(case) for case in row.spec.cases.values())
-        )
-        services = chosen or services
-    seed = DEFAULT_SEED if seed is None else seed
+    if selection.restricts and not named:
+        services = _with_selected_cases(services, selection)
     plan = Plan(
         target,
         services,
         selection,
-        seed,
+        DEFAULT_SEED if seed is None else seed,
         usual_examples(target) if examples is None else examples,
         known,
         disclose,
         counterexamples=counterexamples,
     )
-    cases = {case.id: case for case in plan.cases}
-    requirements = {requirement.id: requirement for requirement in plan.requirements}
-    problems = [
-        f"there is no case {name!r}{suggestion(name, cases)}"
-        for name in selection.cases
-        if name not in cases
-    ]
-    problems += [
-        f"the list of known failures names the case {row.case!r}, which does not exist{suggestion(row.case, cases)}"
-        for row in known
-        if row.case not in cases
-        and row.case.partition("/")[0] in {service.service for service in services}
-    ]
-    problems += [
-        f"there is no requirement {name!r}{suggestion(name, requirements)}"
-        for name in selection.requirements
-        if name not in requirements
-    ]
-    if not problems and not any(selection.takes(case) for case in cases.values()):
-        problems.append(
-            "no case fits the selection" + _why_untested(selection, requirements)
-        )
+    problems = list(_selection_problems(plan))
     if problems:
         raise UsageError(problems)
     return plan
@@ -150,13 +127,52 @@ def usual_examples(target: Target) -> int:
     return LOCAL_EXAMPLES if target.local else POLITE_EXAMPLES
 
 
-def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
-    reasons = [
-        requirements[name].untested
-        for name in selection.requirements
-        if requirements[name].untested
+def _with_selected_cases(
+    services: tuple[ServiceTarget, ...], selection: Selection
+) -> tuple[ServiceTarget, ...]:
+    """Return the services of which a case is selected, all of them where none is."""
+    chosen = tuple(
+        row for row in services if any(map(selection.takes, row.spec.cases.values()))
+    )
+    return chosen or services
+
+
+def _selection_problems(plan: Plan) -> Iterator[str]:
+    """Yield what a selection or a list of known failures names that does not exist; that nothing is selected, else."""
+    cases = {case.id: case for case in plan.cases}
+    requirements = {row.id: row for row in plan.requirements}
+    selection = plan.selection
+    unknown = [
+        *_unknown("case", selection.cases, cases),
+        *_unknown_known(plan, cases),
+        *_unknown("requirement", selection.requirements, requirements),
     ]
-    return f": {reasons[0]}" if reasons else ""
+    yield from unknown
+    if not unknown and not any(map(selection.takes, cases.values())):
+        yield "no case fits the selection" + _why_untested(selection, requirements)
+
+
+def _unknown(
+    what: str, names: Iterable[str], known: Mapping[str, object]
+) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            yield f"there is no {what} {name!r}{suggestion(name, known)}"
+
+
+def _unknown_known(plan: Plan, cases: Mapping[str, Case]) -> Iterator[str]:
+    """Yield the entries of the list of known failures whose case does not exist in a service of the plan."""
+    services = {row.service for row in plan.services}
+    for row in plan.known:
+        if row.case not in cases and row.case.partition("/")[0] in services:
+            hint = suggestion(row.case, cases)
+            yield f"the list of known failures names the case {row.case!r}, which does not exist{hint}"
+
+
+def _why_untested(selection: Selection, requirements: Mapping[str, Requirement]) -> str:
+    reasons = (requirements[name].untested for name in selection.requirements)
+    reason = next(filter(None, reasons), "")
+    return f": {reason}" if reason else ""
 
 
 def roles_needed(cases: Iterable[Case]) -> set[str]:
@@ -167,8 +183,6 @@ def roles_needed(cases: Iterable[Case]) -> set[str]:
 
 def usual_counterexamples() -> Path | None:
     """Return where a user's runs keep counterexamples, None in continuous integration, where each run stands alone."""
-    return (
-        None
-        if os.environ.get("CI")
-        else Path(".ehealth-conformance", "counterexamples").absolute()
-    )
+    if os.environ.get("CI"):
+        return None
+    return Path(".ehealth-conformance", "counterexamples").absolute()

@@ -21,9 +21,8 @@ from conformance.model.case import (
 from conformance.model.errors import BudgetError, ConformanceError
 from conformance.model.exchange import Exchange
 from conformance.model.verdict import Judgement, merge
-from conformance.soap.xsd.grammar import Choice
+from conformance.strategies.drawing import Parts, Start
 from conformance.strategies.generators import EDGES, GENERATORS
-from conformance.strategies.xsd import Start
 
 
 def run_probe(
@@ -125,7 +124,7 @@ def _run_wsdl_property(execution: CaseExecution, case: Case) -> Judgement:
             judgement = explained(judgement, drawing.explain(template))
         return exchange, judgement
 
-    def built(start: Start, parts: tuple[Choice, ...]) -> tuple[Exchange, Judgement]:
+    def built(start: Start, parts: Parts) -> tuple[Exchange, Judgement]:
         return attempt(start.build(parts))
 
     judgements: list[Judgement] = []

@@ -112,8 +112,7 @@ class Session:
 
         `timeout` (seconds) may shorten the target's own. Errors as for `exchange`.
         """
-        if not self.may_send(request.method):
-            raise ForbiddenTrafficError(f"production: {RULE} may be sent")
+        self.demand_allowed(request.method)
         restoring = purpose is Purpose.RESTORE
         self.ledger.take(0 if restoring else self._reserve())
         raise_if_requested()
@@ -125,6 +124,11 @@ class Session:
         return self.recorder.record(
             Exchange(number, case, purpose, started, elapsed, request, outcome)
         )
+
+    def demand_allowed(self, method: str) -> None:
+        """Raise ForbiddenTrafficError where the policy forbids this session a request of a method."""
+        if not self.may_send(method):
+            raise ForbiddenTrafficError(f"production: {RULE} may be sent")
 
     def may_send(self, method: str) -> bool:
         """Tell whether the policy lets this session send a request of a method."""

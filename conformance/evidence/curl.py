@@ -5,7 +5,7 @@ Must not resolve credentials.
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from conformance.evidence.store import Record
@@ -13,37 +13,47 @@ from conformance.evidence.store import Record
 LONGEST_BODY = 4096
 """Characters of a body that a command line holds."""
 
-_OWN = ("User-Agent", "Accept")
-"""Header fields that curl sends on its own unless it is told not to; with a body, Content-Type too."""
+_ADDED_BY_CURL = ("User-Agent", "Accept")
+"""Header fields that curl adds unless an empty one stands in their place; with a body, Content-Type too."""
+_CREDENTIALS = ('{"secret": "unknown"}', '{"assertion":')
+"""References that the redactor leaves in a body, which no shell variable can stand for."""
 
 
 def curl_line(record: Record) -> str:
     """Return a recorded request as a command; "" where its body is too long, binary, or holds a credential."""
     request = record["request"]
     body = request["body"].get("text")
-    if (
-        body is None
-        or len(body) > LONGEST_BODY
-        or '{"secret": "unknown"}' in body
-        or '{"assertion":' in body
-    ):
+    if body is None or not _fits_a_line(body):
         return ""
-    parts = [
-        "curl",
-        "-i",
-        *(["-X", request["method"]] if request["method"] != "GET" or body else []),
-    ]
-    for name, value in request["headers"]:
-        parts += (
-            ["--compressed"]
-            if name.lower() == "accept-encoding"
-            else ["-H", _header(name, value)]
-        )
-    named = {name.lower() for name, _ in request["headers"]}
-    for name in (*_OWN, "Content-Type") if body else _OWN:
-        parts += [] if name.lower() in named else ["-H", shlex.quote(f"{name}:")]
-    parts += ["--data-raw", shlex.quote(body)] if body else []
+    parts = ["curl", "-i"]
+    if request["method"] != "GET" or body:
+        parts += ["-X", request["method"]]
+    parts += _headers(request["headers"], with_body=bool(body))
+    if body:
+        parts += ["--data-raw", shlex.quote(body)]
     return " ".join([*parts, shlex.quote(request["url"])])
+
+
+def _fits_a_line(body: str) -> bool:
+    holds_credential = any(reference in body for reference in _CREDENTIALS)
+    return len(body) <= LONGEST_BODY and not holds_credential
+
+
+def _headers(
+    headers: Iterable[tuple[str, str | Mapping[str, Any]]], *, with_body: bool
+) -> Iterator[str]:
+    """Yield the options for the recorded header fields, and for leaving out those that curl would add."""
+    added = {name.lower(): name for name in _ADDED_BY_CURL}
+    if with_body:
+        added["content-type"] = "Content-Type"
+    for name, value in headers:
+        added.pop(name.lower(), None)
+        if name.lower() == "accept-encoding":
+            yield "--compressed"
+        else:
+            yield from ("-H", _header(name, value))
+    for name in added.values():
+        yield from ("-H", shlex.quote(f"{name}:"))
 
 
 def _header(name: str, value: str | Mapping[str, Any]) -> str:

@@ -28,12 +28,10 @@ class ExchangeReader:
         self._at = 0
 
     def read(self, ids: Collection[str]) -> list[Record]:
-        """Return the exchanges with these ids from what was written since the last call, in the order of `ids`."""
-        found = {
-            record["id"]: record
-            for record in self._fresh({name.encode() for name in ids})
-        }
-        return [found[name] for name in ids if name in found]
+        """Return the exchanges with these ids from the lines written since the last call, in the order of `ids`."""
+        fresh = self._fresh({name.encode() for name in ids})
+        records = {record["id"]: record for record in fresh}
+        return [records[name] for name in ids if name in records]
 
     def _fresh(self, ids: Collection[bytes]) -> Iterator[Record]:
         if not self._path.exists():

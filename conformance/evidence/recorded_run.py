@@ -55,8 +55,8 @@ class RecordedRun:
     @property
     def run(self) -> Mapping[str, Any]:
         """Return what results.json says of the run as a whole."""
-        found: Mapping[str, Any] = self.results.get("run", {})
-        return found
+        row: Mapping[str, Any] = self.results.get("run", {})
+        return row
 
     @property
     def cases(self) -> dict[str, Mapping[str, Any]]:
@@ -95,13 +95,13 @@ class RecordedRun:
 
     def before(self, one: Recorded) -> list[Recorded]:
         """Return the exchanges of the same case before one, in their order."""
-        found = []
+        earlier = []
         for record in self._records():
             if record["id"] == one.id:
                 break
             if record["case"] == one.exchange.case:
-                found.append(_recorded(self.folder, record))
-        return found
+                earlier.append(_recorded(self.folder, record))
+        return earlier
 
     def _records(self) -> Iterator[Record]:
         """Yield the records; raises UsageError where a line is none."""
@@ -140,8 +140,8 @@ def find_run(name: str, out: Path) -> RecordedRun:
 
 def near(word: str, known: Mapping[str, Any]) -> str:
     """Return `; did you mean 'x'?`, "" where nothing is near: there may be too many to name all."""
-    found = suggestion(word, known)
-    return found if found.startswith("; did you mean") else ""
+    suggested = suggestion(word, known)
+    return suggested if suggested.startswith("; did you mean") else ""
 
 
 def _results(path: Path) -> Mapping[str, Any]:
@@ -158,8 +158,8 @@ def _results(path: Path) -> Mapping[str, Any]:
         document["run"]["target"].get("name")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path}: these are no results of a run: {error!r}") from None
-    found: Mapping[str, Any] = document
-    return found
+    results: Mapping[str, Any] = document
+    return results
 
 
 def _recorded(folder: Path, record: Record) -> Recorded:

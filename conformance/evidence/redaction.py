@@ -51,20 +51,20 @@ _LONG_SECRET = 256
 def pieces(text: str) -> Iterator[str | Mapping[str, str]]:
     """Yield what was written in pieces: text as it is, and each reference that stands in the place of a secret."""
     end = 0
-    for found in _REFERENCE.finditer(text):
+    for match in _REFERENCE.finditer(text):
         try:
-            reference = json.loads(found.group())
+            reference = json.loads(match.group())
         except ValueError:
-            continue  # somebody's own text that only looks like one
-        yield text[end : found.start()]
+            continue  # text of the message that only looks like one
+        yield text[end : match.start()]
         yield reference
-        end = found.end()
+        end = match.end()
     yield text[end:]
 
 
 @dataclass(slots=True)
 class Redactor:
-    """Replaces the secrets it has been told, and what looks like one, in text and header values."""
+    """Replaces the secrets it has learnt, and texts that look like one, in text and header values."""
 
     _known: dict[str, Mapping[str, str]] = field(default_factory=dict)
     _long: tuple[str, ...] = ()
@@ -129,7 +129,7 @@ def _without_assertions(text: str) -> str:
     """
     clean = ""
     while (begins := _ASSERTION_BEGINS.search(text)) is not None:
-        ends = [one.end() for one in _ASSERTION_ENDS.finditer(text, begins.end())]
+        ends = [match.end() for match in _ASSERTION_ENDS.finditer(text, begins.end())]
         clean += text[: begins.start()] + json.dumps(UNKNOWN)
         text = text[ends[-1] :] if ends else ""
     return clean + text

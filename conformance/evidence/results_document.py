@@ -106,14 +106,14 @@ def case_record(result: CaseResult) -> dict[str, Any]:
 def is_confidential(case: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
     """Tell whether an entry of results.json is a security finding that only the private run folder may tell.
 
-    Those of local targets are not: nobody else runs what was found there.
+    Those of local targets are not: no other party runs the software that was tested there.
     """
-    found = (
+    failed = (
         case["kind"] == CaseKind.SECURITY.value
         and case["verdict"] == Verdict.FAIL.value
     )
     return (
-        found
+        failed
         and run["target"]["environment"] != _OWN
         and not run.get("security_disclosed", False)
     )

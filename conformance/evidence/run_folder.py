@@ -12,12 +12,14 @@ from pathlib import Path
 from conformance.model.errors import UsageError
 
 RESULTS, JUNIT = "results.json", "junit.xml"
+DEFAULT_FOLDER = "reports"
+"""Where run folders are made, and looked for, where nothing else is said."""
 
 
 def relative_target_path(folder: Path, file: Path | None) -> str:
     """Return where a target file is, as seen from a run folder: `../../my-target.yaml`.
 
-    The name alone where it is not below the folder that holds all run folders: what is above is nobody's business.
+    The name alone where it is not below the folder that holds all run folders: the path above it stays private.
     """
     if file is None:
         return ""

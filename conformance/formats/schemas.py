@@ -44,7 +44,7 @@ def format_problems(
     """Yield, for each mistake in a data file, where it stands and what is wrong, as a user should read it."""
     if jsonschema_rs.validator_for(dict(schema)).is_valid(document.data):
         return  # many times faster than what tells mistakes in words
-    import jsonschema  # noqa: PLC0415 - needed only where somebody has made a mistake
+    import jsonschema  # noqa: PLC0415 - needed for mistakes only
 
     validator = jsonschema.Draft202012Validator(schema)
     for error in sorted(
@@ -84,6 +84,15 @@ def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known are: {', '.join(names)}" if names else ""
+
+
+def known_names(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return the nearest of some names as a suggestion, and all of them in their order, for the end of a message."""
+    if not known:
+        return "; there are none"
+    near = suggestion(word, known)
+    nearest = near if near.endswith("?") else "."
+    return f"{nearest} Known are: {', '.join(known)}"
 
 
 def read_valid(path: Path, form: str, root: Path) -> Document:

@@ -1,4 +1,4 @@
-"""Generators of fictitious identifiers, from ranges that are assigned to nobody.
+"""Generators of fictitious identifiers, from unassigned ranges.
 
 Must not read any.
 """
@@ -46,7 +46,7 @@ _FICTITIOUS_PREFIXES: Final[Mapping[IdentifierKind, str]] = MappingProxyType(
 def seems_fictitious(kind: IdentifierKind, text: str) -> bool:
     """Say whether a valid identifier lies where none, or hardly any, was given out; raises as `parse` does.
 
-    False means only that it cannot be told.
+    False means only that it may be real.
     """
     number = parse(kind, text)
     if isinstance(number, PersonNumber):
@@ -57,14 +57,14 @@ def seems_fictitious(kind: IdentifierKind, text: str) -> bool:
 def make_ssin(
     random: Random, *, born: date | None = None, sequences: range = FICTITIOUS_SEQUENCES
 ) -> str:
-    """Make a national register number, by default one that is almost surely nobody's."""
+    """Make a national register number, by default one that almost surely has no owner."""
     return compose_ssin(born or _some_birthday(random), random.choice(sequences))
 
 
 def make_bis(
     random: Random, *, sex_known: bool = True, sequences: range = FICTITIOUS_SEQUENCES
 ) -> str:
-    """Make a BIS number, by default one that is almost surely nobody's."""
+    """Make a BIS number, by default one that almost surely has no owner."""
     born = _some_birthday(random)
     return compose_bis(
         born.year, born.month, born.day, random.choice(sequences), sex_known=sex_known

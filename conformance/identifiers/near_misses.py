@@ -1,6 +1,6 @@
-"""Numbers of nobody that are easily taken for a given one: for requests that must be refused on a local target.
+"""Fictitious numbers that are easily taken for a given one: for requests that must be refused on a local target.
 
-Must not be used where numbers may be somebody's.
+Must not be used where a number may have an owner.
 """
 
 import random
@@ -21,7 +21,7 @@ IDENTIFIER_GENERATORS: Final[Mapping[str, Callable[[random.Random], str]]] = {
     "cbe": make_cbe,
     "ehp": make_ehp,
 }
-"""Makers of numbers of nobody, by kind of identity."""
+"""Generators of fictitious identifiers, by kind of identity."""
 _STEMS: Final[Mapping[str, int]] = {"ssin": 9, "nihii": 6, "cbe": 8, "ehp": 8}
 """How many digits come before the check digits."""
 _MODULUS = 97
@@ -41,15 +41,15 @@ def near_misses(identity: str, own: str) -> tuple[str, ...]:
     )
 
 
-def _misses(identity: str, own: str) -> Iterator[str]:
+def _misses(identity: str, number: str) -> Iterator[str]:
     length = _STEMS[identity]
-    stem, rest = own[:length], own[length:]
+    stem, rest = number[:length], number[length:]
     for step in (1, -1, 10):
         yield _checked(identity, stem, int(stem) + step)
     for step in (_MODULUS, -_MODULUS):
         if 0 <= int(stem) + step < 10**length:
             yield f"{int(stem) + step:0{length}d}{rest}"
-    yield _swapped(own)
+    yield _swapped(number)
     yield f"{_swapped(stem)}{rest}"
     if identity == "ssin":
         yield from (

@@ -205,9 +205,9 @@ def doubts(kind: IdentifierKind, text: str) -> tuple[Doubt, ...]:
 
 
 def _doubts_of_ehp(text: str) -> tuple[Doubt, ...]:
-    found = []
+    doubts = []
     if not text.startswith(EHP_PREFIX):
-        found.append(Doubt.UNUSUAL_EHP_PREFIX)
+        doubts.append(Doubt.UNUSUAL_EHP_PREFIX)
     if check_digits(int(text[:8])) != text[8:]:
-        found.append(Doubt.UNUSUAL_EHP_CHECK_DIGITS)
-    return tuple(found)
+        doubts.append(Doubt.UNUSUAL_EHP_CHECK_DIGITS)
+    return tuple(doubts)

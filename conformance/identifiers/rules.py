@@ -1,6 +1,6 @@
 """The rules of Belgian identifiers: judge them, read them, make fictitious ones.
 
-It must not look up whether a number was given to anybody, read a clock or a file, or draw randomness of its own.
+It must not look up whether a number was given to a person, read a clock or a file, or draw randomness of its own.
 Messages never repeat the identifier: it may be a real person's, and messages end up in reports.
 """
 
@@ -17,7 +17,7 @@ SEQUENCES: Final = range(1, 999)
 """Sequence numbers that the register gives out; 000 and 999 are never assigned (IBZ instruction IT000)."""
 
 FICTITIOUS_SEQUENCES: Final = range(900, 999)
-"""Sequence numbers that hardly any day of birth reaches, so that a made-up number is nobody's."""
+"""Sequence numbers that hardly any day of birth reaches, so that a made-up number has no owner."""
 EHP_PREFIX: Final = "1990"
 """First digits of every EHP number we know; nowhere documented as a rule."""
 CENTURIES: Final = (1900, 2000)

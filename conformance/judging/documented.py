@@ -12,7 +12,8 @@ from conformance.model.contract import Contract, Operation
 
 RULE = "own/documented-answer"
 """What stands in the place of a requirement where an answer is held against what is documented."""
-_ANY_STATUS = ("1xx", "2xx", "3xx", "4xx", "5xx")
+_ANY_STATUS = tuple(f"{digit}xx" for digit in range(1, 10))
+"""Families of statuses, those that HTTP does not define (RFC 9110, section 15) among them."""
 _UNDOCUMENTED = "the contract documents no such answer to this operation"
 
 
@@ -21,7 +22,7 @@ def operation_at(
 ) -> Operation | None:
     """Return the operation that a request asks for, by its method and its path below the address; None for none.
 
-    A SOAP service has one address, and is asked by POST; which operation is meant is for its message to say.
+    A SOAP service has one address, and is asked by POST; its messages say which operation they ask for.
     """
     path = urlsplit(url).path
     base = urlsplit(address).path.rstrip("/")

@@ -6,6 +6,7 @@ Must not know how an answer is checked.
 from collections import Counter
 from dataclasses import replace
 
+from conformance.checks.problem import Problem
 from conformance.model.contract import Contract, Level
 from conformance.model.verdict import Finding, Judgement, Severity
 
@@ -25,6 +26,21 @@ MOST_ALIKE = 3
 def severity_of(contract: Contract, requirement: str) -> Severity:
     """Return what a broken requirement weighs, by its level."""
     return _BY_LEVEL[contract.requirements[requirement].level]
+
+
+def finding_of(contract: Contract, requirement: str, problem: Problem) -> Finding:
+    """Return a problem as a finding against a requirement; an odd one is an observation whatever the level."""
+    severity = (
+        Severity.OBSERVATION if problem.odd else severity_of(contract, requirement)
+    )
+    return Finding(
+        requirement,
+        severity,
+        problem.message,
+        problem.location,
+        problem.expected,
+        problem.actual,
+    )
 
 
 def only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:

@@ -17,11 +17,20 @@ from conformance.judging.findings import (
     MOST_ALIKE,
     TRANSIENT_STATUSES,
     condense,
+    finding_of,
     only,
     severity_of,
 )
-from conformance.model.case import Case, Clause, Effect, Expectation, Step
-from conformance.model.contract import Contract
+from conformance.judging.outcome import (
+    case_of_step,
+    count_tls,
+    left_open,
+    no_whole_answer,
+    transient,
+    welcome_clauses,
+)
+from conformance.model.case import Case, Clause, Effect, Step
+from conformance.model.contract import Contract, Rule
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity
 
@@ -47,20 +56,13 @@ class RestOracle:
         `unclaimed` tells that the target does not claim to have the resource under test.
         """
         response = exchange.response
-        if response is None:
-            return Judgement(
-                inconclusive_reason=f"no answer: {exchange.failure.message if exchange.failure else 'unknown'}"
-            )
-        if response.cut:
-            return Judgement(
-                inconclusive_reason=f"the answer {_line(response)} could not be read to its end: {response.cut}"
-            )
+        if response is None or response.cut:
+            return no_whole_answer(exchange, _status_line)
         clause = self._matching(response, case, unclaimed=unclaimed)
         if clause is None and response.status in TRANSIENT_STATUSES:
-            return Judgement(
-                inconclusive_reason=f"the answer {_line(response)} tells of load or of a gateway, not of the service"
-            )
-        return self._by_clause(exchange, response, case, clause)
+            return transient(_status_line(response))
+        open_case = left_open(clause, _status_line(response))
+        return open_case or self._judged(exchange, response, case, clause)
 
     def judge_step(
         self, exchange: Exchange, case: Case, step: Step, *, body: bool = False
@@ -69,11 +71,9 @@ class RestOracle:
         statuses = (
             step.statuses or self._contract.operations[step.request.operation].successes
         )
-        served = Expectation("step", (Clause(tuple(map(str, statuses)), judge=body),))
-        judgement = self.judge(
-            exchange,
-            replace(case, request=step.request, expectation=served, only=(), tls=""),
-        )
+        served = Clause(tuple(map(str, statuses)), judge=body)
+        own = replace(case_of_step(case, step, served), tls="")
+        judgement = self.judge(exchange, own)
         # A step that is not served stands in the way, however binding the requirement is that the case is about.
         findings = (
             replace(one, severity=Severity.VIOLATION)
@@ -109,15 +109,14 @@ class RestOracle:
     def _matching(
         self, response: Response, case: Case, *, unclaimed: bool
     ) -> Clause | None:
+        """Return the first clause that describes an answer."""
         for clause in case.expectation.clauses:
-            if clause.unclaimed and not unclaimed:
-                continue
-            exact = str(response.status) in clause.statuses
-            family = (
-                f"{response.status // 100}xx" in clause.statuses
-                and response.status not in TRANSIENT_STATUSES
-            )
-            if (exact or family) and self._fits(response, clause):
+            is_meant = unclaimed or not clause.unclaimed
+            if (
+                is_meant
+                and _has_status(response, clause)
+                and self._fits(response, clause)
+            ):
                 return clause
         return None
 
@@ -130,86 +129,69 @@ class RestOracle:
             return False
         if clause.matches and not self._schemas[clause.matches].fits(parsed.document):
             return False
-        wanted = (
-            self._contract.errors.keys()
-            if clause.codes == (_ANY_CODE,)
-            else set(clause.codes)
-        )
-        return not clause.codes or bool(wanted & set(error_codes(parsed.document)))
+        return not clause.codes or self._has_code(parsed.document, clause.codes)
 
-    def _by_clause(
+    def _has_code(self, document: object, wanted: tuple[str, ...]) -> bool:
+        """Tell whether an error body has one of some codes, or any of the catalogue."""
+        known = self._contract.errors.keys() if wanted == (_ANY_CODE,) else {*wanted}
+        return bool(known & {*error_codes(document)})
+
+    def _judged(
         self, exchange: Exchange, response: Response, case: Case, clause: Clause | None
     ) -> Judgement:
-        if clause is not None and clause.effect is Effect.NOT_APPLICABLE:
-            return Judgement(
-                not_applicable_reason=f"answered {_line(response)}: {clause.note}"
-            )
-        if clause is not None and clause.effect is Effect.INCONCLUSIVE:
-            return Judgement(
-                inconclusive_reason=f"answered {_line(response)}: {clause.note}"
-            )
-        findings = list(self._status_finding(response, case, clause))
-        judged = (
-            clause.judge
-            if clause is not None
-            else response.status >= _FIRST_ERROR_STATUS
-        )
-        if case.only and (clause is None or not clause.judge):
-            return Judgement(
-                inconclusive_reason=f"not reached, because the answer is {_line(response)}"
-            )
-        answer = (
-            self._answer(exchange, response, case.request.operation)
-            if judged
-            else Judgement()
-        )
+        """Judge an answer that leaves the case not open: its status by the clause, its body by the contract."""
         if case.only:
-            return only(answer, case.only)
+            return self._judged_by_some(exchange, response, case, clause)
+        is_judged = clause.judge if clause is not None else _is_error(response)
+        operation = case.request.operation
+        answer = (
+            self._answer(exchange, response, operation) if is_judged else Judgement()
+        )
+        findings = tuple(self._expectation_findings(response, case, clause))
         if clause is None and answer.violated and _wants_code(case, response):
             # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
-            findings = []
-        evaluated = Counter({case.requirements[0]: 1})
-        if case.tls and exchange.request.url.startswith("https:"):
-            evaluated[case.tls] += 1
+            findings = ()
+        evaluated = Counter({case.requirements[0]: 1}) + count_tls(case, exchange)
         return Judgement(
             (*findings, *answer.findings),
             evaluated + answer.evaluated,
             answer.inconclusive_reason,
         )
 
-    def _status_finding(
+    def _judged_by_some(
+        self, exchange: Exchange, response: Response, case: Case, clause: Clause | None
+    ) -> Judgement:
+        """Return what an answer says of the requirements that a case is restricted to: its body alone tells."""
+        if clause is None or not clause.judge:
+            reason = f"not reached, because the answer is {_status_line(response)}"
+            return Judgement(inconclusive_reason=reason)
+        answer = self._answer(exchange, response, case.request.operation)
+        return only(answer, case.only)
+
+    def _expectation_findings(
         self, response: Response, case: Case, clause: Clause | None
     ) -> Iterator[Finding]:
-        expected = ", ".join(dict.fromkeys(_wanted(one) for one in _welcome(case)))
+        """Yield a finding for an answer that no clause of the case accepts."""
+        if clause is not None and clause.effect is Effect.ACCEPT:
+            return
+        requirement = case.requirements[0]
         if clause is None:
-            yield Finding(
-                case.requirements[0],
-                severity_of(self._contract, case.requirements[0]),
-                "the answer is not one that the cookbook allows here",
-                "status",
-                expected,
-                self._seen(response),
-            )
-        elif clause.effect is not Effect.ACCEPT:
+            severity = severity_of(self._contract, requirement)
+            message = "the answer is not one that the cookbook allows here"
+        else:
             severity = Severity(clause.effect.value)
-            note = (
+            message = (
                 clause.note or "the answer is not the one that the cookbook describes"
             )
-            yield Finding(
-                case.requirements[0],
-                severity,
-                note,
-                "status",
-                expected,
-                self._seen(response),
-            )
+        wanted, seen = _wanted_answers(case), self._seen(response)
+        yield Finding(requirement, severity, message, "status", wanted, seen)
 
     def _seen(self, response: Response) -> str:
         """Return an answer's status line with its error codes, where the catalogue has codes at all."""
         codes = (
             error_codes(parse(response.body).document) if self._contract.errors else []
         )
-        return _line(response) + (
+        return _status_line(response) + (
             f" with {', '.join(codes[:MOST_ALIKE])}" if codes else ""
         )
 
@@ -223,83 +205,59 @@ class RestOracle:
         root = schema.requirement_at("")
         media = media_type_problem(response.header("Content-Type"))
         parsed = parse(response.body)
-        findings = [
-            self._finding(root, problem)
+        findings = tuple(
+            finding_of(self._contract, root, problem)
             for problem in _present(media, parsed.problem, *parsed.oddities)
-        ]
-        evaluated = Counter({root: 1})
+        )
+        form = Judgement(findings, Counter({root: 1}), parsed.unreadable)
         if parsed.unreadable or parsed.problem:
-            inconclusive_reason = (
-                parsed.unreadable
-                or f"there is no JSON to judge: {parsed.problem.message if parsed.problem else ''}"
-            )
-            return Judgement(
-                tuple(findings),
-                evaluated,
-                inconclusive_reason if parsed.unreadable else "",
-            )
+            return form
         try:
-            found, counts = self._document(exchange, operation, response.status, parsed)
+            content = self._document(exchange, operation, response.status, parsed)
         except UnreadableError as error:
-            return Judgement(
-                tuple(findings),
-                evaluated,
-                f"the answer cannot be held against its schema: {error}",
-            )
-        return Judgement((*findings, *found), evaluated + counts)
+            reason = f"the answer cannot be held against its schema: {error}"
+            return replace(form, inconclusive_reason=reason)
+        return Judgement(
+            (*findings, *content.findings), form.evaluated + content.evaluated
+        )
 
     def _document(
         self, exchange: Exchange, operation: str, status: int, parsed: Parsed
-    ) -> tuple[list[Finding], Counter[str]]:
+    ) -> Judgement:
+        """Hold a JSON document against its schema and the contract's rules."""
         name = self._contract.operations[operation].schemas[status]
         schema = self._schemas[name]
         index = schema.index(parsed.document)
         evaluated: Counter[str] = Counter()
         for requirement, count in schema.evaluated(index):
             evaluated[requirement] += count
-        found = [
-            self._finding(requirement, problem)
-            for requirement, problem in schema.problems(parsed.document)
-        ]
+        findings = list(self._laid(schema.problems(parsed.document)))
         for rule in self._contract.rules:
             if rule.schema == name:
-                places = index[rule.at]
-                evaluated[rule.requirement] += APPLIES[rule.name](
-                    places, rule.options or {}
-                )
-                for problem in RULES[rule.name](
-                    places, rule.options or {}, exchange.started
-                ):
-                    finding = self._finding(rule.requirement, problem)
-                    found.append(
-                        replace(finding, severity=Severity(rule.severity))
-                        if rule.severity
-                        else finding
-                    )
-        found += [
-            self._finding(requirement, problem)
-            for requirement, problem in schema.undocumented(index)
-        ]
-        return condense(found), +evaluated
+                places, options = index[rule.at], rule.options or {}
+                evaluated[rule.requirement] += APPLIES[rule.name](places, options)
+                problems = RULES[rule.name](places, options, exchange.started)
+                findings += self._rule_findings(rule, problems)
+        findings += self._laid(schema.undocumented(index))
+        return Judgement(tuple(condense(findings)), +evaluated)
+
+    def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
+        """Yield the findings of problems that come with their requirements."""
+        for requirement, problem in problems:
+            yield finding_of(self._contract, requirement, problem)
+
+    def _rule_findings(
+        self, rule: Rule, problems: Iterable[Problem]
+    ) -> Iterator[Finding]:
+        """Yield the findings of a rule, which may weigh otherwise than its requirement's level says."""
+        for problem in problems:
+            finding = finding_of(self._contract, rule.requirement, problem)
+            severity = Severity(rule.severity) if rule.severity else finding.severity
+            yield replace(finding, severity=severity)
 
     def _schema(self, operation: str, status: int) -> CompiledSchema | None:
         return self._schemas.get(
             self._contract.operations[operation].schemas.get(status, "")
-        )
-
-    def _finding(self, requirement: str, problem: Problem) -> Finding:
-        severity = (
-            Severity.OBSERVATION
-            if problem.odd
-            else severity_of(self._contract, requirement)
-        )
-        return Finding(
-            requirement,
-            severity,
-            problem.message,
-            problem.location,
-            problem.expected,
-            problem.actual,
         )
 
 
@@ -327,14 +285,25 @@ def _wanted(clause: Clause) -> str:
     return "/".join(clause.statuses) + codes
 
 
-def _welcome(case: Case) -> list[Clause]:
-    accepted = [
-        clause for clause in case.expectation.clauses if clause.effect is Effect.ACCEPT
-    ]
-    return accepted or list(case.expectation.clauses)
+def _wanted_answers(case: Case) -> str:
+    """Say which answers a case welcomes."""
+    welcome = map(_wanted, welcome_clauses(case.expectation))
+    return ", ".join(dict.fromkeys(welcome))
 
 
-def _line(response: Response) -> str:
+def _has_status(response: Response, clause: Clause) -> bool:
+    """Tell whether a clause names a status, or its family, to which a gateway's statuses do not belong."""
+    is_named = str(response.status) in clause.statuses
+    family = f"{response.status // 100}xx"
+    is_of_service = response.status not in TRANSIENT_STATUSES
+    return is_named or (family in clause.statuses and is_of_service)
+
+
+def _is_error(response: Response) -> bool:
+    return response.status >= _FIRST_ERROR_STATUS
+
+
+def _status_line(response: Response) -> str:
     return f"{response.status} {response.reason}".strip()
 
 

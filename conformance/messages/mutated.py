@@ -31,7 +31,8 @@ from conformance.soap.editing import refused
 from conformance.soap.message import body_child
 from conformance.soap.xsd.grammar import Choice, Grammar, read_grammar
 from conformance.soap.xsd.schemas import WsdlError
-from conformance.strategies.xsd import Broken, Drawing, Start, broken, edges, valid
+from conformance.strategies.drawing import Drawing, Start
+from conformance.strategies.xsd import Broken, broken, edges, valid
 
 _STANDING: Final = {REQUEST_ID: "_drawn", ISSUE_INSTANT: "2026-01-15T12:00:00Z"}
 """What stands in a drawn message until it is sent."""

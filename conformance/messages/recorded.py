@@ -1,4 +1,4 @@
-"""Makes requests of their records: credentials filled in again, SOAP messages made anew or left as they were.
+"""Exchanges of a record that are to be sent again: where each goes, what it stands for, what it needs.
 
 Must not send anything, nor judge.
 """
@@ -6,29 +6,26 @@ Must not send anything, nor judge.
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
-from conformance.checks.date_time import read_moment
 from conformance.credentials.alterations import MALFORMED
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
 from conformance.formats.schemas import suggestion
 from conformance.messages.soap import as_caller
-from conformance.messages.sources import RequestBuilder
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
-from conformance.model.exchange import Purpose, Request
-from conformance.soap.markup import XmlError, below, children, parse, serialise, text
+from conformance.model.exchange import Purpose
+from conformance.soap.markup import XmlError, children, parse, serialise
 from conformance.soap.xsd.contract import body_of
 from conformance.target.target import ServiceTarget, Target
 
 Reference = Mapping[str, str]
 """What stands in a record in the place of a credential: `{"token": "citizen"}`."""
 
-_OF_THE_CONNECTION = frozenset(
+OF_THE_CONNECTION = frozenset(
     {
         "host",
         "content-length",
@@ -73,13 +70,11 @@ class ReplayItem:
         request = self.one.record["request"]
         found = _references(self.place)
         for name, value in request["headers"]:
-            if name.lower() not in _OF_THE_CONNECTION:
+            if name.lower() not in OF_THE_CONNECTION:
                 found += (
-                    _references(value)
-                    if isinstance(value, str)
-                    else [_of_header(value)]
+                    _references(value) if isinstance(value, str) else [of_header(value)]
                 )
-        return found if self.rebuilt else [*found, *_body_references(self.one)]
+        return found if self.rebuilt else [*found, *body_references(self.one)]
 
     @property
     def callers(self) -> set[str]:
@@ -132,28 +127,34 @@ def soap_item(  # noqa: PLR0913 - all that is known of an exchange
     *,
     exact: bool,
 ) -> ReplayItem:
-    """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `plain_part`."""
+    """Return how to send an exchange of a SOAP service again; `earlier` are those before it, else as `rest_item`."""
     place = place_of(service, one, base)
-    message = case.request.message if case is not None else None
-    mutated = (
-        one.purpose is Purpose.PROBE and message is not None and bool(message.mutation)
-    )
+    mutated = _is_mutated(case, one)
     caller = _caller(one, earlier if mutated else ())
     if not caller and not mutated and not exact:
         raise UsageError(
             f"the record of the exchange {one.id} does not say by an assertion which caller sent it"
         )
     caller = caller or next(iter(service.settings.get("callers") or ()), "")
-    played = as_caller(case, caller) if case is not None else None
-    steps = (
-        [played.control, *played.preamble, played.availability_probe]
-        if played is not None
-        else []
-    )
-    step = next(filter(None, steps), None) if one.purpose is Purpose.CONTROL else None
+    step = None
+    if case is not None and one.purpose is Purpose.CONTROL:
+        step = next(_steps(as_caller(case, caller)), None)
     if exact or mutated:
         return ReplayItem(one, place, step, caller, mutated=not exact)
     return ReplayItem(one, place, step, caller, _element(one))
+
+
+def _is_mutated(case: Case | None, one: Recorded) -> bool:
+    """Tell whether an exchange is a probe whose message has something wrong with its security."""
+    message = case.request.message if case is not None else None
+    probe = one.purpose is Purpose.PROBE
+    return probe and message is not None and bool(message.mutation)
+
+
+def _steps(case: Case) -> Iterator[Step]:
+    """Yield the requests of a case that must succeed."""
+    steps = (case.control, *case.preamble, case.availability_probe)
+    return (step for step in steps if step is not None)
 
 
 def place_of(service: ServiceTarget, one: Recorded, base: str) -> str:
@@ -186,100 +187,54 @@ def fits(template: Template, service: ServiceTarget, one: Recorded, place: str) 
 
 
 def item_problems(
-    target: Target, service: ServiceTarget, part: ReplayItem
+    target: Target, service: ServiceTarget, item: ReplayItem
 ) -> Iterator[str]:
     """Yield why an exchange cannot be sent again: a credential that the target lacks, or that no record names."""
+    yield from _credential_problems(target, service, item)
+    yield from _secret_problems(service, item)
+    if not _is_request(item):
+        yield f"the exchange {item.one.id} is no request that HTTP can carry; its record was changed"
+
+
+def _credential_problems(
+    target: Target, service: ServiceTarget, item: ReplayItem
+) -> Iterator[str]:
     where = f"{target.file or target.name}: services.{service.service}"
-    number = part.one.id
-    tokens, callers = (
-        tuple(service.settings.get("tokens") or ()),
-        tuple(service.settings.get("callers") or ()),
-    )
-    for role in sorted(part.roles - set(tokens)):
-        yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{suggestion(role, tokens)}"
-    for name in sorted(part.callers - set(callers)):
+    number = item.one.id
+    tokens = tuple(service.settings.get("tokens") or ())
+    for role in sorted(item.roles - set(tokens)):
+        hint = suggestion(role, tokens)
+        yield f"{where}.tokens has no {role!r}, whose token the exchange {number} carries{hint}"
+    callers = tuple(service.settings.get("callers") or ())
+    for name in sorted(item.callers - set(callers)):
         who = f"has no {name!r}, who sent" if name else "names nobody who could send"
-        yield f"{where}.callers {who} the exchange {number}{suggestion(name, callers)}"
-    for reference in part.references:
+        hint = suggestion(name, callers)
+        yield f"{where}.callers {who} the exchange {number}{hint}"
+
+
+def _secret_problems(service: ServiceTarget, item: ReplayItem) -> Iterator[str]:
+    """Yield the secrets of a record that it does not name, so that none can be filled in."""
+    remedy = ""
+    if service.spec.contract.soap is not None:
+        remedy = " as it was; without --exact it is made anew"
+    for reference in item.references:
         if not reference.keys() & {"token", "assertion"}:
-            rebuilt = (
-                ""
-                if service.spec.contract.soap is None
-                else " as it was; without --exact it is made anew"
-            )
-            told = json.dumps(dict(reference))
+            shown = json.dumps(dict(reference))
             yield (
-                f"the exchange {number} carries a secret that its record does not name, "
-                f"{told}: not to be sent{rebuilt}"
+                f"the exchange {item.one.id} carries a secret that its record does not name, "
+                f"{shown}: not to be sent{remedy}"
             )
-    request = part.one.exchange.request
-    names, values = (
-        [name for name, _ in request.headers],
-        [value for _, value in request.headers],
-    )
-    fine = all(_TOKEN.fullmatch(name) for name in (request.method, *names))
-    fine = fine and not any(_NO_HEADER.search(value) for value in values)
-    if not fine or not all(_IN_A_URL.fullmatch(piece) for piece in _texts(part.place)):
-        yield f"the exchange {number} is no request that HTTP can carry; its record was changed"
 
 
-def request_of(
-    part: ReplayItem,
-    source: RequestBuilder,
-    template: Template,
-    repeated: bytes | None = None,
-) -> Request:
-    """Return the request to send; `template` is what a message that is rebuilt is made of.
-
-    `repeated` is the message sent before, for a mutation that replays it.
-
-    Raises MissingDataError and CredentialRefusedError as sessions do.
-    """
-    recorded = part.one.record["request"]
-    place = _filled(
-        part.place,
-        lambda reference: quote(source.recorded(reference), safe="").encode(),
-    ).decode()
-    headers = []
-    for name, value in recorded["headers"]:
-        if name.lower() in _OF_THE_CONNECTION:
-            continue
-        if isinstance(value, str):
-            headers.append(
-                (name, _filled(value, source.recorded, "latin-1").decode("latin-1"))
-            )
-        else:
-            scheme = f"{value['scheme']} " if "scheme" in value else ""
-            headers.append(
-                (name, scheme + source.recorded(_of_header(value)).decode("latin-1"))
-            )
-    if part.rebuilt:
-        body = source.request(template, repeated).body
-    else:
-        body = _filled_body(part.one, source.recorded)
-    # A SOAP service's address is taken as it is written; below that of others there is a path.
-    url = source.address.rstrip("/") + place if place.strip("/") else source.address
-    return Request(recorded["method"], url, tuple(headers), body)
-
-
-def remark(part: ReplayItem, request: Request, now: datetime) -> str:
-    """Return what is to be said of the bytes that are sent now (UTC), "" for nothing."""
-    if part.rebuilt:
-        how = (
-            "its security broken as the case says"
-            if part.mutated
-            else "with the recorded request"
-        )
-        return f"made anew by {part.caller}, {how}"
-    if not request.body or not part.one.digest:
-        return ""
-    if hashlib.sha256(request.body).hexdigest() == part.one.digest:
-        bytes_sent = "the very bytes that were sent then"
-    elif _body_references(part.one):
-        bytes_sent = "NOT the bytes that were sent then: a credential is another one by now, or the record was changed"
-    else:
-        bytes_sent = "NOT the bytes that were sent then: the record was changed after it was written"
-    return "; ".join([bytes_sent, *(_ages(part.one, now) if part.caller else ())])
+def _is_request(item: ReplayItem) -> bool:
+    """Tell whether HTTP can carry a recorded request (RFC 9110, sections 5.1, 5.5 and 9.1)."""
+    request = item.one.exchange.request
+    tokens = (request.method, *(name for name, _ in request.headers))
+    if not all(_TOKEN.fullmatch(token) for token in tokens):
+        return False
+    if any(_NO_HEADER.search(value) for _, value in request.headers):
+        return False
+    return all(_IN_A_URL.fullmatch(piece) for piece in _texts(item.place))
 
 
 def _with_malformed_token(case: Case, one: Recorded) -> Recorded:
@@ -306,7 +261,7 @@ def _caller(one: Recorded, earlier: Sequence[Recorded]) -> str:
         other for other in reversed(earlier) if other.purpose is Purpose.CONTROL
     ]
     for record in (*controls[:1], one):
-        for reference in _body_references(record):
+        for reference in body_references(record):
             if "assertion" in reference:
                 return reference["assertion"]
     return ""
@@ -326,38 +281,20 @@ def _element(one: Recorded) -> str:
     return serialise(found[0]).decode()
 
 
-def _filled(
-    written: str, resolve: Callable[[Reference], bytes], encoding: str = "utf-8"
-) -> bytes:
-    """Return a recorded text with credentials in the place of the references to them."""
-    parts = pieces(written)
-    return b"".join(
-        piece.encode(encoding) if isinstance(piece, str) else resolve(piece)
-        for piece in parts
-    )
-
-
-def _filled_body(one: Recorded, resolve: Callable[[Reference], bytes]) -> bytes:
-    if not _body_references(one):
-        return one.exchange.request.body
-    written, encoding = _written(one)
-    return _filled(written, resolve, encoding)
-
-
-def _written(one: Recorded) -> tuple[str, str]:
+def written_body(one: Recorded) -> tuple[str, str]:
     """Return the text in which a body's references stand, and the encoding that makes bytes of it."""
     encoding = "utf-8" if "text" in one.record["request"]["body"] else "latin-1"
     return one.exchange.request.body.decode(encoding), encoding
 
 
-def _body_references(one: Recorded) -> list[Reference]:
+def body_references(one: Recorded) -> list[Reference]:
     """Return the references in a body; none where the record is the very text that was sent."""
     if (
         one.digest
         and hashlib.sha256(one.exchange.request.body).hexdigest() == one.digest
     ):
         return []
-    return _references(_written(one)[0])
+    return _references(written_body(one)[0])
 
 
 def _references(written: str) -> list[Reference]:
@@ -368,33 +305,6 @@ def _texts(written: str) -> list[str]:
     return [piece for piece in pieces(written) if isinstance(piece, str)]
 
 
-def _of_header(value: Mapping[str, str]) -> Reference:
+def of_header(value: Mapping[str, str]) -> Reference:
     """Return the reference in a credential header's value, without its scheme."""
     return {key: told for key, told in value.items() if key != "scheme"}
-
-
-def _ages(one: Recorded, now: datetime) -> Iterator[str]:
-    """Yield until when a recorded message's Timestamps hold, or for how long they have been over."""
-    try:
-        stamps = list(below(parse(one.exchange.request.body), "Timestamp"))
-    except XmlError:
-        return
-    for stamp in stamps:
-        written = next((text(found) for found in below(stamp, "Expires")), "")
-        ends = read_moment(written).instant
-        if ends is None:
-            yield "its Timestamp does not say until when it holds"
-        elif ends > now:
-            yield f"its Timestamp holds until {written}"
-        else:
-            yield f"its Timestamp is old: over since {written}, {_in_words(now - ends)} ago"
-
-
-def _in_words(time: timedelta) -> str:
-    minutes, seconds = divmod(int(time.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    units = ((days, "days"), (hours, "hours"), (minutes, "minutes"))
-    return next(
-        (f"{number} {unit}" for number, unit in units if number), f"{seconds} seconds"
-    )

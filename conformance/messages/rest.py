@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from conformance.credentials.alterations import MALFORMED, alter
+from conformance.judging.documented import operation_at
 from conformance.messages.sources import TokenSource
 from conformance.messages.test_data import ServiceData
 from conformance.model.case import Case, JsonBody, Message, Template
-from conformance.model.contract import Contract
+from conformance.model.contract import Contract, Operation
 from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Headers, Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 ACCEPT = "application/json"
 OptionalHeaders = Mapping[str, str | None]
@@ -106,6 +107,10 @@ class RestRequests:
         """Return none: a REST service has no words for an outage."""
         del case
         return []
+
+    def operation_of(self, request: Request) -> Operation | None:
+        """Return the operation that a request asks for, by its method and its path below the address."""
+        return operation_at(self.contract, self.address, request.method, request.url)
 
     def again(self, operation: str, caller: str, body: str) -> Template:
         """Raise MissingDataError: only SOAP messages are made anew of their request element."""

@@ -22,7 +22,7 @@ from conformance.model.case import (
 )
 from conformance.model.errors import MissingDataError
 from conformance.soap.editing import apply
-from conformance.soap.markup import Element, parse, serialise
+from conformance.soap.markup import Element, XmlError, parse, serialise
 from conformance.soap.message import CONTENT_TYPE, body_child, signed, written
 from conformance.soap.names import SOAP
 from conformance.soap.security.foreign_keys import foreign
@@ -172,20 +172,29 @@ class SoapMessages:
         Its time is new at the next sending, and its id where it is one of those that are made up for each message.
         """
         root = parse(body.encode())
-        named = (
-            key
-            for key, one in self.binding.bound.items()
-            if one.operation.request == root.tag
-        )
-        template = Template(
-            operation or next(named, ""), body=Message(caller, body=body)
-        )
+        name = operation or self._operation_of_element(root)
+        template = Template(name, body=Message(caller, body=body))
         place = self.bound(template).request.get(REQUEST_ID)
         own = read_value(root, place) if place is not None else None
         kept = (
             {REQUEST_ID: own} if own is not None and not _MADE_UP.fullmatch(own) else {}
         )
         return with_message(template, replace=kept)
+
+    def operation_of(self, envelope: bytes) -> str:
+        """Return the operation of a message, by the element in its Body; "" where the WSDL binds none to it."""
+        try:
+            return self._operation_of_element(body_child(parse(envelope)))
+        except (XmlError, ValueError, IndexError):
+            return ""  # no envelope, or nothing in its Body
+
+    def _operation_of_element(self, root: Element) -> str:
+        named = (
+            name
+            for name, bound in self.binding.bound.items()
+            if bound.operation.request == root.tag
+        )
+        return next(named, "")
 
     def recorded(self, reference: Mapping[str, str]) -> bytes:
         """Return the assertion that a record refers to, with what was changed of it where it says so."""
@@ -334,7 +343,12 @@ def with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 -
 
 
 def place_of_role(bound: BoundOperation, role: str) -> Steps:
-    """Return where a role stands in an operation's request; raises MissingDataError where it does not."""
+    """Return where a role stands in an operation's request, or the place whose path is given: `/Criteria/Person`.
+
+    Raises MissingDataError where nothing plays the role.
+    """
+    if role.startswith("/"):
+        return tuple(role[1:].split("/"))
     place = bound.request.get(role) or bound.parts.get(role)
     if place is None:
         raise MissingDataError(

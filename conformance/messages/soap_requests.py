@@ -10,8 +10,9 @@ from conformance.messages.mutated import MessageVariants
 from conformance.messages.rest import RestRequests, fields
 from conformance.messages.soap import SoapMessages
 from conformance.model.case import Case, Template
+from conformance.model.contract import Operation
 from conformance.model.exchange import Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,19 @@ class SoapRequests:
     def availability_probes(self, case: Case) -> list[Template]:
         """Return a case's request by each other caller."""
         return self.messages.availability_probes(case)
+
+    def operation_of(self, request: Request) -> Operation | None:
+        """Return the operation that a message asks for, by the element in its Body; None where it goes elsewhere.
+
+        A message that holds no element of the WSDL's is meant for the only operation, where there is just one.
+        """
+        if self.http.operation_of(request) is None:
+            return None
+        operations = self.http.contract.operations
+        name = self.messages.operation_of(request.body)
+        if not name and len(operations) == 1:
+            name = next(iter(operations))
+        return operations.get(name)
 
     def again(self, operation: str, caller: str, body: str) -> Template:
         """Return a template of a request element that was sent before."""

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from conformance.model.case import Case, Template
+from conformance.model.contract import Operation
 from conformance.model.exchange import Request
-from conformance.strategies.xsd import Drawing
+from conformance.strategies.drawing import Drawing
 
 
 class TokenSource(Protocol):
@@ -53,6 +54,9 @@ class RequestBuilder(Protocol):
 
     def availability_probes(self, case: Case) -> list[Template]:
         """Return requests, by other callers than the case's, that show whether the service is there at all."""
+
+    def operation_of(self, request: Request) -> Operation | None:
+        """Return the operation that a request asks for, whoever made it; None where it asks for none."""
 
     def again(self, operation: str, caller: str, body: str) -> Template:
         """Return a template of a request element that was sent before."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
@@ -111,11 +111,7 @@ class Authority:
 
     def vouches_for(self, certificate: x509.Certificate, now: datetime) -> bool:
         """Tell whether a certificate was issued here and is valid at a time."""
-        try:
-            certificate.verify_directly_issued_by(self.certificate)
-        except (ValueError, TypeError, InvalidSignature):
-            return False
-        return in_time(certificate, now)
+        return vouches_for(self.certificate, certificate, now)
 
     def _issue(self, subject: x509.Name, key: PrivateKey) -> Credential:
         public = key.public_key()
@@ -137,6 +133,17 @@ class Authority:
             .sign(self.key, hashes.SHA256())
         )
         return Credential(key, certificate, self.certificate)
+
+
+def vouches_for(
+    authority: x509.Certificate, certificate: x509.Certificate, now: datetime
+) -> bool:
+    """Tell whether a certificate was issued by an authority and is valid at a time."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        return False
+    return in_time(certificate, now)
 
 
 def make_authority() -> Authority:

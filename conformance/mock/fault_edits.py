@@ -35,28 +35,31 @@ def _steps(at: str) -> list[str]:
 def _places(value: Any, steps: list[str]) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - whatever JSON holds
     """Yield parent and key of each place; the last step may name a member or entry that is not there."""
     first, *rest = steps
-    if isinstance(value, list):
-        numbers = (
-            range(len(value) - 1, -1, -1)
-            if first == "*"
-            else [len(value) - 1 if first == "-" else int(first)]
-        )
-        keys: list[Any] = list(numbers)
-    elif isinstance(value, dict):
-        keys = list(value) if first == "*" else [first]
-    else:
-        return
-    for key in keys:
+    for key in _keys(value, first):
         if not rest:
             yield value, key
-        elif (isinstance(value, dict) and key in value) or (
-            isinstance(value, list) and 0 <= key < len(value)
-        ):
+        elif _has(value, key):
             yield from _places(value[key], rest)
 
 
+def _keys(value: Any, step: str) -> list[Any]:  # noqa: ANN401 - whatever JSON holds
+    """Return the keys that a step of a pointer names; the last entry first, so that entries can be removed."""
+    if isinstance(value, dict):
+        return list(value) if step == "*" else [step]
+    if not isinstance(value, list):
+        return []
+    if step == "*":
+        return list(range(len(value) - 1, -1, -1))
+    return [len(value) - 1 if step == "-" else int(step)]
+
+
+def _has(value: Any, key: Any) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """Tell whether an object has a member, or a list an entry."""
+    return key in value if isinstance(value, dict) else 0 <= key < len(value)
+
+
 def _edit_json(parent: Any, key: Any, edit: FaultEdit) -> None:  # noqa: ANN401 - whatever JSON holds
-    there = key in parent if isinstance(parent, dict) else 0 <= key < len(parent)
+    there = _has(parent, key)
     if edit.deed is FaultAction.WRITE and (there or isinstance(parent, dict)):
         parent[key] = copy.deepcopy(edit.value)
     elif edit.deed is FaultAction.WRITE:

@@ -7,50 +7,36 @@ import asyncio
 import contextlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from conformance.mock.fault_edits import edit_body, json_of
+from conformance.mock.fault_edits import edit_body
+from conformance.mock.fault_matching import (
+    Pairs,
+    Said,
+    SeenRequest,
+    answers_so,
+    has_content,
+    is_one_of,
+    stands_there,
+)
 from conformance.model.contract import Operation
-from conformance.model.fault import Answer, Ask, Entries, Fault, Fields, Replacement
+from conformance.model.fault import (
+    Answer,
+    Ask,
+    Fault,
+    Replacement,
+)
 
 NO_TOKEN: Final = "none"  # noqa: S105 - what a fault's data calls it
 OTHER_TOKEN: Final = "other"  # noqa: S105 - what a fault's data calls it
 _LARGEST: Final = 2**24
 """Bytes of a request from which on no more of it is read."""
 _SUCCESS: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class SeenRequest:
-    """A request as the fault looks at it; `path` is below the service's address, `query` in the order of the wire.
-
-    `target` is the path with the query string behind it as it was sent.
-    """
-
-    method: str
-    path: str
-    query: tuple[tuple[str, str], ...]
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    target: str = ""
-
-    def header(self, name: str) -> str | None:
-        """Return the first value of a header field, or None."""
-        return next((value for key, value in self.headers if key == name.lower()), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """An answer as it is going to be sent."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 @dataclass(slots=True)
@@ -106,31 +92,33 @@ class Faulty:
         await send({"type": "http.response.body", "body": said.body})
 
     async def _answer(self, scope: Scope, seen: SeenRequest, receive: Receive) -> Said:
-        operation = self._operation(seen)
+        operation, fault = self._operation(seen), self.fault
         asked = self._asks(seen, operation)
-        changing = self.fault.ask != Ask()
-        touched = asked and (not changing or self._due())
-        if changing and touched:
-            said = await self._instead(scope, seen, self.fault.ask)
+        changes_request = fault.ask != Ask()
+        # What is counted is the change to the request, where there is one, else that to the answer.
+        touched = asked and (not changes_request or self._due())
+        if changes_request and touched:
+            said = await self._instead(scope, seen, fault.ask)
         else:
             said = await _through(self.application, scope, self.base, seen)
-        change = self.fault.answer
-        older = self._older(seen, said, change.stale) if change.stale else said
-        if (
-            touched
-            and change != Answer()
-            and self._answers_so(seen, said)
-            and (changing or self._due())
-        ):
-            if change.wait:
-                await _wait(change.wait, receive)
-            said = _changed(older, change)
+        older = self._older(seen, said, fault.answer.stale)
+        concerned = touched and fault.answer != Answer()
+        concerned = concerned and answers_so(fault.when, seen, said)
+        if concerned and (changes_request or self._due()):
+            await _wait(fault.answer.wait, receive)
+            said = _changed(older, fault.answer)
+        self._note(operation, said)
+        return said
+
+    def _note(self, operation: str, said: Said) -> None:
+        """Remember an operation that succeeded, where the fault asks for it."""
         if said.status // 100 == _SUCCESS and operation in self.fault.when.after:
             self._done.append(operation)
-        return said
 
     def _older(self, seen: SeenRequest, said: Said, age: int) -> Said:
         """Remember an answer, and return the one that the same address gave so many times before, if it did."""
+        if not age:
+            return said
         past = self._answers[seen.method, seen.path, seen.query]
         past.append(said)
         return past[-1 - age] if len(past) > age else said
@@ -147,47 +135,11 @@ class Faulty:
                     ask.body.encode(),
                 )
             )
-        altered = self._altered(seen, ask)
+        altered = _altered(seen, ask, self.tokens)
         said = await _through(self.application, scope, self.base, altered)
-        return (
-            await _through(self.application, scope, self.base, altered)
-            if ask.twice
-            else said
-        )
-
-    def _altered(self, seen: SeenRequest, ask: Ask) -> SeenRequest:
-        query = [(name, value) for name, value in seen.query if name not in ask.query]
-        query += [
-            (name, value) for name, value in ask.query.items() if value is not None
-        ]
-        query = [
-            (name, _sum(value, ask.add[name]) if name in ask.add else value)
-            for name, value in query
-        ]
-        headers = [
-            (name, value)
-            for name, value in seen.headers
-            if name not in {key.lower() for key in ask.headers}
-        ]
-        headers += [
-            (name.lower(), value)
-            for name, value in ask.headers.items()
-            if value is not None
-        ]
-        if ask.token:
-            headers = [
-                (name, value) for name, value in headers if name != "authorization"
-            ]
-            headers.append(("authorization", f"Bearer {self.tokens[ask.token]}"))
-        body = _replaced(edit_body(seen.body, ask.edits), ask.replace)
-        headers = [
-            (name, str(len(body)) if name == "content-length" else value)
-            for name, value in headers
-        ]
-        path = ask.path.text.sub(ask.path.by, seen.path) if ask.path else seen.path
-        return SeenRequest(
-            ask.method or seen.method, path, tuple(query), tuple(headers), body
-        )
+        if ask.twice:
+            said = await _through(self.application, scope, self.base, altered)
+        return said
 
     def _operation(self, seen: SeenRequest) -> str:
         """Return the operation that a request is for, "" for none."""
@@ -201,33 +153,11 @@ class Faulty:
         """Tell whether a request is one that the fault touches."""
         when = self.fault.when
         return (
-            (not when.operations or operation in when.operations)
-            and (not when.methods or seen.method in when.methods)
-            and (when.path is None or when.path.fullmatch(seen.path) is not None)
-            and (when.target is None or when.target.fullmatch(seen.target) is not None)
-            and _fit(when.query, seen.query)
-            and _fit(
-                {name.lower(): text for name, text in when.headers.items()},
-                seen.headers,
-            )
-            and (
-                when.body is None
-                or when.body.search(seen.body.decode("utf-8", "replace")) is not None
-            )
+            is_one_of(operation, when.operations)
+            and stands_there(when, seen)
+            and has_content(when, seen)
             and (not when.tokens or self._role(seen) in when.tokens)
             and (not when.after or tuple(self._done[-len(when.after) :]) == when.after)
-        )
-
-    def _answers_so(self, seen: SeenRequest, said: Said) -> bool:
-        """Tell whether an answer is one that the fault touches."""
-        when = self.fault.when
-        return (
-            (not when.statuses or said.status in when.statuses)
-            and (
-                when.says is None
-                or when.says.search(said.body.decode("utf-8", "replace")) is not None
-            )
-            and (when.entries is None or _has_entries(when.entries, seen, said))
         )
 
     def _due(self) -> bool:
@@ -257,8 +187,48 @@ async def _body(receive: Receive) -> bytes:
 
 async def _wait(seconds: float, receive: Receive) -> None:
     """Wait, but no longer than the client does."""
+    if not seconds:
+        return
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(receive(), seconds)
+
+
+def _altered(seen: SeenRequest, ask: Ask, tokens: Mapping[str, str]) -> SeenRequest:
+    """Return a request as the service sees it instead; `tokens` are the platform's own by role."""
+    body = _replaced(edit_body(seen.body, ask.edits), ask.replace)
+    headers = _altered_headers(seen.headers, ask, tokens)
+    sized = tuple(
+        (name, str(len(body)) if name == "content-length" else value)
+        for name, value in headers
+    )
+    path = ask.path.text.sub(ask.path.by, seen.path) if ask.path else seen.path
+    query = _altered_query(seen.query, ask)
+    return SeenRequest(ask.method or seen.method, path, query, sized, body)
+
+
+def _altered_query(query: Pairs, ask: Ask) -> Pairs:
+    """Return a query with the parameters that are asked for instead, at its end, and what is added to numbers."""
+    pairs = _overridden(query, ask.query)
+    return tuple(
+        (name, _sum(value, ask.add[name]) if name in ask.add else value)
+        for name, value in pairs
+    )
+
+
+def _altered_headers(headers: Pairs, ask: Ask, tokens: Mapping[str, str]) -> Pairs:
+    """Return header fields with those that are asked for instead, and with the token of a role."""
+    own = {name.lower(): value for name, value in ask.headers.items()}
+    altered = _overridden(headers, own)
+    if not ask.token:
+        return altered
+    return _overridden(altered, {"authorization": f"Bearer {tokens[ask.token]}"})
+
+
+def _overridden(pairs: Pairs, own: Mapping[str, str | None]) -> Pairs:
+    """Return pairs without those of some names, then those that have a value instead."""
+    others = tuple((name, value) for name, value in pairs if name not in own)
+    given = ((name, value) for name, value in own.items() if value is not None)
+    return (*others, *given)
 
 
 async def _through(
@@ -320,10 +290,9 @@ def _changed(said: Said, change: Answer) -> Said:
     if change.keep is not None:
         body = body[: change.keep]
     given = {name.lower(): value for name, value in change.headers.items()}
-    headers = [(name, value) for name, value in said.headers if name not in given]
-    headers += [(name, value) for name, value in given.items() if value is not None]
+    headers = _overridden(said.headers, given)
     status = said.status if change.status is None else change.status
-    return _complete(Said(status, tuple(headers), body))
+    return _complete(Said(status, headers, body))
 
 
 def _replaced(body: bytes, change: Replacement | None) -> bytes:
@@ -342,26 +311,6 @@ def _complete(said: Said) -> Said:
     if said.status in {204, 304}:
         return replace(said, headers=headers, body=b"")
     return replace(said, headers=(*headers, ("content-length", str(len(said.body)))))
-
-
-def _fit(wanted: Fields, given: Iterable[tuple[str, str]]) -> bool:
-    values = dict(given)
-    return all(
-        name not in values
-        if expression is None
-        else name in values and expression.fullmatch(values[name]) is not None
-        for name, expression in wanted.items()
-    )
-
-
-def _has_entries(wanted: Entries, seen: SeenRequest, said: Said) -> bool:
-    number = dict(seen.query).get(wanted.parameter, "")
-    rows = json_of(said.body)
-    return (
-        number.isdigit()
-        and isinstance(rows, list)
-        and len(rows) == int(number) + wanted.plus
-    )
 
 
 def _sum(text: str, number: int) -> str:

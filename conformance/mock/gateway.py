@@ -1,84 +1,44 @@
 """A gateway that verifies SOAP requests as carefully as it can before a service sees them.
 
 Sources: SOAP 1.1, WS-I Basic Profile 1.1, WS-Security 1.1 with the SAML Token Profile 1.1, and the error catalogue of a
-cookbook. Each check is a function of its own in CHECKS and looks at one thing; a check whose subject is missing passes,
-because another one demands the subject. Must not know any service.
+cookbook. What is checked stands in `conformance.checks.secured_request`; the gateway refuses by the first problem.
+Must not know any service.
 """
 
 import re
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
 
-from cryptography import x509
 from lxml import etree
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from conformance.checks.request_problem import RequestProblem, soap_problem
+from conformance.checks.secured_request import leaving_out, name_of
 from conformance.checks.soap_request import (
     LARGEST,
     NO_OPERATION,
     UNFORESEEN,
-    Call,
     Check,
+    ExpectedRequest,
     Incoming,
-    SoapRefusalError,
-    action_fits,
-    action_known,
-    action_quoted,
-    attributes_valid,
-    elements_valid,
-    encoding,
-    headers_understood,
-    media_type,
-    no_instructions,
-    one_body,
-    one_request,
-    operation_known,
-    posted,
-    size,
-    soap_body,
-    soap_envelope,
-    values_valid,
-    well_formed,
+    request_problems,
 )
-from conformance.checks.wss import (
-    assertion_genuine,
-    assertion_in_time,
-    assertion_issuer,
-    assertion_readable,
-    attributes_granted,
-    body_signed,
-    holder_certificate,
-    holder_of_key,
-    key_of_assertion,
-    one_assertion,
-    one_security,
-    one_signature,
-    one_timestamp,
-    signature_holds,
-    signature_plain,
-    timestamp_alive,
-    timestamp_begun,
-    timestamp_complete,
-    timestamp_ordered,
-    timestamp_signed,
-    unique_ids,
-)
-from conformance.mock.iam import read_body
-from conformance.mock.service import demand_known
+from conformance.mock.iam_connect.routes import read_body
+from conformance.mock.service import demand_known, exchange_request
 from conformance.model.contract import ErrorCode
+from conformance.model.exchange import Request
 from conformance.soap.markup import Element, serialise
 from conformance.soap.message import CONTENT_TYPE
 from conformance.soap.names import ERRORS, SOAP, XML
 from conformance.soap.security.saml import Assertion
 from conformance.soap.xsd.contract import SoapOperation
-from conformance.soap.xsd.schemas import SchemaProblem
 
 ENVIRONMENT: Final = "Test"
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -93,75 +53,95 @@ class Accepted:
     assertion: Assertion | None
 
 
+class SoapRefusalError(Exception):
+    """A request is refused for a problem, which is told by a fault."""
+
+    def __init__(self, problem: RequestProblem) -> None:
+        """Keep the problem."""
+        super().__init__(problem)
+        self.problem = problem
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What stands before a service: its operations and schema, whose assertions are trusted, and what is checked.
+    """What stands before a service: what it expects of a request, and which checks it makes, in their order.
 
-    `problems` says what keeps an element of a body from being valid; `trusted` are certificates of the STS `issuer`, or
-    of the authority above; `clock` gives the time in UTC.
+    `clock` gives the time in UTC.
     """
 
-    operations: Sequence[SoapOperation]
-    problems: Callable[[Element], Sequence[SchemaProblem]]
-    trusted: Sequence[x509.Certificate]
-    issuer: str
+    expected: ExpectedRequest
     clock: Callable[[], datetime]
     checks: tuple[Check, ...]
 
     def without(self, *names: str) -> "Gateway":
         """Return a gateway that leaves out some checks; raises LookupError where there is no such check."""
         demand_known(names, map(name_of, self.checks))
-        return replace(
-            self,
-            checks=tuple(check for check in self.checks if name_of(check) not in names),
-        )
+        return replace(self, checks=leaving_out(self.checks, names))
 
-    def receive(self, call: Call) -> Accepted:
-        """Return a request that passes all checks; raises RefusalError or HTTPException for the first that fails."""
-        incoming = Incoming(call, self, self.clock())
-        for check in self.checks:
-            check(incoming)
+    def receive(self, message: Request) -> Accepted:
+        """Return a request that passes all checks.
+
+        Raises for the first problem: HTTPException where a status alone refuses it, else SoapRefusalError.
+        """
+        incoming = Incoming(message, self.expected, self.clock())
+        for problem in request_problems(incoming, self.checks):
+            raise refusal_for(problem)
         request, operation = incoming.request, incoming.operation
         if request is None or operation is None:
-            raise SoapRefusalError(NO_OPERATION, "it asks for nothing that is known")
+            raise SoapRefusalError(_nothing_asked())
         return Accepted(operation, request, incoming.assertion)
 
 
-def name_of(check: Check) -> str:
-    """Return the name of a check."""
-    return str(getattr(check, "__name__", ""))
+def refusal_for(problem: RequestProblem) -> HTTPException | SoapRefusalError:
+    """Return the error by which a request with a problem is refused."""
+    if problem.code is not None:
+        return SoapRefusalError(problem)
+    # RFC 9110, section 15.5.6: 405 names the methods that are allowed.
+    by_method = problem.status == HTTPStatus.METHOD_NOT_ALLOWED
+    allow = {"Allow": "POST"} if by_method else None
+    return HTTPException(problem.status, problem.reason, allow)
+
+
+def _nothing_asked() -> RequestProblem:
+    """Return the problem of a request that passes the checks but names no operation, since some are left out."""
+    reason = "it asks for nothing that is known"
+    return soap_problem("operation_known", NO_OPERATION, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """An ASGI application that answers each HTTP request at its address."""
 
-    answer: Callable[[Call], Response]
+    answer: Callable[[Request], Response]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read a request of at most LARGEST bytes, and answer it."""
-        request = Request(scope, receive)
-        call = Call(request.method, request.headers, await read_body(request, LARGEST))
-        await self.answer(call)(scope, receive, send)
+        request = HttpRequest(scope, receive)
+        message = exchange_request(request, await read_body(request, LARGEST))
+        await self.answer(message)(scope, receive, send)
 
 
 def answering(
     gateway: Gateway,
     serve: Callable[[Accepted], bytes],
-    tell: Callable[[SoapRefusalError], bytes],
-) -> Callable[[Call], Response]:
-    """Return what answers calls: with the service's message or, whatever happens, with the fault that tells why not."""
+    tell: Callable[[RequestProblem], bytes],
+) -> Callable[[Request], Response]:
+    """Return a handler that serves a request or answers with a SOAP fault.
 
-    def answer(call: Call) -> Response:
+    It raises HTTPException alone, for what is no matter of SOAP.
+    """
+
+    def answer(message: Request) -> Response:
         try:
-            return respond(serve(gateway.receive(call)))
+            return respond(serve(gateway.receive(message)))
         except HTTPException:
             raise
         except SoapRefusalError as error:
-            refusal = error
+            problem = error.problem
         except Exception as error:  # noqa: BLE001 - no message may take the platform down
-            refusal = SoapRefusalError(UNFORESEEN, f"unforeseen {type(error).__name__}")
-        return respond(tell(refusal), HTTPStatus.INTERNAL_SERVER_ERROR)
+            reason = f"unforeseen {type(error).__name__}"
+            problem = soap_problem("unforeseen", UNFORESEEN, reason)
+        return respond(tell(problem), problem.status)
 
     return answer
 
@@ -195,60 +175,21 @@ def fault(
     return envelope(element)
 
 
-def error_fault(errors: Mapping[str, ErrorCode], refusal: SoapRefusalError) -> bytes:
+def error_fault(errors: Mapping[str, ErrorCode], problem: RequestProblem) -> bytes:
     """Return the fault of a catalogue's code: who is to blame and what it means come from there, if it has the code."""
-    entry = errors.get(refusal.code, ErrorCode(refusal.code, "Service error", ""))
+    own = problem.code or UNFORESEEN
+    entry = errors.get(own, ErrorCode(own, "Service error", ""))
     origin = entry.component or "Provider"
     detail = etree.Element(
         f"{{{ERRORS}}}SystemError", {"Id": str(uuid.uuid4())}, nsmap={"soa": ERRORS}
     )
     etree.SubElement(detail, "Origin").text = origin
     etree.SubElement(detail, "Code").text = entry.code
-    said = etree.SubElement(detail, "Message", {f"{{{XML}}}lang": "en"})
-    said.text = _NO_XML.sub("?", f"{entry.message}: {refusal.reason}")
+    words = etree.SubElement(detail, "Message", {f"{{{XML}}}lang": "en"})
+    words.text = _NO_XML.sub("?", f"{entry.message}: {problem.reason}")
     etree.SubElement(detail, f"{{{ERRORS}}}Environment").text = ENVIRONMENT
-    code = refusal.fault or ("Client" if origin == "Consumer" else "Server")
+    code = problem.fault or ("Client" if origin == "Consumer" else "Server")
     return fault(f"soapenv:{code}", f"{entry.code}: {entry.message}", detail)
-
-
-MESSAGE_CHECKS: Final[tuple[Check, ...]] = (
-    *(posted, media_type, size, well_formed),
-    *(
-        soap_envelope,
-        encoding,
-        soap_body,
-        one_body,
-        one_request,
-        no_instructions,
-        headers_understood,
-    ),
-    *(action_quoted, action_known, operation_known, action_fits),
-    *(one_security, unique_ids, one_timestamp),
-    *(timestamp_complete, timestamp_ordered, timestamp_begun, timestamp_alive),
-)
-"""What every secured SOAP message is checked for, in this order."""
-
-CHECKS: Final[tuple[Check, ...]] = (
-    *MESSAGE_CHECKS,
-    *(one_assertion, one_signature),
-    *(
-        assertion_readable,
-        assertion_genuine,
-        assertion_issuer,
-        assertion_in_time,
-        holder_of_key,
-        holder_certificate,
-    ),
-    *(
-        signature_plain,
-        key_of_assertion,
-        body_signed,
-        timestamp_signed,
-        signature_holds,
-    ),
-    *(attributes_granted, elements_valid, attributes_valid, values_valid),
-)
-"""What a message with an assertion is checked for, in this order."""
 
 
 def utc_now() -> datetime:

@@ -6,17 +6,24 @@ of each appears. Must not know the suites.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conformance.checks.request_problem import RequestProblem
 from conformance.contracts.loading import Spec
-from conformance.mock.service import Served, demand_known
+from conformance.mock.service import (
+    RequestContext,
+    Served,
+    demand_known,
+    operation_problems,
+)
+from conformance.model.exchange import Request
 
 _BASE_PATH = "/api/v1"
 _ADVANCE = "/local/incidents-interventions/advance"
@@ -69,19 +76,19 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     methods = ["GET", *(_WRITING[check] for check in without)]
     story = Story(_example(spec, "incidents"), _example(spec, "interventions"))
 
-    def change(request: Request) -> None:
+    def change(request: HttpRequest) -> None:
         if request.method in _WRITING.values():
             story.advance(datetime.now(UTC))
 
-    def incidents(request: Request) -> Response:
+    def incidents(request: HttpRequest) -> Response:
         change(request)
         return JSONResponse({"data": story.incidents})
 
-    def interventions(request: Request) -> Response:
+    def interventions(request: HttpRequest) -> Response:
         change(request)
         return JSONResponse({"data": story.interventions})
 
-    def advance(request: Request) -> Response:
+    def advance(request: HttpRequest) -> Response:
         del request
         story.advance(datetime.now(UTC))
         return JSONResponse({"step": story.step})
@@ -92,6 +99,13 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
         Route(_ADVANCE, advance, methods=["POST"]),
     ]
     return Served(routes, {"base_url": address + _BASE_PATH})
+
+
+def request_problems(
+    request: Request, context: RequestContext
+) -> Iterator[RequestProblem]:
+    """Yield every problem of a request; a known path and GET are all that the cookbook demands of one."""
+    yield from operation_problems(request, context)
 
 
 def _example(spec: Spec, name: str) -> list[Record]:

@@ -4,16 +4,23 @@ Must not know the suites nor judge requests beyond what HTTP says.
 """
 
 import json
-from collections.abc import Mapping, MutableSequence, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conformance.checks.request_problem import RequestProblem
 from conformance.contracts.loading import Spec
-from conformance.mock.service import Served, demand_known
+from conformance.mock.service import (
+    RequestContext,
+    Served,
+    demand_known,
+    operation_problems,
+)
+from conformance.model.exchange import Request
 
 _BASE_PATH = "/api/v1"
 _PAGES = {
@@ -43,8 +50,15 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     )
 
 
+def request_problems(
+    request: Request, context: RequestContext
+) -> Iterator[RequestProblem]:
+    """Yield every problem of a request; a known path and GET are all that the cookbook demands of one."""
+    yield from operation_problems(request, context)
+
+
 def _page(board: Mapping[str, Any]) -> Any:  # noqa: ANN401 - starlette types an endpoint as Any
-    def answer(request: Request) -> Response:
+    def answer(request: HttpRequest) -> Response:
         if request.method in _WRITING.values():
             _change(board["groups"], request.method)
         return JSONResponse(_updated(board, datetime.now(UTC)))

@@ -6,31 +6,47 @@ to its state but the four operations.
 
 import functools
 import json
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from conformance.checks.request_problem import RequestProblem
 from conformance.contracts.loading import Spec
-from conformance.mock import iam, iam_tokens
+from conformance.mock.exclusion_access import (
+    CHALLENGES,
+    MANDATE,
+    MONITORING,
+    REST_ACCESS,
+    SERVICE,
+    TokenHolder,
+    token_holder,
+    token_problems,
+)
 from conformance.mock.exclusion_checks import (
+    BODY_BYTES,
+    CONSULTATION,
+    DECLARATION,
+    HEALTH,
+    HISTORY,
+    REVOCATION,
     Code,
-    ExclusionRefusalError,
+    ExclusionRequest,
+    catalogue_problem,
+    holder_problems,
     page_size,
     read_declaration,
-    valid_patient,
     wanted_party,
 )
 from conformance.mock.exclusions import (
     HISTORY_LIMIT,
     AlreadyExcludedError,
-    Author,
     Change,
     Exclusions,
     Name,
@@ -39,21 +55,24 @@ from conformance.mock.exclusions import (
     Scheme,
     published_name,
 )
-from conformance.mock.iam import IamConnect
-from conformance.mock.iam_people import Claims, Mandate, Person, Profile
-from conformance.mock.iam_tokens import TokenError, Verifier
-from conformance.mock.service import Served, demand_known
+from conformance.mock.iam_connect import tokens as iam_tokens
+from conformance.mock.iam_connect.people import Mandate, Person, Profile
+from conformance.mock.iam_connect.routes import IamConnect, read_beginning
+from conformance.mock.iam_connect.tokens import Verifier
+from conformance.mock.service import (
+    RequestContext,
+    Served,
+    demand_known,
+    exchange_request,
+    operation_of,
+    operation_problems,
+)
+from conformance.model.exchange import Request
 
 BASE_PATH = "/therapeuticExclusion/v2"
-SERVICE = "ehealth-exclusion-backend"
-REST_ACCESS, MONITORING = "rest-access", "monitoring"
-MANDATE = "medicaldatamanagement"
-"""The only type of mandate with which a mandatary may use the service (section 5.1.1)."""
-
 AUTHENTIC_NAMES: Final = "authentic-names"
 """The check that names are published as the authentic source has them, whatever a declaration says (section 5.3)."""
 
-_BODY_BYTES = 65_536
 _TOKEN_LIFETIME = timedelta(hours=1)
 
 _PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
@@ -87,20 +106,23 @@ _DATA: Mapping[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TokenHolder:
-    """Who asks, as the token tells; `unfit` are those who gave a mandate, but not one for this service."""
+_OPERATIONS: Final[Mapping[str, ExclusionRequest]] = {
+    "declareExclusion": DECLARATION,
+    "revokeExclusion": REVOCATION,
+    "getExclusions": CONSULTATION,
+    "getHistory": HISTORY,
+    "getHealth": HEALTH,
+}
+"""What is checked of a request, by the contract's operation."""
 
-    author: Author
-    patients: frozenset[str]
-    unfit: frozenset[str] = frozenset()
 
-    def require(self, patient: str) -> None:
-        """Raise RefusalError or HTTPException 403 unless the caller may act for the patient."""
-        if patient in self.unfit:
-            raise _forbidden(f"the mandate is not of the type {MANDATE}")
-        if patient not in self.patients:
-            raise ExclusionRefusalError(Code.OTHER_PATIENT)
+class ExclusionRefusalError(Exception):
+    """A request is refused for a problem."""
+
+    def __init__(self, problem: RequestProblem) -> None:
+        """Keep the problem."""
+        super().__init__(problem)
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,46 +151,41 @@ class TherapeuticExclusion:
             Route(f"{BASE_PATH}/histories", history, methods=["GET"]),
             Route(f"{BASE_PATH}/histories/", history, methods=["GET"]),
             Route(f"{BASE_PATH}/histories/{{patientSsin}}", history, methods=["GET"]),
-            Route(f"{BASE_PATH}/health", self._health, methods=["GET"]),
+            Route(f"{BASE_PATH}/health", _told(self._health), methods=["GET"]),
         ]
 
-    async def _change(self, request: Request) -> Response:
-        caller = _caller(self._claims(request, REST_ACCESS))
-        return (
-            await self._declare(request, caller)
-            if request.method == "POST"
-            else self._revoke(request, caller)
-        )
+    async def _change(self, http: HttpRequest) -> Response:
+        if http.method == "POST":
+            request = exchange_request(http, await read_beginning(http, BODY_BYTES))
+            return self._declare(request, self._admitted(request, DECLARATION))
+        request = exchange_request(http, b"")
+        return self._revoke(request, self._admitted(request, REVOCATION))
 
-    async def _declare(self, request: Request, caller: TokenHolder) -> Response:
-        patient, party = read_declaration(await _json_body(request))
-        caller.require(patient)
+    def _declare(self, request: Request, holder: TokenHolder) -> Response:
+        patient, party = read_declaration(json.loads(request.body))
         try:
-            self.exclusions.declare(patient, party, caller.author)
+            self.exclusions.declare(patient, party, holder.author)
         except AlreadyExcludedError:
-            raise ExclusionRefusalError(Code.EXISTS, HTTPStatus.CONFLICT) from None
+            raise _refusal("new_exclusion", Code.EXISTS, HTTPStatus.CONFLICT) from None
         return Response(status_code=HTTPStatus.CREATED)
 
-    def _revoke(self, request: Request, caller: TokenHolder) -> Response:
-        patient = valid_patient(request.query_params.get("patientSsin"))
-        identity = wanted_party(request)
-        if identity is None:
-            raise ExclusionRefusalError(Code.NO_PARTY)
-        caller.require(patient)
+    def _revoke(self, request: Request, holder: TokenHolder) -> Response:
+        patient, identity = REVOCATION.patient(request), wanted_party(request)
+        if patient is None or identity is None:
+            raise _refusal("party_given", Code.NO_PARTY, HTTPStatus.BAD_REQUEST)
         try:
-            self.exclusions.revoke(patient, identity, caller.author)
+            self.exclusions.revoke(patient, identity, holder.author)
         except NotExcludedError:
-            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND) from None
+            raise _absent() from None
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
-    async def _consult(self, request: Request) -> Response:
-        caller = _caller(self._claims(request, REST_ACCESS))
-        patient = valid_patient(request.path_params.get("patientSsin"))
-        identity = wanted_party(request)
-        caller.require(patient)
-        parties = self.exclusions.active(patient, identity)
+    async def _consult(self, http: HttpRequest) -> Response:
+        request = exchange_request(http, b"")
+        self._admitted(request, CONSULTATION)
+        patient = CONSULTATION.patient(request) or ""
+        parties = self.exclusions.active(patient, wanted_party(request))
         if not parties:
-            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+            raise _absent()
         of = {"identifier": [{"type": Scheme.SSIN.value, "value": patient}]}
         return JSONResponse(
             [
@@ -177,42 +194,30 @@ class TherapeuticExclusion:
             ]
         )
 
-    async def _history(self, request: Request) -> Response:
-        caller = _caller(self._claims(request, REST_ACCESS))
-        patient = valid_patient(request.path_params.get("patientSsin"))
-        caller.require(patient)
-        changes = self.exclusions.history(
-            patient, page_size(request.query_params.get("pageSize", ""))
-        )
+    async def _history(self, http: HttpRequest) -> Response:
+        request = exchange_request(http, b"")
+        self._admitted(request, HISTORY)
+        patient = HISTORY.patient(request) or ""
+        changes = self.exclusions.history(patient, page_size(request))
         if not changes:
-            raise ExclusionRefusalError(Code.ABSENT, HTTPStatus.NOT_FOUND)
+            raise _absent()
         entries = ",".join(_entry(change, self.named) for change in changes)
         return Response(f"[{entries}]", media_type="application/json")
 
-    async def _health(self, request: Request) -> Response:
-        self._claims(request, MONITORING)
+    async def _health(self, http: HttpRequest) -> Response:
+        request = exchange_request(http, b"")
+        for problem in content_and_access_problems(request, HEALTH, self.verifier):
+            raise ExclusionRefusalError(problem)
         return JSONResponse({"status": "UP"})
 
-    def _claims(self, request: Request, role: str) -> Claims:
-        """Return the claims of the request's token; raises HTTPException 401 or 403 (RFC 6750, section 3.1)."""
-        credentials = request.headers.getlist("authorization")
-        if not credentials:
-            _deny("an access token is needed", "")
-        scheme, _, token = credentials[0].partition(" ")
-        if len(credentials) > 1 or scheme.lower() != "bearer":
-            _deny(
-                "one Authorization header with a Bearer token is needed",
-                ', error="invalid_request"',
-            )
-        try:
-            claims = self.verifier.verify(token.strip(" "))
-        except TokenError as error:
-            _deny(
-                f"the access token is not accepted: {error}", ', error="invalid_token"'
-            )
-        if role not in iam_tokens.roles(claims, SERVICE):
-            raise _forbidden(f"the role {role} is missing")
-        return claims
+    def _admitted(self, request: Request, kind: ExclusionRequest) -> TokenHolder:
+        """Return who asks; raises ExclusionRefusalError for the first problem of the request."""
+        for problem in content_and_access_problems(request, kind, self.verifier):
+            raise ExclusionRefusalError(problem)
+        holder = token_holder(request, self.verifier)
+        if holder is None:
+            raise LookupError("a request without problems has a token of a person")
+        return holder
 
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
@@ -232,57 +237,32 @@ def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     return Served([*service.routes(), *connect.routes()], settings)
 
 
-def _caller(claims: Claims) -> TokenHolder:
-    """Return who asks: a token whose `sub` is that of a may_act entry acts in that profile, any other as a citizen.
+def request_problems(
+    request: Request, context: RequestContext
+) -> Iterator[RequestProblem]:
+    """Yield every problem of a request: its path and method, who asks, its content, then whom that is about.
 
-    Raises HTTPException 403 for a token that is no person's.
+    Without a verifier of tokens nothing is said about who asks.
     """
-    if not isinstance(claims.get("ssin"), str):
-        raise _forbidden("the token is no citizen's")
-    author = Author(str(claims.get("azp")), claims["ssin"])
-    entries = [
-        entry["userProfile"]
-        for entry in claims.get("may_act", ())
-        if entry["sub"] == claims["sub"]
-    ]
-    if not entries:
-        return TokenHolder(author, frozenset({author.ssin}))
-    children = frozenset(
-        child["ssin"] for child in entries[0].get(Profile.PARENT.value, ())
-    )
-    mandators = entries[0].get(Profile.MANDATARY.value, ())
-    fit = frozenset(
-        mandator["ssin"]
-        for mandator in mandators
-        if MANDATE in mandator["serviceNames"]
-    )
-    return TokenHolder(
-        author,
-        children | fit,
-        frozenset(mandator["ssin"] for mandator in mandators) - fit,
-    )
+    yield from operation_problems(request, context)
+    operation = operation_of(request, context)
+    if operation is not None:
+        kind = _OPERATIONS[operation.id]
+        yield from content_and_access_problems(request, kind, context.tokens)
 
 
-async def _json_body(request: Request) -> object:
-    """Return the request's JSON; raises HTTPException 415 or 413, or RefusalError where it is no JSON.
-
-    A body that cannot be read names no patient: the catalogue has no nearer code for it.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise HTTPException(415, "the body must be application/json")
-    try:
-        data: object = json.loads(
-            (await iam.read_body(request, _BODY_BYTES)).decode(),
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError):
-        raise ExclusionRefusalError(Code.NO_PATIENT) from None
-    return data
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+def content_and_access_problems(
+    request: Request, kind: ExclusionRequest, verifier: Verifier | None
+) -> Iterator[RequestProblem]:
+    """Yield every problem of a kind of request, in the order in which the service refuses."""
+    role = MONITORING if kind is HEALTH else REST_ACCESS
+    if verifier is not None:
+        yield from token_problems(request, verifier, role)
+    yield from kind.problems(request)
+    holder = token_holder(request, verifier) if verifier is not None else None
+    patient = kind.patient(request)
+    if holder is not None and patient is not None:
+        yield from holder_problems(holder, patient)
 
 
 def _authentic_name(party: Party) -> Name:
@@ -333,31 +313,41 @@ def _entry(change: Change, named: Callable[[Party], Name]) -> str:
 
 
 def _told(
-    endpoint: Callable[[Request], Coroutine[Any, Any, Response]],
-) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-    """Return an endpoint that tells its refusals as an array of codes (section 8.1.3)."""
+    endpoint: Callable[[HttpRequest], Coroutine[Any, Any, Response]],
+) -> Callable[[HttpRequest], Coroutine[Any, Any, Response]]:
+    """Return an endpoint that tells its refusals as an array of codes (section 8.1.3), or by HTTP alone."""
 
-    async def answer(request: Request) -> Response:
+    async def answer(request: HttpRequest) -> Response:
         try:
             return await endpoint(request)
         except ExclusionRefusalError as refusal:
-            code, message = refusal.code.value
-            return JSONResponse([{"code": code, "message": message}], refusal.status)
+            return _refused(refusal.problem)
 
     return answer
 
 
-def _deny(reason: str, error: str) -> NoReturn:
-    raise HTTPException(
-        HTTPStatus.UNAUTHORIZED,
-        reason,
-        {"WWW-Authenticate": f'Bearer realm="{SERVICE}"{error}'},
-    )
+def _refused(problem: RequestProblem) -> Response:
+    """Return the answer to a request with a problem; raises HTTPException where its status alone refuses it."""
+    if problem.code is not None:
+        entry = {"code": problem.code, "message": problem.reason}
+        return JSONResponse([entry], problem.status)
+    raise HTTPException(problem.status, problem.reason, _challenge(problem.check))
 
 
-def _forbidden(reason: str) -> HTTPException:
-    challenge = f'Bearer realm="{SERVICE}", error="insufficient_scope"'
-    return HTTPException(HTTPStatus.FORBIDDEN, reason, {"WWW-Authenticate": challenge})
+def _challenge(check: str) -> dict[str, str] | None:
+    """Return the header that challenges who has no right token (RFC 6750, section 3), None for other problems."""
+    if check not in CHALLENGES:
+        return None
+    error = f', error="{CHALLENGES[check]}"' if CHALLENGES[check] else ""
+    return {"WWW-Authenticate": f'Bearer realm="{SERVICE}"{error}'}
+
+
+def _absent() -> ExclusionRefusalError:
+    return _refusal("known_exclusion", Code.ABSENT, HTTPStatus.NOT_FOUND)
+
+
+def _refusal(check: str, code: Code, status: int) -> ExclusionRefusalError:
+    return ExclusionRefusalError(catalogue_problem(check, code, status))
 
 
 def _tokens(issuer: iam_tokens.Issuer) -> dict[str, str]:

@@ -130,34 +130,18 @@ class CallerRule:
 
 
 @dataclass(frozen=True, slots=True)
-class DetailRule:
-    """An element of a status detail: the outcomes it must not stand with, and the values its members may have."""
+class CheckRule:
+    """A check of SOAP answers, bound to a requirement, to the places it looks at, and to words of its own.
 
-    element: str
-    refused_outcomes: tuple[str, ...]
-    requirement: str
-    members: Mapping[str, tuple[tuple[str, ...], str]]
-
-
-@dataclass(frozen=True, slots=True)
-class SamePersonRule:
-    """When an identifier given to two persons breaks a requirement: only where they cannot be one and the same.
-
-    Different values of a `decisive` role, or values of a `disjoint` one without a word in common, tell persons apart.
+    `check` is its name in the table of checks; `places` maps what the check calls a place to a role of names.yaml;
+    `words` replaces texts of its findings; `options` are the check's own parameters.
     """
 
+    check: str
     requirement: str
-    identifier: str
-    decisive: tuple[str, ...]
-    disjoint: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MessageRule:
-    """The words that a cookbook prints for a refusal, as an expression, and the requirement that they fulfil."""
-
-    pattern: str
-    requirement: str
+    places: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +149,9 @@ class SoapRules:
     """What a cookbook says of a SOAP service beyond its WSDL.
 
     `names` maps a section (operations, request, parts, answer) to the spellings of each role; `outcomes` names status
-    codes; `checks` and `elements` map checks of an answer and elements of the schema to requirements; `gates` are codes
-    of a gateway that does not know the caller, `unavailable` codes that tell of an outage.
+    codes; `checks` has the checks of an answer by their key in soap.yaml, `further_checks` those that its elements,
+    details and same_person stand for, `messages` the words printed for a refusal; `details` names the elements of a
+    status detail; `gates` are codes of a gateway that does not know the caller, `unavailable` codes of an outage.
     """
 
     wsdl: Path
@@ -174,25 +159,26 @@ class SoapRules:
     outcomes: Mapping[str, str]
     callers: Mapping[str, CallerRule]
     defaults: Mapping[str, str]
-    same_person: SamePersonRule | None
-    checks: Mapping[str, str]
-    elements: Mapping[str, str]
-    details: tuple[DetailRule, ...]
-    messages: Mapping[str, MessageRule]
+    checks: Mapping[str, CheckRule]
+    further_checks: tuple[CheckRule, ...]
+    messages: Mapping[str, CheckRule]
+    details: frozenset[str]
     gates: frozenset[str]
     unavailable: frozenset[str]
 
     @property
+    def answer_checks(self) -> tuple[CheckRule, ...]:
+        """Return the checks that answers are held against, whatever the case."""
+        return (*self.checks.values(), *self.further_checks)
+
+    @property
     def requirements(self) -> tuple[str, ...]:
         """Return the requirements that answers are held against, whatever the case."""
-        found = [*self.checks.values(), *self.elements.values()]
-        for row in self.details:
-            found += [
-                row.requirement,
-                *(requirement for _, requirement in row.members.values()),
-            ]
-        found += [self.same_person.requirement] if self.same_person is not None else []
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(rule.requirement for rule in self.answer_checks))
+
+    def rule_of(self, check: str) -> CheckRule | None:
+        """Return the first binding of a check, None where soap.yaml does not bind it."""
+        return next((rule for rule in self.answer_checks if rule.check == check), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ class Request:
     headers: Headers = ()
     body: bytes = b""
 
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return all values of a header field; names are case-insensitive (RFC 9110, 5.1)."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.headers if key.lower() == wanted)
+
 
 @dataclass(frozen=True, slots=True)
 class Response:

@@ -33,7 +33,7 @@ def exit_code(
     interrupted: bool,
     erred: bool = False,
 ) -> int:
-    """Return the exit code that a run's results call for; `erred` tells that the harness broke down outside of a case.
+    """Return the exit code of a run's results; `erred` means that the harness broke down outside of a case.
 
     A known failure counts as a pass. A service without any passed case is inconclusive.
     """
@@ -41,15 +41,22 @@ def exit_code(
         return EXIT_INTERRUPTED
     if erred:
         return EXIT_ERROR
-    results = list(results)
-    codes = {_BY_VERDICT.get(_counted(result), EXIT_CONFORMANT) for result in results}
-    codes |= {EXIT_INCONCLUSIVE for result in results if result.limited}
-    # A test of one's own never makes a service conformant.
-    suites = [result for result in results if result.case.kind is not CaseKind.OWN]
-    passed = {
-        result.case.service for result in suites if _counted(result) is Verdict.PASS
-    }
-    codes |= {EXIT_INCONCLUSIVE for service in services if service not in passed}
+    codes: set[int] = set()
+    passed: set[str] = set()
+    for result in results:
+        verdict = _counted(result)
+        code = _BY_VERDICT.get(verdict, EXIT_CONFORMANT)
+        if result.case.kind is CaseKind.OWN:
+            # A test of one's own may want a refusal, and never makes a service conformant.
+            codes.add(code if code != EXIT_INCONCLUSIVE else EXIT_CONFORMANT)
+            continue
+        codes.add(code)
+        if result.limited:
+            codes.add(EXIT_INCONCLUSIVE)
+        if verdict is Verdict.PASS:
+            passed.add(result.case.service)
+    if not passed.issuperset(services):
+        codes.add(EXIT_INCONCLUSIVE)
     return next((code for code in _BY_URGENCY if code in codes), EXIT_INCONCLUSIVE)
 
 
@@ -64,73 +71,56 @@ def requirement_results(
 
 
 def _counted(result: CaseResult) -> Verdict:
-    """Return the verdict that the exit code counts: a known failure passes, one that is over fails."""
+    """Return the verdict that the exit code counts: a known failure passes, a known failure that passes fails."""
     if result.stale:
         return Verdict.FAIL
-    return (
-        Verdict.PASS
-        if result.known and result.verdict is Verdict.FAIL
-        else result.verdict
-    )
+    accepted = result.known and result.verdict is Verdict.FAIL
+    return Verdict.PASS if accepted else result.verdict
 
 
 def _requirement(
     requirement: Requirement, results: list[CaseResult], iut: str
 ) -> RequirementResult:
-    own = [result for result in results if requirement.id in result.case.requirements]
-    judged = [result for result in results if result.evaluated.get(requirement.id)]
-    found = [
-        (result, finding)
-        for result in results
-        for finding in result.findings
-        if finding.requirement == requirement.id
+    citing = [
+        result for result in results if requirement.id in result.case.requirements
     ]
-    cases = tuple(dict.fromkeys(result.case.id for result in (*own, *judged)))
-    severities = {finding.severity for _, finding in found}
+    judged = [result for result in results if result.evaluated.get(requirement.id)]
+    cases = tuple(dict.fromkeys(result.case.id for result in (*citing, *judged)))
+    severities = _severities(requirement, results)
     if Severity.VIOLATION in severities:
-        return RequirementResult(requirement, Verdict.FAIL, cases)
-    if Severity.WARNING in severities:
-        return RequirementResult(
-            requirement, Verdict.INCONCLUSIVE, cases, "a warning names it"
-        )
-    if judged:
-        return RequirementResult(requirement, Verdict.PASS, cases)
-    if requirement.iut.value != iut and not own:
-        reason = requirement.untested or f"it binds the {requirement.iut.value}"
-        return RequirementResult(requirement, Verdict.NOT_APPLICABLE, cases, reason)
-    return _unjudged(requirement, own, cases)
+        verdict, reason = Verdict.FAIL, ""
+    elif Severity.WARNING in severities:
+        verdict, reason = Verdict.INCONCLUSIVE, "a warning names it"
+    elif judged:
+        verdict, reason = Verdict.PASS, ""
+    elif citing:
+        verdict, reason = _unjudged(citing)
+    else:
+        verdict, reason = _without_case(requirement, iut)
+    return RequirementResult(requirement, verdict, cases, reason)
 
 
-def _unjudged(
-    requirement: Requirement, own: list[CaseResult], cases: tuple[str, ...]
-) -> RequirementResult:
-    """Return the verdict of a requirement that no check was applied for."""
-    if not own:
-        return RequirementResult(
-            requirement,
-            Verdict.NOT_COVERED,
-            cases,
-            requirement.untested or "no case of this run",
-        )
-    stuck = next(
-        (
-            result
-            for result in own
-            if result.verdict in (Verdict.INCONCLUSIVE, Verdict.ERROR)
-        ),
-        None,
-    )
-    if stuck is not None:
-        return RequirementResult(requirement, Verdict.INCONCLUSIVE, cases, stuck.reason)
-    if all(result.verdict is Verdict.NOT_RUN for result in own):
-        return RequirementResult(
-            requirement,
-            Verdict.NOT_COVERED,
-            cases,
-            f"its cases were not run: {own[0].reason}",
-        )
-    reason = next(
-        (result.reason for result in own if result.reason),
-        "none of its checks applied to what was answered",
-    )
-    return RequirementResult(requirement, Verdict.NOT_APPLICABLE, cases, reason)
+def _severities(requirement: Requirement, results: list[CaseResult]) -> set[Severity]:
+    """Return the severities of the findings that a requirement has."""
+    findings = (finding for result in results for finding in result.findings)
+    return {row.severity for row in findings if row.requirement == requirement.id}
+
+
+def _without_case(requirement: Requirement, iut: str) -> tuple[Verdict, str]:
+    """Return verdict and reason of a requirement that no case of the run cites."""
+    binds = requirement.iut.value
+    if binds != iut:
+        return Verdict.NOT_APPLICABLE, requirement.untested or f"it binds the {binds}"
+    return Verdict.NOT_COVERED, requirement.untested or "no case of this run"
+
+
+def _unjudged(citing: list[CaseResult]) -> tuple[Verdict, str]:
+    """Return verdict and reason of a requirement whose cases applied none of its checks."""
+    for result in citing:
+        if result.verdict in {Verdict.INCONCLUSIVE, Verdict.ERROR}:
+            return Verdict.INCONCLUSIVE, result.reason
+    if all(result.verdict is Verdict.NOT_RUN for result in citing):
+        return Verdict.NOT_COVERED, f"its cases were not run: {citing[0].reason}"
+    reasons = (result.reason for result in citing if result.reason)
+    no_check = "none of its checks applied to what was answered"
+    return Verdict.NOT_APPLICABLE, next(reasons, no_check)

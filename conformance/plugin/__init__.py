@@ -1,60 +1,48 @@
-"""The pytest plugin: collects the cases of the suites, runs them, and writes a run folder.
+"""The pytest plugin: decides whether a session is about the suites, and only then loads what runs them.
 
-The command `run` is a pytest session with this plugin; plain `pytest suites/ --target FILE` gives
-the same verdicts. Parsing and printing only: all work is done by `conformance.campaign`.
+Every pytest session of the environment imports it. It must load neither the engine nor what that stands on, and must
+not change a session in which no suite is named, collected or asked for by a fixture.
 """
 
-from collections.abc import Generator, Mapping
-from datetime import UTC, datetime
+import os
+from argparse import ArgumentTypeError
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from conformance.engine.campaign import Campaign, open_campaign
-from conformance.engine.embedded import EmbeddedServices, start_embedded
-from conformance.engine.execution import Procedure
-from conformance.engine.known import load_known
-from conformance.engine.plan import Plan, Selection, make_plan, usual_counterexamples
-from conformance.evidence.reading import ExchangeReader
-from conformance.evidence.results_document import (
-    case_record,
-    from_portable,
-    is_confidential,
-    portable,
+from conformance.plugin.options import DEFAULT_FOLDER, RUN_OPTIONS, TARGET, RunOption
+from conformance.plugin.recognition import (
+    is_suites_folder,
+    names_suites,
+    without_values,
 )
-from conformance.evidence.run_folder import make_folder
-from conformance.model.case import SUITE_KINDS, Case, CaseKind
-from conformance.model.errors import UsageError
-from conformance.model.result import EXIT_CONFORMANT, WITHHELD, CaseResult
-from conformance.model.verdict import Verdict
-from conformance.reporting import allure
-from conformance.reporting.outputs import write_outputs
-from conformance.review.before_run import check_before_run
-from conformance.target.policy import BUILT_IN, LOCAL
-from conformance.target.reading import choose_services, load_target
-from conformance.traffic.interruption import interruptible
+
+if TYPE_CHECKING:
+    from conformance.client import OwnClients
+    from conformance.engine.campaign import Campaign
+    from conformance.engine.execution import Procedure
+    from conformance.model.case import Case
+    from conformance.plugin.suites import SuiteRun
+
+__all__ = ["DEFAULT_FOLDER", "Verify", "case_of"]
 
 MARKER = "service"
-DEFAULT_FOLDER = "reports"
+TARGET_VARIABLE = "EHEALTH_TARGET"
+OPTIONS_MODULE = "conformance.options"
+_PLUGIN = "conformance_suites"
+
+_RUN: "pytest.StashKey[SuiteRun]" = pytest.StashKey()
+TAKEN: pytest.StashKey[tuple[str, ...]] = pytest.StashKey()
+"""The options that the project around the suites has for itself."""
 
 
 class Verify(Protocol):
     """What a suite's test calls: runs a case, played by a procedure where there is one, and ends with its verdict."""
 
-    def __call__(self, case: Case, procedure: Procedure | None = None) -> None:
+    def __call__(self, case: "Case", procedure: "Procedure | None" = None) -> None:
         """Run the case and end the test."""
-
-
-_CAMPAIGN = pytest.StashKey[Campaign]()
-_SHARED = "conformance"
-"""The key under which a worker finds what it shares with the main process."""
-_READER = pytest.StashKey[ExchangeReader]()
-_RESULT = pytest.StashKey[CaseResult]()
-PLAN = pytest.StashKey[tuple[Plan, Path]]()
-"""Set by the command line, which has parsed the options itself: the plan and the run folder."""
-DOCUMENT = pytest.StashKey[Any]()
-"""The results document, once the session has finished."""
 
 
 class CaseFailed(AssertionError):  # noqa: N818 - pytest shows the name to the user
@@ -70,361 +58,169 @@ class CaseErred(Exception):  # noqa: N818 - pytest shows the name to the user
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of `run` to pytest."""
-    group = parser.getgroup("conformance", "eHealth conformance")
-    built_in = ", ".join(BUILT_IN)
-    group.addoption(
-        "--target",
-        default=None,
-        help=f"target file, or one of {built_in} (default: local)",
-    )
-    group.addoption(
-        "--service",
-        action="append",
-        default=[],
-        help="test this service only (repeatable)",
-    )
-    group.addoption(
-        "--out",
-        default=DEFAULT_FOLDER,
-        help="where run folders are made (default: reports)",
-    )
-    group.addoption(
-        "--seed", type=int, default=None, help="seed of all random choices (default: 1)"
-    )
-    group.addoption(
-        "--examples", type=int, default=None, help="examples a property draws"
-    )
-    group.addoption(
-        "--kind",
-        action="append",
-        default=[],
-        choices=[kind.value for kind in SUITE_KINDS],
-        help="kind of case",
-    )
-    group.addoption(
-        "--requirement",
-        action="append",
-        default=[],
-        help="run the cases of this requirement (repeatable)",
-    )
-    group.addoption(
-        "--case", action="append", default=[], help="run this case (repeatable)"
-    )
-    group.addoption("--known", default=None, help="file of known failures")
-    group.addoption(
-        "--no-counterexamples",
-        action="store_true",
-        help="neither try the counterexamples of earlier runs first nor keep new ones",
-    )
-    group.addoption(
-        "--disclose-security",
-        action="store_true",
-        help="tell security findings of services elsewhere on the terminal and in junit.xml too",
-    )
+    """Register the ini keys, which change nothing by themselves."""
+    for option in RUN_OPTIONS:
+        parser.addini(option.key, option.full_help, _ini_type(option), default=None)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker by which a suite names its service."""
-    config.addinivalue_line(
-        "markers", f"{MARKER}(id): the service that a suite module tests"
-    )
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add the options where an argument names the suites, after the project's own conftest files have added theirs."""
+    known = early_config.known_args_namespace
+    places = without_values(args, known.file_or_dir)
+    named = _names_suites(early_config, places)
+    if named:
+        known.file_or_dir = places
+    outcome = yield
+    asked_for = early_config.pluginmanager.hasplugin(OPTIONS_MODULE)
+    if named and not asked_for:
+        early_config.stash[TAKEN] = add_options(parser)
+    if named or asked_for:
+        suite_run(early_config)
+    return outcome
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> None:
+    """Load what runs the suites when one of them is collected that no argument names."""
+    if is_suites_folder(module_path.parent):
+        suite_run(parent.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a suite's test one parameter a case of its service."""
-    marker = metafunc.definition.get_closest_marker(MARKER)
-    if marker is None or "case" not in metafunc.fixturenames:
-        return
-    campaign = _campaign(metafunc.config)
-    cases = [case for case in campaign.plan.cases if case.service == marker.args[0]]
-    metafunc.parametrize("case", cases, ids=[case.id for case in cases])
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    """Deselect the cases that the options do not select, and suites without cases in this target."""
-    if _CAMPAIGN not in config.stash:
-        return
-    selection = config.stash[_CAMPAIGN].plan.selection
-    dropped = [
-        item
-        for item in items
-        if item.get_closest_marker(MARKER) and not _selected(item, selection)
-    ]
-    if dropped:
-        items[:] = [item for item in items if item not in set(dropped)]
-        config.hook.pytest_deselected(items=dropped)
+    """Give a suite's test one parameter for each case of its service."""
+    definition = metafunc.definition
+    if is_suite_test(definition):
+        (service,) = next(definition.iter_markers(MARKER)).args
+        cases = suite_run(metafunc.config).cases_of(service)
+        metafunc.parametrize("case", cases, ids=[case.id for case in cases])
 
 
 @pytest.fixture
 def verify(request: pytest.FixtureRequest) -> Verify:
     """Return a function that runs a case and ends the test with its verdict."""
-    item = request.node
-
-    def run(case: Case, procedure: Procedure | None = None) -> None:
-        __tracebackhide__ = True
-        campaign = _campaign(request.config)
-        result = campaign.run(case, procedure)
-        item.stash[_RESULT] = result
-        allure.describe(
-            case, result, campaign.contract(case.service), request.config.stash[_READER]
-        )
-        for requirement in case.requirements:
-            item.user_properties.append(("requirement", requirement))
-        target = campaign.plan.target
-        run_record = {
-            "target": {"environment": target.environment},
-            "security_disclosed": campaign.plan.disclose,
-        }
-        _end(result, confidential=is_confidential(case_record(result), run_record))
-
-    return run
+    return _needed(request).verifier(request.node)
 
 
 @pytest.fixture(scope="session")
-def campaign(pytestconfig: pytest.Config) -> Campaign:
+def campaign(request: pytest.FixtureRequest) -> "Campaign":
     """Return the session's campaign, for what a suite has to prepare or to restore."""
-    return _campaign(pytestconfig)
+    return _needed(request).campaign_for_fixture()
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Attach the case's result to the report, which reaches the main process from any worker."""
-    report: Any = yield
-    if report.when == "call" and _RESULT in item.stash:
-        report.conformance = portable(item.stash[_RESULT])
-    return report
+@pytest.fixture
+def ehealth(request: pytest.FixtureRequest) -> "Iterator[OwnClients]":
+    """Give httpx clients for the services of the target; what they exchange is a case of the run of its own.
+
+    `ehealth(SERVICE, token=ROLE)` is an httpx.Client (docs/own-tests.md).
+    """
+    run = _needed(request)
+    with run.own_clients(request.node) as clients:
+        yield clients
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own class
-    """Hand the campaign's folder and addresses to a worker of pytest-xdist."""
-    if _runs_suites(node.config):
-        campaign = _campaign(node.config)
-        worker = node.workerinput["workerid"]
-        shared = {
-            "folder": str(campaign.folder),
-            "embedded": dict(campaign.embedded.settings),
-            "worker": worker,
-        }
-        node.workerinput[_SHARED] = shared
+def suite_run(config: pytest.Config) -> "SuiteRun":
+    """Return what runs the suites in a session, loaded and registered at its first use."""
+    if _RUN not in config.stash:
+        from conformance.plugin.suites import SuiteRun  # noqa: PLC0415 - takes long to load
+
+        config.stash[_RUN] = SuiteRun(config)
+        config.pluginmanager.register(config.stash[_RUN], _PLUGIN)
+    return config.stash[_RUN]
 
 
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Remember what was deselected by whatever option, so that it is not taken for lost."""
-    for item in items:
-        case = case_of(item)
-        if case is not None and _CAMPAIGN in item.config.stash:
-            item.config.stash[_CAMPAIGN].tally.deselect(case.id)
+def add_options(parser: pytest.Parser) -> tuple[str, ...]:
+    """Add the options of a run to pytest's, and return the names of those that somebody else has added before."""
+    present = _option_names(parser)
+    group = parser.getgroup("conformance", "eHealth conformance")
+    for option in RUN_OPTIONS:
+        if option.name not in present:
+            group.addoption(option.name, dest=option.key, **_attributes(option))
+    return tuple(option.name for option in RUN_OPTIONS if option.name in present)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
-    """Lose no Ctrl-C while cases run."""
-    if _CAMPAIGN not in session.config.stash or hasattr(session.config, "workerinput"):
-        return (yield)
-    with interruptible() as requested:
-        try:
-            return (yield)
-        finally:
-            if requested.is_set():
-                session.config.stash[_CAMPAIGN].tally.interrupt()
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the run's outputs, and make pytest's exit status follow the verdicts."""
-    config = session.config
-    if _CAMPAIGN not in config.stash:
-        return
-    campaign = config.stash[_CAMPAIGN]
-    campaign.close()
-    if hasattr(config, "workerinput") or config.option.collectonly:
-        return
-    if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-        campaign.tally.err()
-    # pytest calls a session interrupted too when a suite cannot be collected.
-    if exitstatus == pytest.ExitCode.INTERRUPTED and not campaign.tally.erred:
-        campaign.tally.interrupt()
-    document = write_outputs(campaign)
-    config.stash[DOCUMENT] = document
-    allure.write_context(config, campaign.folder, document)
-    if (
-        document["run"]["exit_code"] != EXIT_CONFORMANT
-        and session.exitstatus == pytest.ExitCode.OK
-    ):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
-def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:  # noqa: ANN401 - a private class
-    """Say where the report is."""
-    if DOCUMENT in config.stash:
-        folder = config.stash[_CAMPAIGN].folder
-        terminalreporter.write_sep("-", "conformance")
-        terminalreporter.write_line(f"report: {folder / 'report.html'}")
-
-
-class _ResultCollector:
-    """Collects the results that reports carry, and takes what broke outside of a case for what it is: an error."""
-
-    def __init__(self, campaign: Campaign) -> None:
-        self._campaign = campaign
-        self._cases = {case.id: case for case in campaign.plan.cases}
-
-    def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries our attribute
-        record = getattr(report, "conformance", None)
-        if record is not None:
-            case = self._cases[record["id"]]
-            self._campaign.tally.add(from_portable(record, case))
-        elif report.failed:
-            self._campaign.tally.err()
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            self._campaign.tally.err()
-
-
-def _campaign(config: pytest.Config) -> Campaign:
-    """Return the session's campaign, made and started at its first use; a worker joins the main process's one."""
-    if _CAMPAIGN not in config.stash:
-        shared = getattr(config, "workerinput", {}).get(_SHARED)
-        if shared is None and hasattr(config, "workerinput"):
-            raise pytest.UsageError(
-                "with -n, say which suites run by --target, or give the suites' own folder"
-            )
-        plan, folder = (
-            config.stash[PLAN]
-            if PLAN in config.stash
-            else _from_options(config, shared)
-        )
-        campaign = _open(plan, folder, shared)
-        config.stash[_CAMPAIGN] = campaign
-        config.stash[_READER] = ExchangeReader(folder)
-        allure.configure(config, folder)
-        config.pluginmanager.register(_ResultCollector(campaign))
-    return config.stash[_CAMPAIGN]
-
-
-def _open(plan: Plan, folder: Path, shared: Mapping[str, Any] | None) -> Campaign:
-    """Return a campaign that begins now, or one that joins that of the main process."""
-    if shared is not None:
-        embedded = EmbeddedServices(shared["embedded"])
-        return open_campaign(plan, folder, embedded, worker=shared["worker"])
-    return open_campaign(plan, folder, start_embedded(plan.services, plan.fault))
-
-
-def _runs_suites(config: pytest.Config) -> bool:
-    """Tell, before anything is collected, whether this session is going to run suites."""
-    if PLAN in config.stash or config.option.target is not None:
-        return True
-    return any(_is_suite(argument) for argument in config.args)
-
-
-def _is_suite(argument: str) -> bool:
-    if argument.startswith("conformance.suites"):
-        return True
-    path = Path(argument.partition("::")[0])
-    files = sorted(path.glob("test_*.py")) if path.is_dir() else [path]
-    return any(
-        f"pytest.mark.{MARKER}(" in file.read_text(encoding="utf-8")
-        for file in files
-        if file.is_file()
-    )
-
-
-def _from_options(
-    config: pytest.Config, shared: Mapping[str, Any] | None
-) -> tuple[Plan, Path]:
-    option = config.option
-    try:
-        target = load_target(option.target or LOCAL)
-        selection = Selection(
-            tuple(CaseKind(kind) for kind in option.kind),
-            tuple(option.requirement),
-            tuple(option.case),
-        )
-        known = load_known(Path(option.known)) if option.known else ()
-        services = choose_services(target, tuple(option.service))
-        plan = make_plan(
-            target,
-            services,
-            selection,
-            seed=option.seed,
-            examples=option.examples,
-            known=known,
-            named=bool(option.service),
-            disclose=option.disclose_security,
-            counterexamples=None
-            if option.no_counterexamples
-            else usual_counterexamples(),
-        )
-        if shared is None:
-            check_before_run(plan)
-        return plan, Path(shared["folder"]) if shared else make_folder(
-            Path(option.out), datetime.now(UTC)
-        )
-    except UsageError as error:
-        raise pytest.UsageError("\n".join(error.problems)) from error
-
-
-def _selected(item: pytest.Item, selection: Selection) -> bool:
-    case = case_of(item)
-    return case is not None and selection.takes(case)
-
-
-def case_of(item: pytest.Item) -> Case | None:
+def case_of(item: pytest.Item) -> "Case | None":
     """Return the case that a test runs, None for a test of something else."""
+    from conformance.model.case import Case  # noqa: PLC0415 - light modules only
+
     callspec = getattr(item, "callspec", None)
     case = callspec.params.get("case") if callspec else None
     return case if isinstance(case, Case) else None
 
 
-def _end(result: CaseResult, *, confidential: bool) -> None:
-    __tracebackhide__ = True
-    if confidential and not (result.stale or result.known):
-        raise CaseFailed(WITHHELD)
-    if result.stale:
-        raise CaseFailed(result.stale)
-    if result.known:
-        pytest.xfail(f"known failure: {result.known}")
-    match result.verdict:
-        case Verdict.PASS:
-            return
-        case Verdict.FAIL:
-            raise CaseFailed(explain(result))
-        case Verdict.INCONCLUSIVE:
-            raise CaseInconclusive(result.reason)
-        case Verdict.ERROR:
-            raise CaseErred(result.reason)
-        case _:
-            _skip(f"{result.verdict}: {result.reason}")
+def is_suite_test(item: pytest.Item) -> bool:
+    """Tell whether a test is one of a suite: it names its service, takes a case, and its module is a suite.
 
-
-def _skip(reason: str) -> NoReturn:
-    pytest.skip(reason)
-
-
-def explain(result: CaseResult) -> str:
-    """Return a failed case's findings as text, one block each."""
-    blocks = [
-        f"{finding.severity}: {finding.requirement}\n  {finding.message}\n  at {finding.location}\n"
-        f"  expected {finding.expected}\n  actual   {finding.actual}"
-        for finding in result.findings
-    ]
-    return "\n".join([result.reason, *blocks])
-
-
-def suite_file(root: Path, service: str) -> Path:
-    """Return the file with a service's suite.
-
-    Raises UsageError where there is none.
+    A suite of one's own, outside the suites' folder, is known by its import of `Verify`.
     """
-    path = root / f"test_{service.replace('-', '_')}.py"
-    if not path.exists():
-        raise UsageError(
-            f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines"
-        )
-    return path
+    takes_case = "case" in getattr(item, "fixturenames", ())
+    if not takes_case or item.get_closest_marker(MARKER) is None:
+        return False
+    module = getattr(item, "module", None)
+    return is_suites_folder(item.path.parent) or (
+        getattr(module, "Verify", None) is Verify
+    )
+
+
+def _option_names(parser: pytest.Parser) -> set[str]:
+    """Return the names of all options so far; adding one twice fails, by pytest's version here or at the end."""
+    groups = [parser._anonymous, *parser._groups]  # noqa: SLF001 - pytest has no public way to ask
+    return {
+        name for group in groups for option in group.options for name in option.names()
+    }
+
+
+def _attributes(option: RunOption) -> dict[str, Any]:
+    shared = {"help": option.full_help}
+    if option.value_type is bool:
+        return {"action": "store_true", "default": False, **shared}
+    valued = {**shared, "type": _reader(option), "metavar": option.metavar}
+    if option.choices:
+        valued["choices"] = option.choices
+    if option.repeatable:
+        return {"action": "append", "default": [], **valued}
+    return {"default": None, **valued}
+
+
+def _reader(option: RunOption) -> Any:  # noqa: ANN401 - what argparse calls a type
+    if option.value_type is not int:
+        return str
+
+    def whole_number(text: str) -> int:
+        """Return a number that is not too small; argparse puts the function's name into a message."""
+        number = int(text)
+        if option.minimum is not None and number < option.minimum:
+            raise ArgumentTypeError(f"expected {option.minimum} or more, not {text}")
+        return number
+
+    return whole_number
+
+
+def _ini_type(option: RunOption) -> Any:  # noqa: ANN401 - one of pytest's literals
+    if option.repeatable:
+        return "linelist"
+    return {bool: "bool", int: "int", str: "string"}[option.value_type]
+
+
+def _names_suites(config: pytest.Config, places: list[str]) -> bool:
+    namespace, directory = config.known_args_namespace, config.invocation_params.dir
+    if not places and directory == config.rootpath:
+        places = config.getini("testpaths")
+    return names_suites(places, directory, pyargs=namespace.pyargs)
+
+
+def _needed(request: pytest.FixtureRequest) -> "SuiteRun":
+    """Return what runs the suites, for a fixture; end the test with one line where the session has no target."""
+    config = request.config
+    if _RUN in config.stash or _has_target(config):
+        return suite_run(config)
+    pytest.fail(
+        f"the fixture {request.fixturename!r} needs a target: set the ini key {TARGET.key} or the variable "
+        f"{TARGET_VARIABLE}, or name the suites, for example: pytest --pyargs conformance.suites",
+        pytrace=False,
+    )
+
+
+def _has_target(config: pytest.Config) -> bool:
+    return TARGET_VARIABLE in os.environ or config.getini(TARGET.key) is not None

@@ -1,6 +1,7 @@
 """Runs the suites for a plan in a pytest session of their own, apart from any project around it.
 
-Must not print: whoever wants to show progress or to end the session early hands in a plugin.
+Must not print: whoever wants to show progress listens to the run's events, and whoever wants to end it early hands
+in a plugin.
 """
 
 import gc
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
 from conformance.engine.search import make_private
-from conformance.plugin import DOCUMENT, PLAN, suite_file
+from conformance.model.errors import UsageError
+from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
 
@@ -34,9 +37,13 @@ def run_suites(
     folder: Path,
     plugins: Sequence[object] = (),
     *,
+    listeners: tuple[Listener, ...] = (),
     with_allure: bool = True,
 ) -> Outcome:
-    """Run the suites of a plan's services into a run folder, and return what became of it."""
+    """Run the suites of a plan's services into a run folder, and return what became of it.
+
+    `listeners` are told of the run's events; `plugins` may end the session early.
+    """
     suites = suites_root()
     files = [suite_file(suites, service.service) for service in plan.services]
     arguments = [
@@ -63,10 +70,11 @@ def run_suites(
     ]  # they collect garbage at length
     arguments += allure.plugin_arguments() if with_allure else []
     outcome = Outcome()
+    prepared = PreparedRun(plan, folder, listeners)
     try:
         with _own_environment(), _settled(), interruptible():
             status: object = pytest.main(
-                arguments, plugins=[_SuiteSession(plan, folder, outcome), *plugins]
+                arguments, plugins=[_SuiteSession(prepared, outcome), *plugins]
             )
     except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
         outcome.document = None
@@ -82,6 +90,19 @@ def suites_root() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "suites"
     return installed if installed.is_dir() else package.parent / "suites"
+
+
+def suite_file(root: Path, service: str) -> Path:
+    """Return the file with a service's suite.
+
+    Raises UsageError where there is none.
+    """
+    path = root / f"test_{service.replace('-', '_')}.py"
+    if not path.exists():
+        raise UsageError(
+            f"{path}: the service {service!r} has no suite; it takes a file of about 20 lines"
+        )
+    return path
 
 
 @contextmanager
@@ -133,11 +154,11 @@ def _hypothesis_folder() -> Iterator[str]:
 class _SuiteSession:
     """Hands the plan into a pytest session, and takes the document and what went wrong outside of cases."""
 
-    def __init__(self, plan: Plan, folder: Path, outcome: Outcome) -> None:
-        self._plan, self._folder, self._outcome = plan, folder, outcome
+    def __init__(self, prepared: PreparedRun, outcome: Outcome) -> None:
+        self._prepared, self._outcome = prepared, outcome
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.stash[PLAN] = (self._plan, self._folder)
+        config.stash[PREPARED] = self._prepared
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when != "call" and report.failed:

@@ -20,7 +20,7 @@ from conformance.messages.recorded import (
     rest_item,
     soap_item,
 )
-from conformance.model.case import Single
+from conformance.model.case import Case, Single
 from conformance.model.errors import ConformanceError, UsageError
 from conformance.model.exchange import Purpose
 from conformance.replay.planning import SHOWN_ONLY, Replay
@@ -42,10 +42,10 @@ def perform(
     with interruptible() as requested:
         embedded = start_embedded(replay.plan.services)
         try:
-            parts = _parts(replay, embedded.completed(replay.service))
+            items = _items(replay, embedded.completed(replay.service))
             folder = make_folder(out, datetime.now(UTC))
             campaign = open_campaign(replay.plan, folder, embedded)
-            _send_all(replay, parts, campaign, listener)
+            _send_all(replay, items, campaign, listener)
         finally:
             embedded.close()
         campaign.close()
@@ -61,7 +61,7 @@ def perform(
 
 def _send_all(
     replay: Replay,
-    parts: Sequence[ReplayItem],
+    items: Sequence[ReplayItem],
     campaign: Campaign,
     listener: ReplayListener,
 ) -> None:
@@ -78,7 +78,7 @@ def _send_all(
         listener.begins(campaign.folder)
         for note in _notes(replay):
             campaign.note(note)
-        play = ReplayPlayer(replay, parts, listener).play
+        play = ReplayPlayer(replay, items, listener).play
         campaign.tally.add(campaign.run(bare, play))
     except KeyboardInterrupt:
         return  # what was exchanged is on disk, and the results say that the run was interrupted
@@ -86,73 +86,70 @@ def _send_all(
 
 def _notes(replay: Replay) -> Iterator[str]:
     """Yield what a reader of the results has to know."""
-    ids, judged = ", ".join(one.id for one in replay.exchanges), replay.decisive
-    shown_only = (
-        not replay.known or replay.case.procedure or judged.purpose in SHOWN_ONLY
-    )
-    what = (
-        "what is answered is shown only"
-        if shown_only
-        else f"the answer to {judged.id} is judged, not the whole case"
-    )
-    yield f"a replay of {ids} of the run {replay.run.id}: {what}"
-    name, contract, target = (
-        replay.service.service,
-        replay.service.spec.contract,
-        replay.plan.target,
-    )
-    if contract.stateful and any(
-        one.exchange.request.method != "GET" for one in replay.exchanges
-    ):
+    ids = ", ".join(recorded.id for recorded in replay.exchanges)
+    yield f"a replay of {ids} of the run {replay.run.id}: {_what_is_judged(replay)}"
+    contract, target = replay.service.spec.contract, replay.plan.target
+    name = contract.service
+    changing = any(row.exchange.request.method != "GET" for row in replay.exchanges)
+    if contract.stateful and changing:
         yield f"{name} remembers what is done to it, and a replay restores nothing"
     before = replay.run.run.get("target")
-    if before and (before["name"], before["environment"]) != (
-        target.name,
-        target.environment,
-    ):
+    own = {"name": target.name, "environment": target.environment}
+    if before and any(before[key] != value for key, value in own.items()):
         yield "another target than the run's: test identities, User-Agent and From are sent as they were recorded"
     version = replay.run.run.get("specs", {}).get(name, contract.version)
     if version != contract.version:
         yield f"recorded by version {version} of the cookbook, judged by version {contract.version}"
 
 
-def _parts(replay: Replay, service: ServiceTarget) -> list[ReplayItem]:
+def _what_is_judged(replay: Replay) -> str:
+    judged = replay.decisive
+    unjudged = judged.purpose in SHOWN_ONLY or replay.case.procedure is not None
+    if unjudged or not replay.known:
+        return "what is answered is shown only"
+    return f"the answer to {judged.id} is judged, not the whole case"
+
+
+def _items(replay: Replay, service: ServiceTarget) -> list[ReplayItem]:
     """Return what is to be sent; raises UsageError where a record cannot be used or a credential not be had."""
-    target, case = replay.plan.target, replay.case if replay.known else None
+    target = replay.plan.target
     if replay.soap:
         bind(service.spec, service.settings, target.folder)
-    parts, earlier = [], list(replay.earlier)
-    for one in _with_original(replay):
-        if replay.soap:
-            parts.append(
-                soap_item(case, service, one, replay.base, earlier, exact=replay.exact)
-            )
-        else:
-            parts.append(rest_item(case, service, one, replay.base))
-        earlier.append(one)
-    problems = [
-        problem for part in parts for problem in item_problems(target, service, part)
-    ]
+    items: list[ReplayItem] = []
+    earlier = list(replay.earlier)
+    for recorded in _with_original(replay):
+        items.append(_item(replay, service, recorded, earlier))
+        earlier.append(recorded)
+    problems = [row for item in items for row in item_problems(target, service, item)]
     if not problems:
-        roles = {role for part in parts for role in part.roles}
-        callers = {name for part in parts for name in part.callers}
+        roles = {role for item in items for role in item.roles}
+        callers = {name for item in items for name in item.callers}
         problems = credential_problems(target, service, roles, callers)
     if problems:
         raise UsageError(list(dict.fromkeys(problems)))
-    return parts
+    return items
+
+
+def _item(
+    replay: Replay, service: ServiceTarget, one: Recorded, earlier: Sequence[Recorded]
+) -> ReplayItem:
+    case = replay.case if replay.known else None
+    if not replay.soap:
+        return rest_item(case, service, one, replay.base)
+    return soap_item(case, service, one, replay.base, earlier, exact=replay.exact)
 
 
 def _with_original(replay: Replay) -> list[Recorded]:
     """Return the exchanges, with the message before a probe that sends the one before it once more."""
-    exchanges, message = list(replay.exchanges), replay.case.request.message
-    controls = [one for one in replay.earlier if one.purpose is Purpose.CONTROL]
+    exchanges = list(replay.exchanges)
+    controls = [row for row in replay.earlier if row.purpose is Purpose.CONTROL]
     probe = exchanges[0].purpose is Purpose.PROBE and not replay.exact
-    if (
-        probe
-        and controls
-        and message is not None
-        and message.mutation in MUTATIONS
-        and MUTATIONS[message.mutation].replay
-    ):
+    if probe and controls and _replays_a_message(replay.case):
         return [controls[-1], *exchanges]
     return exchanges
+
+
+def _replays_a_message(case: Case) -> bool:
+    message = case.request.message
+    mutation = MUTATIONS.get(message.mutation) if message is not None else None
+    return mutation is not None and mutation.replay

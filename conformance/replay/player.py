@@ -16,13 +16,8 @@ from conformance.engine.probing import is_unclaimed
 from conformance.engine.session import Session
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.store import Record
-from conformance.messages.recorded import (
-    ReplayItem,
-    fits,
-    place_of,
-    remark,
-    request_of,
-)
+from conformance.messages.rebuilt import remark, request_of
+from conformance.messages.recorded import ReplayItem, fits, place_of
 from conformance.messages.soap import as_caller
 from conformance.model.case import Case, Step, Template
 from conformance.model.exchange import Exchange, Purpose

@@ -108,7 +108,7 @@ def categories_file() -> Path:
 def describe(
     case: Case, result: CaseResult, contract: Contract, reader: ExchangeReader
 ) -> None:
-    """Tell allure-pytest all about the test that is running; to be called before its outcome is raised."""
+    """Describe the running test to allure-pytest; to be called before its outcome is raised."""
     if not _INSTALLED or not allure_commons.plugin_manager.has_plugin(_TIDY):
         return
     exchanges = reader.read(result.deciding)
@@ -152,11 +152,11 @@ def severity(case: Case, requirements: Iterable[Requirement]) -> str:
 if _INSTALLED:
 
     class _Writer(AllureFileLogger):
-        """Allure's own writer, without the files of fixtures of which nothing is left to tell: two a case."""
+        """Allure's own writer, without the empty files of fixtures, of which there are two a case."""
 
         @allure_commons.hookimpl
         def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
-            """Write what went wrong of a case's fixtures, if anything did."""
+            """Write the failed fixtures of a case, if there are any."""
             if container.befores or container.afters:
                 super().report_container(container)
 
@@ -184,14 +184,10 @@ class _Tidy:
             _shorten(result.statusDetails)
 
     def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
-        """Leave only what went wrong of a run folder's fixtures, which say nothing of a case."""
+        """Keep only the failed fixtures of a run folder's results."""
         if self._ours:
-            container.befores = [
-                fixture for fixture in container.befores if fixture.status in _TROUBLE
-            ]
-            container.afters = [
-                fixture for fixture in container.afters if fixture.status in _TROUBLE
-            ]
+            container.befores = _failed(container.befores)
+            container.afters = _failed(container.afters)
 
     def _identify(self, result: Any, labels: Mapping[str, str]) -> None:  # noqa: ANN401 - Allure's own class
         case = labels[CASE_LABEL]
@@ -214,12 +210,13 @@ class _Tidy:
             label.value = values.get(label.name, label.value)
 
 
+def _failed(fixtures: Iterable[Any]) -> list[Any]:
+    return [fixture for fixture in fixtures if fixture.status in _TROUBLE]
+
+
 def _active(config: "pytest.Config") -> bool:
-    return (
-        _INSTALLED
-        and hasattr(config.option, "allure_report_dir")
-        and not config.option.collectonly
-    )
+    loaded = _INSTALLED and hasattr(config.option, "allure_report_dir")
+    return loaded and not config.option.collectonly
 
 
 def _register(config: "pytest.Config", plugin: object, name: str | None = None) -> None:
@@ -260,30 +257,19 @@ def _description(
 ) -> str:
     case = result.case
     known = f" (known: {_text(result.known)})" if result.known else ""
-    parts = [
-        f"<p><b>{result.verdict.value.replace('_', ' ')}</b>{known} {_text(result.reason)}</p>"
-    ]
-    parts.append(
-        f"<p>From {_text(case.origin)}; run it again with <code>--case {_text(case.id)}</code></p>"
-    )
-    parts.append(
-        _listed(
-            "Requirements",
-            "ul",
-            [_requirement_line(requirement) for requirement in requirements],
-        )
-    )
-    parts.append(
-        _listed(
-            "Findings",
-            "ul",
-            [_finding_line(finding) for finding in result.findings[:_MOST_FINDINGS]],
-        )
-    )
+    verdict = result.verdict.value.replace("_", " ")
+    findings = result.findings[:_MOST_FINDINGS]
     main = main_exchange(exchanges) if exchanges else None
     lines = [_exchange_line(record, shown=record is main) for record in exchanges]
     title = f"Deciding exchanges ({len(exchanges)} of {len(result.exchanges)}), all in the attachment"
-    return "\n".join([*parts, _listed(title, "ol", lines)]).rstrip("\n")
+    parts = [
+        f"<p><b>{verdict}</b>{known} {_text(result.reason)}</p>",
+        f"<p>From {_text(case.origin)}; run it again with <code>--case {_text(case.id)}</code></p>",
+        _listed("Requirements", "ul", list(map(_requirement_line, requirements))),
+        _listed("Findings", "ul", list(map(_finding_line, findings))),
+        _listed(title, "ol", lines),
+    ]
+    return "\n".join(parts).rstrip("\n")
 
 
 def _listed(title: str, tag: str, lines: Sequence[str]) -> str:
@@ -368,9 +354,9 @@ def _text(text: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    return (
-        text if len(text) <= length else f"{text[:length]} … ({len(text)} characters)"
-    )
+    if len(text) <= length:
+        return text
+    return f"{text[:length]} … ({len(text)} characters)"
 
 
 def _clean(text: str) -> str:

@@ -147,9 +147,9 @@ def find_generator(program: str | None = None) -> Generator:
         else [["allure"], ["npx", "--offline", "--no-install", "allure"]]
     )
     tried = [_probe(candidate) for candidate in candidates]
-    found = next((generator for generator in tried if _usable(generator)), None)
-    if found is not None:
-        return found
+    usable = next((generator for generator in tried if _usable(generator)), None)
+    if usable is not None:
+        return usable
     if shutil.which("node") is None:
         raise UsageError(
             "node is missing: install Node.js 20 or later, then: npm install --global allure@3"
@@ -329,19 +329,21 @@ def _generated(generator: Generator, results: Path, scratch: Path) -> str:
         ) from None
     pages = sorted(made.rglob("*.html"))
     if done.returncode != 0 or len(pages) != 1:
-        said = "\n".join(
+        output = "\n".join(
             (done.stderr + done.stdout).strip().splitlines()[-_LAST_LINES:]
         )
         raise ReportError(
-            f"allure {generator.version} made {len(pages)} page(s), exit code {done.returncode}:\n{said}"
+            f"allure {generator.version} made {len(pages)} page(s), exit code {done.returncode}:\n{output}"
         )
     return pages[0].read_text("utf-8")
 
 
 def _categories(results: Path) -> object:
     """Return the categories of the results, or ours; Allure 3 takes them from its configuration only."""
-    own = results / CATEGORIES
-    return json.loads((own if own.exists() else categories_file()).read_text("utf-8"))
+    copied = results / CATEGORIES
+    return json.loads(
+        (copied if copied.exists() else categories_file()).read_text("utf-8")
+    )
 
 
 def _environment(scratch: Path | None = None) -> Mapping[str, str]:

@@ -1,10 +1,10 @@
-"""What of a run a report embeds: its exchanges, within bounds.
+"""Embeds the exchanges of a run in a report, within bounds.
 
 Must not write HTML.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,10 +23,16 @@ LONGEST_BODY = 64 * 2**10
 """Characters of a body that the report holds; exchanges.jsonl has all that was kept."""
 LONGEST_BINARY = 12 * 2**10
 """Bytes of a body that is not text; a multiple of three, so that base64 can be cut there."""
-ROOM, ROOM_FOR_DECIDING = 32 * 2**20, 96 * 2**20
-"""Bytes of exchanges after which texts are cut to SCANT, so that the page still opens at once."""
-SCANT = 2**10
+REPORT_BUDGET_BYTES = 32 * 2**20
+"""Size of the embedded exchanges from which texts are cut short, so that the page still opens at once."""
+DECIDING_BUDGET_BYTES = 96 * 2**20
+"""The same for the exchanges that decided a verdict."""
+CUT_CHARACTERS = 2**10
+"""Length of a text that is cut short."""
 
+_SHORTEST_SHARED = 256
+"""Characters from which a body gets a data block of its own, which several exchanges may share."""
+_UNDECIDED = frozenset({"fail", "inconclusive", "error"})
 _RESTORE = "restore"
 """The purpose of exchanges that leave a service as it was found."""
 
@@ -54,80 +60,79 @@ class _Embedding:
 
     def _add(self, record: Record) -> None:
         name, case, request = record["id"], record["case"], record["request"]
-        whole = self._spent < (ROOM_FOR_DECIDING if name in self.deciding else ROOM)
+        decides = name in self.deciding
+        budget = DECIDING_BUDGET_BYTES if decides else REPORT_BUDGET_BYTES
+        whole = self._spent < budget
         self.purposes[name] = record["purpose"]
         self.by_case.setdefault(case, []).append(name)
         self.origins["/".join(request["url"].split("/", 3)[:3])] = None
-        shown = {
+        exchange = {
             "id": name,
             "purpose": record["purpose"],
             "started": moment_words(record["started"]),
-        }
-        shown |= {
             "elapsed": duration_words(record["elapsed_s"]),
             "request": self._message(request, whole=whole),
         }
         if "response" in record:
-            shown["response"] = self._message(record["response"], whole=whole)
+            exchange["response"] = self._message(record["response"], whole=whole)
         if "failure" in record:
-            shown["failure"] = record["failure"] | {
+            exchange["failure"] = record["failure"] | {
                 "received": self._body(record["failure"]["received"], whole=whole)
             }
-        self._keep(data_block(f"exchange={name}", shown, data_case=case))
+        self._keep(data_block(f"exchange={name}", exchange, data_case=case))
 
     def _keep(self, block: Html) -> None:
         self._spent += len(block)
         self.blocks.append(block)
 
     def _message(self, message: Record, *, whole: bool) -> Record:
-        headers, left = [], LONGEST_HEAD if whole else SCANT
+        headers, left = [], LONGEST_HEAD if whole else CUT_CHARACTERS
         for name, value in message["headers"]:
             left -= len(name) + len(value)
             if left < 0:
                 break
             headers.append([name, value])
-        shown = message | {
-            key: clipped(message[key])
-            for key in ("url", "reason", "method")
-            if key in message
-        }
-        shown |= {
+        texts = {"url", "reason", "method"} & message.keys()
+        return {
+            **message,
+            **{key: clipped(message[key]) for key in texts},
             "headers": headers,
             "headers_cut": len(message["headers"]) - len(headers),
+            "body": self._body(message["body"], whole=whole),
         }
-        return shown | {"body": self._body(message["body"], whole=whole)}
 
     def _body(self, body: Record, *, whole: bool) -> Record | str:
         """Return a body as the page keeps it: as it is where it is short, else the name of its data block."""
-        kept = (
-            _kept_text(body["text"], whole=whole)
-            if "text" in body
-            else _kept_binary(body["base64"], whole=whole)
-        )
-        if len(kept.get("text", "")) + len(kept.get("base64", "")) < 256:  # noqa: PLR2004 - shorter than it saves
-            return kept
-        block = json_text(kept)
-        digest = hashlib.sha256(block.encode()).digest()
+        if "text" in body:
+            content = _text_content(body["text"], whole=whole)
+        else:
+            content = _binary_content(body["base64"], whole=whole)
+        length = len(content.get("text", "")) + len(content.get("base64", ""))
+        if length < _SHORTEST_SHARED:
+            return content
+        digest = hashlib.sha256(json_text(content).encode()).digest()
         if digest not in self._bodies:
             self._bodies[digest] = f"body={len(self._bodies) + 1}"
-            self._keep(data_block(self._bodies[digest], kept))
+            self._keep(data_block(self._bodies[digest], content))
         return self._bodies[digest]
 
 
-def _kept_text(text: str, *, whole: bool) -> Record:
-    longest = LONGEST_BODY if whole else SCANT
+def _text_content(text: str, *, whole: bool) -> Record:
+    longest = LONGEST_BODY if whole else CUT_CHARACTERS
     size = len(text.encode("utf-8", "surrogatepass"))
-    return {"text": text[:longest], "size": size} | (
-        {"cut": longest} if len(text) > longest else {}
-    )
+    content: Record = {"text": text[:longest], "size": size}
+    if len(text) > longest:
+        content["cut"] = longest
+    return content
 
 
-def _kept_binary(text: str, *, whole: bool) -> Record:
-    longest = LONGEST_BINARY if whole else SCANT // 3 * 3
+def _binary_content(text: str, *, whole: bool) -> Record:
+    longest = LONGEST_BINARY if whole else CUT_CHARACTERS // 3 * 3
     size = len(text) * 3 // 4 - text[-2:].count("=")
-    return {"base64": text[: longest * 4 // 3], "size": size} | (
-        {"cut": longest} if size > longest else {}
-    )
+    content: Record = {"base64": text[: longest * 4 // 3], "size": size}
+    if size > longest:
+        content["cut"] = longest
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,51 +150,28 @@ class ReportPage:
         cls, results: Mapping[str, Any], exchanges: Iterable[Record]
     ) -> "ReportPage":
         """Return the page of a run."""
-        judged = {"fail", "inconclusive", "error"}
-        telling = [
-            case
-            for case in results["cases"]
-            if case["findings"] or case["verdict"] in judged
-        ]
-        embedded = _Embedding(
-            frozenset(name for case in telling for name in case.get("deciding", ()))
-        )
+        embedded = _Embedding(frozenset(_deciding(results)))
         embedded.take(exchanges)
         cases = {case["id"]: case for case in results["cases"]}
-        cases |= {
-            case: _unfinished(case, {embedded.purposes[name] for name in names})
-            for case, names in embedded.by_case.items()
-            if case not in cases
-        }
+        for case, names in embedded.by_case.items():
+            purposes = {embedded.purposes[name] for name in names}
+            cases.setdefault(case, _unfinished(case, purposes))
         requirements = {row["id"]: row for row in results["requirements"]}
-        return cls(
-            results,
-            cases,
-            requirements,
-            {name: at for at, name in enumerate(cases)},
-            embedded,
-        )
+        positions = {name: at for at, name in enumerate(cases)}
+        return cls(results, cases, requirements, positions, embedded)
 
     def exchanges(self, case: Mapping[str, Any]) -> list[str]:
         """Return the ids of a case's exchanges: those its result lists, then those only the file knows."""
-        return list(
-            dict.fromkeys(
-                [*case["exchanges"], *self.embedded.by_case.get(case["id"], ())]
-            )
-        )
+        recorded = self.embedded.by_case.get(case["id"], ())
+        return list(dict.fromkeys([*case["exchanges"], *recorded]))
 
     def probe(self, case: Mapping[str, Any]) -> str:
         """Return the exchange that a case's findings are about, or "" where there is none."""
+        purposes = self.embedded.purposes
         deciding = case.get("deciding") or self.exchanges(case)
-        probes = [
-            name for name in deciding if self.embedded.purposes.get(name) == "probe"
-        ]
-        return next(
-            reversed(
-                probes or [name for name in deciding if name in self.embedded.purposes]
-            ),
-            "",
-        )
+        recorded = [name for name in deciding if name in purposes]
+        probes = [name for name in recorded if purposes[name] == "probe"]
+        return next(reversed(probes or recorded), "")
 
     def statement(self, requirement: str) -> str:
         """Return a requirement's statement, or its id where the results do not describe it."""
@@ -202,31 +184,31 @@ class ReportPage:
         )
 
 
+def _deciding(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the exchanges that decided on a case with findings or without a pass."""
+    for case in results["cases"]:
+        if case["findings"] or case["verdict"] in _UNDECIDED:
+            yield from case.get("deciding", ())
+
+
 def _unfinished(case: str, purposes: Collection[str]) -> dict[str, Any]:
-    """Return an entry for exchanges without a result: of a case that did not end, or of what restores a service."""
-    about = {
+    """Return an entry for exchanges without a result: of a case that did not end, or of restoring a service."""
+    verdict = "unfinished"
+    reason = "the run ended before this case did; these are its completed exchanges"
+    if set(purposes) == {_RESTORE}:
+        verdict = "restoring"
+        reason = "these requests restored the state that the service had before the run"
+    return {
         "id": case,
         "service": case.partition("/")[0],
         "title": case.rpartition("/")[2],
         "kind": "",
         "origin": "",
+        "requirements": [],
+        "exchanges": [],
+        "findings": [],
+        "verdict": verdict,
+        "reason": reason,
+        "checks_evaluated": 0,
+        "duration_s": 0.0,
     }
-    restoring = set(purposes) == {_RESTORE}
-    ended = "the run ended before this case did; these are its completed exchanges"
-    reason = (
-        "what was asked and undone to leave the service as it was found"
-        if restoring
-        else ended
-    )
-    empty: dict[str, Any] = {"requirements": [], "exchanges": [], "findings": []}
-    verdict = "restoring" if restoring else "unfinished"
-    return (
-        about
-        | empty
-        | {
-            "verdict": verdict,
-            "reason": reason,
-            "checks_evaluated": 0,
-            "duration_s": 0.0,
-        }
-    )

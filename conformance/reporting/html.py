@@ -42,6 +42,10 @@ from conformance.reporting.markup import (
 from conformance.reporting.mutation_score import in_words
 
 REPORT = "report.html"
+_UNDECIDED = {
+    "error": "could not be judged because the harness erred",
+    "inconclusive": "stayed inconclusive",
+}
 _EXITS = {
     0: (
         "pass",
@@ -66,8 +70,14 @@ _EXITS = {
     130: (
         "unfinished",
         "Interrupted",
-        "the run was interrupted; what was done until then is shown",
+        "the run was interrupted; this page shows the part that was completed",
     ),
+}
+_NO_SUITE = "no suite was run, so that nothing is said of a service's conformance"
+_EXITS_OF_OWN_TESTS = {
+    0: ("pass", "Tests of one's own: no answer broke the contract", _NO_SUITE),
+    1: ("fail", "Tests of one's own: an answer broke the contract", _NO_SUITE),
+    3: ("inconclusive", "Tests of one's own: inconclusive", _NO_SUITE),
 }
 
 
@@ -122,15 +132,13 @@ def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[
 
 
 def _exit(page: ReportPage) -> tuple[str, str, str]:
-    code = page.results["run"]["exit_code"]
-    return _EXITS.get(
-        code,
-        (
-            "unfinished",
-            f"Ended with exit code {code}",
-            "see the interface for its meaning",
-        ),
-    )
+    run = page.results["run"]
+    code = run["exit_code"]
+    # Tests of one's own never make a service conformant, nor do they show that it is not (interface, section 5).
+    exits = _EXITS if run["services"] else _EXITS | _EXITS_OF_OWN_TESTS
+    unknown = f"Ended with exit code {code}"
+    meaning = "see the interface for its meaning"
+    return exits.get(code, ("unfinished", unknown, meaning))
 
 
 def _masthead(page: ReportPage) -> Iterator[Html]:
@@ -146,6 +154,8 @@ def _masthead(page: ReportPage) -> Iterator[Html]:
 
 def _services(page: ReportPage) -> Iterator[Html]:
     run = page.results["run"]
+    if not run["services"]:
+        yield text_node("tests of one's own, and no suite")
     for number, service in enumerate(run["services"]):
         version = run.get("specs", {}).get(service, "")
         yield text_node((", " if number else "") + f"{service} {version}".rstrip())
@@ -177,34 +187,41 @@ def _summary(page: ReportPage) -> Iterator[Html]:
 
 
 def _why(page: ReportPage) -> Iterator[str]:
-    """Yield the sentences that say what the exit code rests on."""
-    cases = page.results["cases"]
-    verdicts = Counter(case["verdict"] for case in cases)
-    counted = [
-        case for case in cases if case["verdict"] not in {"not_run", "not_applicable"}
-    ]
-    broken = sum(row["verdict"] == "fail" for row in page.results["requirements"])
-    yield f"{verdicts['pass']:,} of {count_of(len(counted), 'judged case')} passed."
-    if verdicts["fail"]:
-        yield f"{count_of(verdicts['fail'], 'case')} failed, breaking {count_of(broken, 'requirement')}."
-    if known := sum(bool(case.get("known")) for case in cases):
-        yield f"{count_of(known, 'known failure')} among them: accepted for now, and not counted by the exit code."
-    if verdicts["error"]:
-        yield f"{count_of(verdicts['error'], 'case')} could not be judged because the harness erred."
-    if verdicts["inconclusive"]:
-        yield f"{count_of(verdicts['inconclusive'], 'case')} stayed inconclusive."
-    passed = {
-        case["service"]
-        for case in cases
-        if case["verdict"] == "pass" or case.get("known")
-    }
-    for service in page.results["run"]["services"]:
-        if service not in passed:
-            yield f"No case of {service} passed, so that nothing shows it to conform."
+    """Yield the sentences that give the reasons of the exit code."""
+    verdicts = Counter(case["verdict"] for case in page.results["cases"])
+    left_out = verdicts["not_run"] + verdicts["not_applicable"]
+    judged = count_of(verdicts.total() - left_out, "judged case")
+    yield f"{verdicts['pass']:,} of {judged} passed."
+    yield from _failures(page, verdicts["fail"])
+    for verdict, sentence in _UNDECIDED.items():
+        if verdicts[verdict]:
+            yield f"{count_of(verdicts[verdict], 'case')} {sentence}."
+    for service in _services_without_pass(page):
+        yield f"No case of {service} passed, so this run does not show that it conforms."
     if verdicts["not_run"]:
         yield f"{count_of(verdicts['not_run'], 'case')} not run."
     if page.embedded.unreadable:
         yield f"A line of {FILE} cannot be read; the exchanges after it are missing here."
+
+
+def _failures(page: ReportPage, failed: int) -> Iterator[str]:
+    verdicts = Counter(row["verdict"] for row in page.results["requirements"])
+    broken = count_of(verdicts["fail"], "requirement")
+    if failed:
+        yield f"{count_of(failed, 'case')} failed, breaking {broken}."
+    known = sum(1 for case in page.results["cases"] if case.get("known"))
+    if known:
+        yield f"{count_of(known, 'known failure')} among them: accepted for now, and not counted by the exit code."
+
+
+def _services_without_pass(page: ReportPage) -> Iterator[str]:
+    passed = set()
+    for case in page.results["cases"]:
+        if case["verdict"] == "pass" or case.get("known"):
+            passed.add(case["service"])
+    for service in page.results["run"]["services"]:
+        if service not in passed:
+            yield service
 
 
 def _counts(page: ReportPage) -> Iterator[Html]:
@@ -259,7 +276,7 @@ def _figure(title: str, key: str, counts: Mapping[str, int], *, goto: str) -> Ht
 
 
 def _bar(counts: Mapping[str, int]) -> Html:
-    """Return a stacked bar; a part is never too thin to be seen."""
+    """Return a stacked bar, in which every part is thick enough to be visible."""
     shares = {
         word: max(number / sum(counts.values()), 0.012)
         for word, number in counts.items()

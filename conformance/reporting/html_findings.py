@@ -1,4 +1,4 @@
-"""The findings of a report, the most serious first, and the reasons of what is undecided."""
+"""The findings of a report, the most serious first, and the reasons of cases without a verdict."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _SHOWN_LINKS = 5
 
 
 @dataclass(slots=True)
-class _Occurrence:
+class _FindingPlace:
     """One statement about a requirement and the cases that made it."""
 
     finding: Mapping[str, Any]
@@ -34,35 +34,32 @@ class _Occurrence:
 
 
 def finding_groups(page: ReportPage) -> Iterator[Html]:
-    """Yield the findings, the most serious first, with what could not be judged."""
+    """Yield the findings, the most serious first, and the cases without a verdict."""
     grouped = occurrences(page)
     yield from _severity_group(page, "violation", "Violations", grouped)
     yield from _reason_group(page, ("inconclusive", "error"), "Not judged")
     yield from _severity_group(page, "warning", "Warnings", grouped)
     yield from _severity_group(page, "observation", "Observations", grouped)
     yield from _reason_group(page, ("not_run", "not_applicable"), "Left out")
-    if not grouped and not any(
-        case["verdict"] in {"error", "inconclusive"} for case in page.cases.values()
-    ):
-        yield make_element(
-            "p",
-            text_node("Nothing was found: no violation, no warning, no observation."),
-            class_="quiet",
-        )
+    verdicts = {case["verdict"] for case in page.cases.values()}
+    undecided = not verdicts.isdisjoint({"error", "inconclusive"})
+    if not grouped and not undecided:
+        sentence = "No findings: no violation, no warning, no observation."
+        yield make_element("p", text_node(sentence), class_="quiet")
 
 
 def occurrences(
     page: ReportPage,
-) -> dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]]:
-    """Group what was found by severity and requirement, and what is the same in several cases into one."""
-    groups: dict[tuple[str, str], dict[tuple[str, ...], _Occurrence]] = {}
+) -> dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]]:
+    """Return the findings by severity and requirement; several cases with the same finding share an occurrence."""
+    groups: dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]] = {}
     for case in page.cases.values():
         for finding in case["findings"]:
             group = groups.setdefault((finding["severity"], finding["requirement"]), {})
             alike = tuple(
                 finding[key] for key in ("message", "location", "expected", "actual")
             )
-            occurrence = group.setdefault(alike, _Occurrence(finding))
+            occurrence = group.setdefault(alike, _FindingPlace(finding))
             if case["id"] not in occurrence.cases:
                 occurrence.cases.append(case["id"])
     return groups
@@ -72,25 +69,18 @@ def _severity_group(
     page: ReportPage,
     severity: str,
     title: str,
-    grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _Occurrence]],
+    grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _FindingPlace]],
 ) -> Iterator[Html]:
-    found = {
-        requirement: group
-        for (weight, requirement), group in grouped.items()
-        if weight == severity
-    }
-    if found:
-        number = sum(len(group) for group in found.values())
-        cards = (
-            _finding_card(page, severity, name, list(group.values()))
-            for name, group in found.items()
-        )
-        yield make_element(
-            "div",
-            _heading(severity, title, count_of(number, "distinct finding")),
-            *cards,
-            class_="group",
-        )
+    number = 0
+    cards = []
+    for (weight, requirement), group in grouped.items():
+        if weight == severity:
+            number += len(group)
+            occurrences = list(group.values())
+            cards.append(_finding_card(page, severity, requirement, occurrences))
+    if cards:
+        heading = _heading(severity, title, count_of(number, "distinct finding"))
+        yield make_element("div", heading, *cards, class_="group")
 
 
 def _heading(word: str, title: str, note: str) -> Html:
@@ -106,7 +96,7 @@ def _finding_card(
     page: ReportPage,
     severity: str,
     requirement: str,
-    occurrences: Sequence[_Occurrence],
+    occurrences: Sequence[_FindingPlace],
 ) -> Html:
     row = page.requirements.get(requirement, {})
     cases = dict.fromkeys(
@@ -136,7 +126,7 @@ def _finding_card(
     )
 
 
-def _occurrence(page: ReportPage, occurrence: _Occurrence) -> Html:
+def _occurrence(page: ReportPage, occurrence: _FindingPlace) -> Html:
     finding = occurrence.finding
     where = (
         [text_node(" at "), code_span(clipped(finding["location"]))]
@@ -221,19 +211,17 @@ def _reason_group(
     page: ReportPage, verdicts: Sequence[str], title: str
 ) -> Iterator[Html]:
     """Yield the reasons why cases have no verdict on the target, each with its cases."""
+    left = [case for case in page.cases.values() if case["verdict"] in verdicts]
+    if not left:
+        return
+    left.sort(key=lambda case: verdicts.index(case["verdict"]))
     reasons: dict[tuple[str, str], list[str]] = {}
-    for verdict in verdicts:
-        for case in page.cases.values():
-            if case["verdict"] == verdict:
-                reasons.setdefault(
-                    (verdict, case["reason"] or "no reason is given"), []
-                ).append(case["id"])
-    if reasons:
-        number = count_of(sum(len(cases) for cases in reasons.values()), "case")
-        cards = (_reason_card(page, *key, cases) for key, cases in reasons.items())
-        yield make_element(
-            "div", _heading(verdicts[0], title, number), *cards, class_="group"
-        )
+    for case in left:
+        key = case["verdict"], case["reason"] or "no reason is given"
+        reasons.setdefault(key, []).append(case["id"])
+    cards = (_reason_card(page, *key, cases) for key, cases in reasons.items())
+    heading = _heading(verdicts[0], title, count_of(len(left), "case"))
+    yield make_element("div", heading, *cards, class_="group")
 
 
 def _reason_card(

@@ -24,12 +24,12 @@ from conformance.reporting.markup import (
 
 _MOST_COMMANDS = 12
 _MANY = 300
-"""From so many cases on, a browser is told to leave out of its layout what is out of sight."""
+"""Number of cases above which a browser lays out only those in sight."""
 
 
 def requirement_matrix(page: ReportPage) -> Iterator[Html]:
     """Yield the requirements of each service by section, with their cases."""
-    note = "The sign beside a case is the case's own verdict: a case that breaks one requirement accuses no other."
+    note = "The sign beside a case is its own verdict; a failed case breaks only the requirements its findings name."
     yield make_element("p", text_node(note), class_="quiet")
     services: dict[str, dict[str, list[Mapping[str, Any]]]] = {}
     for row in page.results["requirements"]:
@@ -143,21 +143,9 @@ def case_list(page: ReportPage) -> Iterator[Html]:
 
 def _case(page: ReportPage, case: Mapping[str, Any]) -> Html:
     number = len(page.exchanges(case))
-    severities = [
-        word
-        for word in SEVERITIES
-        if any(finding["severity"] == word for finding in case["findings"])
-    ]
-    tags = [
-        badge(word)
-        for word in severities
-        if not (word == "violation" and case["verdict"] == "fail")
-    ]
-    tags += (
-        [make_element("span", text_node("known"), class_="known", title=case["known"])]
-        if case.get("known")
-        else []
-    )
+    present = {finding["severity"] for finding in case["findings"]}
+    severities = [word for word in SEVERITIES if word in present]
+    tags = list(_tags(case, severities))
     summary = make_element(
         "summary",
         badge(case["verdict"]),
@@ -185,11 +173,23 @@ def _case(page: ReportPage, case: Mapping[str, Any]) -> Html:
     )
 
 
+def _tags(case: Mapping[str, Any], severities: Sequence[str]) -> Iterator[Html]:
+    """Yield the severities that the verdict of a case does not imply, and whether its failure is known."""
+    for word in severities:
+        implied = word == "violation" and case["verdict"] == "fail"
+        if not implied:
+            yield badge(word)
+    if case.get("known"):
+        yield make_element(
+            "span", text_node("known"), class_="known", title=case["known"]
+        )
+
+
 def _commands(case: Mapping[str, Any]) -> Iterator[Html]:
-    """Yield the commands that send what shows a failure, with variables for credentials."""
+    """Yield the commands that reproduce a failure, with variables for credentials."""
     lines = case.get("counterexample", {}).get("curl", ())
     if lines:
-        yield make_element("p", text_node("The same by hand:"), class_="about")
+        yield make_element("p", text_node("Reproduce with curl:"), class_="about")
         yield make_element(
             "pre",
             text_node(clipped("\n".join(lines[-_MOST_COMMANDS:]))),

@@ -29,7 +29,9 @@ def junit_text(results: Mapping[str, Any]) -> str:
     root = ET.Element(
         "testsuites", {"name": "ehealth-conformance"} | _totals(results["cases"])
     )
-    for service in results["run"]["services"]:
+    # Tests of one's own may ask a service whose suite was not run.
+    asked = (case["service"] for case in results["cases"])
+    for service in dict.fromkeys([*results["run"]["services"], *asked]):
         cases = [case for case in results["cases"] if case["service"] == service]
         about = {"name": service, "timestamp": results["run"]["started"]}
         suite = ET.SubElement(root, "testsuite", about | _totals(cases))
@@ -75,26 +77,30 @@ def _add_case(
         ET.SubElement(properties, "property", name=name, value=_text(value))
     tag = _TAGS.get(case["verdict"])
     if confidential:
-        ET.SubElement(
+        outcome = ET.SubElement(
             element, str(tag), message=WITHHELD, type=case["verdict"]
-        ).text = WITHHELD
-    elif tag is not None:
-        outcome = ET.SubElement(element, tag, message=_text(case["reason"]))
-        if tag != "skipped":
-            outcome.set("type", case["verdict"])
-            lines = [_finding(finding) for finding in case["findings"]] or [
-                _text(case["reason"])
-            ]
-            outcome.text = "\n".join(
-                [
-                    *lines,
-                    *map(_text, case.get("counterexample", {}).get("curl", ())[-1:]),
-                ]
-            )
-    elif case["findings"]:
-        ET.SubElement(element, "system-out").text = "\n".join(
-            _finding(finding) for finding in case["findings"]
         )
+        outcome.text = WITHHELD
+    elif tag is not None:
+        _add_outcome(element, tag, case)
+    elif case["findings"]:
+        ET.SubElement(element, "system-out").text = _findings(case)
+
+
+def _add_outcome(element: ET.Element, tag: str, case: Mapping[str, Any]) -> None:
+    """Add why a case did not pass; of a failure its findings and the last command that reproduces it."""
+    reason = _text(case["reason"])
+    outcome = ET.SubElement(element, tag, message=reason)
+    if tag == "skipped":
+        return
+    outcome.set("type", case["verdict"])
+    commands = case.get("counterexample", {}).get("curl", ())[-1:]
+    lines = [_findings(case) or reason, *map(_text, commands)]
+    outcome.text = "\n".join(lines)
+
+
+def _findings(case: Mapping[str, Any]) -> str:
+    return "\n".join(_finding(finding) for finding in case["findings"])
 
 
 def _finding(finding: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ Html = NewType("Html", str)
 """Text that may stand in the page as it is; only `_text`, `_json`, `_element` and our own assets make it."""
 LONGEST_HEAD, LONGEST_TEXT = 16 * 2**10, 2**12
 _SHORT_S, _LONG_S = 0.01, 120
-"""Seconds below which a duration has a decimal, and from which it is told in minutes."""
+"""Seconds below which a duration has a decimal, and from which it is given in minutes."""
 DASH = "\N{EN DASH}"
 VERDICTS = {
     "error": ("!", "error"),
@@ -129,7 +129,7 @@ def badge(word: str) -> Html:
 
 
 def verdict_mark(word: str) -> Html:
-    """Return the sign of a verdict without its word, which those who cannot see it are told."""
+    """Return the sign of a verdict without its word, which screen readers read instead."""
     symbol, name = sign_of(word)
     return make_element(
         "span", text_node(symbol), class_=f"mark {word}", role="img", aria_label=name

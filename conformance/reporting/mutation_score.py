@@ -17,7 +17,7 @@ FILE = "mutation-score.json"
 def mutation_score() -> Mapping[str, Any] | None:
     """Return the score: date, commit, and faults and killed in all and by service; None where none was measured.
 
-    One that was measured of another version says nothing of this one.
+    A score of another version does not count.
     """
     try:
         score: Mapping[str, Any] = json.loads(

@@ -7,8 +7,8 @@
   const DEEPEST_INDENT = 32;
   const PURPOSES = {
     probe: 'the request under test',
-    twin: 'the same request unbroken, which has to be accepted',
-    guard: 'asks whether something has changed',
+    twin: 'positive control: the unbroken request, which the service has to accept',
+    guard: 'reads whether something has changed',
   };
   const SYMBOLS = { violation: '✗', warning: '▲', observation: '●' };
 
@@ -254,7 +254,7 @@
     if (content.findings.length) parts.push(make('h5', {}, 'Findings'), ...content.findings.map(finding));
     parts.push(...checks(content));
     if (content.exchanges.length) parts.push(...exchangeList(content));
-    else parts.push(make('p', { class: 'quiet' }, 'Nothing was sent for this case.'));
+    else parts.push(make('p', { class: 'quiet' }, 'This case sent no request.'));
     details.append(make('div', { class: 'inside' }, ...parts));
   }
 
@@ -377,7 +377,7 @@
     return make('section', { class: 'message-box', 'aria-label': 'Answer' }, make('h6', {}, 'Answer'),
       make('div', { class: 'transport' },
         make('p', {}, make('strong', {}, `⚠ No answer: ${kind}`)), make('p', {}, message)),
-      some ? make('p', { class: 'quiet' }, 'What came all the same:') : null,
+      some ? make('p', { class: 'quiet' }, 'Received before the failure:') : null,
       some ? body(received, { headers: [] }, []) : null);
   }
 

@@ -61,7 +61,7 @@ def read_stored(
 def stopping_remarks(
     subject: ReviewSubject, place: str, assertion: Assertion, store: KeyStore | None
 ) -> Iterator[Remark]:
-    """Yield what makes an assertion worthless before any request: it has expired, or its holder is somebody else."""
+    """Yield why an assertion is worthless before any request: it has expired, or belongs to another holder."""
     ends = assertion.not_on_or_after
     if ends is not None and ends <= subject.now:
         message = f"{place}.assertion: it expired at {ends:%Y-%m-%dT%H:%M:%SZ}"

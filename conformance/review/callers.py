@@ -26,7 +26,7 @@ from conformance.review.certificates import (
     owner_of,
     read_authorities,
 )
-from conformance.review.data import untold_remarks
+from conformance.review.data import unproven_remarks
 from conformance.review.keystores import opened
 from conformance.review.remarks import Remark, clean, split
 from conformance.review.requesters import (
@@ -59,18 +59,18 @@ def caller_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     ]
     trusted, problems = _trusted(subject)
     yield from problems
-    untold: list[str] = []
+    unproven: list[str] = []
     for caller in callers:
         yield from caller.faults
         yield from requester_remarks(
-            subject, caller.place, caller.settings, caller.rule, untold
+            subject, caller.place, caller.settings, caller.rule, unproven
         )
         yield from _caller_remarks(subject, caller)
         if caller.assertion is not None and trusted:
             yield from signature_remarks(
                 subject, caller.place, caller.assertion, trusted
             )
-    yield from untold_remarks(subject, untold)
+    yield from unproven_remarks(subject, unproven)
     unchecked = [caller.place for caller in callers if caller.assertion is not None]
     if unchecked and not trusted and not problems:
         message = f"trust.sts_ca is not given: who signed the assertion of {', '.join(unchecked)} is not checked"

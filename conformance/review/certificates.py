@@ -18,7 +18,7 @@ from conformance.credentials.keystore import KeyStore
 from conformance.credentials.secrets import read_file
 from conformance.model.errors import SecretError
 from conformance.review.keystores import validity_remarks
-from conformance.review.remarks import Remark
+from conformance.review.remarks import Remark, Severity
 from conformance.review.subject import ReviewSubject
 from conformance.target.policy import is_production
 
@@ -39,7 +39,7 @@ _LARGEST_FILE: Final = 2**20
 
 @dataclass(frozen=True, slots=True)
 class NamedOwner:
-    """Whom a subject names: type (SSIN, NIHII-HOSPITAL, ...) and number, "" for none; what is odd about its form."""
+    """The owner that a subject names: type (SSIN, NIHII-HOSPITAL, ...) and number, "" for none; what is odd in it."""
 
     kind: str
     number: str
@@ -53,29 +53,41 @@ class NamedOwner:
 
 def owner_of(certificate: Certificate) -> NamedOwner:
     """Return whom a certificate of the platform names: OU and CN hold TYPE=number."""
-    units, common = (
-        _values(certificate.subject, "OU"),
-        _values(certificate.subject, "CN"),
+    units = _values(certificate.subject, "OU")
+    common_names = _values(certificate.subject, "CN")
+    unit = next(filter(None, map(_OWNER.fullmatch, units)), None)
+    common = next(filter(None, map(_OWNER.match, common_names)), None)
+    oddities = (
+        *_fixed_oddities(certificate.subject),
+        *_owner_oddities(unit, common),
     )
-    oddities = [
-        f"{name} is {', '.join(map(repr, given)) or 'missing'} instead of {wanted!r}"
-        for name, wanted in _FIXED
-        if (given := _values(certificate.subject, name)) != [wanted]
-    ]
-    if _PLATFORM not in units:
-        oddities.append(f"no OU is {_PLATFORM!r}")
-    named = next((found for unit in units if (found := _OWNER.fullmatch(unit))), None)
-    called = next((found for text in common if (found := _OWNER.match(text))), None)
-    if named is None:
-        oddities.append("no OU names the owner as TYPE=number")
-    if called is None:
-        oddities.append("the CN does not begin with the owner as TYPE=number")
-    elif named is not None and called[0] != named[0]:
-        oddities.append("OU and CN name different owners")
-    owner = named or called
-    return NamedOwner(
-        owner[1] if owner else "", owner[2] if owner else "", tuple(oddities)
-    )
+    owner = unit or common
+    if owner is None:
+        return NamedOwner("", "", oddities)
+    return NamedOwner(owner[1], owner[2], oddities)
+
+
+def _fixed_oddities(name: Name) -> Iterator[str]:
+    """Yield where a subject differs from the parts that all platform certificates share."""
+    for attribute, wanted in _FIXED:
+        values = _values(name, attribute)
+        if values != [wanted]:
+            shown = ", ".join(map(repr, values)) or "missing"
+            yield f"{attribute} is {shown} instead of {wanted!r}"
+    if _PLATFORM not in _values(name, "OU"):
+        yield f"no OU is {_PLATFORM!r}"
+
+
+def _owner_oddities(
+    unit: re.Match[str] | None, common: re.Match[str] | None
+) -> Iterator[str]:
+    """Yield what is odd about the owner that OU and CN name as TYPE=number."""
+    if unit is None:
+        yield "no OU names the owner as TYPE=number"
+    if common is None:
+        yield "the CN does not begin with the owner as TYPE=number"
+    elif unit is not None and common[0] != unit[0]:
+        yield "OU and CN name different owners"
 
 
 def certificate_remarks(
@@ -110,18 +122,14 @@ def read_authorities(path: Path) -> list[Certificate]:
 
 def _key_problem(store: KeyStore) -> str:
     if isinstance(store.key, RSAPrivateKey):
-        short = store.key.key_size < _SMALLEST_RSA
-        return (
-            f"its RSA key has {store.key.key_size} bits, fewer than {_SMALLEST_RSA}"
-            if short
-            else ""
-        )
+        bits = store.key.key_size
+        if bits >= _SMALLEST_RSA:
+            return ""
+        return f"its RSA key has {bits} bits, fewer than {_SMALLEST_RSA}"
     curve = store.key.curve.name
-    return (
-        ""
-        if curve in _CURVES
-        else f"its EC key is on the curve {curve}, which the platform does not know"
-    )
+    if curve in _CURVES:
+        return ""
+    return f"its EC key is on the curve {curve}, which the platform does not know"
 
 
 def _form_remarks(
@@ -142,32 +150,24 @@ def _issuer_remarks(
     """Yield where an issuer is that of another environment, or none of the platform's."""
     environment = subject.target.environment
     names = [*_values(certificate.issuer, "CN"), *_values(certificate.issuer, "O")]
-    shown = repr(names[0][:80]) if names else "nobody"
+    issuer = repr(names[0][:80]) if names else "an issuer without name"
+    severity: Severity = "warning"
     if any(map(_TEST_ISSUER.search, names)):
-        if is_production(environment):
-            message = (
-                f"{place}.keystore: the certificate is one for tests, issued by {shown}"
-            )
-            yield subject.remark(
-                "warning", "certificate", message, "take the certificate for production"
-            )
+        if not is_production(environment):
+            return
+        problem = f"the certificate is one for tests, issued by {issuer}"
+        remedy = "take the certificate for production"
     elif any(map(_ISSUER.search, names)):
-        if environment in _BEFORE_PRODUCTION:
-            message = f"{place}.keystore: the certificate is one for production, issued by {shown}"
-            yield subject.remark(
-                "warning",
-                "certificate",
-                message,
-                f"take the certificate for {environment}",
-            )
+        if environment not in _BEFORE_PRODUCTION:
+            return
+        problem = f"the certificate is one for production, issued by {issuer}"
+        remedy = f"take the certificate for {environment}"
     else:
-        message = f"{place}.keystore: the certificate was issued by {shown}, which is not known as the platform's"
-        yield subject.remark(
-            "note",
-            "certificate",
-            message,
-            "make sure that the platform's STS accepts it",
-        )
+        severity = "note"
+        problem = f"the certificate was issued by {issuer}, which is not known as the platform's"
+        remedy = "make sure that the platform's STS accepts it"
+    message = f"{place}.keystore: {problem}"
+    yield subject.remark(severity, "certificate", message, remedy)
 
 
 def _period_remarks(
@@ -188,4 +188,4 @@ def _period_remarks(
 
 
 def _values(name: Name, attribute: str) -> list[str]:
-    return [str(one.value) for one in name if one.rfc4514_attribute_name == attribute]
+    return [str(row.value) for row in name if row.rfc4514_attribute_name == attribute]

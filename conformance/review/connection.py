@@ -123,24 +123,19 @@ def clock_remarks(
     """Yield by how much this machine's clock is off the service's, in one direction or the other."""
     text = answer.header("Date")
     try:
-        told = parsedate_to_datetime(text or "")
+        date = parsedate_to_datetime(text or "")
     except ValueError:
-        message = (
-            "the answer has no Date header"
-            if text is None
-            else f"the Date header is no date: {text[:40]!r}"
-        )
-        yield subject.remark(
-            "note",
-            "clock",
-            where + message,
-            "compare this machine's clock with another source",
-        )
+        message = "the answer has no Date header"
+        if text is not None:
+            message = f"the Date header is no date: {text[:40]!r}"
+        remedy = "compare this machine's clock with another source"
+        yield subject.remark("note", "clock", where + message, remedy)
         return
-    told = told if told.tzinfo else told.replace(tzinfo=UTC)
-    off = before - told if told < before else told - after
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    ahead = date < before
+    off = before - date if ahead else date - after
     if off > CLOCK_TOLERANCE:
-        direction = "ahead of" if told < before else "behind"
+        direction = "ahead of" if ahead else "behind"
         message = f"this machine's clock is {span(off.total_seconds())} {direction} the service's (Date header)"
         yield subject.remark(
             "error",

@@ -1,6 +1,6 @@
 """Reviews test data: identifiers, codes, what must differ, and what is left out.
 
-Must not look up whether a number was given to anybody.
+Must not look up whether a number was given to a person.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,7 +24,7 @@ _REAL_PERSONS = "real persons' data are forbidden in tests: make sure that these
 def data_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     """Yield what is wrong with the test data."""
     rules = subject.rules.get("data", {})
-    untold: list[str] = []
+    unproven: list[str] = []
     for row in rules.get("identifiers", ()):
         for place, value in at(subject.data, row["at"]):
             yield from identifier_remarks(
@@ -32,9 +32,9 @@ def data_remarks(subject: ReviewSubject) -> Iterator[Remark]:
                 f"data.{place}",
                 _kind(row["kind"], str(value)),
                 str(value),
-                untold,
+                unproven,
             )
-    yield from untold_remarks(subject, untold)
+    yield from unproven_remarks(subject, unproven)
     for row in rules.get("different", ()):
         yield from _difference_remarks(subject, row)
     for row in rules.get("codes", ()):
@@ -50,9 +50,9 @@ def identifier_remarks(
     place: str,
     kind: IdentifierKind,
     text: str,
-    untold: list[str],
+    unproven: list[str],
 ) -> Iterator[Remark]:
-    """Yield what is wrong with an identifier; a person's that may be somebody's is added to `untold`."""
+    """Yield what is wrong with an identifier; a number that a real person may have is added to `unproven`."""
     problems = check(kind, text)
     if problems:
         message = f"{place} is no valid {kind.value}: {'; '.join(problem.value for problem in problems)}"
@@ -62,56 +62,50 @@ def identifier_remarks(
     for doubt in doubts(kind, text):
         remedy = "compare it with its source; a service may refuse it"
         yield subject.remark("warning", "data", f"{place}: {doubt.value}", remedy)
-    if kind in (IdentifierKind.SSIN, IdentifierKind.BIS) and not seems_fictitious(
-        kind, text
-    ):
-        untold.append(place)
+    personal = kind in {IdentifierKind.SSIN, IdentifierKind.BIS}
+    if personal and not seems_fictitious(kind, text):
+        unproven.append(place)
 
 
-def untold_remarks(subject: ReviewSubject, untold: Collection[str]) -> Iterator[Remark]:
+def unproven_remarks(
+    subject: ReviewSubject, unproven: Collection[str]
+) -> Iterator[Remark]:
     """Yield that the numbers at some places may be those of real persons."""
-    if untold and not subject.target.local:
-        message = f"it cannot be told that {', '.join(untold)} are made up"
+    if unproven and not subject.target.local:
+        message = f"nothing shows that {', '.join(unproven)} are made up"
         yield subject.remark("note", "data", message, _REAL_PERSONS)
 
 
 def _difference_remarks(
     subject: ReviewSubject, row: Mapping[str, Any]
 ) -> Iterator[Remark]:
-    values = [found for place in row["at"] for found in at(subject.data, place)]
-    for (one, first), (other, second) in combinations(values, 2):
-        if first == second:
-            message = f"data.{one} and data.{other} are the same identity"
-            yield subject.remark(
-                row["severity"], "data", message, "give two different test identities"
-            )
+    rows = chain.from_iterable(at(subject.data, place) for place in row["at"])
+    for (place, identity), (other_place, other) in combinations(rows, 2):
+        if identity == other:
+            message = f"data.{place} and data.{other_place} are the same identity"
+            remedy = "give two different test identities"
+            yield subject.remark(row["severity"], "data", message, remedy)
 
 
 def _code_remarks(subject: ReviewSubject, row: Mapping[str, Any]) -> Iterator[Remark]:
     listed = documents.read(subject.spec.folder / row["file"]).data[row["list"]]
     where = row.get("where", {})
+    codes = [entry[row["key"]] for entry in listed]
     fitting = {
         entry[row["key"]]: entry for entry in listed if where.items() <= entry.items()
     }
     for place, value in at(subject.data, row["at"]):
         if value in fitting:
             continue
-        known = any(entry[row["key"]] == value for entry in listed)
-        quality = ", ".join(f"{name} {wanted}" for name, wanted in where.items())
-        fault = (
-            f"is not one for {quality}"
-            if known
-            else f"is not in the list {row['file']}"
-        )
-        remedy = (
-            f"take one of the list{'' if known else suggestion(str(value), fitting)}"
-        )
-        yield subject.remark(
-            "error",
-            "data",
-            f"data.{place}: the code {str(value)[:40]!r} {fault}",
-            remedy,
-        )
+        remedy = "take one of the list"
+        if value in codes:
+            quality = ", ".join(f"{name} {wanted}" for name, wanted in where.items())
+            fault = f"is not one for {quality}"
+        else:
+            remedy += suggestion(str(value), fitting)
+            fault = f"is not in the list {row['file']}"
+        message = f"data.{place}: the code {str(value)[:40]!r} {fault}"
+        yield subject.remark("error", "data", message, remedy)
 
 
 def missing_remarks(subject: ReviewSubject) -> Iterator[Remark]:
@@ -121,77 +115,74 @@ def missing_remarks(subject: ReviewSubject) -> Iterator[Remark]:
         for need in _missing(subject, case):
             needs.setdefault(need, []).append(case.id)
     for (topic, place), cases in sorted(needs.items()):
-        severity: Severity = (
-            "warning" if 2 * len(cases) > len(subject.cases) else "note"
-        )
-        shown = ", ".join(cases[:_SHOWN_CASES]) + (
-            ", ..." if len(cases) > _SHOWN_CASES else ""
-        )
-        message = f"{place} is not given: {len(cases)} of {len(subject.cases)} cases will be not_applicable ({shown})"
-        yield subject.remark(
-            severity, topic, message, f"add {place} to the target file, if you have it"
-        )
+        most = 2 * len(cases) > len(subject.cases)
+        severity: Severity = "warning" if most else "note"
+        names = ", ".join(cases[:_SHOWN_CASES])
+        if len(cases) > _SHOWN_CASES:
+            names += ", ..."
+        message = f"{place} is not given: {len(cases)} of {len(subject.cases)} cases will be not_applicable ({names})"
+        remedy = f"add {place} to the target file, if you have it"
+        yield subject.remark(severity, topic, message, remedy)
 
 
 def _missing(subject: ReviewSubject, case: Case) -> Iterator[tuple[str, str]]:
     """Yield topic and place of what a case needs and the file does not give."""
     given = subject.tokens.roles if subject.tokens is not None else frozenset()
-    yield from (("token", f"tokens.{role}") for role in roles_of(case) - given)
-    yield from (
-        ("data", f"data.{place}")
-        for place in _places(case)
-        if not subject.identity(place)
-    )
-    if subject.spec.contract.soap is None:
-        return
+    for role in roles_of(case) - given:
+        yield "token", f"tokens.{role}"
+    for place in _places(case):
+        if not subject.identity(place):
+            yield "data", f"data.{place}"
+    if subject.spec.contract.soap is not None:
+        yield from _missing_for_soap(subject, case)
+
+
+def _missing_for_soap(subject: ReviewSubject, case: Case) -> Iterator[tuple[str, str]]:
     if not callers_of_case(subject, case):
-        yield (
-            "caller",
-            f"a caller of the kind {case.caller}" if case.caller else "a caller",
-        )
+        kind = f"a caller of the kind {case.caller}" if case.caller else "a caller"
+        yield "caller", kind
     elif not subject.target.local:
-        yield from (
-            ("data", f"data.others.{identity}") for identity in _others(subject, case)
-        )
+        for identity in _others(subject, case):
+            yield "data", f"data.others.{identity}"
 
 
 def _others(subject: ReviewSubject, case: Case) -> set[str]:
-    """Return of which kinds a case needs the number of somebody else, which neither test data nor a caller has."""
-    found = set()
+    """Return the kinds of number of another person that a case needs, and neither test data nor a caller has."""
+    texts = list(_message_texts(case))
+    if isinstance(case.probe, OtherNumbers):
+        texts.append("$other")
+    references = [text.partition(".") for text in texts]
+    kinds = {kind for what, _, kind in references if what == "$other"}
+    missing = set()
     for caller in callers_of_case(subject, case):
         rule = subject.caller_rule(caller["kind"])
-        swept = ("$other",) if isinstance(case.probe, OtherNumbers) else ()
-        for text in (*_message_texts(case), *swept):
-            what, _, which = text.partition(".")
-            if what == "$other" and not _has_other(
-                subject, caller, which or rule.identity
-            ):
-                found.add(which or rule.identity)
-    return found
+        for identity in {kind or rule.identity for kind in kinds}:
+            if not _has_other(subject, caller, identity):
+                missing.add(identity)
+    return missing
 
 
 def _has_other(
     subject: ReviewSubject, caller: Mapping[str, Any], identity: str
 ) -> bool:
     """Tell whether there may be a number of a kind that is not a caller's own; one in an assertion is not known."""
-    own = requester_number(caller, subject.caller_rule(caller["kind"]))
-    given = subject.identity(f"others.{identity}")
-    rows = [
-        row for row in subject.service.settings[CALLERS].values() if row is not caller
-    ]
-    rules = [(row, subject.caller_rule(row["kind"])) for row in rows]
-    numbers = [
-        requester_number(row, rule) for row, rule in rules if rule.identity == identity
-    ]
-    return given not in {"", own} or any(
-        not number or number != own for number in numbers
-    )
+    number = requester_number(caller, subject.caller_rule(caller["kind"]))
+    if subject.identity(f"others.{identity}") not in {"", number}:
+        return True
+    for other in subject.service.settings[CALLERS].values():
+        rule = subject.caller_rule(other["kind"])
+        if other is caller or rule.identity != identity:
+            continue
+        other_number = requester_number(other, rule)
+        if not other_number or other_number != number:
+            return True
+    return False
 
 
 def _message_texts(case: Case) -> Iterator[str]:
-    for message in (request.message for request in case.requests):
-        if message is not None:
-            yield from (text for text in message.values.values() if text is not None)
+    for request in case.requests:
+        if request.message is not None:
+            yield from filter(None, request.message.values.values())
 
 
 def _places(case: Case) -> set[str]:

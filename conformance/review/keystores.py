@@ -51,7 +51,7 @@ def keystore_remarks(subject: ReviewSubject) -> Iterator[Remark]:
         except SecretError as error:
             if not place.startswith(
                 "tokens."
-            ):  # those are told by the check of all credentials
+            ):  # the check of all credentials reports those
                 yield from (
                     subject.remark("error", "certificate", *split(problem))
                     for problem in error.problems

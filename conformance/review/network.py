@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from conformance.evidence.redaction import Redactor
+from conformance.model.contract import Contract
 from conformance.model.errors import ConformanceError, SecretError
 from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.review.connection import clock_remarks, connection_remarks
@@ -28,7 +29,7 @@ _BUSY = frozenset({429, 502, 503, 504})
 
 @dataclass(slots=True)
 class _Network:
-    """How questions are sent, and what is known of each origin: remarks on its connection, and whose clock was seen."""
+    """How probes are sent, and of each origin the remarks on its connection and whether its clock was read."""
 
     line: Transport
     clock: Callable[[], datetime]
@@ -62,7 +63,7 @@ def review_network(
         if transport is not None
         else Transport(target.limits.timeout, target.ca_file)
     )
-    found: list[Remark] = []
+    remarks: list[Remark] = []
     network = _Network(line, clock, pause)
     try:
         for service in services:
@@ -76,10 +77,10 @@ def review_network(
                 line.send,
             )
             subject.network = True
-            found += _network_remarks(subject, network)
+            remarks += _network_remarks(subject, network)
     finally:
         line.close()
-    return tidy(found, redactor)
+    return tidy(remarks, redactor)
 
 
 def _network_remarks(subject: ReviewSubject, network: _Network) -> Iterator[Remark]:
@@ -117,10 +118,10 @@ def _reached_remarks(
         )
         yield from network.handshakes[origin]
     elif not network.usable(address):
-        message = (
-            f"{where}nor can {origin} be used here, as said above of another service"
+        message = f"{where}{origin} cannot be used here either: see the remark on another service above"
+        yield subject.remark(
+            "error", "reachability", message, "follow the remedy there"
         )
-        yield subject.remark("error", "reachability", message, "do what is said there")
 
 
 def _probe_remarks(
@@ -141,7 +142,7 @@ def _probe_remarks(
 def _greeting_remarks(
     subject: ReviewSubject, network: _Network, address: str, where: str = ""
 ) -> Iterator[Remark]:
-    """Yield what a bare GET shows of a place that takes messages only: its clock; any answer means that it is there."""
+    """Yield what a bare GET shows of an endpoint for messages: its clock; any answer means that it is reachable."""
     if _origin(address) in network.clocks:
         return
     network.pause(1 / subject.target.limits.rate if subject.target.limits.rate else 0.0)
@@ -174,7 +175,7 @@ def _sts_remarks(
         if address_problem(sts, subject.target.environment) or _origin(sts) == _origin(
             address
         ):
-            continue  # told offline, or of the service itself
+            continue  # reported offline, or of the service itself
         where = f"{', '.join(places)}: "
         yield from _reached_remarks(subject, network, sts, where)
         if network.usable(sts):
@@ -188,17 +189,16 @@ def _origin(address: str) -> str:
 
 def _issued_token_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     """Yield what is wrong with the tokens that a token endpoint issues, or that it issues none."""
+    if subject.tokens is None:
+        return
     for role, reference in subject.service.settings.get("tokens", {}).items():
-        if (
-            subject.tokens is None
-            or not isinstance(reference, Mapping)
-            or "client_credentials" not in reference
-        ):
+        issued = isinstance(reference, Mapping) and "client_credentials" in reference
+        if not issued:
             continue
         try:
             token = subject.tokens.get(role)
         except SecretError:
-            continue  # told offline
+            continue  # reported offline
         except ConformanceError as error:
             yield subject.remark("error", "credential", *split(str(error)))
         else:
@@ -217,47 +217,48 @@ def _probes(
             yield probe, request
     if asked:
         return
-    operations = (
-        subject.spec.contract.operations.values()
-        if subject.spec.contract.public
-        else ()
-    )
-    paths = (
-        one.path for one in operations if one.method == "GET" and "{" not in one.path
-    )
-    url = address.rstrip("/") + next(paths, "")
-    yield (
-        {},
-        Request(
-            "GET",
-            url,
-            (*subject.target.identity.headers, ("Accept", "application/json")),
-        ),
-    )
+    url = address.rstrip("/") + _open_path(subject.spec.contract)
+    headers = (*subject.target.identity.headers, ("Accept", "application/json"))
+    yield {}, Request("GET", url, headers)
+
+
+def _open_path(contract: Contract) -> str:
+    """Return the first path of a public service that a GET without parameters reads, "" where there is none."""
+    if not contract.public:
+        return ""
+    for operation in contract.operations.values():
+        if operation.method == "GET" and "{" not in operation.path:
+            return operation.path
+    return ""
 
 
 def _probe(
     subject: ReviewSubject, address: str, row: Mapping[str, Any]
 ) -> Request | None:
     """Return a first question with a token, or None where the file lacks what it needs."""
-    role, path = (
-        row.get("token", ""),
-        subject.spec.contract.operations[row["operation"]].path,
-    )
+    role = row.get("token", "")
+    path = subject.spec.contract.operations[row["operation"]].path
     for name, place in row.get("parameters", {}).items():
         if not subject.identity(place):
             return None
         path = path.replace(f"{{{name}}}", quote(subject.identity(place), safe=""))
     headers = (*subject.target.identity.headers, ("Accept", "application/json"))
     if role:
-        try:
-            token = subject.tokens.get(role) if subject.tokens is not None else ""
-        except ConformanceError:
-            token = ""
+        token = _token(subject, role)
         if not token:
             return None
         headers += (("Authorization", f"Bearer {token}"),)
     return Request("GET", address.rstrip("/") + path, headers)
+
+
+def _token(subject: ReviewSubject, role: str) -> str:
+    """Return the token of a role, "" where it cannot be had."""
+    if subject.tokens is None:
+        return ""
+    try:
+        return subject.tokens.get(role)
+    except ConformanceError:
+        return ""
 
 
 def _answer_remarks(
@@ -267,9 +268,9 @@ def _answer_remarks(
     outcome: Response | TransportFailure,
 ) -> Iterator[Remark]:
     role = probe.get("token", "")
-    asked = f"GET {urlsplit(request.url).path}" + (
-        f" with tokens.{role}" if role else ""
-    )
+    asked = f"GET {urlsplit(request.url).path}"
+    if role:
+        asked += f" with tokens.{role}"
     if isinstance(outcome, TransportFailure):
         remedy = "check the address and that the service is up"
         yield subject.remark(
@@ -284,13 +285,13 @@ def _answer_remarks(
             "try again later, or ask the contact centre",
         )
     elif not role and not subject.spec.contract.public:
-        return  # whatever is said to somebody without a token, the service is there
+        return  # any answer to a request without a token shows that the service is there
     elif outcome.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         who = f"tokens.{role}" if role else "the request"
         remedy = "get a new token, and ask the platform whether client and role are admitted to this service"
         message = f"{who} is refused: the answer to {asked} is {outcome.status}"
         yield subject.remark("error", "credential", message, remedy)
-    elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _tells_of_nothing(
+    elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _has_no_entries(
         probe, outcome
     ):
         remedy = "compare the address with the cookbook's, and token and test data with each other"
@@ -302,7 +303,7 @@ def _answer_remarks(
         )
 
 
-def _tells_of_nothing(probe: Mapping[str, Any], answer: Response) -> bool:
-    """Tell whether a 404 says that there is nothing yet, in the service's own words: none, or a list of errors."""
+def _has_no_entries(probe: Mapping[str, Any], answer: Response) -> bool:
+    """Tell whether a 404 means that there are no entries yet: without a body, or with a list of errors."""
     absent = probe.get("may_be_absent", False) and answer.status == HTTPStatus.NOT_FOUND
     return absent and answer.body.strip()[:1] in (b"", b"[")

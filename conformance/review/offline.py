@@ -1,4 +1,4 @@
-"""Reviews all that can be said of a target without sending anything.
+"""Reviews a target without sending anything.
 
 Must not name a whole identifier or a secret.
 """
@@ -47,7 +47,7 @@ def review_offline(
     selected: Callable[[Case], bool] | None = None,
     examples: int = _EXAMPLES,
 ) -> tuple[Remark, ...]:
-    """Return what can be said of a target without sending anything; secrets are resolved, and shown nowhere.
+    """Return the remarks on a target that need no request; secrets are resolved, and shown nowhere.
 
     With `selected`, only the tokens and callers that the selected cases need are looked at. Raises SpecError where a
     spec folder's review.yaml breaks its format.
@@ -80,15 +80,15 @@ def review_offline(
         if target.limits.rate
         else requests * _LOCAL_SECONDS
     )
-    found = [
+    remarks = [
         *identity_remarks(target),
         *authority_remarks(target, now),
         *limit_remarks(target, requests, seconds),
     ]
     for subject in subjects:
         subject.seconds = seconds
-        found += _service_remarks(subject)
-    return tidy(found, redactor)
+        remarks += _service_remarks(subject)
+    return tidy(remarks, redactor)
 
 
 def _service_remarks(subject: ReviewSubject) -> Iterator[Remark]:

@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Literal
 
-from conformance.credentials.tokens import EXPIRED, expiry
+from conformance.credentials.jwt_claims import expiry
+from conformance.credentials.tokens import EXPIRED
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError
 from conformance.review.keystores import keystores, opened
@@ -118,7 +119,7 @@ def _certificates(
             target, service, load_rules(service.spec), now, Redactor(), (), send_nothing
         )
         for place, settings in keystores(subject):
-            with suppress(SecretError):  # told by the review itself
+            with suppress(SecretError):  # the review itself reports it
                 certificate = opened(subject, place, settings).certificate
                 yield (
                     f"{service.service}: the certificate of {place}.keystore",

@@ -1,4 +1,4 @@
-"""What a review says: remarks, and the words they are written in.
+"""The remarks of a review, and the words they are written in.
 
 Must not show a secret nor a person's whole number.
 """
@@ -8,13 +8,14 @@ import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any, Literal
 
 from conformance.evidence.redaction import Redactor
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
-"""From what keeps a run from starting to what is merely good to know."""
+"""An error keeps a run from starting; a note is merely good to know."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 SOON = timedelta(days=30)
@@ -26,7 +27,7 @@ _PERSON_NUMBER = re.compile(r"(?<![0-9])([0-9]{6})[0-9]{5}(?![0-9])")
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One thing to know about a target, and what to do; `network` tells that only the network shows it."""
+    """One thing to know about a target, and what to do; `network` is true where only the network shows it."""
 
     severity: Severity
     topic: str
@@ -36,21 +37,25 @@ class Remark:
 
 
 def at(data: Any, place: str, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever JSON holds
-    """Yield place and value of what stands at `a.*.b` in some data; nothing where it does not go so deep."""
+    """Yield place and value of each part of some data at `a.*.b`; nothing where the data is not so deep."""
     first, _, rest = place.partition(".")
-    found: list[tuple[str, Any]] = []
-    if isinstance(data, Mapping) and first in data:
-        found = [(first, data[first])]
-    elif isinstance(data, list) and first == "*":
-        found = [(str(number), value) for number, value in enumerate(data)]
-    elif isinstance(data, list) and first.isdecimal() and int(first) < len(data):
-        found = [(first, data[int(first)])]
-    for name, value in found:
+    for name, value in _members(data, first):
         here = f"{path}.{name}" if path else name
         if rest:
             yield from at(value, rest, here)
         else:
             yield here, value
+
+
+def _members(data: Any, step: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - whatever JSON holds
+    """Yield name and value of the members that one step leads to: a key, a number, or `*` for all of a list."""
+    if isinstance(data, Mapping):
+        if step in data:
+            yield step, data[step]
+    elif isinstance(data, list):
+        for number, value in enumerate(data):
+            if step in {"*", str(number)}:
+                yield (str(number), value)
 
 
 def split(problem: str) -> tuple[str, str]:
@@ -63,11 +68,11 @@ def tidy(remarks: list[Remark], redactor: Redactor) -> tuple[Remark, ...]:
     """Return the remarks once each, without secrets and whole identifiers."""
     cleaned = (
         replace(
-            one,
-            message=clean(one.message, redactor),
-            remedy=clean(one.remedy, redactor),
+            remark,
+            message=clean(remark.message, redactor),
+            remedy=clean(remark.remedy, redactor),
         )
-        for one in remarks
+        for remark in remarks
     )
     return tuple(dict.fromkeys(cleaned))
 
@@ -83,7 +88,7 @@ def masked(identity: str) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time as a person would say it."""
+    """Return a length of time in its largest fitting unit."""
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
@@ -99,15 +104,12 @@ def moment(seconds: float) -> datetime:
 
 
 def certificate_end(certificate: Mapping[str, Any]) -> datetime:
-    """Return when a certificate as ssl has it ends."""
+    """Return the end of a certificate in the form of the ssl module."""
     return moment(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 
 def name_of(names: Any) -> str:  # noqa: ANN401 - as ssl has it: a tuple of tuples of pairs
     """Return the most telling name of a certificate's owner or issuer."""
-    parts = {name: value for row in names or () for name, value in row}
-    return str(
-        parts.get("commonName")
-        or parts.get("organizationName")
-        or "an unnamed authority"
-    )
+    parts = dict(chain.from_iterable(names or ()))
+    common, organization = parts.get("commonName"), parts.get("organizationName")
+    return str(common or organization or "an unnamed authority")

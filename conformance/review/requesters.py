@@ -1,6 +1,6 @@
 """Reviews by which number a SOAP caller is known: in the file, in its assertion and in its certificate.
 
-Must not look up whether a number was given to anybody.
+Must not look up whether a number was given to a person.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ from conformance.review.subject import ReviewSubject
 from conformance.soap.security.saml import Assertion
 
 _EHP_PLACE = "cbe"
-"""Where a request, and so a file, may have an EHP number too (InstitutionIdentifier.Cbe)."""
+"""Where a request, and so a file, may have an EHP number too (the place of CBE numbers)."""
 
 
 def requester_remarks(
@@ -25,15 +25,15 @@ def requester_remarks(
     place: str,
     settings: Mapping[str, Any],
     rule: CallerRule,
-    untold: list[str],
+    unproven: list[str],
 ) -> Iterator[Remark]:
-    """Yield what is wrong with a caller's numbers; a person's that may be somebody's is added to `untold`."""
+    """Yield what is wrong with a caller's numbers; a number that a real person may have is added to `unproven`."""
     given = settings.get("requester") or {}
     for identity, number in given.items():
         known = "ehp" if rule.identity == "ehp" and identity == _EHP_PLACE else identity
         kind = _kind(known, str(number))
         yield from identifier_remarks(
-            subject, f"{place}.requester.{identity}", kind, str(number), untold
+            subject, f"{place}.requester.{identity}", kind, str(number), unproven
         )
         if known != rule.identity:
             kind = settings["kind"]
@@ -44,8 +44,8 @@ def requester_remarks(
                 message,
                 f"give requester.{rule.identity}, or correct the kind",
             )
-    told = "assertion" in settings or "attributes" in settings
-    if not requester_number(settings, rule) and not told:
+    stated = "assertion" in settings or "attributes" in settings
+    if not stated and not requester_number(settings, rule):
         message = f"{place}.requester.{rule.identity} is not given, so that the STS cannot be asked"
         remedy = f"give requester.{rule.identity}; else the caller's cases will be not_applicable"
         yield subject.remark("warning", "caller", message, remedy)
@@ -58,16 +58,17 @@ def asserted_remarks(
     rule: CallerRule,
     assertion: Assertion,
 ) -> Iterator[Remark]:
-    """Yield where an assertion names somebody else than the file, or nobody."""
-    said, given = assertion.identity(*rule.attributes), requester_number(settings, rule)
-    if not said:
+    """Yield that an assertion names another person than the file, or no person."""
+    asserted = assertion.identity(*rule.attributes)
+    given = requester_number(settings, rule)
+    if not asserted:
         endings = " or ".join(map(repr, rule.attributes))
-        message = f"{place}.assertion: no identification attribute tells whose it is (a name that ends with {endings})"
+        message = f"{place}.assertion: no identification attribute names its holder (a name that ends with {endings})"
         remedy = f"ask the STS for one of a caller of the kind {settings['kind']}, or correct the kind"
         yield subject.remark("warning", "assertion", message, remedy)
-    elif given and not _same(rule.identity, said, given):
+    elif given and not _same(rule.identity, asserted, given):
         message = (
-            f"{place}.assertion: it is that of {_shown(rule.identity, said)}, "
+            f"{place}.assertion: it belongs to {_shown(rule.identity, asserted)}, "
             f"but requester.{rule.identity} is {_shown(rule.identity, given)}"
         )
         remedy = (
@@ -103,19 +104,15 @@ def _kind(identity: str, number: str) -> IdentifierKind:
     if identity == "ssin":
         return person_kind(number)
     if identity == "nihii":
-        return (
-            IdentifierKind.NIHII11
-            if len(number) == IdentifierKind.NIHII11.length
-            else IdentifierKind.NIHII8
-        )
+        long = len(number) == IdentifierKind.NIHII11.length
+        return IdentifierKind.NIHII11 if long else IdentifierKind.NIHII8
     return IdentifierKind[identity.upper()]
 
 
-def _same(identity: str, one: str, other: str) -> bool:
-    """Tell whether two numbers are one, however they are printed; of NIHII numbers the first eight digits count."""
-    first, second = (
-        normalise(_kind(identity, number), number) for number in (one, other)
-    )
+def _same(identity: str, number: str, other: str) -> bool:
+    """Tell whether two numbers are the same, however printed; of NIHII numbers the first eight digits count."""
+    first = normalise(_kind(identity, number), number)
+    second = normalise(_kind(identity, other), other)
     length = IdentifierKind.NIHII8.length if identity == "nihii" else None
     return first[:length] == second[:length]
 

@@ -102,11 +102,11 @@ class ReviewSubject:
         }
 
     def caller_rule(self, kind: str) -> CallerRule:
-        """Return what is said of a kind of caller; raises SpecError where nothing is."""
+        """Return the rule of a kind of caller; raises SpecError where the spec has none."""
         rules = self.spec.contract.soap
         if rules is None or kind not in rules.callers:
             raise SpecError(
-                f"{self.spec.folder}: nothing is said of callers of the kind {kind}"
+                f"{self.spec.folder}: there is no rule for callers of the kind {kind}"
             )
         return rules.callers[kind]
 

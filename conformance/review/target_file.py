@@ -42,7 +42,7 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
             "give name and version of your software and of its connector",
         )
     if not given.sender:
-        message = "identity.from is not given: the platform cannot reach anybody in an emergency"
+        message = "identity.from is not given: the platform can reach no person in an emergency"
         yield Remark(
             "note",
             "identity",
@@ -50,7 +50,7 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
             f"give a mail address that is read, like {rules.from_example!r}",
         )
     elif given.sender == rules.from_example or _NOBODYS_DOMAIN.search(given.sender):
-        message = "identity.from is an example address that nobody reads"
+        message = "identity.from is an example address, which reaches no person"
         yield Remark(
             "warning",
             "identity",

@@ -1,151 +1,174 @@
-"""What a token says of its holder, held against what the target file says of its role.
+"""Compares the claims of a token on its holder with the target file: roles, holder, powers.
 
 Must not verify signatures.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from conformance.review.remarks import Remark, at, masked
+from conformance.review.remarks import Remark, Severity, at, masked
 from conformance.review.subject import ReviewSubject
+
+Claims = Mapping[str, Any]
+RoleRule = Mapping[str, Any]
+"""What review.yaml demands of the token of one role."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Power:
+    """One person for whom a token's holder may act: the list that names the person, and the types of mandate."""
+
+    list: str
+    person: str
+    types: tuple[str, ...]
 
 
 def role_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any], own: Mapping[str, Any]
+    subject: ReviewSubject, role: str, claims: Claims, rule: RoleRule
 ) -> Iterator[Remark]:
-    """Yield that a token has not the roles of its place in the target file, or has one too many."""
+    """Yield the roles that a token lacks, or has although it must not."""
     place = subject.rules["tokens"]["claims"]["roles"]
     root = place.partition(".")[0]
-    listed = next((value for _, value in at(said, place)), None)
-    roles = [str(name) for name in listed] if isinstance(listed, list) else []
-    for name in own.get("has", ()):
+    missing_severity: Severity = "error" if root in claims else subject.firm
+    roles = _listed(claims, place)
+    for name in rule.get("has", ()):
         if name not in roles:
             message = f"tokens.{role} lacks the role {name} (claim {place})"
-            severity = "error" if root in said else subject.firm
-            yield subject.remark(
-                severity,
-                "token",
-                message,
-                f"get a token whose holder has the role {name}",
-            )
-    for name in own.get("lacks", ()):
+            remedy = f"get a token whose holder has the role {name}"
+            yield subject.remark(missing_severity, "token", message, remedy)
+    for name in rule.get("lacks", ()):
         if name in roles:
             message = f"tokens.{role} has the role {name}, which it must not have (claim {place})"
-            yield subject.remark(
-                "error",
-                "token",
-                message,
-                f"get a token of a client or person without {name}",
-            )
+            remedy = f"get a token of a client or person without {name}"
+            yield subject.remark("error", "token", message, remedy)
+
+
+def _listed(claims: Claims, place: str) -> list[str]:
+    """Return the texts of the first list at a place of the claims."""
+    values = next((value for _, value in at(claims, place)), None)
+    return [str(value) for value in values] if isinstance(values, list) else []
 
 
 def holder_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any], own: Mapping[str, Any]
+    subject: ReviewSubject, role: str, claims: Claims, rule: RoleRule
 ) -> Iterator[Remark]:
-    """Yield that a token's holder is another person than the target file says."""
+    """Yield that a token belongs to another person than the target file says."""
     places = subject.rules["tokens"]["claims"]["holder"]
-    holders = {str(value) for place in places for _, value in at(said, place)}
-    wanted, unwanted = own.get("holder"), own.get("not_holder")
-    if wanted and subject.identity(wanted):
-        expected = subject.identity(wanted)
-        if not holders:
-            message = (
-                f"tokens.{role} does not say whose it is (claim {' or '.join(places)})"
-            )
-            yield subject.remark(
-                "warning",
-                "token",
-                message,
-                f"make sure that it is that of data.{wanted}",
-            )
-        elif expected not in holders:
-            shown = ", ".join(sorted(map(masked, holders)))
-            message = f"tokens.{role} is that of {shown}, but data.{wanted} is {masked(expected)}"
-            yield subject.remark(
-                "error",
-                "token",
-                message,
-                f"get a token of data.{wanted}, or correct data.{wanted}",
-            )
-    if unwanted and subject.identity(unwanted) in holders:
-        message = f"tokens.{role} is that of data.{unwanted}, on whose behalf somebody else should act"
-        yield subject.remark(
-            "error",
-            "token",
-            message,
-            f"get a token of somebody who acts for data.{unwanted}",
+    holders = {str(value) for place in places for _, value in at(claims, place)}
+    expected = rule.get("holder")
+    if expected and subject.identity(expected):
+        yield from _wrong_holder_remarks(subject, role, holders, expected)
+    represented = rule.get("not_holder")
+    if represented and subject.identity(represented) in holders:
+        message = (
+            f"tokens.{role} belongs to data.{represented}; "
+            "it must belong to another person, who acts for that one"
         )
+        remedy = f"get a token of a person who acts for data.{represented}"
+        yield subject.remark("error", "token", message, remedy)
+
+
+def _wrong_holder_remarks(
+    subject: ReviewSubject, role: str, holders: set[str], expected: str
+) -> Iterator[Remark]:
+    number = subject.identity(expected)
+    if not holders:
+        places = subject.rules["tokens"]["claims"]["holder"]
+        message = (
+            f"tokens.{role} does not name its holder (claim {' or '.join(places)})"
+        )
+        remedy = f"make sure that it is that of data.{expected}"
+        yield subject.remark("warning", "token", message, remedy)
+    elif number not in holders:
+        names = ", ".join(sorted(map(masked, holders)))
+        message = (
+            f"tokens.{role} belongs to {names}, but data.{expected} is {masked(number)}"
+        )
+        remedy = f"get a token of data.{expected}, or correct data.{expected}"
+        yield subject.remark("error", "token", message, remedy)
 
 
 def power_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any], own: Mapping[str, Any]
+    subject: ReviewSubject, role: str, claims: Claims, rule: RoleRule
 ) -> Iterator[Remark]:
-    """Yield where those for whom a token's holder may act are not those of the test data."""
-    powers = list(_powers(subject, said))
-    if "powerless_for" in own:
-        place = own["powerless_for"]
-        if subject.identity(place) and any(
-            person == subject.identity(place) for _, person, _ in powers
-        ):
-            message = f"tokens.{role} may act for data.{place}, whom its holder must have no power over"
-            yield subject.remark(
-                "error",
-                "token",
-                message,
-                f"get a token of somebody who cannot act for data.{place}",
-            )
-    rule = own.get("power")
-    if rule is None or not subject.identity(rule["for"]):
-        return
-    listed = [row for row in powers if row[0] == rule["list"]]
-    services = [row[2] for row in listed if row[1] == subject.identity(rule["for"])]
-    who = f"data.{rule['for']} ({masked(subject.identity(rule['for']))})"
-    if not services:
-        fault = (
-            f"names no {rule['list']}"
-            if not listed
-            else f"does not name {who} among its {rule['list']}"
-        )
-        message, remedy = (
-            f"tokens.{role} {fault}",
-            f"get it by a change to the profile that acts for data.{rule['for']}",
-        )
-        yield subject.remark("error" if listed else "warning", "token", message, remedy)
-        return
-    wanted, unwanted = rule.get("has"), rule.get("lacks")
-    if wanted and not any(wanted in one for one in services):
-        message = f"tokens.{role} has no mandate of {who} of the type {wanted}"
-        yield subject.remark(
-            "error",
-            "token",
-            message,
-            f"have a mandate of the type {wanted} given to its holder",
-        )
-    if unwanted and any(unwanted in one for one in services):
-        message = f"tokens.{role} has a mandate of {who} of the type {unwanted}, the one that it must not have"
-        yield subject.remark(
-            "error",
-            "token",
-            message,
-            f"get a token whose mandate is of another type than {unwanted}",
-        )
+    """Yield differences between the persons for whom a token's holder may act and those of the test data."""
+    powers = tuple(_powers(subject, claims))
+    powerless_for = rule.get("powerless_for", "")
+    person = subject.identity(powerless_for)
+    if person and any(power.person == person for power in powers):
+        message = f"tokens.{role} may act for data.{powerless_for}, over whom its holder must have no power"
+        remedy = f"get a token of a person who cannot act for data.{powerless_for}"
+        yield subject.remark("error", "token", message, remedy)
+    power_rule = rule.get("power")
+    if power_rule is not None and subject.identity(power_rule["for"]):
+        yield from _mandate_remarks(subject, role, power_rule, powers)
 
 
-def _powers(
-    subject: ReviewSubject, said: Mapping[str, Any]
-) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield by which list, for whom and with which types of mandate a token's holder may act."""
+def _mandate_remarks(
+    subject: ReviewSubject, role: str, rule: RoleRule, powers: tuple[_Power, ...]
+) -> Iterator[Remark]:
+    """Yield that a token's holder has no mandate of a person, or none of the right type."""
+    place = rule["for"]
+    person = subject.identity(place)
+    who = f"data.{place} ({masked(person)})"
+    listed = [power for power in powers if power.list == rule["list"]]
+    mandates = [power for power in listed if power.person == person]
+    if mandates:
+        types = [name for mandate in mandates for name in mandate.types]
+        yield from _type_remarks(subject, role, rule, who, types)
+    else:
+        yield _unnamed(subject, role, rule, who, listed=bool(listed))
+
+
+def _type_remarks(
+    subject: ReviewSubject, role: str, rule: RoleRule, who: str, types: list[str]
+) -> Iterator[Remark]:
+    needed, forbidden = rule.get("has"), rule.get("lacks")
+    if needed and needed not in types:
+        message = f"tokens.{role} has no mandate of {who} of the type {needed}"
+        remedy = f"have a mandate of the type {needed} given to its holder"
+        yield subject.remark("error", "token", message, remedy)
+    if forbidden and forbidden in types:
+        message = f"tokens.{role} has a mandate of {who} of the type {forbidden}, which it must not have"
+        remedy = f"get a token whose mandate is of another type than {forbidden}"
+        yield subject.remark("error", "token", message, remedy)
+
+
+def _unnamed(
+    subject: ReviewSubject, role: str, rule: RoleRule, who: str, *, listed: bool
+) -> Remark:
+    """Return the remark that a token does not name a person among those for whom its holder acts."""
+    kind, remedy = (
+        rule["list"],
+        f"get it by a change to the profile that acts for data.{rule['for']}",
+    )
+    if not listed:
+        message = f"tokens.{role} names no {kind}"
+        return subject.remark("warning", "token", message, remedy)
+    message = f"tokens.{role} does not name {who} among its {kind}"
+    return subject.remark("error", "token", message, remedy)
+
+
+def _powers(subject: ReviewSubject, claims: Claims) -> Iterator[_Power]:
+    """Yield the persons for whom a token's holder may act."""
     names = subject.rules["tokens"]["claims"]
     for place in names["powers"]:
-        for _, profile in at(said, place):
-            for name, entries in (
-                profile.items() if isinstance(profile, Mapping) else ()
-            ):
-                for entry in entries if isinstance(entries, list) else ():
-                    if isinstance(entry, Mapping):
-                        types = entry.get(names["services"])
-                        yield (
-                            name,
-                            str(entry.get(names["person"])),
-                            types if isinstance(types, list) else [],
-                        )
+        for _, profile in at(claims, place):
+            for kind, entry in _entries(profile):
+                types = entry.get(names["services"])
+                person = str(entry.get(names["person"]))
+                yield _Power(
+                    kind, person, tuple(types if isinstance(types, list) else ())
+                )
+
+
+def _entries(profile: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each object of each list of a profile, with the list's name."""
+    if not isinstance(profile, Mapping):
+        return
+    for name, entries in profile.items():
+        if isinstance(entries, list):
+            yield from (
+                (name, entry) for entry in entries if isinstance(entry, Mapping)
+            )

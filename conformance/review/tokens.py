@@ -1,4 +1,4 @@
-"""Reviews access tokens by what they say of themselves, against the rules and the test data.
+"""Reviews the claims of access tokens, against the rules and the test data.
 
 Must not verify signatures.
 """
@@ -10,7 +10,8 @@ from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
 
-from conformance.credentials.tokens import EXPIRED, claims, expiry
+from conformance.credentials.jwt_claims import claims, expiry, finite_number
+from conformance.credentials.tokens import EXPIRED
 from conformance.model.errors import ConformanceError
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
@@ -21,133 +22,126 @@ from conformance.review.remarks import (
     split,
 )
 from conformance.review.subject import ReviewSubject
-from conformance.review.token_roles import holder_remarks, power_remarks, role_remarks
+from conformance.review.token_roles import (
+    Claims,
+    RoleRule,
+    holder_remarks,
+    power_remarks,
+    role_remarks,
+)
 from conformance.target.addresses import address_problem, environment_of
 from conformance.target.policy import is_production
 
-_NO_TIME = 10**15
+_NO_TIME_S = 10**15
 """A number of seconds beyond any calendar, that of a year written in milliseconds included."""
 _REALM = re.compile(r"(?P<base>.*?)/realms/(?P<realm>[^/]+)/?")
 
 
 def credential_remarks(subject: ReviewSubject) -> Iterator[Remark]:
-    """Yield which tokens cannot be had, or have expired."""
-    problems = (
-        subject.tokens.check_before_run(subject.roles)
-        if subject.tokens is not None
-        else []
-    )
-    for problem in problems:
+    """Yield the tokens that the target file names in vain, or that have expired."""
+    if subject.tokens is None:
+        return
+    for problem in subject.tokens.check_before_run(subject.roles):
         yield subject.remark("error", "token", *split(problem))
 
 
 def held(subject: ReviewSubject) -> Iterator[tuple[str, str]]:
-    """Yield role and token of those that need not be asked for and can be had."""
+    """Yield role and token of those that the target file itself gives."""
+    if subject.tokens is None:
+        return
     for role in subject.roles:
         reference = subject.service.settings["tokens"][role]
-        if subject.tokens is None or (
-            isinstance(reference, Mapping) and "client_credentials" in reference
-        ):
+        if isinstance(reference, Mapping) and "client_credentials" in reference:
             continue
         try:
             yield role, subject.tokens.get(role)
         except ConformanceError:
-            continue  # told by the check of all credentials
+            continue  # `credential_remarks` reports it
 
 
 def token_remarks(subject: ReviewSubject, role: str, token: str) -> Iterator[Remark]:
-    """Yield what is wrong with a token by what it says of itself."""
+    """Yield what is wrong with the claims of a token."""
     rules = subject.rules.get("tokens")
     if rules is None:
         return
-    said, own = claims(token), rules["by_role"].get(role, {})
-    if said is None:
-        message = f"tokens.{role} is not a JSON Web Token, so that nothing it says can be reviewed"
+    content = claims(token)
+    rule = rules["by_role"].get(role, {})
+    if content is None:
+        message = f"tokens.{role} is not a JSON Web Token, so that its content cannot be reviewed"
         remedy = "give the access token of I.AM Connect as it was issued: three parts with dots between them"
         yield subject.remark(subject.firm, "token", message, remedy)
         return
-    yield from _type_remarks(subject, role, said)
-    yield from _issuer_remarks(subject, role, said, own)
-    yield from _audience_remarks(subject, role, said, rules["claims"])
-    yield from role_remarks(subject, role, said, own)
-    yield from holder_remarks(subject, role, said, own)
-    yield from power_remarks(subject, role, said, own)
-    yield from _time_remarks(subject, role, token, said)
+    yield from _type_remarks(subject, role, content)
+    yield from _issuer_remarks(subject, role, content, rule)
+    yield from _audience_remarks(subject, role, content, rules["claims"])
+    yield from role_remarks(subject, role, content, rule)
+    yield from holder_remarks(subject, role, content, rule)
+    yield from power_remarks(subject, role, content, rule)
+    yield from _time_remarks(subject, role, token, content)
 
 
 def _type_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any]
+    subject: ReviewSubject, role: str, content: Claims
 ) -> Iterator[Remark]:
-    kind = said.get("typ")
+    kind = content.get("typ")
     if isinstance(kind, str) and kind.lower() != "bearer":
         message = f"tokens.{role} is a token of type {kind[:20]!r}, not an access token"
-        yield subject.remark(
-            "error",
-            "token",
-            message,
-            "give the member access_token of the token endpoint's answer",
-        )
+        remedy = "give the member access_token of the token endpoint's answer"
+        yield subject.remark("error", "token", message, remedy)
 
 
 def _issuer_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any], own: Mapping[str, Any]
+    subject: ReviewSubject, role: str, content: Claims, rule: RoleRule
 ) -> Iterator[Remark]:
-    issuer = said.get("iss")
+    issuer = content.get("iss")
     if not isinstance(issuer, str):
-        message = f"tokens.{role} does not say who issued it (iss)"
-        yield subject.remark(
-            "warning", "token", message, "give a token that I.AM Connect issued"
-        )
+        message = f"tokens.{role} does not name its issuer (iss)"
+        remedy = "give a token that I.AM Connect issued"
+        yield subject.remark("warning", "token", message, remedy)
         return
-    shown = repr(issuer[:200])
-    owner = _owner(issuer)
-    environment = subject.target.environment
-    if owner not in (None, environment):
-        message = f"tokens.{role} was issued by {shown}, the platform's {owner} environment, not by {environment}"
-        severity: Severity = "error" if is_production(owner) else subject.firm
-        yield subject.remark(
-            severity,
-            "token",
-            message,
-            f"get the token from I.AM Connect of {environment}",
-        )
-    elif owner is None and not subject.target.local and not _trusted(subject, issuer):
-        message = f"tokens.{role} was issued by {shown}, which is not the platform's I.AM Connect"
-        yield subject.remark(
-            "warning",
-            "token",
-            message,
-            f"get the token from I.AM Connect of {environment}",
-        )
-    yield from _realm_remarks(subject, role, issuer, own.get("realms", ()))
+    issued = f"tokens.{role} was issued by {issuer[:200]!r}"
+    yield from _environment_remarks(subject, issued, issuer)
+    yield from _realm_remarks(subject, role, issuer, rule.get("realms", ()))
     if not _trusted(subject, issuer, default=True):
-        message = f"tokens.{role} was issued by {shown}, but trust.issuer names another"
-        yield subject.remark(
-            subject.firm,
-            "token",
-            message,
-            "correct trust.issuer, or get the token from that issuer",
-        )
+        message = f"{issued}, but trust.issuer names another"
+        remedy = "correct trust.issuer, or get the token from that issuer"
+        yield subject.remark(subject.firm, "token", message, remedy)
+
+
+def _environment_remarks(
+    subject: ReviewSubject, issued: str, issuer: str
+) -> Iterator[Remark]:
+    """Yield that another environment issued a token, or an issuer unknown to the platform."""
+    environment = subject.target.environment
+    remedy = f"get the token from I.AM Connect of {environment}"
+    owner = _owner(issuer)
+    if owner is None:
+        expected = subject.target.local or _trusted(subject, issuer)
+        if not expected:
+            message = f"{issued}, which is not the platform's I.AM Connect"
+            yield subject.remark("warning", "token", message, remedy)
+    elif owner != environment:
+        message = f"{issued}, the platform's {owner} environment, not by {environment}"
+        severity: Severity = "error" if is_production(owner) else subject.firm
+        yield subject.remark(severity, "token", message, remedy)
 
 
 def _realm_remarks(
     subject: ReviewSubject, role: str, issuer: str, realms: tuple[str, ...]
 ) -> Iterator[Remark]:
-    found = _REALM.fullmatch(issuer)
-    if (
-        not realms
-        or (found is not None and found["realm"] in realms)
-        or (found is None and subject.target.local)
-    ):
+    match = _REALM.fullmatch(issuer)
+    if match is None:
+        expected, name = subject.target.local, "no realm"
+    else:
+        expected = match["realm"] in realms
+        name = f"the realm {match['realm'][:40]!r}"
+    if expected or not realms:
         return
-    name = f"the realm {found['realm'][:40]!r}" if found else "no realm"
-    severity: Severity = (
-        "error" if _owner(issuer) == subject.target.environment else "warning"
-    )
+    from_environment = _owner(issuer) == subject.target.environment
+    severity: Severity = "error" if from_environment else "warning"
     message = f"tokens.{role} was issued by {name} instead of {' or '.join(realms)}"
-    yield subject.remark(
-        severity, "token", message, f"get the token in the realm {realms[0]}"
-    )
+    remedy = f"get the token in the realm {realms[0]}"
+    yield subject.remark(severity, "token", message, remedy)
 
 
 def _owner(address: str) -> str | None:
@@ -162,85 +156,68 @@ def _owner(address: str) -> str | None:
 def _trusted(subject: ReviewSubject, issuer: str, *, default: bool = False) -> bool:
     """Tell whether a token's issuer is the trusted one, or a sister realm; `default` where none is named."""
     trusted = _trust(subject, "issuer")
-    return (
-        default
-        if trusted is None
-        else _base(issuer) == _base(trusted) and _same_realm(issuer, trusted)
-    )
-
-
-def _base(issuer: str) -> str:
-    found = _REALM.fullmatch(issuer)
-    return found["base"] if found else issuer
-
-
-def _same_realm(issuer: str, trusted: str) -> bool:
-    """Tell whether two addresses agree to the letter, unless they name different realms."""
-    one, other = _REALM.fullmatch(issuer), _REALM.fullmatch(trusted)
-    return issuer == trusted or (
-        one is not None and other is not None and one["realm"] != other["realm"]
-    )
+    if trusted is None:
+        return default
+    if issuer == trusted:
+        return True
+    issuing, trusting = _REALM.fullmatch(issuer), _REALM.fullmatch(trusted)
+    if issuing is None or trusting is None:
+        return False
+    sister = issuing["realm"] != trusting["realm"]
+    return sister and issuing["base"] == trusting["base"]
 
 
 def _audience_remarks(
-    subject: ReviewSubject, role: str, said: Mapping[str, Any], names: Mapping[str, Any]
+    subject: ReviewSubject, role: str, content: Claims, names: Mapping[str, Any]
 ) -> Iterator[Remark]:
-    audience, wanted = said.get("aud"), names.get("audience")
+    audience, wanted = content.get("aud"), names.get("audience")
+    if audience is None or not wanted:
+        return
     listed = audience if isinstance(audience, list) else [audience]
-    if wanted and audience is not None and wanted not in listed:
+    if wanted not in listed:
         message = f"tokens.{role} is not for this service: its audience (aud) does not name {wanted}"
-        yield subject.remark(
-            "warning",
-            "token",
-            message,
-            f"exchange it for one whose audience is {wanted}",
-        )
+        remedy = f"exchange it for one whose audience is {wanted}"
+        yield subject.remark("warning", "token", message, remedy)
 
 
 def _time_remarks(
-    subject: ReviewSubject, role: str, token: str, said: Mapping[str, Any]
+    subject: ReviewSubject, role: str, token: str, content: Claims
 ) -> Iterator[Remark]:
-    now, ends = subject.now.timestamp(), expiry(token)
     if role == EXPIRED:
         return
+    now, ends = subject.now.timestamp(), expiry(token)
     if ends is None:
-        message = f"tokens.{role} does not say when it expires (exp)"
-        yield subject.remark(
-            "note", "token", message, "make sure that it holds until the end of the run"
-        )
+        message = f"tokens.{role} does not state its end (exp)"
+        remedy = "make sure that it holds until the end of the run"
+        yield subject.remark("note", "token", message, remedy)
     elif now < ends < now + subject.seconds:
         message = f"tokens.{role} expires in {span(ends - now)}, but the run takes about {span(subject.seconds)}"
         remedy = "get a longer one, give {command: [...]} or {client_credentials: ...} to renew it, or run fewer cases"
         yield subject.remark("warning", "token", message, remedy)
-    yield from _start_remarks(subject, role, "nbf", "error", said.get("nbf"))
-    yield from _start_remarks(subject, role, "iat", "warning", said.get("iat"))
+    yield from _start_remarks(subject, role, "nbf", "error", content.get("nbf"))
+    yield from _start_remarks(subject, role, "iat", "warning", content.get("iat"))
 
 
 def _start_remarks(
     subject: ReviewSubject, role: str, name: str, severity: Severity, starts: object
 ) -> Iterator[Remark]:
-    if (
-        isinstance(starts, bool)
-        or not isinstance(starts, int | float)
-        or not abs(starts) < _NO_TIME
-    ):
+    seconds = finite_number(starts)
+    if seconds is None or abs(seconds) >= _NO_TIME_S:
         return
-    ahead = starts - subject.now.timestamp()
+    ahead = seconds - subject.now.timestamp()
     if ahead > CLOCK_TOLERANCE.total_seconds():
         message = f"tokens.{role} is valid only {span(ahead)} from now ({name})"
-        yield subject.remark(
-            severity, "token", message, "set this machine's clock, or get another token"
-        )
+        remedy = "set this machine's clock, or get another token"
+        yield subject.remark(severity, "token", message, remedy)
 
 
 def same_token_remarks(subject: ReviewSubject) -> Iterator[Remark]:
-    """Yield which roles share one token."""
-    for (one, first), (other, second) in combinations(held(subject), 2):
-        if first == second:
-            message = f"tokens.{one} and tokens.{other} are one and the same token"
-            yield subject.remark(
-                "warning", "token", message, "give each role a token of its own"
-            )
+    """Yield the pairs of roles that share a token."""
+    for (role, token), (other_role, other_token) in combinations(held(subject), 2):
+        if token == other_token:
+            message = f"tokens.{role} and tokens.{other_role} are the same token"
+            remedy = "give each role a token of its own"
+            yield subject.remark("warning", "token", message, remedy)
 
 
 def trust_remarks(subject: ReviewSubject) -> Iterator[Remark]:
@@ -249,17 +226,12 @@ def trust_remarks(subject: ReviewSubject) -> Iterator[Remark]:
     owner, environment = _owner(issuer or ""), subject.target.environment
     if owner not in (None, environment):
         message = f"trust.issuer belongs to the platform's {owner} environment, not to {environment}"
-        yield subject.remark(
-            subject.firm, "trust", message, f"name the realm of {environment}"
-        )
+        remedy = f"name the realm of {environment}"
+        yield subject.remark(subject.firm, "trust", message, remedy)
     problem = _keys_problem(subject, keys) if keys is not None else None
     if problem is not None:
-        yield subject.remark(
-            "error",
-            "trust",
-            f"trust.jwks: {problem}",
-            "name the address or a file of the public keys",
-        )
+        remedy = "name the address or a file of the public keys"
+        yield subject.remark("error", "trust", f"trust.jwks: {problem}", remedy)
 
 
 def _keys_problem(subject: ReviewSubject, keys: str) -> str | None:
@@ -271,17 +243,14 @@ def _keys_problem(subject: ReviewSubject, keys: str) -> str | None:
         return f"the file cannot be read: {error.strerror}"
     except (ValueError, RecursionError):
         return "the file is not JSON"
-    return (
-        None
-        if isinstance(data, dict) and data.get("keys")
-        else "the file is no JSON Web Key Set"
-    )
+    if isinstance(data, dict) and data.get("keys"):
+        return None
+    return "the file is no JSON Web Key Set"
 
 
 def _trust(subject: ReviewSubject, name: str) -> str | None:
+    """Return a trusted value of the target file, None where it names none."""
     place = subject.rules.get("tokens", {}).get("trust", {}).get(name)
-    return (
-        next((str(value) for _, value in at(subject.service.settings, place)), None)
-        if place
-        else None
-    )
+    if not place:
+        return None
+    return next((str(value) for _, value in at(subject.service.settings, place)), None)

@@ -31,13 +31,15 @@ def difference(
     such as `+ Criteria/Person/Gender = 'F'`.
     """
     first, second = (
-        list(_lines(parse(one.encode()), (), frozenset(ignored)))
-        for one in (before, after)
+        list(_lines(parse(message.encode()), (), frozenset(ignored)))
+        for message in (before, after)
     )
-    found = [line for line in difflib.ndiff(first, second) if line[:2] in {"- ", "+ "}]
-    if len(found) > _MOST:
-        return (*found[: _MOST - 1], f"and {len(found) - _MOST + 1} lines more")
-    return tuple(found)
+    changed = [
+        line for line in difflib.ndiff(first, second) if line[:2] in {"- ", "+ "}
+    ]
+    if len(changed) > _MOST:
+        return (*changed[: _MOST - 1], f"and {len(changed) - _MOST + 1} lines more")
+    return tuple(changed)
 
 
 def _lines(element: Element, path: Steps, ignored: frozenset[Steps]) -> Iterator[str]:

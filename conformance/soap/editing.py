@@ -48,21 +48,28 @@ def apply(root: Element, edit: MessageMutation) -> None:
         _change_attribute(_at(root, tuple(above)), last[1:], edit)
         return
     element = _at(root, edit.path)
-    parent = element.getparent()
     match edit.deed:
         case MutationKind.ADD:
             etree.SubElement(element, edit.text or _UNKNOWN).text = "1"
         case MutationKind.MOVE:
-            element.tag = (
-                f"{{{edit.text}}}{local(element)}" if edit.text else local(element)
-            )
+            space = f"{{{edit.text}}}" if edit.text else ""
+            element.tag = space + local(element)
         case MutationKind.WRITE:
             element.text = edit.text
-        case MutationKind.REMOVE if parent is not None:
+        case _:
+            parent = element.getparent()
+            if parent is not None:
+                _change_child(parent, element, edit)
+
+
+def _change_child(parent: Element, element: Element, edit: MessageMutation) -> None:
+    """Change an element's place in its parent."""
+    match edit.deed:
+        case MutationKind.REMOVE:
             parent.remove(element)
-        case MutationKind.DOUBLE if parent is not None:
+        case MutationKind.DOUBLE:
             element.addnext(copy.deepcopy(element))
-        case MutationKind.SWAP if parent is not None:
+        case MutationKind.SWAP:
             before = element.getprevious()
             if before is None:
                 raise LookupError("nothing stands before it")
@@ -70,11 +77,12 @@ def apply(root: Element, edit: MessageMutation) -> None:
 
 
 def _change_attribute(element: Element, name: str, edit: MessageMutation) -> None:
-    found = next((key for key in element.attrib if local_name(str(key)) == name), name)
+    keys = (key for key in element.attrib if local_name(str(key)) == name)
+    key = next(keys, name)
     if edit.deed is MutationKind.REMOVE:
-        del element.attrib[found]
+        del element.attrib[key]
     else:
-        element.set(found, edit.text)
+        element.set(key, edit.text)
 
 
 def refused(
@@ -129,17 +137,17 @@ def _surplus(subject: ValidMessage) -> Iterator[MessageMutation]:
 def _swapped(subject: ValidMessage) -> Iterator[MessageMutation]:
     yield from (
         MessageMutation(MutationKind.SWAP, path)
-        for path, one in _walk(subject.root)
-        if one.getprevious() is not None
+        for path, element in _walk(subject.root)
+        if element.getprevious() is not None
     )
 
 
 def _moved(subject: ValidMessage) -> Iterator[MessageMutation]:
     """Yield each element in another namespace: qualified where it is not, in none where it is, in a foreign one."""
-    own = namespace(subject.root)
+    space = namespace(subject.root)
     for path, element in [((), subject.root), *_walk(subject.root)]:
         yield MessageMutation(
-            MutationKind.MOVE, path, "" if namespace(element) else own
+            MutationKind.MOVE, path, "" if namespace(element) else space
         )
         yield MessageMutation(MutationKind.MOVE, path, _FOREIGN)
 
@@ -207,8 +215,10 @@ def _walk(root: Element, path: Steps = ()) -> Iterator[tuple[Steps, Element]]:
 
 def _at(root: Element, path: Steps) -> Element:
     for name in path:
-        found = next((child for child in children(root) if local(child) == name), None)
-        if found is None:
+        element = next(
+            (child for child in children(root) if local(child) == name), None
+        )
+        if element is None:
             raise LookupError(f"the message has no {'/'.join(path)}")
-        root = found
+        root = element
     return root

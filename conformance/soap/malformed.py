@@ -38,8 +38,8 @@ def weaken(draft: SignedDraft) -> None:
     method = next(draft.signature.iter(f"{{{DS}}}SignatureMethod"))
     weak = {RSA_SHA256: RSA_SHA1, ECDSA_SHA256: ECDSA_SHA1}
     method.set("Algorithm", weak[draft.signer.algorithm])
-    for one in draft.signature.iter(f"{{{DS}}}DigestMethod"):
-        one.set("Algorithm", SHA1)
+    for method in draft.signature.iter(f"{{{DS}}}DigestMethod"):
+        method.set("Algorithm", SHA1)
     renew(draft, digest="sha1")
 
 
@@ -57,8 +57,8 @@ def change_prefixes(draft: SignedDraft) -> None:
     """Let other prefixes stand for all namespaces, which makes it no other message."""
     spaces = {
         space
-        for one in draft.envelope.iter(etree.Element)
-        for space in one.nsmap.values()
+        for element in draft.envelope.iter(etree.Element)
+        for space in element.nsmap.values()
     }
     _write_anew(
         draft, {f"p{number}": space for number, space in enumerate(sorted(spaces))}
@@ -137,7 +137,7 @@ def unknown_operation(draft: SignedDraft) -> None:
 
 
 def foreign_header(draft: SignedDraft) -> None:
-    """Add a header block that must be understood and that nobody knows (SOAP 1.1, section 4.2.3)."""
+    """Add a header block that must be understood and is unknown (SOAP 1.1, section 4.2.3)."""
     block = etree.SubElement(
         draft.header, "{urn:example:header}Unknown", {f"{{{SOAP}}}mustUnderstand": "1"}
     )

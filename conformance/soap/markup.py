@@ -95,7 +95,7 @@ def text(element: Element) -> str:
 
 def path(element: Element) -> str:
     """Return where an element stands, as local names from the root: `/Envelope/Body/Request`."""
-    names = [local(one) for one in (element, *element.iterancestors())]
+    names = [local(ancestor) for ancestor in (element, *element.iterancestors())]
     return "/" + "/".join(reversed(names))
 
 

@@ -63,7 +63,7 @@ class RequestedAttribute:
 class SignedDraft:
     """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
 
-    A change to it may put another signer in the place of the first; `borrowed` is an assertion of somebody else.
+    A change to it may put another signer in the place of the first; `borrowed` is an assertion of another caller.
     """
 
     envelope: Element
@@ -168,16 +168,16 @@ def issued_assertion(answer: bytes) -> Assertion:
         root = parse(answer)
     except XmlError as error:
         raise SamlError(f"it is not XML: {error}") from None
-    found = next(root.iter(f"{{{SAML}}}Assertion"), None)
-    if found is None:
+    element = next(root.iter(f"{{{SAML}}}Assertion"), None)
+    if element is None:
         raise SamlError(_refusal(root))
     try:
         exact = slice_element(answer, "Assertion", SAML)
-        if exact is not None and canonical(parse(exact)) == canonical(found):
+        if exact is not None and canonical(parse(exact)) == canonical(element):
             return read_assertion(exact)
     except (SamlError, XmlError):
         pass  # it uses namespaces that are declared above it, or is not in UTF-8
-    return read_assertion(serialise(found))
+    return read_assertion(serialise(element))
 
 
 def _refusal(root: Element) -> str:
@@ -186,7 +186,8 @@ def _refusal(root: Element) -> str:
         ("Challenge", "it asks for a challenge, which is not supported"),
     ):
         found = next(
-            (one for one in root.iter(etree.Element) if local(one) == name), None
+            (element for element in root.iter(etree.Element) if local(element) == name),
+            None,
         )
         if found is not None:
             return (
@@ -211,9 +212,9 @@ def _issue(
         request, f"{{{WST}}}Claims", {"Dialect": dialect}, nsmap={"auth": AUTH}
     )
     for claim in claims:
-        one = etree.SubElement(listed, f"{{{AUTH}}}ClaimType", Uri=claim.name)
+        claim_type = etree.SubElement(listed, f"{{{AUTH}}}ClaimType", Uri=claim.name)
         if claim.value:
-            etree.SubElement(one, f"{{{AUTH}}}Value").text = claim.value
+            etree.SubElement(claim_type, f"{{{AUTH}}}Value").text = claim.value
     lifetime = etree.SubElement(request, f"{{{WST}}}Lifetime")
     for tag, moment in (
         ("Created", created),

@@ -1,7 +1,7 @@
 """Hypothesis strategies for Belgian identifiers: valid ones, and ones broken in exactly one way.
 
 It must not judge identifiers itself: `conformance.identifiers` says what is valid, and every broken value is held
-against it. What the strategies without "boundary" in their name draw is, as far as can be told, nobody's.
+against it. What the strategies without "boundary" in their name draw has, as far as is known, no owner.
 """
 
 from datetime import date

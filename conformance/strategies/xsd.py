@@ -5,7 +5,7 @@ The schema itself is the oracle: what it does not take is not valid, what it tak
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from conformance.model.case import MessageMutation, MutationKind, Template
+from conformance.model.case import MessageMutation, MutationKind
 from conformance.soap.editing import SWEEPS, ValidMessage, apply
 from conformance.soap.markup import Element, parse
 from conformance.soap.xsd.composing import MANY, Address, compose, leaves, places
@@ -63,23 +63,6 @@ _TWO_WORDS: Final = 3
 
 Broken = tuple[str, MessageMutation]
 """A valid request as XML text, and the one change that its schema refuses."""
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A message to try before any is drawn: the parts that may be left out of it, and how to make it of those."""
-
-    parts: tuple[Choice, ...]
-    build: Callable[[tuple[Choice, ...]], Template]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """The messages of a property: those to try first, how others are drawn, and what to say of one that fails."""
-
-    starts: tuple[Start, ...]
-    strategy: SearchStrategy[Template]
-    explain: Callable[[Template], str]
 
 
 def valid(grammar: Grammar) -> SearchStrategy[str]:
@@ -181,8 +164,14 @@ def _texts(kind: Simple, taken: tuple[str, ...]) -> SearchStrategy[str]:
 
 def _patterned(kind: Simple) -> SearchStrategy[str] | None:
     """Draw texts by the patterns of a type, None where one of them is not read here."""
-    found = [_by_pattern(node, some[:USUAL]) for node, some in patterned_texts(kind)]
-    return st.one_of(found).filter(lambda text: matches(kind, text)) if found else None
+    strategies = [
+        _by_pattern(node, some[:USUAL]) for node, some in patterned_texts(kind)
+    ]
+    return (
+        st.one_of(strategies).filter(lambda text: matches(kind, text))
+        if strategies
+        else None
+    )
 
 
 @st.composite
@@ -331,9 +320,9 @@ class _Breaker:
             return None
         problems = self.grammar.schemas.problems(altered)
         facets = {
-            found[1]
+            texts[1]
             for problem in problems
-            if (found := _FACET.search(problem.message))
+            if (texts := _FACET.search(problem.message))
         }
         if not problems or not breaks:
             return "" if problems else None

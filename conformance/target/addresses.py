@@ -1,4 +1,4 @@
-"""Addresses of services: what keeps one from being used, and whose it is.
+"""Addresses of services: whether one can be used, and which environment it belongs to.
 
 Must not send anything nor look a name up.
 """
@@ -12,12 +12,13 @@ from conformance.contracts.platform_rules import load_environments
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 """A host name, or an IP address."""
+_VISIBLE_ASCII = re.compile("[!-~]*")
 
 
 def address_problem(address: str, environment: str) -> str | None:
-    """Return what keeps an address from being used in an environment, or None.
+    """Return why an address cannot be used in an environment, or None.
 
-    What may be a secret, before an @ or in a query, is never repeated.
+    The text does not repeat the parts that may be a secret: before an @, in a query.
     """
     form = _text_problem(address) or _form_problem(address)
     if form:
@@ -48,7 +49,7 @@ def is_loopback(host: str) -> bool:
 def environment_of(host: str) -> str | None:
     """Return the platform's environment that a host belongs to, or None for a foreign host.
 
-    Exact names win over patterns; what is unknown below the platform's own domain counts as production.
+    Exact names win over patterns; unknown names below the platform's own domain count as production.
     """
     environments = load_environments()["environments"]
     for name, row in environments.items():
@@ -63,13 +64,10 @@ def environment_of(host: str) -> str | None:
 def _text_problem(address: str) -> str | None:
     if "@" in address:
         return "the address holds a user name or password (an @); secrets never stand in an address"
-    shown = re.split("[?#]", address)[0]
-    if shown != address:
-        return f"{shown!r}: an address has neither query nor fragment"
-    if any(
-        not (character.isascii() and character.isprintable()) or character == " "
-        for character in address
-    ):
+    beginning = re.split("[?#]", address)[0]
+    if beginning != address:
+        return f"{beginning!r}: an address has neither query nor fragment"
+    if not _VISIBLE_ASCII.fullmatch(address):
         return f"{address!r}: an address has neither spaces nor letters outside ASCII nor control characters"
     return None
 

@@ -32,11 +32,14 @@ _LITERAL = "a secret stands here in plain text; outside local write {env: NAME},
 DEFAULT_TIMEOUT = 10.0
 _POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
 
+Problem = tuple[Pointer, str]
+"""Where in a file something is wrong, and what."""
+
 
 def load_target(name_or_file: str) -> Target:
     """Return a built-in target or the one a file describes.
 
-    Raises TargetError with every mistake found, one line each.
+    Raises TargetError with every mistake of the file, one line each.
     """
     if name_or_file in BUILT_IN:
         return _built_in(name_or_file)
@@ -107,31 +110,32 @@ def _limits(data: Mapping[str, Any], environment: str) -> Limits:
 
 
 def _from_document(document: Document) -> Target:
-    found = list(format_problems(document, load_format("target")))
-    well_formed = not found
+    problems = list(format_problems(document, load_format("target")))
+    well_formed = not problems
     data = document.data if isinstance(document.data, dict) else {}
     environment = str(data.get("environment"))
     identity = _texts(data, "identity")
     services: list[ServiceEntry] = []
     if well_formed or isinstance(data.get("services"), dict):
-        services, problems = _services(document, environment)
-        found += problems
-    found += _identity_problems(identity)
+        services, service_problems = _services(document, environment)
+        problems += service_problems
+    problems += _identity_problems(identity)
     if well_formed:
-        found += _sender_problems(identity, environment, services)
-    ca_file, problems = _ca_file(
+        problems += _sender_problems(identity, environment, services)
+    ca_file, ca_problems = _ca_file(
         document.path.parent, _texts(data, "tls").get("ca_file")
     )
-    found += problems
-    if found:
-        raise _target_error(document, found)
-    own = own_identity()
+    problems += ca_problems
+    if problems:
+        raise _target_error(document, problems)
+    default = own_identity()
     return Target(
         name=data["name"],
         environment=environment,
         intrusive=data.get("intrusive", environment == LOCAL),
         identity=Identity(
-            identity.get("user_agent", own.user_agent), identity.get("from", own.sender)
+            identity.get("user_agent", default.user_agent),
+            identity.get("from", default.sender),
         ),
         ca_file=ca_file,
         limits=_limits(data.get("limits", {}), environment),
@@ -140,80 +144,78 @@ def _from_document(document: Document) -> Target:
     )
 
 
-def _target_error(
-    document: Document, problems: list[tuple[Pointer, str]]
-) -> TargetError:
-    lines = [(document.line(at), text) for at, text in problems]
+def _target_error(document: Document, problems: list[Problem]) -> TargetError:
+    lines = {(document.line(at), text) for at, text in problems}
     return TargetError(
-        [f"{document.path}:{line}: {text}" for line, text in sorted(set(lines))]
+        [f"{document.path}:{line}: {text}" for line, text in sorted(lines)]
     )
 
 
 def _texts(data: Mapping[str, Any], section: str) -> dict[str, str]:
     """Return the texts of a section, which may be of any form."""
-    given = data.get(section)
-    return (
-        {key: value for key, value in given.items() if isinstance(value, str)}
-        if isinstance(given, dict)
-        else {}
-    )
+    values = data.get(section)
+    if not isinstance(values, dict):
+        return {}
+    return {key: value for key, value in values.items() if isinstance(value, str)}
 
 
 def _services(
     document: Document, environment: str
-) -> tuple[list[ServiceEntry], list[tuple[Pointer, str]]]:
+) -> tuple[list[ServiceEntry], list[Problem]]:
+    sections = document.data.get("services")
+    if sections is None and environment == LOCAL:
+        sections = dict.fromkeys(service_ids())
+    if not sections:
+        problem = "the target names no service; add one below `services:`"
+        return [], [(("services",), problem)]
     services: list[ServiceEntry] = []
-    problems: list[tuple[Pointer, str]] = []
-    given = document.data.get("services")
-    names = (
-        list(service_ids())
-        if given is None and environment == LOCAL
-        else list(given or {})
-    )
-    for service in names:
-        at = ("services", service)
-        settings = (given or {}).get(service)
-        if service not in service_ids():
-            problems.append(
-                (
-                    at,
-                    f"there is no service {service!r}{suggestion(str(service), service_ids())}",
-                )
-            )
-            continue
-        settings = {} if settings is None else settings
-        try:
-            description = describe(service, _spec_version(settings))
-        except SpecError as error:
-            problems += [((*at, "spec"), problem) for problem in error.problems]
-            continue
-        section = Document(document.path, settings, {})
-        found = [
-            ((*at, *where), text)
-            for where, text in format_problems(section, description.target_schema)
-        ]
-        if isinstance(settings, dict) and (
-            not found or isinstance(settings.get(description.address_key), str)
-        ):
-            found += _address_problems(description, settings, environment, at)
-        if environment != LOCAL:
-            found += [((*at, *where), _LITERAL) for where in _literal_secrets(settings)]
-        problems += found
-        if not found:
-            services.append(
-                ServiceEntry(
-                    description, settings.get(description.address_key), settings
-                )
-            )
-    if not names and not problems:
-        problems.append(
-            (("services",), "the target names no service; add one below `services:`")
-        )
+    problems: list[Problem] = []
+    for service, section in sections.items():
+        settings = {} if section is None else section
+        entry = _service(document.path, service, settings, environment)
+        if isinstance(entry, ServiceEntry):
+            services.append(entry)
+        else:
+            problems += [(("services", service, *at), text) for at, text in entry]
     return services, problems
 
 
+def _service(
+    path: Path,
+    service: str,
+    settings: Any,  # noqa: ANN401 - a file's data
+    environment: str,
+) -> ServiceEntry | list[Problem]:
+    """Return a service's entry, or what is wrong with its section."""
+    if service not in service_ids():
+        hint = suggestion(str(service), service_ids())
+        return [((), f"there is no service {service!r}{hint}")]
+    try:
+        description = describe(service, _spec_version(settings))
+    except SpecError as error:
+        return [(("spec",), problem) for problem in error.problems]
+    section = Document(path, settings, {})
+    problems = list(format_problems(section, description.target_schema))
+    if _has_address_to_check(description, settings, well_formed=not problems):
+        problems += _address_problems(description, settings, environment)
+    if environment != LOCAL:
+        problems += [(at, _LITERAL) for at in _literal_secrets(settings)]
+    if problems:
+        return problems
+    return ServiceEntry(description, settings.get(description.address_key), settings)
+
+
+def _has_address_to_check(
+    description: Description, settings: object, *, well_formed: bool
+) -> bool:
+    """Tell whether a section's address can be checked, although the section may be wrong elsewhere."""
+    if not isinstance(settings, dict):
+        return False
+    return well_formed or isinstance(settings.get(description.address_key), str)
+
+
 def _literal_secrets(settings: Any, path: Pointer = ()) -> Iterator[Pointer]:  # noqa: ANN401 - a file's data
-    """Yield where a secret is written out: below `tokens`, or as a `password`."""
+    """Yield the places of secrets in plain text: below `tokens`, or as a `password`."""
     if isinstance(settings, dict):
         for key, value in settings.items():
             secret = key == "password" or path[-1:] == ("tokens",)
@@ -232,80 +234,64 @@ def _spec_version(settings: object) -> str | None:
 
 
 def _address_problems(
-    description: Description,
-    settings: Mapping[str, Any],
-    environment: str,
-    at: tuple[str, str],
-) -> Iterator[tuple[Pointer, str]]:
-    key = description.address_key
+    description: Description, settings: Mapping[str, Any], environment: str
+) -> Iterator[Problem]:
+    service, key = description.service, description.address_key
     if not may_be_target(environment, public=description.public):
         yield (
-            at,
-            f"production is never a target for {at[1]}: only the public status services may be read there",
+            (),
+            f"production is never a target for {service}: only the public status services may be read there",
         )
-    elif key not in settings:
-        if environment != LOCAL:
-            yield (
-                at,
-                f"{key} is missing; only a local target may leave it to the embedded platform",
-            )
-    else:
+        return
+    if key in settings:
         problem = address_problem(settings[key], environment)
         if problem:
-            yield (*at, key), problem
+            yield (key,), problem
+    elif environment != LOCAL:
+        yield (
+            (),
+            f"{key} is missing; only a local target may leave it to the embedded platform",
+        )
 
 
-def _identity_problems(identity: Mapping[str, str]) -> list[tuple[Pointer, str]]:
+def _identity_problems(identity: Mapping[str, str]) -> Iterator[Problem]:
     rules = load_tracing()
-    found: list[tuple[Pointer, str]] = []
     for key, check in (("user_agent", user_agent_problems), ("from", from_problems)):
-        if key in identity:
-            found += [
-                (
-                    ("identity", key),
-                    f"{problem.message}: {problem.actual!r}; write it like {problem.expected!r}",
-                )
-                for problem in check(identity[key], rules)
-            ]
-    return found
+        if key not in identity:
+            continue
+        for problem in check(identity[key], rules):
+            text = f"{problem.message}: {problem.actual!r}; write it like {problem.expected!r}"
+            yield ("identity", key), text
 
 
 def _sender_problems(
     identity: Mapping[str, str], environment: str, services: Iterable[ServiceEntry]
-) -> list[tuple[Pointer, str]]:
-    demanding = [
-        one.description.service for one in services if one.description.wants_sender
-    ]
-    if environment == LOCAL or "from" in identity or not demanding:
-        return []
-    names = ", ".join(demanding)
-    return [
-        (
+) -> Iterator[Problem]:
+    descriptions = [entry.description for entry in services]
+    demanding = [row.service for row in descriptions if row.wants_sender]
+    needed = demanding and environment != LOCAL
+    if needed and "from" not in identity:
+        names = ", ".join(demanding)
+        yield (
             ("identity",),
             f"identity.from is missing; every request to {names} carries a mail address for emergencies",
         )
-    ]
 
 
-def _ca_file(
-    folder: Path, name: str | None
-) -> tuple[Path | None, list[tuple[Pointer, str]]]:
+def _ca_file(folder: Path, name: str | None) -> tuple[Path | None, list[Problem]]:
+    """Return the path of a file of certificate authorities, None without one, and what is wrong with the file."""
     if name is None:
         return None, []
     path = folder / name
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
     except FileNotFoundError:
-        return None, [(("tls", "ca_file"), f"{path}: there is no such file")]
+        problem = f"{path}: there is no such file"
     except OSError as error:
-        return None, [
-            (
-                ("tls", "ca_file"),
-                f"{path}: not a PEM file of certificates: {error.strerror or error}",
-            )
-        ]
+        reason = error.strerror or error
+        problem = f"{path}: not a PEM file of certificates: {reason}"
     except ValueError as error:
-        return None, [
-            (("tls", "ca_file"), f"{str(path)!r}: not the name of a file: {error}")
-        ]
-    return path, []
+        problem = f"{str(path)!r}: not the name of a file: {error}"
+    else:
+        return path, []
+    return None, [(("tls", "ca_file"), problem)]

@@ -62,7 +62,7 @@ class Services(Mapping[str, ServiceTarget]):
     """
 
     def __init__(self, found: Iterable[ServiceEntry]) -> None:
-        """Take what is said of each service."""
+        """Take the entry of each service."""
         self._entries = {entry.description.service: entry for entry in found}
         self._read: dict[str, ServiceTarget] = {}
 

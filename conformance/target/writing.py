@@ -38,7 +38,9 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
     environment = BUILT_IN[name]
     local = environment == LOCAL
     sections = [
-        _section(one, environment) for one in services if _stands(one, environment)
+        _section(service, environment)
+        for service in services
+        if _stands(service, environment)
     ]
     if not sections:
         raise UsageError(

@@ -60,11 +60,9 @@ class Body:
             data = self._decoder.unused_data
 
     def finish(self) -> None:
-        """Take note that the body has ended."""
-        if (
-            self._decoder is not None
-            and self.length
-            and not self._decoder.eof
-            and not self.cut
-        ):
+        """Note that the body has ended."""
+        if self._decoder is None or self.cut:
+            return
+        unfinished = self.length and not self._decoder.eof
+        if unfinished:
             self.cut = "the content coding ends too early"

@@ -21,7 +21,7 @@ class FailureError(Exception):
 
 
 def system_trust() -> ssl.SSLContext:
-    """Return a context as ssl.create_default_context() does, but deaf to SSL_CERT_FILE, _DIR and SSLKEYLOGFILE."""
+    """Return ssl.create_default_context() without regard for SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     paths = ssl.get_default_verify_paths()
@@ -93,14 +93,14 @@ def _dial(host: str, port: int, deadline: float) -> socket.socket:
 
 def left(deadline: float) -> float:
     """Return the seconds that are left until a deadline; raises FailureError where none are."""
-    left = deadline - time.monotonic()
-    if left <= 0:
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
         raise FailureError(ErrorKind.TIMEOUT, "the time limit has passed")
-    return left
+    return seconds
 
 
 def is_readable(sock: socket.socket) -> bool:
-    """Tell whether an idle connection has something to read: the peer's end of it, or unasked bytes."""
+    """Tell whether an idle connection has something to read: the peer closed it, or sent bytes unasked."""
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return True
     try:

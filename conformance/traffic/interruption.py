@@ -24,8 +24,8 @@ def raise_if_requested() -> None:
 def interruptible() -> Iterator[threading.Event]:
     """Make SIGINT and SIGTERM raise KeyboardInterrupt, now or at the next `raise_if_requested`.
 
-    Yields what tells whether one has come. What is done afterwards, such as restoring a service, is not held up by it.
-    In another thread than the main one signals stay as they are.
+    Yields an event that is set once a signal has come. Work after the block, such as restoring a service, goes on
+    undisturbed. Outside the main thread signals stay as they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield _requested

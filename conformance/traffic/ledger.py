@@ -28,11 +28,12 @@ class Ledger:
     _path: Path
 
     def take(self, kept: int = 0) -> None:
-        """Account for one request, after waiting for its turn.
+        """Count one request, after waiting for its turn.
 
-        Raises BudgetError where the budget is used up but for the `kept` requests.
+        `kept` requests of the budget stay in reserve. Raises BudgetError where no more than these are left.
         """
-        if self.limits.rate is None and self.limits.budget is None:
+        unlimited = self.limits.rate is None and self.limits.budget is None
+        if unlimited:
             return
         with self._lock():
             used, next_turn = self._read()

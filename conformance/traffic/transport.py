@@ -31,17 +31,25 @@ _KEPT_RAW = 4096
 _MOST_INFORMATIONAL = 50
 _CHUNK = 64 * 2**10
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+_Origin = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
 @dataclass(slots=True)
 class _Connection:
-    """A socket to one origin with its HTTP state; `used` tells whether it has served before."""
+    """A socket to one origin with its HTTP state; `used` is true once it has carried a request."""
 
-    origin: tuple[str, str, int]
+    origin: _Origin
     sock: socket.socket
     http: h11.Connection
     raw: bytearray = field(default_factory=bytearray)
     used: bool = False
+
+    def serves(self, origin: _Origin) -> bool:
+        """Tell whether the idle connection leads to an origin and has nothing left to read."""
+        return self.origin == origin and not is_readable(self.sock)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -63,7 +71,7 @@ class Transport:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """Return what peers are verified by, made when the first one is: it takes long to read."""
+        """Return the context that verifies peers; it is made at first use, since reading it takes long."""
         if self._tls is None:
             self._tls = system_trust()
             if self.ca_file is not None:
@@ -73,7 +81,7 @@ class Transport:
     def send(
         self, request: Request, timeout: float | None = None
     ) -> Response | TransportFailure:
-        """Return the answer to a request, or why there is none; never raises for what the peer does.
+        """Return the peer's response, or the failure that prevented one; never raises for what the peer does.
 
         A `timeout` for this request may shorten the transport's own, never lengthen it.
         """
@@ -92,7 +100,8 @@ class Transport:
             self.close()
             return TransportFailure(failure.kind, str(failure), received)
         except BaseException:
-            self.close()  # interrupted half-way, after which nobody could tell the next answer from this one
+            # Interrupted half-way: the rest of this response would be taken for the next one.
+            self.close()
             raise
 
     def close(self) -> None:
@@ -109,7 +118,7 @@ class Transport:
         connection.raw.clear()
         reused, connection.used = connection.used, True
         try:
-            _write(connection, request, url, deadline)
+            _write(connection, request, deadline)
             head, informational = _read_head(connection, deadline)
         except FailureError as failure:
             stale = reused and failure.kind is ErrorKind.CLOSED and not connection.raw
@@ -124,43 +133,63 @@ class Transport:
     def _connect(
         self, url: SplitResult, deadline: float, *, fresh: bool
     ) -> _Connection:
-        origin = (
-            url.scheme,
-            str(url.hostname),
-            url.port or (443 if url.scheme == "https" else 80),
-        )
+        """Return the kept connection, or a new one where it does not serve this request."""
+        origin = _origin(url)
         kept = self._connection
-        if kept is not None and (
-            fresh or kept.origin != origin or is_readable(kept.sock)
-        ):
-            self.close()
-        if self._connection is None:
-            sock = open_socket(
-                origin, self.tls if url.scheme == "https" else None, deadline
-            )
-            http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
-            self._connection = _Connection(origin, sock, http)
+        if kept is not None and not fresh and kept.serves(origin):
+            return kept
+        self.close()
+        sock = open_socket(
+            origin, self.tls if url.scheme == "https" else None, deadline
+        )
+        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+        self._connection = _Connection(origin, sock, http)
         return self._connection
 
 
-def _write(
-    connection: _Connection, request: Request, url: SplitResult, deadline: float
-) -> None:
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    headers = [("Host", url.netloc), *request.headers]
-    if request.body or request.method in {"POST", "PUT", "PATCH"}:
+def _origin(url: SplitResult) -> _Origin:
+    default_port = 443 if url.scheme == "https" else 80
+    return url.scheme, str(url.hostname), url.port or default_port
+
+
+def _request_target(url: str) -> str:
+    """Return path and query as the URL spells them (RFC 9112, 3.2.1)."""
+    parts = urlsplit(url)
+    path = parts.path or "/"
+    # urlsplit does not tell an empty query from none, so the text decides.
+    before_fragment, _, _ = url.partition("#")
+    has_query = "?" in before_fragment
+    return f"{path}?{parts.query}" if has_query else path
+
+
+def _header_fields(request: Request) -> list[tuple[bytes, bytes]]:
+    """Return the request's header fields between Host and Content-Length (RFC 9110, 7.2 and 8.6)."""
+    host = urlsplit(request.url).netloc
+    headers = [("Host", host), *request.headers]
+    if request.body or request.method in _WITH_BODY:
         headers.append(("Content-Length", str(len(request.body))))
-    encoded = [
+    return [
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
     ]
-    http = connection.http
-    data = (
-        http.send(h11.Request(method=request.method, target=target, headers=encoded))
-        or b""
-    )
+
+
+def _message(http: h11.Connection, request: Request) -> bytes:
+    """Return the bytes of a request; `http` notes that they are sent."""
+    events: list[h11.Event] = [
+        h11.Request(
+            method=request.method,
+            target=_request_target(request.url),
+            headers=_header_fields(request),
+        )
+    ]
     if request.body:
-        data += http.send(h11.Data(data=request.body)) or b""
-    data += http.send(h11.EndOfMessage()) or b""
+        events.append(h11.Data(data=request.body))
+    events.append(h11.EndOfMessage())
+    return b"".join(http.send(event) or b"" for event in events)
+
+
+def _write(connection: _Connection, request: Request, deadline: float) -> None:
+    data = _message(connection.http, request)
     try:
         connection.sock.settimeout(left(deadline))
         connection.sock.sendall(data)
@@ -216,17 +245,14 @@ def _read_head(connection: _Connection, deadline: float) -> tuple[h11.Response, 
         event = _next_event(connection, deadline)
         if isinstance(event, h11.Response):
             return event, informational
-        if (
-            isinstance(event, h11.InformationalResponse)
-            and informational < _MOST_INFORMATIONAL
-        ):
-            informational += 1
-            connection.raw.clear()
-            continue
-        raise FailureError(
-            ErrorKind.PROTOCOL,
-            f"more than {_MOST_INFORMATIONAL} answers with status 1xx",
-        )
+        interim = isinstance(event, h11.InformationalResponse)
+        if not interim or informational >= _MOST_INFORMATIONAL:
+            raise FailureError(
+                ErrorKind.PROTOCOL,
+                f"more than {_MOST_INFORMATIONAL} answers with status 1xx",
+            )
+        informational += 1
+        connection.raw.clear()
 
 
 def _read_body(
@@ -240,16 +266,13 @@ def _read_body(
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in head.headers.raw_items()
     )
+    # A response to HEAD has no content, whatever its header fields say (RFC 9110, 9.3.2).
     body = Body(content_coding(headers) if method != "HEAD" else "")
     try:
-        while not body.cut:
-            event = _next_event(connection, deadline)
-            if not isinstance(event, h11.Data):
-                break
-            body.add(bytes(event.data))
-        body.finish()
+        _fill(body, connection, deadline)
     except FailureError as failure:
         body.cut = body.cut or str(failure)
+    surplus = len(connection.http.trailing_data[0])
     return Response(
         status=head.status_code,
         reason=head.reason.decode("latin-1"),
@@ -260,18 +283,25 @@ def _read_body(
         version=head.http_version.decode("ascii"),
         cut=body.cut,
         informational=informational,
-        surplus=len(connection.http.trailing_data[0]) if not body.cut else 0,
+        surplus=0 if body.cut else surplus,
     )
+
+
+def _fill(body: Body, connection: _Connection, deadline: float) -> None:
+    """Read into a body until it ends or has to be cut."""
+    while not body.cut:
+        event = _next_event(connection, deadline)
+        if not isinstance(event, h11.Data):
+            break
+        body.add(bytes(event.data))
+    body.finish()
 
 
 def _ready_for_next(connection: _Connection) -> bool:
     """Prepare a connection for its next request; tell whether it can have one."""
     http = connection.http
-    if (
-        http.our_state is not h11.DONE
-        or http.their_state is not h11.DONE
-        or http.trailing_data[0]
-    ):
+    ended = http.our_state is h11.DONE and http.their_state is h11.DONE
+    if not ended or http.trailing_data[0]:
         return False
     http.start_next_cycle()
     return True

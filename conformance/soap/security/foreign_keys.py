@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import re
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +35,7 @@ from conformance.soap.security.wss import (
 
 
 def foreign(signer: Signer) -> Signer:
-    """Return a signer with a key that nobody knows, and the certificate of the one given."""
+    """Return a signer with a key unknown to the SUT, and the certificate of the given signer."""
     return make_signer(ec.generate_private_key(ec.SECP256R1()), signer.certificate)
 
 
@@ -45,27 +44,6 @@ def sign_assertion_oneself(draft: SignedDraft) -> None:
     root = parse(unsigned_assertion(draft.assertion))
     sign_enveloped(root, SAML_ID, draft.signer)
     draft.security.replace(draft.place, root)
-
-
-def altered_assertion(assertion: Assertion) -> bytes:
-    """Return an assertion with another value of its last number, of its last attribute where it has none.
-
-    A number stays a number, so that nothing but the signature gives the change away.
-    """
-    found = list(
-        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
-    )
-    found = [one for one in found if one[2].strip().isdigit()] or found
-    if not found:
-        raise MissingDataError(
-            "the assertion has no attribute whose value could be changed"
-        )
-    at = found[-1].end(2)
-    return (
-        assertion.data[: at - 1]
-        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
-        + assertion.data[at:]
-    )
 
 
 def unsigned_assertion(assertion: Assertion) -> bytes:
@@ -96,7 +74,7 @@ def name_of_nobody(name: str) -> x509.Name:
 
 
 def make_stranger(subject: x509.Name) -> Signer:
-    """Return a key that nobody knows, with a certificate that it has given itself."""
+    """Return a key pair unknown to the SUT with a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()

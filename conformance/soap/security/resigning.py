@@ -5,6 +5,7 @@ Must not decide what is changed.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
+from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical
 from conformance.soap.message import LIFETIME, SignedDraft
 from conformance.soap.names import DS
@@ -37,15 +39,18 @@ Change = Callable[[SignedDraft], None]
 
 @dataclass(frozen=True, slots=True)
 class SecurityMutation:
-    """What is wrong with a message.
+    """One change to a signed message, and the `section` of the standard that the message then breaks or stretches.
 
-    `change` alters it once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters the bytes
-    as a whole; `headers` and `method` go over HTTP. `shift` moves the time at which it says it was made, `lifetime`
-    is that of its Timestamp. With `foreign_key` another key signs; `replay` sends the message before once more;
-    `other`, `expired` and `denied` take an assertion of another caller, one whose time is over, or one that gives no
-    access, in the place of the own one; with `borrow` another caller's is at hand besides.
+    `about_header` is false where a refusal concerns the form of the message or its Body.
+
+    `change` alters the message once it is signed; `assertion` gives other bytes in the assertion's place; `raw` alters
+    the bytes as a whole; `headers` and `method` go over HTTP. `shift` moves the time of its Timestamp, which holds for
+    `lifetime`. With `foreign_key` another key signs; `replay` sends the message before once more; `other`, `expired`
+    and `denied` take an assertion of another caller, one whose time is over, or one that gives no access, in the place
+    of the caller's own; with `borrow` another caller's assertion is at hand besides.
     """
 
+    section: str = ""
     change: Change | None = None
     assertion: Callable[[Assertion], bytes] | None = None
     raw: Callable[[bytes], bytes] | None = None
@@ -59,6 +64,7 @@ class SecurityMutation:
     borrow: bool = False
     expired: bool = False
     denied: bool = False
+    about_header: bool = True
 
 
 def renew(draft: SignedDraft, *, digest: str = "sha256") -> None:
@@ -68,9 +74,9 @@ def renew(draft: SignedDraft, *, digest: str = "sha256") -> None:
         name = reference.get("URI", "")[1:]
         part = next(
             (
-                one
-                for one in draft.envelope.iter(etree.Element)
-                if name and one.get(WSU_ID) == name
+                element
+                for element in draft.envelope.iter(etree.Element)
+                if name and element.get(WSU_ID) == name
             ),
             None,
         )
@@ -111,9 +117,9 @@ def signed_info(draft: SignedDraft) -> Element:
 def reference_to(draft: SignedDraft, part: Element) -> Element:
     """Return the reference of the signature to a part."""
     return next(
-        one
-        for one in signed_info(draft).iter(f"{{{DS}}}Reference")
-        if one.get("URI") == f"#{part.get(WSU_ID)}"
+        reference
+        for reference in signed_info(draft).iter(f"{{{DS}}}Reference")
+        if reference.get("URI") == f"#{part.get(WSU_ID)}"
     )
 
 
@@ -125,5 +131,30 @@ def swap_digit(text: str) -> str:
 
 def alter(body: Element) -> None:
     """Change the last text below an element, which stays valid by the schema."""
-    leaves = [one for one in body.iter(etree.Element) if not len(one) and one.text]
+    leaves = [
+        element
+        for element in body.iter(etree.Element)
+        if not len(element) and element.text
+    ]
     leaves[-1].text = f"{leaves[-1].text or ''}0"
+
+
+def altered_assertion(assertion: Assertion) -> bytes:
+    """Return an assertion with another value of its last number, of its last attribute where it has none.
+
+    A number stays a number, so that nothing but the signature gives the change away.
+    """
+    found = list(
+        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
+    )
+    found = [one for one in found if one[2].strip().isdigit()] or found
+    if not found:
+        raise MissingDataError(
+            "the assertion has no attribute whose value could be changed"
+        )
+    at = found[-1].end(2)
+    return (
+        assertion.data[: at - 1]
+        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
+        + assertion.data[at:]
+    )

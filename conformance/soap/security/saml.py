@@ -55,6 +55,15 @@ class Attribute:
         """Tell whether the platform vouches for it; one public client spells the namespace without a hyphen."""
         return self.namespace.replace("-", "") == CERTIFIED.replace("-", "")
 
+    def problem(self) -> str:
+        """Return why a certified attribute gives no access, "" where it does."""
+        values = [value for value in self.values if value]
+        if not self.boolean:
+            return "" if values else f"{self.name} is empty"
+        if values and set(values) == {"true"}:
+            return ""
+        return f"{self.name} is {', '.join(values) or 'empty'} instead of true"
+
     @property
     def boolean(self) -> bool:
         """Tell whether its value is true or false, as its name says."""
@@ -96,38 +105,26 @@ class Assertion:
 
     def attribute_problems(self) -> list[str]:
         """Return which certified attributes keep a service from accepting it (cookbooks, "Use of the eHealth SSO")."""
-        found = []
-        for one in self.attributes:
-            values = [value for value in one.values if value]
-            if (
-                one.certified
-                and one.boolean
-                and (not values or any(value != "true" for value in values))
-            ):
-                found.append(
-                    f"{one.name} is {', '.join(values) or 'empty'} instead of true"
-                )
-            elif one.certified and not one.boolean and not values:
-                found.append(f"{one.name} is empty")
-        return found
+        certified = (row for row in self.attributes if row.certified)
+        return [problem for row in certified if (problem := row.problem())]
 
     def identity(self, *endings: str) -> str:
         """Return the value of an identification attribute whose name ends so, "" for none.
 
-        The certificate's holder counts only where nobody else is named: a mandate holder acts for another.
+        The certificate's holder counts only where no other person is named: a mandate holder acts for another.
         """
         named = [
-            one
-            for one in self.attributes
-            if one.namespace == IDENTIFICATION and one.values
+            attribute
+            for attribute in self.attributes
+            if attribute.namespace == IDENTIFICATION and attribute.values
         ]
         named.sort(key=lambda one: _CERTIFICATE_HOLDER in one.name)
         return next(
             (
-                one.values[0]
+                attribute.values[0]
                 for ending in endings
-                for one in named
-                if one.name.endswith(ending)
+                for attribute in named
+                if attribute.name.endswith(ending)
             ),
             "",
         )
@@ -158,7 +155,7 @@ def read_assertion(data: bytes) -> Assertion:
 def read_element(root: Element, data: bytes) -> Assertion:
     """Return what an Assertion element says; `data` is the bytes it came from.
 
-    What stands in its signature is not looked at: no signature covers itself, so anybody may have put it there.
+    The content of its signature is ignored: no signature covers itself, so an attacker may have put it there.
     """
     root = copy.deepcopy(root)
     for signature in root.findall(f"{{{DS}}}Signature"):
@@ -176,11 +173,17 @@ def read_element(root: Element, data: bytes) -> Assertion:
         not_on_or_after=_moment(conditions.get("NotOnOrAfter"))
         if conditions is not None
         else None,
-        subject=next((text(one) for one in root.iter(f"{{{SAML}}}NameIdentifier")), ""),
-        methods=tuple(text(one) for one in root.iter(f"{{{SAML}}}ConfirmationMethod")),
+        subject=next(
+            (text(element) for element in root.iter(f"{{{SAML}}}NameIdentifier")), ""
+        ),
+        methods=tuple(
+            text(element) for element in root.iter(f"{{{SAML}}}ConfirmationMethod")
+        ),
         holder=holder,
         certificate=certificate,
-        attributes=tuple(_attribute(one) for one in root.iter(f"{{{SAML}}}Attribute")),
+        attributes=tuple(
+            _attribute(element) for element in root.iter(f"{{{SAML}}}Attribute")
+        ),
     )
 
 
@@ -199,7 +202,7 @@ def signature_problem(root: Element, trusted: Sequence[x509.Certificate]) -> str
         if not any(_issued(signer, authority) for authority in trusted):
             return f"it is signed by {signer.subject.rfc4514_string()!r}, which is not trusted"
         covered = references(signatures[0])
-        if [one.part for one in covered] != [root.get(SAML_ID)]:
+        if [reference.part for reference in covered] != [root.get(SAML_ID)]:
             return "its signature covers something else than the whole assertion"
         verify(
             signatures[0],
@@ -230,15 +233,18 @@ def public_key(certificate: x509.Certificate) -> bytes:
 
 def _bare(data: bytes) -> bytes:
     """Return a document without byte order mark, XML declaration and what stands around its root."""
-    found = slice_element(data, "Assertion", SAML)
-    if found is None:
+    element_bytes = slice_element(data, "Assertion", SAML)
+    if element_bytes is None:
         raise SamlError("there is no SAML 1.1 assertion in it")
     encoding = parse(data).getroottree().docinfo.encoding or "UTF-8"
-    if encoding.upper() not in ("UTF-8", "US-ASCII", "ASCII") and not found.isascii():
+    if (
+        encoding.upper() not in ("UTF-8", "US-ASCII", "ASCII")
+        and not element_bytes.isascii()
+    ):
         raise SamlError(
             f"it is encoded in {encoding}; save it as UTF-8, exactly as it was issued"
         )
-    return found
+    return element_bytes
 
 
 def _signer(signature: Element) -> x509.Certificate:
@@ -277,12 +283,17 @@ def _holder(root: Element) -> tuple[bytes, bytes]:
     """Return certificate and public key of the holder, as DER; both empty where none is named."""
     for confirmation in root.iter(f"{{{SAML}}}SubjectConfirmation"):
         methods = [
-            text(one) for one in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")
+            text(element)
+            for element in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")
         ]
         if HOLDER_OF_KEY not in methods:
             continue
         encoded = next(
-            (text(one) for one in confirmation.iter(f"{{{DS}}}X509Certificate")), ""
+            (
+                text(element)
+                for element in confirmation.iter(f"{{{DS}}}X509Certificate")
+            ),
+            "",
         )
         if encoded:
             certificate = _load(encoded)
@@ -296,8 +307,8 @@ def _holder(root: Element) -> tuple[bytes, bytes]:
 def _rsa_key(element: Element) -> bytes:
     try:
         parts = {
-            local(one): int.from_bytes(base64.b64decode(text(one)), "big")
-            for one in children(element)
+            local(child): int.from_bytes(base64.b64decode(text(child)), "big")
+            for child in children(element)
         }
         key = RSAPublicNumbers(parts["Exponent"], parts["Modulus"]).public_key()
     except (ValueError, KeyError, binascii.Error):
@@ -314,9 +325,9 @@ def _attribute(element: Element) -> Attribute:
     )
 
 
-def _moment(said: str | None) -> datetime | None:
+def _moment(text: str | None) -> datetime | None:
     try:
-        moment = datetime.fromisoformat((said or "").strip())
+        moment = datetime.fromisoformat((text or "").strip())
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -13,7 +13,6 @@ from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, ENVELOPED, WSSE
-from conformance.soap.security.foreign_keys import altered_assertion
 from conformance.soap.security.resigning import (
     ELSEWHERE,
     WRAPPER,
@@ -21,6 +20,7 @@ from conformance.soap.security.resigning import (
     XSLT,
     Change,
     alter,
+    altered_assertion,
     reference_to,
     resign,
     set_digest,
@@ -68,7 +68,7 @@ def wrap_in_assertion(draft: SignedDraft) -> None:
     inside.append(draft.body)
     data = draft.assertion.data
     ends = [
-        found.start() for found in re.finditer(rb"</(?:[\w.-]+:)?Signature\s*>", data)
+        match.start() for match in re.finditer(rb"</(?:[\w.-]+:)?Signature\s*>", data)
     ]
     if not ends:
         raise MissingDataError("the assertion has no signature of its own")
@@ -148,8 +148,8 @@ def stylesheet() -> Element:
 def transform_xpath(draft: SignedDraft) -> None:
     """Sign the Body through an XPath that leaves all texts out, then change one of them."""
     bare = copy.deepcopy(draft.body)
-    for one in bare.iter(etree.Element):
-        one.text = one.tail = None
+    for element in bare.iter(etree.Element):
+        element.text = element.tail = None
     set_digest(_add_transform(draft, XPATH, xpath()), canonical(bare))
     alter(draft.body)
     resign(draft)
@@ -166,7 +166,7 @@ def ignored(algorithm: str, *make: Callable[[], Element]) -> Change:
     """Return a change that names a transform, and a digest as if it were not there."""
 
     def change(draft: SignedDraft) -> None:
-        _add_transform(draft, algorithm, *(one() for one in make))
+        _add_transform(draft, algorithm, *(extra() for extra in make))
         resign(draft)
 
     return change
@@ -195,9 +195,9 @@ def refer_to_another_document(draft: SignedDraft) -> None:
     signed_info(draft).remove(reference_to(draft, draft.stamp))
     set_digest(
         next(
-            one
-            for one in signed_info(draft).iter(f"{{{DS}}}Reference")
-            if one.get("URI") == ""
+            reference
+            for reference in signed_info(draft).iter(f"{{{DS}}}Reference")
+            if reference.get("URI") == ""
         ),
         b"another",
     )

@@ -5,6 +5,7 @@ list. Must not know whose key it is, nor what a message says.
 """
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -221,7 +222,7 @@ def references(signature: Element) -> list[Reference]:
     Raises SignatureError for algorithms that are not listed, for transforms that could select something else, and for
     references to anything but a part of the same document by its id.
     """
-    if [one.tag for one in children(signature)] not in (_SIGNATURE[:2], _SIGNATURE):
+    if [child.tag for child in children(signature)] not in (_SIGNATURE[:2], _SIGNATURE):
         raise SignatureError(
             "the signature has other members than SignedInfo, SignatureValue and KeyInfo"
         )
@@ -232,26 +233,26 @@ def references(signature: Element) -> list[Reference]:
     method = _algorithm(_only(info, "SignatureMethod"))
     if method not in STRONG:
         raise SignatureError(f"the signature algorithm {method!r} is not accepted")
-    found = [
+    parts = [
         _reference(element)
         for element in children(info)
         if element.tag == f"{{{DS}}}Reference"
     ]
-    if not found:
+    if not parts:
         raise SignatureError("the signature covers nothing")
-    return found
+    return parts
 
 
 def identified(root: Element, attributes: Iterable[str]) -> dict[str, Element]:
     """Return the elements of a document by id; raises SignatureError where an id is given twice."""
-    found: dict[str, Element] = {}
+    elements: dict[str, Element] = {}
     names = tuple(attributes)
     for element in root.iter(etree.Element):
         for value in {element.get(name) for name in names} - {None}:
-            if value in found:
+            if value in elements:
                 raise SignatureError(f"the id {value!r} is given twice")
-            found[str(value)] = element
-    return found
+            elements[str(value)] = element
+    return elements
 
 
 def _unsigned(
@@ -272,6 +273,10 @@ def _unsigned(
     return signature
 
 
+_BARE_NAME: Final = re.compile(r"#[^(]+")
+"""A reference to a part by its id; XPointer functions have parentheses (XML Signature, section 4.3.3.3)."""
+
+
 def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:
     reference = etree.SubElement(info, f"{{{DS}}}Reference", URI=f"#{name}")
     listed = etree.SubElement(reference, f"{{{DS}}}Transforms")
@@ -283,17 +288,16 @@ def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:
 
 def _reference(element: Element) -> Reference:
     uri = element.get("URI")
-    if uri is None or not uri.startswith("#") or len(uri) == 1 or "(" in uri:
+    if uri is None or not _BARE_NAME.fullmatch(uri):
         raise SignatureError(
             f"the signature refers to {uri!r} instead of a part of the message by its id"
         )
     listed = element.find(f"{{{DS}}}Transforms")
-    transforms = (
-        tuple(_algorithm(one) for one in children(listed)) if listed is not None else ()
-    )
-    refused = [one for one in transforms if one not in CANONICAL | {ENVELOPED}]
-    if refused:
-        raise SignatureError(f"the transform {refused[0]!r} is not accepted")
+    nodes = children(listed) if listed is not None else ()
+    transforms = tuple(map(_algorithm, nodes))
+    for transform in transforms:
+        if transform not in CANONICAL | {ENVELOPED}:
+            raise SignatureError(f"the transform {transform!r} is not accepted")
     digest = _algorithm(_only(element, "DigestMethod"))
     if digest not in DIGESTS:
         raise SignatureError(f"the digest algorithm {digest!r} is not accepted")
@@ -301,10 +305,10 @@ def _reference(element: Element) -> Reference:
 
 
 def _only(element: Element, name: str) -> Element:
-    found = element.findall(f"{{{DS}}}{name}")
-    if len(found) != 1:
-        raise SignatureError(f"the signature has {len(found)} {name} instead of one")
-    return found[0]
+    nodes = element.findall(f"{{{DS}}}{name}")
+    if len(nodes) != 1:
+        raise SignatureError(f"the signature has {len(nodes)} {name} instead of one")
+    return nodes[0]
 
 
 def _algorithm(element: Element) -> str:

@@ -5,7 +5,7 @@ Must not validate.
 
 import re
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -19,7 +19,9 @@ from conformance.soap.names import WSDL, XSD
 from conformance.soap.xsd.schemas import EVERYTHING, MEMORY, SchemaSet, WsdlError
 
 _LARGEST = 4 * 2**20
-_FOLLOWED = (f"{{{XSD}}}import", f"{{{XSD}}}include", f"{{{XSD}}}redefine")
+_IMPORT, _INCLUDE = f"{{{XSD}}}import", f"{{{XSD}}}include"
+_REDEFINE = f"{{{XSD}}}redefine"
+_FOLLOWED = frozenset({_IMPORT, _INCLUDE, _REDEFINE})
 _LONGEST = 10_000
 """Characters of a text that is made up from a facet."""
 _ATOM = re.compile(r"\\[pP]\{\w+\}|\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[\]]", re.DOTALL)
@@ -42,7 +44,7 @@ _SPECIAL = re.compile(r"\[|--|&&|~~|\|\|")
 def collect(wsdl: Path, bundled: Mapping[str, Path]) -> tuple[SchemaSet, str]:
     """Return the schemas of a WSDL file, and the address in memory of the WSDL itself.
 
-    `bundled` gives files for namespaces that nobody puts beside a WSDL. Raises WsdlError with file and remedy.
+    `bundled` gives files for namespaces that are usually not beside a WSDL. Raises WsdlError with file and remedy.
     """
     collector = _SchemaCollector(bundled)
     start = collector.wsdl(wsdl)
@@ -106,9 +108,9 @@ class _SchemaCollector:
             raise WsdlError(
                 f"{file}: not a WSDL 1.1 document (its root is {path(root)}); name the service's WSDL"
             )
-        for found in root.findall(f"{{{WSDL}}}import"):
-            location = found.get("location", "")
-            found.set("location", self.wsdl(_beside(file, location)))
+        for node in root.findall(f"{{{WSDL}}}import"):
+            location = node.get("location", "")
+            node.set("location", self.wsdl(_beside(file, location)))
         for types in root.findall(f"{{{WSDL}}}types"):
             for schema in types.findall(f"{{{XSD}}}schema"):
                 inline = f"{MEMORY}{len(self._roots)}-inline.xsd"
@@ -129,22 +131,24 @@ class _SchemaCollector:
             space: f"{MEMORY}namespace-{number}.xsd"
             for number, space in enumerate(self._groups)
         }
-        for root in self._roots.values():
-            for found in root.iter(f"{{{XSD}}}import"):
-                space = found.get("namespace", "")
-                if space in groups:
-                    found.set("schemaLocation", groups[space])
+        self._lead_imports(groups)
         documents = {address: serialise(root) for address, root in self._roots.items()}
-        for space, address in groups.items():
-            documents[address] = _gathering(
-                space, [("include", one, "") for one in self._groups[space]]
-            )
+        for space, members in self._groups.items():
+            documents[groups[space]] = _gathering(space, _includes(members))
         imports = [
             ("import", address, space) for space, address in groups.items() if space
         ]
-        imports += [("include", address, "") for address in self._groups.get("", ())]
+        imports += _includes(self._groups.get("", ()))
         documents[self.everything] = _gathering("", imports)
         return documents
+
+    def _lead_imports(self, groups: Mapping[str, str]) -> None:
+        """Make each import lead to the document that gathers its namespace."""
+        for root in self._roots.values():
+            for node in root.iter(f"{{{XSD}}}import"):
+                space = node.get("namespace", "")
+                if space in groups:
+                    node.set("schemaLocation", groups[space])
 
     def schema(self, file: Path, *, included: bool = False) -> str:
         """Read a schema with those it refers to, and return its address."""
@@ -167,31 +171,29 @@ class _SchemaCollector:
     def _follow(self, root: Element, file: Path) -> None:
         """Read what a schema refers to, and make its references lead to addresses in memory."""
         self.words += _words(root)
-        for found in children(root):
-            location = found.get("schemaLocation")
-            if found.tag not in _FOLLOWED:
+        for node in children(root):
+            if node.tag not in _FOLLOWED:
                 continue
-            space = found.get("namespace", "")
-            if (
-                found.tag == _FOLLOWED[0]
-                and space in self.bundled
-                and not _is_file(file, location)
-            ):
-                location = str(self.bundled[space].resolve())
+            imported = node.tag == _IMPORT
+            location = node.get("schemaLocation")
+            if imported:
+                location = self._import_location(node, file)
             if location is None:
                 continue
-            if (
-                found.tag == _FOLLOWED[0]
-                and space in self._groups
-                and _on_network(location)
-            ):
-                continue
-            address = self.schema(
-                _beside(file, location), included=found.tag != _FOLLOWED[0]
-            )
-            found.set("schemaLocation", address)
-            if found.tag == _FOLLOWED[1]:
-                root.replace(found, _inclusion(address))
+            address = self.schema(_beside(file, location), included=not imported)
+            node.set("schemaLocation", address)
+            if node.tag == _INCLUDE:
+                root.replace(node, _inclusion(address))
+
+    def _import_location(self, node: Element, file: Path) -> str | None:
+        """Return where an imported schema is; None where it needs no reading."""
+        space, location = node.get("namespace", ""), node.get("schemaLocation")
+        if space in self.bundled and not _is_file(file, location):
+            return str(self.bundled[space].resolve())
+        known = space in self._groups
+        if location is None or (known and _on_network(location)):
+            return None
+        return location
 
     def _address(self, file: Path, ending: str) -> str:
         resolved = file.resolve()
@@ -202,13 +204,17 @@ class _SchemaCollector:
 
 def _inclusion(address: str) -> Element:
     """Return an inclusion where no default namespace holds, which zeep would hand on to the schema that is included."""
-    found = parse(f'<xs:include xmlns:xs="{XSD}" xmlns=""/>'.encode())
-    found.set("schemaLocation", address)
-    return found
+    node = parse(f'<xs:include xmlns:xs="{XSD}" xmlns=""/>'.encode())
+    node.set("schemaLocation", address)
+    return node
+
+
+def _includes(addresses: Iterable[str]) -> list[tuple[str, str, str]]:
+    return [("include", address, "") for address in addresses]
 
 
 def _gathering(space: str, members: list[tuple[str, str, str]]) -> bytes:
-    """Return a schema that has nothing of its own but includes and imports."""
+    """Return a schema that only includes and imports others."""
     root = etree.Element(
         f"{{{XSD}}}schema",
         {"targetNamespace": space} if space else {},
@@ -289,7 +295,14 @@ def _character(atom: str) -> str:
     if _SPECIAL.search(atom, 1):
         return ""
     try:
-        return next((one for one in string.printable if re.fullmatch(atom, one)), "")
+        return next(
+            (
+                character
+                for character in string.printable
+                if re.fullmatch(atom, character)
+            ),
+            "",
+        )
     except re.error:  # classes that only schemas have
         return ""
 
@@ -319,8 +332,8 @@ def _beside(file: Path, location: str) -> Path:
             f"{file}: refers to {location or 'no place'!r}, which is not read from the network; "
             "put that document beside the WSDL and name it by its file"
         )
-    found = file.parent / location
-    return found if found.exists() else file.parent / unquote(location)
+    path = file.parent / location
+    return path if path.exists() else file.parent / unquote(location)
 
 
 def _on_network(location: str) -> bool:

@@ -72,8 +72,8 @@ def walk(
     """Yield all that is in a model with its address, each part before what is in it."""
     yield address, part
     if isinstance(part, GroupParticle):
-        for number, one in enumerate(part.members):
-            yield from walk(one, (*address, number))
+        for number, member in enumerate(part.members):
+            yield from walk(member, (*address, number))
     elif isinstance(part, ElementParticle):
         yield from (
             (at(address, number), use) for number, use in enumerate(part.attributes)
@@ -87,13 +87,13 @@ def places(
 ) -> Iterator[tuple[Steps, Address]]:
     """Yield the path of each element and attribute in a model with its address."""
     if isinstance(part, GroupParticle):
-        for number, one in enumerate(part.members):
+        for number, member in enumerate(part.members):
             inside = (
-                (*path, local_name(one.name))
-                if isinstance(one, ElementParticle)
+                (*path, local_name(member.name))
+                if isinstance(member, ElementParticle)
                 else path
             )
-            yield from places(one, (*address, number), inside)
+            yield from places(member, (*address, number), inside)
     elif isinstance(part, ElementParticle):
         yield path, address
         for number, use in enumerate(part.attributes):
@@ -178,7 +178,7 @@ class _Composer:
         if part.kind == "all" and self.choices.flipped(address):
             members.reverse()
         return "".join(
-            self._particle(one, (*address, number)) for number, one in members
+            self._particle(member, (*address, number)) for number, member in members
         )
 
     def _attributes(self, part: ElementParticle, address: Address) -> Iterator[str]:
@@ -195,6 +195,6 @@ class _Composer:
         return text
 
     def _named(self, name: str) -> str:
-        space, _, own = name.rpartition("}")
+        space, _, local_part = name.rpartition("}")
         prefix = self.prefixes[space[1:]]
-        return f"{prefix}:{own}" if prefix else own
+        return f"{prefix}:{local_part}" if prefix else local_part

@@ -103,25 +103,25 @@ class SoapContract:
 
     def _mend(self, root: Element, sampled: list[Text]) -> None:
         """Give values of our own that a facet refuses another try: usual ones, then those that the schemas suggest."""
-        for one in sampled:
+        for sample in sampled:
             count = self.schemas.count(root)
             if not count:
                 return
-            before = one.read()
+            before = sample.read()
             for candidate in (*_CANDIDATES, *self.schemas.words):
-                one.write(candidate)
+                sample.write(candidate)
                 if self.schemas.count(root) < count:
                     break
             else:
-                one.write(before)
+                sample.write(before)
 
 
 def body_of(envelope: Element) -> Element:
     """Return the Body of a SOAP 1.1 envelope that was built here."""
-    found = envelope.find(f"{{{SOAP}}}Body")
-    if found is None:
+    body = envelope.find(f"{{{SOAP}}}Body")
+    if body is None:
         raise ValueError("an envelope without Body")
-    return found
+    return body
 
 
 def resolve(
@@ -134,19 +134,24 @@ def resolve(
     element is wanted.
     """
     known = list(places)
+    paths = [place.path for place in known]
     for fold in (str, str.casefold):
         for spelling in spellings:
-            wanted = [fold(part) for part in spelling.split("/")]
-            fitting = [
-                place.path
-                for place in known
-                if _fits(wanted, [fold(part) for part in place.path])
-            ]
-            least = min(map(len, fitting), default=0)
-            nearest = [path for path in fitting if len(path) == least]
-            if len(nearest) == 1:
-                return nearest[0] if whole else _value_place(nearest[0], known)
+            path = _nearest(spelling, paths, fold)
+            if path is not None:
+                return path if whole else _value_place(path, known)
     return None
+
+
+def _nearest(
+    spelling: str, paths: Iterable[Steps], fold: Callable[[str], str]
+) -> Steps | None:
+    """Return the shortest path that fits a spelling, None where none or several are the shortest."""
+    wanted = [fold(part) for part in spelling.split("/")]
+    fitting = [path for path in paths if _fits(wanted, list(map(fold, path)))]
+    least = min(map(len, fitting), default=0)
+    nearest = [path for path in fitting if len(path) == least]
+    return nearest[0] if len(nearest) == 1 else None
 
 
 def read_value(root: Element, path: Steps) -> str | None:
@@ -154,16 +159,12 @@ def read_value(root: Element, path: Steps) -> str | None:
     element = _element(root, path)
     if element is None:
         return None
-    if path and path[-1].startswith("@"):
-        return next(
-            (
-                str(value)
-                for name, value in element.attrib.items()
-                if local_name(str(name)) == path[-1][1:]
-            ),
-            None,
-        )
-    return text(element)
+    if not path or not path[-1].startswith("@"):
+        return text(element)
+    for name, value in element.attrib.items():
+        if local_name(str(name)) == path[-1].removeprefix("@"):
+            return str(value)
+    return None
 
 
 def _fits(wanted: list[str], path: list[str]) -> bool:
@@ -191,8 +192,8 @@ def _element(root: Element, path: Steps) -> Element | None:
     for name in path:
         if name.startswith("@"):
             break
-        found = next((child for child in children(root) if local(child) == name), None)
-        if found is None:
+        inner = next((child for child in children(root) if local(child) == name), None)
+        if inner is None:
             return None
-        root = found
+        root = inner
     return root

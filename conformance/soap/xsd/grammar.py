@@ -96,20 +96,22 @@ class Grammar:
         for address, part in walk(self.root):
             if isinstance(part, AttributeUse):
                 yield Choice(address)
-                continue
-            yield from (
-                Choice(address, count)
-                for count in sorted({1, often(part)})
-                if count > part.least
-            )
-            if is_choice(part):
-                yield from (
-                    Choice((*address, number)) for number in range(len(part.members))
-                )
-            if isinstance(part, GroupParticle) and part.kind == "all":
-                yield Choice(address, flipped=True)
+            else:
+                yield from _choices(address, part)
         for address, texts in self.texts.items():
             yield from (Choice(address, text=text) for text in texts)
+
+
+def _choices(address: Address, part: Particle) -> Iterator[Choice]:
+    """Yield how often a particle may stand, the branches of a choice, and another order of an `all`."""
+    for count in sorted({1, often(part)}):
+        if count > part.least:
+            yield Choice(address, count)
+    if is_choice(part):
+        for number in range(len(part.members)):
+            yield Choice((*address, number))
+    if isinstance(part, GroupParticle) and part.kind == "all":
+        yield Choice(address, flipped=True)
 
 
 def read_grammar(
@@ -155,21 +157,26 @@ def _optional(part: Particle, address: Address, branch: int) -> Iterator[Choice]
         return
     if not part.least:
         yield Choice(address)
-    if isinstance(part, ElementParticle):
-        yield from (
-            Choice(at(address, number))
-            for number, use in enumerate(part.attributes)
-            if not use.required
-        )
-        if part.content is not None:
-            yield from _optional(part.content, (*address, 0), branch)
+    if isinstance(part, GroupParticle):
+        yield from _optional_members(part, address, branch)
         return
+    for number, use in enumerate(part.attributes):
+        if not use.required:
+            yield Choice(at(address, number))
+    if part.content is not None:
+        yield from _optional(part.content, (*address, 0), branch)
+
+
+def _optional_members(
+    part: GroupParticle, address: Address, branch: int
+) -> Iterator[Choice]:
+    """Yield the choices of a group's members: of a choice only those of one branch, or of its last."""
     members = list(enumerate(part.members))
     if is_choice(part):
         members = members[: branch + 1][-1:]
         yield from (Choice((*address, number)) for number, _ in members if number)
-    for number, one in members:
-        yield from _optional(one, (*address, number), branch)
+    for number, member in members:
+        yield from _optional(member, (*address, number), branch)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,9 @@ def text_of_length(node: Node, length: int, pick: Pick = first) -> str:
             return pick(some)
         case Alternatives(branches):
             return text_of_length(
-                pick([one for one in branches if _has(one, length)]), length, pick
+                pick([branch for branch in branches if _has(branch, length)]),
+                length,
+                pick,
             )
         case Series(parts):
             return _series(parts, length, pick)
@@ -133,7 +135,7 @@ def text_of_length(node: Node, length: int, pick: Pick = first) -> str:
 
 
 def one_branch_each(node: Node) -> Iterator[Node]:
-    """Yield a pattern anew for each branch of each of its alternatives, with that branch alone in their place."""
+    """Yield a copy of a pattern for each branch of each of its alternatives, with that branch alone in their place."""
     match node:
         case Alternatives(branches):
             for branch in branches:
@@ -141,12 +143,12 @@ def one_branch_each(node: Node) -> Iterator[Node]:
                 yield from one_branch_each(branch)
         case Series(parts):
             for at, part in enumerate(parts):
-                for one in one_branch_each(part):
-                    yield Series((*parts[:at], one, *parts[at + 1 :]))
+                for branch in one_branch_each(part):
+                    yield Series((*parts[:at], branch, *parts[at + 1 :]))
         case Repeated(part, least, most):
-            for one in one_branch_each(part):
+            for branch in one_branch_each(part):
                 yield Repeated(
-                    one, max(least, min(1, _MOST if most is None else most)), most
+                    branch, max(least, min(1, _MOST if most is None else most)), most
                 )
         case Characters():
             return
@@ -157,9 +159,11 @@ def _series(parts: tuple[Node, ...], length: int, pick: Pick) -> str:
     text = ""
     for at, part in enumerate(parts):
         rest = Series(parts[at + 1 :])
-        own = pick([one for one in lengths(part, length) if _has(rest, length - one)])
-        text += text_of_length(part, own, pick)
-        length -= own
+        size_here = pick(
+            [size for size in lengths(part, length) if _has(rest, length - size)]
+        )
+        text += text_of_length(part, size_here, pick)
+        length -= size_here
     return text
 
 
@@ -171,15 +175,15 @@ def _repeated(node: Repeated, length: int, pick: Pick) -> str:
             least=max(node.least - 1, 0),
             most=None if node.most is None else node.most - 1,
         )
-        own = pick(
+        size_here = pick(
             [
-                one
-                for one in lengths(node.part, length)
-                if one and _has(fewer, length - one)
+                size
+                for size in lengths(node.part, length)
+                if size and _has(fewer, length - size)
             ]
         )
-        text += text_of_length(node.part, own, pick)
-        length, node = length - own, fewer
+        text += text_of_length(node.part, size_here, pick)
+        length, node = length - size_here, fewer
     return text
 
 
@@ -195,32 +199,32 @@ def _lengths(node: Node, limit: int) -> int:
         case Characters():
             return 2 & everything
         case Series(parts):
-            found = 1
+            reached = 1
             for part in parts:
-                found = _sums(found, _lengths(part, limit), everything)
-            return found
+                reached = _sums(reached, _lengths(part, limit), everything)
+            return reached
         case Alternatives(branches):
-            found = 0
+            reached = 0
             for branch in branches:
-                found |= _lengths(branch, limit)
-            return found
+                reached |= _lengths(branch, limit)
+            return reached
         case Repeated():
             return _times(node, limit, everything)
 
 
 def _times(node: Repeated, limit: int, everything: int) -> int:
-    own = _lengths(node.part, limit)
+    single = _lengths(node.part, limit)
     most = limit if node.most is None else min(node.most, limit)
-    if own == 2:  # noqa: PLR2004 - one character: any number of them
+    if single == 2:  # noqa: PLR2004 - one character: any number of them
         return everything >> node.least << node.least & (1 << most + 1) - 1
-    found, result = 1, 0
+    reached, result = 1, 0
     for times in range(max(most, node.least) + 1):
         if times >= node.least:
-            if result | found == result:
+            if result | reached == result:
                 break
-            result |= found
-        found = _sums(found, own, everything)
-        if not found:
+            result |= reached
+        reached = _sums(reached, single, everything)
+        if not reached:
             break
     return result
 
@@ -261,11 +265,11 @@ class _PatternReader:
         return parts[0] if len(parts) == 1 else Series(tuple(parts))
 
     def _quantified(self, node: Node) -> Node:
-        found = _OFTEN.match(self.text, self.at)
-        if found is None:
+        quantifier = _OFTEN.match(self.text, self.at)
+        if quantifier is None:
             return node
-        self.at = found.end()
-        sign, least, comma, most = found.groups()
+        self.at = quantifier.end()
+        sign, least, comma, most = quantifier.groups()
         if sign:
             return Repeated(node, *_TIMES[sign])
         return Repeated(
@@ -278,7 +282,7 @@ class _PatternReader:
             self._expect(")")
             return node
         taken = self._class() if self._next("[") else self._single()
-        some = "".join(one for one in self.alphabet if taken(one))
+        some = "".join(character for character in self.alphabet if taken(character))
         if not some:
             raise PatternError(
                 f"{self.text!r} takes characters that are not drawn here"
@@ -286,14 +290,14 @@ class _PatternReader:
         return Characters(some)
 
     def _single(self) -> Taken:
-        one = self._take()
-        if one == "\\":
+        character = self._take()
+        if character == "\\":
             return self._escape()
-        if one == ".":
+        if character == ".":
             return lambda found: found not in "\n\r"
-        if one in "?*+{}[]":
-            raise PatternError(f"{self.text!r} has an unexpected {one!r}")
-        return lambda found: found == one
+        if character in "?*+{}[]":
+            raise PatternError(f"{self.text!r} has an unexpected {character!r}")
+        return lambda found: found == character
 
     def _class(self) -> Taken:
         """Read a class behind its bracket: members, then perhaps what is taken away from them."""
@@ -333,16 +337,16 @@ class _PatternReader:
 
     def _escape(self) -> Taken:
         """Read an escape behind its backslash: a character, or a class with a capital for its opposite."""
-        one = self._take()
-        if one in "pP":
+        character = self._take()
+        if character in "pP":
             test = self._property()
-        elif one.lower() in _CLASSES:
-            test = _CLASSES[one.lower()]
-        elif one.isalpha() and one not in _ESCAPES:
-            raise PatternError(f"{self.text!r} has an unknown escape \\{one}")
+        elif character.lower() in _CLASSES:
+            test = _CLASSES[character.lower()]
+        elif character.isalpha() and character not in _ESCAPES:
+            raise PatternError(f"{self.text!r} has an unknown escape \\{character}")
         else:
-            return lambda found: found == _ESCAPES.get(one, one)
-        return test if one.islower() else lambda found: not test(found)
+            return lambda found: found == _ESCAPES.get(character, character)
+        return test if character.islower() else lambda found: not test(found)
 
     def _property(self) -> Taken:
         named = _PROPERTY.match(self.text, self.at)
@@ -375,13 +379,19 @@ class _PatternReader:
             raise PatternError(f"{self.text!r} lacks a {wanted!r}")
 
 
-def _is_initial(one: str) -> bool:
+def _is_initial(character: str) -> bool:
     """Tell whether a name may begin with a character (XML 1.0, productions 84 to 86, as far as letters go)."""
-    return one in "_:" or unicodedata.category(one) in {"Lu", "Ll", "Lo", "Lt", "Nl"}
+    return character in "_:" or unicodedata.category(character) in {
+        "Lu",
+        "Ll",
+        "Lo",
+        "Lt",
+        "Nl",
+    }
 
 
-def _is_word(one: str) -> bool:
-    return unicodedata.category(one)[0] not in "PZC"
+def _is_word(character: str) -> bool:
+    return unicodedata.category(character)[0] not in "PZC"
 
 
 _CLASSES: Final[dict[str, Taken]] = {

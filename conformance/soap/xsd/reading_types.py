@@ -1,4 +1,4 @@
-"""Reads the types of an XML Schema into the model of particles that messages are built from.
+"""Reads the elements and complex types of an XML Schema into the model of particles that messages are built from.
 
 Source: XML Schema 1.0, part 1. Must not draw nor build.
 """
@@ -7,12 +7,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from conformance.soap.markup import Element, children, local, parse
-from conformance.soap.names import XML, XSD
-from conformance.soap.xsd.schemas import EVERYTHING, SchemaSet, WsdlError
+from conformance.soap.markup import Element, children, local
+from conformance.soap.names import XSD
+from conformance.soap.xsd.components import (
+    Components,
+    clark,
+    declared_name,
+    is_abstract,
+    is_global,
+    namespace,
+    qualified_names,
+)
+from conformance.soap.xsd.schemas import SchemaSet, WsdlError
+from conformance.soap.xsd.simple_types import (
+    SimpleTypeReader,
+    attribute_name,
+    with_fixed_value,
+)
 from conformance.soap.xsd.types import (
     AttributeUse,
-    Bound,
     ElementParticle,
     GroupParticle,
     ImpossibleError,
@@ -23,20 +36,21 @@ from conformance.soap.xsd.types import (
 )
 
 _DEEPEST: Final = 24
-_LISTS: Final = {"NMTOKENS": "NMTOKEN", "IDREFS": "IDREF", "ENTITIES": "ENTITY"}
 _PARTICLES: Final = frozenset({"sequence", "choice", "all", "group", "element", "any"})
-_KINDS: Final = frozenset(
-    {"element", "attribute", "complexType", "simpleType", "group", "attributeGroup"}
-)
+_OPEN_NAMESPACES: Final = frozenset({"##any", "##other"})
+
+Ancestors = tuple[Element, ...]
+"""The types and groups around a node, outermost first; one that stands in itself cannot be built."""
 
 
 def read_request(schemas: SchemaSet, name: str) -> ElementParticle:
-    """Return what the schemas say of a global element, `{uri}local`.
+    """Return the particle of a global element, `{uri}local`.
 
     Raises WsdlError where no message can be made of it.
     """
+    components = Components(schemas.documents)
     try:
-        return _TypeReader(schemas.documents).request(name)
+        return _TypeReader(components, SimpleTypeReader(components)).request(name)
     except ImpossibleError as error:
         raise WsdlError(
             f"no message can be made of the schema's {name}: {error}"
@@ -45,124 +59,78 @@ def read_request(schemas: SchemaSet, name: str) -> ElementParticle:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What is in an element: text or a group, and attributes by name."""
+    """The content of an element: text or a group, and attributes by name."""
 
     text: Simple | None = None
     group: GroupParticle | None = None
     attributes: Mapping[str, AttributeUse] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
 class _TypeReader:
-    """Knows the global components of all schemas, and reads the model from them."""
+    """Reads particles and complex types from the components of a schema."""
 
-    def __init__(self, documents: Mapping[str, bytes]) -> None:
-        self._documents = documents
-        self._found: dict[tuple[str, str], Element] = {}
-        self._visited: dict[tuple[str, str], Element] = {}
-        self._visit(EVERYTHING, "")
+    components: Components
+    simple: SimpleTypeReader
 
     def request(self, name: str) -> ElementParticle:
-        node = self._found.get(("element", name))
+        node = self.components.component("element", name)
         if node is None:
             raise ImpossibleError("it is not declared")
-        return self._one(node, ())
-
-    # ------------------------------------------------------------------------------------------------- components
-
-    def _visit(self, address: str, space: str) -> None:
-        """Read a schema with those it refers to; one without a namespace takes that of the schema that includes it."""
-        if address not in self._documents:
-            return
-        root = parse(self._documents[address])
-        space = root.get("targetNamespace") or space
-        if (address, space) in self._visited:
-            return
-        self._visited[address, space] = root
-        if space:
-            root.set("targetNamespace", space)
-        for node in children(root):
-            kind = local(node)
-            if kind in {"include", "import"}:
-                self._visit(
-                    node.get("schemaLocation", ""), "" if kind == "import" else space
-                )
-            elif kind in _KINDS:
-                self._found[kind, _clark(space, node.get("name", ""))] = node
-
-    def _find(self, kind: str, node: Element, name: str) -> Element | None:
-        """Return the component that a node names."""
-        found = (self._found.get((kind, full)) for full in self._names(node, name))
-        return next((one for one in found if one is not None), None)
-
-    def _names(self, node: Element, name: str) -> tuple[str, ...]:
-        """Return what a QName may stand for: in a schema that took its includer's namespace, that one too."""
-        prefix, _, own = name.rpartition(":")
-        uri = XML if prefix == "xml" else node.nsmap.get(prefix or None)
-        if uri is not None or prefix:
-            return (_clark(uri or "", own),)
-        return own, _clark(_space(node), own)
+        return self._single(node, ())
 
     # -------------------------------------------------------------------------------------------------- particles
 
-    def _particle(self, node: Element, above: tuple[Element, ...]) -> Particle:
-        least, most = _occurs(node)
+    def _particle(self, node: Element, above: Ancestors) -> Particle:
         match local(node):
             case "element":
                 return self._element(node, above)
             case "any":
-                lax = node.get("processContents", "strict") != "strict"
-                if least and (
-                    not lax
-                    or node.get("namespace", "##any") not in {"##any", "##other"}
-                ):
-                    raise ImpossibleError(
-                        "it wants elements that only a reader of the schema could name"
-                    )
-                return Wildcard(least, most, lax)
+                return _wildcard(node)
             case "group":
-                named = self._find("group", node, node.get("ref", ""))
-                if named is None or any(named is one for one in above):
-                    raise ImpossibleError(
-                        f"there is no group {node.get('ref')}, or it is in itself"
-                    )
-                return GroupParticle(
-                    "sequence",
-                    tuple(self._members(named, (*above, named))),
-                    least,
-                    most,
-                )
+                return self._group(node, above)
             case kind:
                 members = tuple(self._members(node, above))
-                return checked(GroupParticle(kind, members, least, most))
+                return checked(GroupParticle(kind, members, *_occurs(node)))
 
-    def _members(self, node: Element, above: tuple[Element, ...]) -> Iterator[Particle]:
-        for one in children(node):
-            if local(one) not in _PARTICLES or one.get("maxOccurs") == "0":
+    def _group(self, node: Element, above: Ancestors) -> Particle:
+        group = self.components.find("group", node, node.get("ref", ""))
+        if group is None or _contains(above, group):
+            raise ImpossibleError(
+                f"there is no group {node.get('ref')}, or it is in itself"
+            )
+        members = tuple(self._members(group, (*above, group)))
+        return GroupParticle("sequence", members, *_occurs(node))
+
+    def _members(self, node: Element, above: Ancestors) -> Iterator[Particle]:
+        """Yield the particles inside a node, without those that are impossible and may be left out."""
+        for child in children(node):
+            if local(child) not in _PARTICLES or child.get("maxOccurs") == "0":
                 continue
+            optional = child.get("minOccurs") == "0" or local(node) == "choice"
             try:
-                yield self._particle(one, above)
+                yield self._particle(child, above)
             except ImpossibleError:
-                if one.get("minOccurs") != "0" and local(node) != "choice":
+                if not optional:
                     raise
 
-    def _element(self, node: Element, above: tuple[Element, ...]) -> Particle:
+    def _element(self, node: Element, above: Ancestors) -> Particle:
         if "ref" not in node.attrib:
             return self._declared(node, node, above)
-        found = self._find("element", node, node.get("ref", ""))
-        if found is None:
+        declaration = self.components.find("element", node, node.get("ref", ""))
+        if declaration is None:
             raise ImpossibleError(f"there is no element {node.get('ref')}")
-        return self._declared(found, node, above)
+        return self._declared(declaration, node, above)
 
-    def _declared(
-        self, node: Element, use: Element, above: tuple[Element, ...]
-    ) -> Particle:
+    def _declared(self, node: Element, use: Element, above: Ancestors) -> Particle:
         """Return an element where it is used, or a choice of those that may stand for it."""
         least, most = _occurs(use)
         branches, why = [], f"{node.get('name')} is abstract"
-        for one in [node, *self._substitutes(node)]:
+        for branch in [node, *self.components.substitutes(node)]:
+            if is_abstract(branch):
+                continue
             try:
-                if one.get("abstract") not in {"true", "1"}:
-                    branches.append(self._one(one, above))
+                branches.append(self._single(branch, above))
             except ImpossibleError as error:
                 why = str(error)
         if not branches:
@@ -171,256 +139,119 @@ class _TypeReader:
             return replace(branches[0], least=least, most=most)
         return checked(GroupParticle("choice", tuple(branches), least, most))
 
-    def _substitutes(self, head: Element) -> Iterator[Element]:
-        """Yield the elements that may stand in the place of a global one."""
-        if not _is_global(head):
-            return
-        for (kind, _), node in self._found.items():
-            named = node.get("substitutionGroup", "") if kind == "element" else ""
-            if named and self._find("element", node, named) is head:
-                yield node
-                yield from self._substitutes(node)
-
-    def _one(self, node: Element, above: tuple[Element, ...]) -> ElementParticle:
-        form = node.get("form") or _schema(node).get(
-            "elementFormDefault", "unqualified"
-        )
-        space = _space(node) if _is_global(node) or form == "qualified" else ""
+    def _single(self, node: Element, above: Ancestors) -> ElementParticle:
+        name = declared_name(node, "elementFormDefault")
+        if is_global(node):
+            name = clark(namespace(node), node.get("name", ""))
         content = self._typed(node, above)
-        text = _set(content.text, node.get("fixed"))
+        text = content.text and with_fixed_value(content.text, node)
         attributes = tuple(content.attributes.values())
-        return ElementParticle(
-            _clark(space, node.get("name", "")), 1, 1, text, content.group, attributes
-        )
+        return ElementParticle(name, 1, 1, text, content.group, attributes)
 
     # ------------------------------------------------------------------------------------------------------ types
 
-    def _typed(self, node: Element, above: tuple[Element, ...]) -> _Content:
-        """Return what is in an element: by its type, or by that of the head of its substitution group."""
-        for one in children(node):
-            if local(one) == "complexType":
-                return self._complex(one, above)
-            if local(one) == "simpleType":
-                return _Content(self._simple(one))
+    def _typed(self, node: Element, above: Ancestors) -> _Content:
+        """Return the content of an element: by its type, or by that of the head of its substitution group."""
+        for child in children(node):
+            if local(child) == "complexType":
+                return self._complex(child, above)
+            if local(child) == "simpleType":
+                return _Content(self.simple.read(child))
         if "type" in node.attrib:
             return self._named(node, node.get("type", ""), above)
-        head = self._find("element", node, node.get("substitutionGroup", ""))
+        head = self.components.find("element", node, node.get("substitutionGroup", ""))
         return self._typed(head, above) if head is not None else _Content()
 
     def _named(
-        self,
-        node: Element,
-        name: str,
-        above: tuple[Element, ...],
-        *,
-        derived: bool = False,
+        self, node: Element, name: str, above: Ancestors, *, derived: bool = False
     ) -> _Content:
         """Return the content of a type that a node names."""
-        found = self._find("complexType", node, name)
-        if found is not None:
-            return self._complex(found, above, derived=derived)
-        if self._names(node, name)[0] == _clark(XSD, "anyType"):
+        component = self.components.find("complexType", node, name)
+        if component is not None:
+            return self._complex(component, above, derived=derived)
+        if qualified_names(node, name)[0] == clark(XSD, "anyType"):
             return _Content()
-        return _Content(self._simple_named(node, name))
+        return _Content(self.simple.named(node, name))
 
     def _complex(
-        self, node: Element, above: tuple[Element, ...], *, derived: bool = False
+        self, node: Element, above: Ancestors, *, derived: bool = False
     ) -> _Content:
-        if len(above) > _DEEPEST or any(node is one for one in above):
+        if len(above) > _DEEPEST or _contains(above, node):
             raise ImpossibleError("a type contains itself")
-        if node.get("abstract") in {"true", "1"} and not derived:
+        if is_abstract(node) and not derived:
             raise ImpossibleError(f"the type {node.get('name')} is abstract")
-        for one in children(node):
-            if local(one) in {"simpleContent", "complexContent"}:
-                derivation = next(
-                    part
-                    for part in children(one)
-                    if local(part) in {"extension", "restriction"}
-                )
-                return self._derived(derivation, (*above, node))
-        return self._own(node, (*above, node))
+        inside = (*above, node)
+        derivation = _derivation(node)
+        if derivation is not None:
+            return self._derived(derivation, inside)
+        return self._defined(node, inside)
 
-    def _own(self, node: Element, above: tuple[Element, ...]) -> _Content:
-        """Return the group and attributes that stand in a type itself."""
-        group = next(
-            (
-                one
-                for one in self._members(node, above)
-                if isinstance(one, GroupParticle)
-            ),
-            None,
+    def _defined(self, node: Element, above: Ancestors) -> _Content:
+        """Return the group and attributes that a type itself defines."""
+        groups = (
+            member
+            for member in self._members(node, above)
+            if isinstance(member, GroupParticle)
         )
-        return _Content(None, group, dict(self._attributes(node)))
+        attributes = {use.name: use for use in self.simple.attributes(node)}
+        return _Content(None, next(groups, None), attributes)
 
-    def _derived(self, node: Element, above: tuple[Element, ...]) -> _Content:
+    def _derived(self, node: Element, above: Ancestors) -> _Content:
         """Return what an extension adds to its base, or what a restriction leaves of it."""
         base = self._named(node, node.get("base", ""), above, derived=True)
-        own = self._own(node, above)
-        attributes = {**base.attributes, **own.attributes}
-        for one in children(node):
-            if local(one) == "attribute" and one.get("use") == "prohibited":
-                attributes.pop(self._attribute_name(one), None)
+        defined = self._defined(node, above)
+        attributes = {**base.attributes, **defined.attributes}
+        for name in _prohibited(node):
+            attributes.pop(name, None)
         if base.text is not None:
-            return _Content(self._restricted(node, base.text), None, attributes)
-        group = own.group
-        if local(node) == "extension" and base.group is not None:
-            group = (
-                base.group
-                if group is None
-                else GroupParticle("sequence", (base.group, group))
-            )
+            text = self.simple.restricted(node, base.text)
+            return _Content(text, None, attributes)
+        group = defined.group
+        if local(node) == "extension":
+            group = _joined(base.group, defined.group)
         return _Content(None, group, attributes)
 
-    def _attributes(self, node: Element) -> Iterator[tuple[str, AttributeUse]]:
-        """Yield the attributes of a type or group by name, but for those that are prohibited."""
-        for one in children(node):
-            if local(one) == "attributeGroup":
-                group = self._find("attributeGroup", node, one.get("ref", ""))
-                if group is not None:
-                    yield from self._attributes(group)
-            elif local(one) == "attribute" and one.get("use") != "prohibited":
-                name = self._attribute_name(one)
-                declared = (
-                    self._find("attribute", one, one.get("ref", ""))
-                    if "ref" in one.attrib
-                    else one
-                )
-                kind = (
-                    self._attribute_type(declared)
-                    if declared is not None
-                    else Simple("string")
-                )
-                yield (
-                    name,
-                    AttributeUse(
-                        name,
-                        _set(kind, one.get("fixed")) or kind,
-                        one.get("use") == "required",
-                    ),
-                )
 
-    def _attribute_name(self, node: Element) -> str:
-        if "ref" in node.attrib:
-            return self._names(node, node.get("ref", ""))[-1]
-        form = node.get("form") or _schema(node).get(
-            "attributeFormDefault", "unqualified"
+def _wildcard(node: Element) -> Wildcard:
+    least, most = _occurs(node)
+    lax = node.get("processContents", "strict") != "strict"
+    free = lax and node.get("namespace", "##any") in _OPEN_NAMESPACES
+    if least and not free:
+        raise ImpossibleError(
+            "it wants elements that only a reader of the schema could name"
         )
-        return _clark(_space(node) if form == "qualified" else "", node.get("name", ""))
-
-    def _attribute_type(self, node: Element) -> Simple:
-        inside = [
-            self._simple(one) for one in children(node) if local(one) == "simpleType"
-        ]
-        kind = inside[0] if inside else Simple("string")
-        if "type" in node.attrib:
-            kind = self._simple_named(node, node.get("type", ""))
-        return _set(kind, node.get("fixed")) or kind
-
-    def _simple_named(self, node: Element, name: str) -> Simple:
-        found = self._find("simpleType", node, name)
-        if found is not None:
-            return self._simple(found)
-        own = name.rpartition(":")[2]
-        if own in _LISTS:
-            return Simple("list", item=Simple(_LISTS[own]), shortest=1)
-        return Simple("string" if own in {"anySimpleType", "anyType"} else own)
-
-    def _simple(self, node: Element) -> Simple:
-        """Return a simple type: a restriction of another, a list, or a union."""
-        for one in children(node):
-            inside = tuple(
-                self._simple(part)
-                for part in children(one)
-                if local(part) == "simpleType"
-            )
-            match local(one):
-                case "restriction":
-                    base = (
-                        inside[0]
-                        if inside
-                        else self._simple_named(one, one.get("base", ""))
-                    )
-                    return self._restricted(one, base)
-                case "list":
-                    item = (
-                        inside[0]
-                        if inside
-                        else self._simple_named(one, one.get("itemType", ""))
-                    )
-                    return Simple("list", item=item)
-                case "union":
-                    named = tuple(
-                        self._simple_named(one, name)
-                        for name in one.get("memberTypes", "").split()
-                    )
-                    return Simple("union", members=(*named, *inside))
-        return Simple("string")
-
-    def _restricted(self, node: Element, base: Simple) -> Simple:
-        """Return a type with the facets that stand in a node added; those of the last step count."""
-        for one in children(node):
-            if local(one) == "simpleType":
-                base = self._simple(one)
-        values = [
-            (local(one), one.get("value", ""))
-            for one in children(node)
-            if "value" in one.attrib
-        ]
-        listed = tuple(value for name, value in values if name == "enumeration")
-        step = tuple(value for name, value in values if name == "pattern")
-        kind = replace(base, enumeration=listed or base.enumeration)
-        kind = replace(kind, patterns=(step, *base.patterns) if step else base.patterns)
-        for name, value in values:
-            kind = _with_facet(kind, name, value)
-        return kind
+    return Wildcard(least, most, lax)
 
 
-def _with_facet(kind: Simple, name: str, value: str) -> Simple:  # noqa: PLR0911 - one for each facet
-    match name:
-        case "length":
-            return replace(kind, shortest=int(value), longest=int(value))
-        case "minLength":
-            return replace(kind, shortest=int(value))
-        case "maxLength":
-            return replace(kind, longest=int(value))
-        case "minInclusive" | "minExclusive":
-            return replace(kind, lowest=Bound(value, name == "minInclusive"))
-        case "maxInclusive" | "maxExclusive":
-            return replace(kind, highest=Bound(value, name == "maxInclusive"))
-        case "totalDigits":
-            return replace(kind, total_digits=int(value))
-        case "fractionDigits":
-            return replace(kind, fraction_digits=int(value))
-        case _:
-            return kind
+def _derivation(node: Element) -> Element | None:
+    """Return the extension or restriction that defines a complex type, if there is one."""
+    for content in children(node):
+        if local(content) in {"simpleContent", "complexContent"}:
+            kinds = {"extension", "restriction"}
+            return next(part for part in children(content) if local(part) in kinds)
+    return None
 
 
-def _set(kind: Simple | None, fixed: str | None) -> Simple | None:
-    """Return a type of which one value may stand."""
-    return (
-        kind if kind is None or fixed is None else replace(kind, enumeration=(fixed,))
-    )
+def _joined(
+    base: GroupParticle | None, added: GroupParticle | None
+) -> GroupParticle | None:
+    """Return the content of an extension: that of its base, then its own."""
+    if base is None or added is None:
+        return base or added
+    return GroupParticle("sequence", (base, added))
+
+
+def _prohibited(node: Element) -> Iterator[str]:
+    """Yield the names of the attributes that a restriction takes away."""
+    for child in children(node):
+        if local(child) == "attribute" and child.get("use") == "prohibited":
+            yield attribute_name(child)
+
+
+def _contains(above: Ancestors, node: Element) -> bool:
+    return any(node is ancestor for ancestor in above)
 
 
 def _occurs(node: Element) -> tuple[int, int | None]:
     most = node.get("maxOccurs", "1")
     return int(node.get("minOccurs", "1")), None if most == "unbounded" else int(most)
-
-
-def _schema(node: Element) -> Element:
-    return next(
-        (one for one in (node, *node.iterancestors()) if local(one) == "schema"), node
-    )
-
-
-def _space(node: Element) -> str:
-    return _schema(node).get("targetNamespace", "")
-
-
-def _is_global(node: Element) -> bool:
-    above = node.getparent()
-    return above is not None and local(above) == "schema"
-
-
-def _clark(space: str, name: str) -> str:
-    return f"{{{space}}}{name}" if space else name

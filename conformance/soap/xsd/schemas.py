@@ -15,9 +15,9 @@ from conformance.model.errors import UsageError
 from conformance.soap.markup import Element, parse, path, serialise
 
 MEMORY: Final = "file:///contract/"
-"""Where documents are said to stand once they are read: nowhere, since they are handed out from memory."""
+"""Prefix of the addresses of documents that were read; they are handed out from memory."""
 EVERYTHING: Final = MEMORY + "everything.xsd"
-"""Where a schema is said to stand that has nothing of its own but leads to all others."""
+"""Address of the schema that only leads to all others."""
 _MOST_PROBLEMS = 50
 """Problems of one element that are described; a hostile answer may have thousands."""
 _NAME = re.compile(r"(?:Element|Attribute|, attribute) '(?:\{[^}]*\})?([^']+)'")
@@ -76,10 +76,10 @@ class SchemaSet:
 
 def _problem(entry: "etree._LogEntry", root: Element) -> SchemaProblem:
     message = str(entry.message)
-    found = _NAME.findall(message)
+    names = _NAME.findall(message)
     return SchemaProblem(
         _QUALIFIED.sub("", message).rstrip(". "),
-        found[-1] if found else "",
+        names[-1] if names else "",
         _place(entry, root),
         _WILDCARD in message,
     )

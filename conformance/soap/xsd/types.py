@@ -25,7 +25,7 @@ class Bound:
 class Simple:
     """A simple type: the local name of its built-in base (`list`, `union`), and the facets of all steps from there.
 
-    `patterns` has a tuple for each step, of which one must fit; lengths are None where nothing is said of them. `fixed`
+    `patterns` has a tuple for each step, of which one must fit; lengths are None where no facet limits them. `fixed`
     is the one value that may stand at a place, whatever else the type takes.
     """
 
@@ -108,12 +108,12 @@ def size(part: Particle) -> int:
     if isinstance(part, Wildcard):
         return part.least
     if isinstance(part, GroupParticle):
-        sizes = [size(one) for one in part.members]
+        sizes = [size(member) for member in part.members]
         return part.least * (
             min(sizes, default=0) if part.kind == "choice" else sum(sizes)
         )
     inside = size(part.content) if part.content is not None else 0
-    return part.least * (1 + inside + sum(one.required for one in part.attributes))
+    return part.least * (1 + inside + sum(use.required for use in part.attributes))
 
 
 class ImpossibleError(Exception):
@@ -140,24 +140,24 @@ class _Narrower:
         )
 
     def _attributes(self, part: ElementParticle, path: Steps) -> Iterator[AttributeUse]:
-        for one in part.attributes:
-            here = (*path, f"@{local_name(one.name)}")
+        for use in part.attributes:
+            here = (*path, f"@{local_name(use.name)}")
             if here not in self.excluded:
                 yield (
-                    replace(one, type=replace(one.type, fixed=self.fixed[here]))
+                    replace(use, type=replace(use.type, fixed=self.fixed[here]))
                     if here in self.fixed
-                    else one
+                    else use
                 )
-            elif one.required:
+            elif use.required:
                 raise ImpossibleError(f"{'/'.join(here)} must not stand")
 
     def _group(self, group: GroupParticle, path: Steps) -> GroupParticle:
         members = []
-        for one in group.members:
+        for member in group.members:
             try:
-                members.append(self._particle(one, path))
+                members.append(self._particle(member, path))
             except ImpossibleError:
-                if one.least and group.kind != "choice":
+                if member.least and group.kind != "choice":
                     raise
         return checked(replace(group, members=tuple(members)))
 

@@ -5,7 +5,7 @@ They are candidates: which of them a place takes is asked of the schema. Must no
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -89,6 +89,8 @@ _WRONG: Final[dict[str, tuple[str, ...]]] = {
     "union": ("?", "not a value", ""),
     "list": ("?", "not a value", ""),
 }
+_GREAT_LENGTH: Final = 1000
+"""Characters that a text without a greatest length may have where its patterns leave no usual length."""
 _LONGEST: Final = 10_000
 _PLACES: Final = 2
 """Digits behind the point of a number that says nothing of them."""
@@ -102,42 +104,44 @@ def limits(kind: Simple) -> tuple[str, ...]:
         return (kind.fixed,)
     if kind.enumeration:
         return tuple(dict.fromkeys(kind.enumeration))
-    found = dict.fromkeys(_patterned(kind) if kind.patterns else _limits(kind))
-    return (*filter(None, found), *([""] if "" in found else []))
+    texts = dict.fromkeys(_patterned(kind) if kind.patterns else _limits(kind))
+    return (*filter(None, texts), *([""] if "" in texts else []))
 
 
 def outside(kind: Simple, good: str) -> Iterator[tuple[str, str]]:
     """Yield what is broken and a text just outside, for each limit of a type; `good` is a text that it takes."""
-    for text in _wrong(kind):
-        yield TYPE, text
+    broken: list[tuple[str, Iterable[str]]] = [(TYPE, _wrong(kind))]
     if kind.enumeration:
-        yield from (
-            (ENUMERATION, text)
-            for text in (f"{good}x", good.swapcase(), good * 2, "?", "")
-        )
+        others = (f"{good}x", good.swapcase(), good * 2, "?", "")
+        broken.append((ENUMERATION, others))
+    broken += [
+        (LENGTH, _of_length(kind, good, length)) for length in _wrong_lengths(kind)
+    ]
+    if kind.patterns:
+        broken.append((PATTERN, _spoilt(good)))
+    broken += [(BOUND, _beyond(kind)), (DIGITS, _too_precise(kind))]
+    for facet, texts in broken:
+        for text in texts:
+            yield facet, text
+
+
+def _wrong_lengths(kind: Simple) -> Iterator[int]:
+    """Yield the lengths just outside those of a type."""
     for length in (kind.longest, kind.shortest):
         if length is not None and length < _LONGEST:
-            wrong = length + 1 if length == kind.longest else length - 1
-            yield from ((LENGTH, text) for text in _of_length(kind, good, wrong))
+            yield length + 1 if length == kind.longest else length - 1
     if kind.shortest and kind.shortest == kind.longest:
-        yield from (
-            (LENGTH, text) for text in _of_length(kind, good, kind.shortest - 1)
-        )
-    if kind.patterns:
-        yield from ((PATTERN, text) for text in _spoilt(good))
-    yield from ((BOUND, text) for text in _beyond(kind))
-    yield from ((DIGITS, text) for text in _too_precise(kind))
+        yield kind.shortest - 1
 
 
 def matches(kind: Simple, text: str) -> bool:
     """Tell whether a text keeps to the lengths and patterns of a type, as far as these are read here."""
-    if (
-        not (kind.shortest or 0)
-        <= len(text)
-        <= (_LONGEST if kind.longest is None else kind.longest)
-    ):
+    shortest = kind.shortest or 0
+    longest = _LONGEST if kind.longest is None else kind.longest
+    if not shortest <= len(text) <= longest:
         return False
-    return all(one is None or one.fullmatch(text) for one in expressions(kind))
+    patterns = (row for row in expressions(kind) if row is not None)
+    return all(pattern.fullmatch(text) for pattern in patterns)
 
 
 def expressions(kind: Simple) -> tuple[re.Pattern[str] | None, ...]:
@@ -156,30 +160,28 @@ def patterned_texts(kind: Simple) -> tuple[tuple[Node, tuple[int, ...]], ...]:
     nodes = [node for node in map(_step, kind.patterns) if node is not None]
     if len(nodes) < len(kind.patterns):
         return ()
-    found = ((node, _common(kind, node, nodes)) for node in nodes)
-    return tuple((node, some) for node, some in found if some)
+    pairs = ((node, _common(kind, node, nodes)) for node in nodes)
+    return tuple((node, some) for node, some in pairs if some)
 
 
 def number_range(kind: Simple) -> tuple[Decimal | None, Decimal | None, Decimal]:
     """Return the lowest and highest number of a type, and the step between its numbers."""
     lowest, highest = INTEGERS.get(kind.base, (None, None))
-    places = (
-        0
-        if kind.base in INTEGERS
-        else _PLACES
-        if kind.fraction_digits is None
-        else kind.fraction_digits
-    )
-    step = Decimal(1).scaleb(-places)
+    step = Decimal(1).scaleb(-_decimal_places(kind))
     low = _limit(kind.lowest, step, None if lowest is None else Decimal(lowest))
     high = _limit(kind.highest, -step, None if highest is None else Decimal(highest))
-    if kind.total_digits is not None:
-        most = (Decimal(10) ** kind.total_digits - 1) * step
-        low, high = (
-            max(low, -most) if low is not None else -most,
-            min(high, most) if high is not None else most,
-        )
+    if kind.total_digits is None:
+        return low, high, step
+    most = (Decimal(10) ** kind.total_digits - 1) * step
+    low = -most if low is None else max(low, -most)
+    high = most if high is None else min(high, most)
     return low, high, step
+
+
+def _decimal_places(kind: Simple) -> int:
+    if kind.base in INTEGERS:
+        return 0
+    return _PLACES if kind.fraction_digits is None else kind.fraction_digits
 
 
 def _limits(kind: Simple) -> Iterator[str]:
@@ -193,11 +195,17 @@ def _limits(kind: Simple) -> Iterator[str]:
             yield from _inside(kind.base, bound, step)
         yield from _SAMPLES[kind.base]
     else:
-        least = max(kind.shortest or 1, 1)
-        most = kind.longest if kind.longest is not None else max(USUAL, least)
-        usual = (least, most if most <= _LONGEST else least + USUAL)
-        for length in (*usual, *([0] if 0 in {kind.shortest, kind.longest} else [])):
-            yield _filled(kind, length)
+        yield from (_filled(kind, length) for length in _usual_lengths(kind))
+
+
+def _usual_lengths(kind: Simple) -> Iterator[int]:
+    """Yield the least and the greatest length of a type without the empty text, then 0 where a facet names it."""
+    least = max(kind.shortest or 1, 1)
+    most = kind.longest if kind.longest is not None else max(USUAL, least)
+    yield least
+    yield most if most <= _LONGEST else least + USUAL
+    if 0 in {kind.shortest, kind.longest}:
+        yield 0
 
 
 def _filled(kind: Simple, length: int) -> str:
@@ -215,15 +223,13 @@ def _filled(kind: Simple, length: int) -> str:
 
 def _numbers(kind: Simple) -> Iterator[str]:
     low, high, step = number_range(kind)
-    usual = [
-        one
-        for one in (Decimal(1), Decimal(0))
-        if (low is None or low <= one) and (high is None or one <= high)
-    ]
-    wanted = [*usual, *(one for one in (low, high) if one is not None)]
+    least = Decimal("-Infinity") if low is None else low
+    most = Decimal("Infinity") if high is None else high
+    usual = [number for number in (Decimal(1), Decimal(0)) if least <= number <= most]
+    numbers = [*usual, least, most]
     if kind.base == "decimal":
-        wanted += [one + step for one in [*usual, *([] if low is None else [low])]]
-    yield from (f"{one:f}" for one in wanted)
+        numbers += [number + step for number in (*usual, least)]
+    yield from (f"{number:f}" for number in numbers if number.is_finite())
 
 
 def _limit(
@@ -277,7 +283,9 @@ def _too_precise(kind: Simple) -> Iterator[str]:
     low, _, _ = number_range(kind)
     whole = f"{int(low)}" if low is not None and low > 0 else "0"
     if kind.fraction_digits is not None and kind.base not in INTEGERS:
-        yield from (f"{one}.{'1' * (kind.fraction_digits + 1)}" for one in (whole, "1"))
+        yield from (
+            f"{digits}.{'1' * (kind.fraction_digits + 1)}" for digits in (whole, "1")
+        )
     if kind.total_digits is not None:
         yield "1" * (kind.total_digits + 1)
         places = min(kind.fraction_digits or 0, kind.total_digits)
@@ -292,13 +300,9 @@ def _wrong(kind: Simple) -> tuple[str, ...]:
     """Return texts that the built-in type below a type refuses."""
     if kind.base in INTEGERS:
         low, high = INTEGERS[kind.base]
-        ends = [low - 1] if low is not None else []
-        return (
-            *map(str, [*ends, high + 1] if high is not None else ends),
-            "1.5",
-            "x",
-            "",
-        )
+        below = [] if low is None else [str(low - 1)]
+        above = [] if high is None else [str(high + 1)]
+        return (*below, *above, "1.5", "x", "")
     if kind.base in NAMES:
         return _WRONG.get(kind.base, ("A B", ""))
     if kind.base in {"decimal", "float", "double"}:
@@ -311,10 +315,10 @@ def _wrong(kind: Simple) -> tuple[str, ...]:
 
 def _spoilt(good: str) -> Iterator[str]:
     """Yield texts that differ from a good one in a character: another one, one less, one more."""
-    for one in _PROBES:
+    for character in _PROBES:
         if good:
-            yield f"{good[:-1]}{one}"
-            yield f"{one}{good[1:]}"
+            yield f"{good[:-1]}{character}"
+            yield f"{character}{good[1:]}"
     yield from (
         good[:-1],
         f"{good}{good[-1:]}",
@@ -344,9 +348,9 @@ def _patterned(kind: Simple) -> Iterator[str]:
     """Yield texts at the limits of the patterns of a type: shortest, longest, and one for each of their branches."""
     nodes = [node for node in map(_step, kind.patterns) if node is not None]
     for node in nodes:
-        for one in (node, *one_branch_each(node)):
-            for length in _lengths(kind, one, nodes):
-                text = text_of_length(one, length)
+        for branch in (node, *one_branch_each(node)):
+            for length in _lengths(kind, branch, nodes):
+                text = text_of_length(branch, length)
                 if matches(replace(kind, shortest=None, longest=None), text):
                     yield text
     yield from _limits(replace(kind, patterns=()))
@@ -354,26 +358,24 @@ def _patterned(kind: Simple) -> Iterator[str]:
 
 def _lengths(kind: Simple, node: Node, others: list[Node]) -> tuple[int, ...]:
     """Return the least and the greatest length that a pattern, other ones and the facets of a type leave."""
-    found = _common(kind, node, others)
-    return (
-        (next((one for one in found if one), found[0]), found[-1], found[0])
-        if found
-        else ()
-    )
+    lengths_left = _common(kind, node, others)
+    if not lengths_left:
+        return ()
+    first = lengths_left[0]
+    least = next(filter(None, lengths_left), first)
+    return least, lengths_left[-1], first
 
 
 def _common(kind: Simple, node: Node, others: list[Node]) -> tuple[int, ...]:
     """Return the lengths that a pattern, other ones and the facets of a type leave; usual ones where there are any."""
-    longest = (
-        kind.longest if kind.longest is not None else max(USUAL, kind.shortest or 0)
-    )
-    for limit in (longest, *(() if kind.longest is not None else (1000,))):
-        common = set(lengths(node, limit)).intersection(
-            *(lengths(one, limit) for one in others)
-        )
-        found = tuple(sorted(one for one in common if one >= (kind.shortest or 0)))
-        if found:
-            return found
+    shortest = kind.shortest or 0
+    greatest = (max(USUAL, shortest), _GREAT_LENGTH)
+    for limit in greatest if kind.longest is None else (kind.longest,):
+        allowed = [set(lengths(pattern, limit)) for pattern in (node, *others)]
+        common = set.intersection(*allowed)
+        fitting = tuple(sorted(length for length in common if length >= shortest))
+        if fitting:
+            return fitting
     return ()
 
 

@@ -79,7 +79,7 @@ _NUMBERS: Final = frozenset(
 
 
 def read_contract(wsdl: Path, bundled: Mapping[str, Path]) -> SoapContract:
-    """Return what a WSDL says; `bundled` gives files for namespaces that nobody puts beside one.
+    """Return the contract of a WSDL; `bundled` gives files for namespaces that are usually not beside one.
 
     Raises WsdlError with file and remedy.
     """
@@ -121,7 +121,7 @@ def _fill(
     root: Element,
     values: Mapping[Steps, str | None],
 ) -> list[Text]:
-    writer = _Writer(values)
+    writer = _ElementWriter(values)
     writer.fill(root, kinds[operation], ())
     return writer.sampled
 
@@ -143,32 +143,42 @@ class _Memory:
 
 def _operations(client: Client) -> dict[str, tuple[SoapOperation, Any]]:
     """Return the operations with the types of their requests; of two with the same name, the first port's counts."""
-    found: dict[str, tuple[SoapOperation, Any]] = {}
+    operations: dict[str, tuple[SoapOperation, Any]] = {}
     for service in client.wsdl.services.values():
         for port in service.ports.values():
             if not isinstance(port.binding, Soap11Binding):
                 continue
+            address = port.binding_options["address"]
             for name, operation in port.binding.all().items():
-                asked = operation.input.body if operation.input is not None else None
-                if (
-                    operation.style != "document"
-                    or asked is None
-                    or not asked.is_global
-                ):
-                    continue
-                answer = operation.output.body if operation.output is not None else None
-                described = SoapOperation(
-                    name,
-                    operation.soapaction,
-                    port.binding_options["address"],
-                    str(asked.qname),
-                    str(answer.qname) if answer is not None else "",
-                    tuple(_places(asked.type)),
-                    tuple(_places(answer.type)) if answer is not None else (),
-                    tuple(_faults(operation)),
-                )
-                found.setdefault(name, (described, asked.type))
-    return found
+                request = _body(operation.input)
+                if operation.style == "document" and _is_element(request):
+                    described = _described(name, operation, address)
+                    operations.setdefault(name, (described, request.type))
+    return operations
+
+
+def _body(message: Any) -> Any:  # noqa: ANN401 - zeep's types
+    """Return the body of an operation's input or output, None where it has none."""
+    return message.body if message is not None else None
+
+
+def _is_element(body: Any) -> bool:  # noqa: ANN401 - zeep's types
+    """Tell whether the Body holds a global element, as document/literal wants (WS-I Basic Profile 1.1, R2204)."""
+    return body is not None and body.is_global
+
+
+def _described(name: str, operation: Any, address: str) -> SoapOperation:  # noqa: ANN401 - zeep's types
+    request, answer = _body(operation.input), _body(operation.output)
+    return SoapOperation(
+        name,
+        operation.soapaction,
+        address,
+        str(request.qname),
+        str(answer.qname) if answer is not None else "",
+        tuple(_places(request.type)),
+        tuple(_places(answer.type)) if answer is not None else (),
+        tuple(_faults(operation)),
+    )
 
 
 def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
@@ -190,14 +200,16 @@ def _places(
 
     A type within itself is not looked into once more.
     """
-    if not isinstance(kind, ComplexType) or any(kind is one for one in above):
+    if not isinstance(kind, ComplexType) or any(kind is ancestor for ancestor in above):
         return
     for _, attribute in kind.attributes:
         if getattr(attribute, "name", None):
             yield ValuePlace(
                 (*path, f"@{attribute.name}"), simple=True, required=attribute.required
             )
-    for element in (one for _, part in kind.elements_nested for one in _elements(part)):
+    for element in (
+        element for _, part in kind.elements_nested for element in _elements(part)
+    ):
         here = (*path, str(element.name))
         most = element.max_occurs if isinstance(element.max_occurs, int) else None
         yield ValuePlace(here, _is_simple(element.type), element.min_occurs > 0, most)
@@ -206,11 +218,11 @@ def _places(
 
 def _elements(part: Any) -> Iterator[Any]:  # noqa: ANN401 - zeep's types
     """Yield the elements of a group, and of the groups in it."""
-    for one in _inside(part) if isinstance(part, Indicator) else ():
-        if isinstance(one, TypedElement):
-            yield one
+    for member in _inside(part) if isinstance(part, Indicator) else ():
+        if isinstance(member, TypedElement):
+            yield member
         else:
-            yield from _elements(one)
+            yield from _elements(member)
 
 
 def _inside(group: Any) -> list[Any]:  # noqa: ANN401 - zeep's types
@@ -228,7 +240,7 @@ def _is_simple(kind: Any) -> bool:  # noqa: ANN401 - zeep's types
 
 
 @dataclass(frozen=True, slots=True)
-class _Writer:
+class _ElementWriter:
     """Writes what is wanted into a message, and what is required besides; remembers where it put samples."""
 
     wanted: Mapping[Steps, str | None]
@@ -260,11 +272,11 @@ class _Writer:
         """Write a particle of a content model, an element or a group, as often as it is required, once if wanted."""
         for _ in range(max(part.min_occurs, least, self._is_wanted(part, path))):
             if isinstance(part, Choice):
-                for one in self._chosen(part, path):
-                    self._add(parent, one, path, 1)
+                for member in self._chosen(part, path):
+                    self._add(parent, member, path, 1)
             elif isinstance(part, Indicator):
-                for one in _inside(part):
-                    self._add(parent, one, path)
+                for member in _inside(part):
+                    self._add(parent, member, path)
             elif isinstance(part, TypedElement) and len(path) < _DEEPEST:
                 self.fill(
                     etree.SubElement(parent, part.qname.text),
@@ -274,22 +286,22 @@ class _Writer:
 
     def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
         """Return the branches of a choice that are wanted, as many as it takes, else the first one."""
-        found = [one for one in choice if self._is_wanted(one, path)] or list(choice)[
-            :1
-        ]
+        found = [member for member in choice if self._is_wanted(member, path)] or list(
+            choice
+        )[:1]
         return found if choice.accepts_multiple else found[:1]
 
     def _is_wanted(self, part: Any, path: Steps) -> bool:  # noqa: ANN401 - zeep's types
         if isinstance(part, Indicator):
-            return any(self._is_wanted(one, path) for one in _inside(part))
+            return any(self._is_wanted(member, path) for member in _inside(part))
         here = (*path, getattr(part, "name", None) or "")
-        return any(one[: len(here)] == here for one in self.wanted)
+        return any(wanted[: len(here)] == here for wanted in self.wanted)
 
 
 def _sample(kind: Any) -> str:  # noqa: ANN401 - zeep's types
     """Return a text that the built-in type below a simple type takes."""
-    for one in type(kind).__mro__:
-        named = getattr(one, "_default_qname", None)
+    for base in type(kind).__mro__:
+        named = getattr(base, "_default_qname", None)
         name = str(named.localname) if named is not None else ""
         if name in _SAMPLES:
             return _SAMPLES[name]

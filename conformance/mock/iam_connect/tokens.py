@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
-from conformance.mock.iam_people import Claims, Clock, Person, Profile
+from conformance.mock.iam_connect.people import Claims, Clock, Person, Profile
 
 HEALTHCARE = "healthcare"
 MACHINES = "M2M"

@@ -14,16 +14,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from conformance.mock.iam_people import Clock, Form, Person
-from conformance.mock.iam_realm import (
+from conformance.mock.iam_connect.clients import Client
+from conformance.mock.iam_connect.forms import (
     NO_STORE,
-    Client,
-    Realm,
     form_fields,
     json_object,
     refusal,
 )
-from conformance.mock.iam_tokens import (
+from conformance.mock.iam_connect.people import Clock, Form, Person
+from conformance.mock.iam_connect.realm import Realm
+from conformance.mock.iam_connect.tokens import (
     HEALTHCARE,
     LOCAL_CLIENT,
     MACHINES,
@@ -77,20 +77,27 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises HTTPException: 413 for one of more bytes than the limit, 400 for one that breaks off.
     """
+    body = await read_beginning(request, limit)
+    if len(body) > limit:
+        raise HTTPException(413, f"a body of more than {limit} bytes is not accepted")
+    return body
+
+
+async def read_beginning(request: Request, limit: int) -> bytes:
+    """Return the body of a request, of one of more bytes than the limit the first byte beyond it and those before.
+
+    Raises HTTPException 400 for a body that breaks off.
+    """
     body, size = bytearray(), 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
-            if size <= limit:
-                body += chunk
-            elif (
-                size > _DRAINED_BYTES
-            ):  # up to here it is read, so that a client that only sends hears the answer
+            body += chunk[: limit + 1 - len(body)]
+            # Up to here it is read, so that a client that only sends hears the answer.
+            if size > limit and size > _DRAINED_BYTES:
                 break
     except ClientDisconnect:
         raise HTTPException(400, "the body breaks off") from None
-    if size > limit:
-        raise HTTPException(413, f"a body of more than {limit} bytes is not accepted")
     return bytes(body)
 
 

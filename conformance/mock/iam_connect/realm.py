@@ -4,7 +4,6 @@ Source: RFC 6749, RFC 7523, RFC 7636, RFC 8693. Must not know HTTP routes.
 """
 
 import hashlib
-import json
 import re
 import secrets
 from base64 import urlsafe_b64encode
@@ -12,18 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 from uuid import uuid4
 
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import KeySet
 from joserfc.jwt import ClaimsOption
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
-from conformance.mock.iam_people import Claims, Form, Person, Profile
-from conformance.mock.iam_tokens import (
+from conformance.mock.iam_connect.clients import (
+    ASSERTION_TYPE,
+    Client,
+    claimed_client,
+    is_loopback_uri,
+)
+from conformance.mock.iam_connect.people import Claims, Form, Person, Profile
+from conformance.mock.iam_connect.tokens import (
     ALGORITHM,
     LIFETIME,
     Issuer,
@@ -35,35 +37,17 @@ from conformance.mock.iam_tokens import (
     public_keys,
     read_with_any,
     seconds,
-    unverified,
 )
 
 AUTHORIZATION_CODE = "authorization_code"
 CLIENT_CREDENTIALS = "client_credentials"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name, not a secret
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name, not a secret
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _CODE_LIFETIME = timedelta(minutes=1)
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}  # RFC 6749, section 5.1
 _CODE_VERIFIER = re.compile(
     r"[A-Za-z0-9._~-]{43,128}", re.ASCII
 )  # RFC 7636, section 4.1
 _CODE_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """An application that asks for tokens: public without keys, else known by its signed assertions."""
-
-    id: str
-    keys: tuple[RSAKey, ...] = ()
-    redirect_uris: tuple[str, ...] = ()
-
-    def returns_to(self, uri: str) -> bool:
-        """Tell whether a login may lead back there: a loopback address, and a registered one if any is."""
-        return _is_loopback_uri(uri) and (
-            not self.redirect_uris or uri in self.redirect_uris
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +115,7 @@ class Realm:
         """
         uris = metadata.get("redirect_uris", [])
         if not isinstance(uris, list) or not all(
-            isinstance(uri, str) and _is_loopback_uri(uri) for uri in uris
+            isinstance(uri, str) and is_loopback_uri(uri) for uri in uris
         ):
             raise OAuthError(
                 "invalid_redirect_uri", "a login leads back to a loopback address only"
@@ -185,7 +169,7 @@ class Realm:
     def _client(self, form: Form) -> Client:
         """Return the client that a request comes from; raises OAuthError (RFC 7521, section 4.2)."""
         assertion = form.get("client_assertion", "")
-        client = self.clients.get(form.get("client_id") or _claimed_client(assertion))
+        client = self.clients.get(form.get("client_id") or claimed_client(assertion))
         if client is None:
             raise OAuthError(
                 "invalid_client", "the client is unknown", HTTPStatus.UNAUTHORIZED
@@ -339,48 +323,6 @@ class Realm:
         }
 
 
-def refusal(error: OAuthError, request: Request) -> Response:
-    """Return the answer that tells of an error (RFC 6749, section 5.2)."""
-    # RFC 6749, section 5.2: who authenticated by header is told by header.
-    by_header = (
-        error.status == HTTPStatus.UNAUTHORIZED and "authorization" in request.headers
-    )
-    challenge = {"WWW-Authenticate": 'Basic realm="I.AM Connect"'} if by_header else {}
-    body = {"error": error.error, "error_description": error.description}
-    return JSONResponse(body, error.status, NO_STORE | challenge)
-
-
-def form_fields(text: str) -> Form:
-    """Return a form's fields; empty ones are left out, repeated ones refused (RFC 6749, section 3.1)."""
-    try:
-        pairs = parse_qsl(text, errors="strict", max_num_fields=100)
-    except ValueError:
-        raise OAuthError("invalid_request", "the request is not a form") from None
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise OAuthError("invalid_request", "a parameter is repeated")
-    return form
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """Return a body's JSON object; raises OAuthError where it is none."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise OAuthError("invalid_client_metadata", "the body is not a JSON object")
-    return data
-
-
-def _claimed_client(assertion: str) -> str:
-    """Return the client that an assertion names, for a request without client_id (RFC 7521, section 4.2)."""
-    try:
-        return str(unverified(assertion).get("sub"))
-    except TokenError:
-        return ""
-
-
 def _proves(verifier: str, challenge: str) -> bool:
     if not _CODE_VERIFIER.fullmatch(verifier):
         return False
@@ -388,18 +330,3 @@ def _proves(verifier: str, challenge: str) -> bool:
         hashlib.sha256(verifier.encode("ascii")).digest()
     ).rstrip(b"=")
     return secrets.compare_digest(digest, challenge.encode("ascii"))
-
-
-def _is_loopback_uri(uri: str) -> bool:
-    """Tell whether a redirect URI leads to this machine (RFC 8252, section 7.3), without fragment or user."""
-    try:
-        url = urlsplit(uri)
-        own = url.hostname == "localhost" or ip_address(url.hostname or "").is_loopback
-    except ValueError:
-        return False
-    return (
-        own
-        and url.scheme in {"http", "https"}
-        and url.username is None
-        and "#" not in uri
-    )

@@ -1,0 +1,3 @@
+"""What `list` can list. Must load nothing: a shell that completes the word waits for it."""
+
+TOPICS = ("services", "cases", "requirements", "errata", "faults", "runs")

@@ -1,0 +1,165 @@
+"""What all commands print with: lines, tables, CSV and progress, with foreign text made harmless.
+
+rich is loaded by the first styled line or table; plain text needs click alone. Must not know what is printed.
+"""
+
+import functools
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Row = Mapping[str, str]
+"""A row of a table: a text for each column."""
+
+VERDICT_STYLES = {
+    "pass": "green",
+    "fail": "bold red",
+    "error": "bold magenta",
+    "inconclusive": "yellow",
+}
+
+_WIDE, _WIDE_TABLE = 140, 200
+"""Columns of an output that is no terminal: enough that no line or table loses words."""
+_SECONDS_BETWEEN_LINES = 1
+
+
+@functools.cache
+def standard_output() -> "Console":
+    """Return the console for what a command was asked for."""
+    return _console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
+@functools.cache
+def standard_error() -> "Console":
+    """Return the console for errors, warnings and progress."""
+    return _console(stderr=True, width=None)
+
+
+def _console(*, stderr: bool, width: int | None) -> "Console":
+    from rich.console import Console  # noqa: PLC0415 - takes long to load, and plain text does without
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True, width=width)
+
+
+def print_styled(*parts: str, separator: str = " ") -> None:
+    """Print a line with rich's markup; foreign text in it must have been escaped."""
+    standard_output().print(*parts, sep=separator)
+
+
+def print_plain(text: str) -> None:
+    """Print a line of foreign text as it is, but for control characters."""
+    click.echo(printable(text))
+
+
+def print_error(message: str) -> None:
+    """Print an error to standard error."""
+    standard_error().print(f"[bold red]error:[/] {escaped(message)}")
+
+
+def print_warning(message: str) -> None:
+    """Print a warning to standard error."""
+    standard_error().print(f"[yellow]warning:[/] {escaped(message)}")
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """Print rows of foreign text as a table; words wrap inside their column."""
+    from rich.console import Console  # noqa: PLC0415 - takes long to load, and only tables need it
+
+    table = new_table()
+    for column in rows[0]:
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    for row in rows:
+        table.add_row(*(escaped(value) for value in row.values()))
+    width = None if sys.stdout.isatty() else _WIDE_TABLE
+    Console(highlight=False, width=width).print(table)
+
+
+def new_table() -> "Table":
+    """Return an empty table in the style of the house."""
+    from rich.table import Table  # noqa: PLC0415 - takes long to load, and only tables need it
+
+    return Table(box=None, pad_edge=False)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Return rows as CSV with a header."""
+    import csv  # noqa: PLC0415 - one form of one command needs it
+    import io  # noqa: PLC0415 - one form of one command needs it
+
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return text.getvalue()
+
+
+def printable(text: str) -> str:
+    """Return foreign text without control characters that a terminal would obey."""
+    return "".join(
+        character if character.isprintable() else "\ufffd" for character in text
+    )
+
+
+def escaped(text: str) -> str:
+    """Return foreign text without control characters, and without what rich would take for markup."""
+    return printable(text).replace("[", "\\[")
+
+
+class ProgressDisplay:
+    """Shows how many of a number of things are done: a bar on a terminal, else a line now and then."""
+
+    def __init__(self, noun: str) -> None:
+        """Count things that are called `noun`, in the plural."""
+        from rich import progress  # noqa: PLC0415 - takes long to load, and only long commands need it
+
+        self._noun = noun
+        self._done = self._total = 0
+        self._last_line = datetime.now(UTC)
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TimeElapsedColumn(),
+            console=standard_error(),
+            transient=True,
+            disable=not standard_error().is_terminal,
+        )
+
+    def start(self, total: int) -> None:
+        """Begin to count up to `total`."""
+        self._total = total
+        self._bar.start()
+        self._task = self._bar.add_task("starting", total=total)
+
+    def describe(self, text: str) -> None:
+        """Name the thing that is being done."""
+        self._bar.update(self._task, description=text)
+
+    def advance(self) -> None:
+        """Count one more as done."""
+        self._done += 1
+        self._bar.advance(self._task)
+
+    def report(self, alarm: str = "") -> None:
+        """Print an alarm at once; without one, print how many are done, unless that was printed just before."""
+        if alarm:
+            self._bar.console.print(alarm)
+        elif not standard_error().is_terminal and self._line_is_due():
+            self._last_line = datetime.now(UTC)
+            standard_error().print(f"{self._done} of {self._total} {self._noun}")
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        self._bar.stop()
+
+    def _line_is_due(self) -> bool:
+        waited = datetime.now(UTC) - self._last_line
+        return waited.total_seconds() > _SECONDS_BETWEEN_LINES

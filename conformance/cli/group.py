@@ -1,0 +1,150 @@
+"""The click group of the command line: loads a command when it is used, and turns every ending into an exit code.
+
+Names and one-line help of the commands are data, so that help and completion of names load no command.
+Must not know what a command does.
+"""
+
+import functools
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conformance.cli.closed_pipes import pipe_safe_output
+from conformance.cli.console import print_error
+from conformance.model.errors import ConformanceError, UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+USAGE = UsageError.exit_code
+ERRED = ConformanceError.exit_code
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit codes of what goes wrong before or beside a command's work (interface, section 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEntry:
+    """A command as the group knows it before it is used: its name, the first line of its help, and its place.
+
+    `place` is `module:attribute`, the attribute being a click command.
+    """
+
+    name: str
+    help: str
+    place: str
+
+    def load(self) -> click.Command:
+        """Import the command's module and return the command."""
+        module, _, attribute = self.place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+class CommandGroup(click.Group):
+    """A group of commands that are imported when they are used."""
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - as click has it
+        entries: Sequence[CommandEntry] = (),
+        **settings: Any,  # noqa: ANN401 - as click has it
+    ) -> None:
+        """Make the group of a table of commands, which help shows in this order."""
+        super().__init__(*args, **settings)
+        self.entries = {entry.name: entry for entry in entries}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - as click has it
+        """Return the names of all commands."""
+        return list(self.entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as click has it
+        """Load a command; None where there is no such name."""
+        entry = self.entries.get(cmd_name)
+        return None if entry is None else entry.load()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Load the command that the arguments begin with; an unknown name gets the nearest as a suggestion."""
+        name = args[0]
+        unknown = name not in self.entries and not name.startswith("-")
+        if unknown and not ctx.resilient_parsing:
+            from conformance.formats.schemas import suggestion  # noqa: PLC0415 - only where a user has made a mistake
+
+            names = tuple(self.entries)
+            ctx.fail(f"there is no command {name!r}{suggestion(name, names)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - as click has it
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """Write the table of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(entry.name, entry.help) for entry in self.entries.values()]
+            )
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Complete the name of a command without loading any, or an option of the group."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell that completes needs it
+
+        names = [
+            CompletionItem(entry.name, help=entry.help)
+            for entry in self.entries.values()
+            if entry.name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - as click has it
+        **extra: Any,  # noqa: ANN401 - as click has it
+    ) -> Any:  # noqa: ANN401 - as click has it
+        """Run the command line to its end, which is an exit code of the interface."""
+        run = functools.partial(
+            super().main, args, prog_name, complete_var, standalone_mode=False, **extra
+        )
+        if not standalone_mode:
+            return run()
+        with pipe_safe_output():
+            code = self._exit_code(run)
+        sys.exit(code)
+
+    @staticmethod
+    def _exit_code(run: Callable[[], int | None]) -> int:
+        """Run a command line, print what goes wrong outside of its work, and return the exit code."""
+        try:
+            code = run()
+        except click.ClickException as error:
+            error.show()
+            return USAGE
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("interrupted", err=True)
+            return INTERRUPTED
+        except ConformanceError as error:
+            for problem in _problems(error):
+                print_error(problem)
+            return error.exit_code
+        except Exception:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
+            traceback.print_exc()
+            print_error("the harness itself failed; please report the lines above")
+            return ERRED
+        return code or 0
+
+
+def _problems(error: ConformanceError) -> Sequence[str]:
+    """Return one line for each mistake of the user, or the error as a whole."""
+    return error.problems if isinstance(error, UsageError) else (str(error),)

@@ -1,0 +1,187 @@
+"""The command `run`: options, progress while cases run, and the summary.
+
+Parsing and printing only: a pytest session of the suites does the work.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from conformance.cli.console import (
+    VERDICT_STYLES,
+    ProgressDisplay,
+    print_error,
+    print_warning,
+)
+from conformance.cli.options import (
+    disclose_option,
+    examples,
+    out_option,
+    services_argument,
+    target_option,
+)
+from conformance.model.case import SUITE_KINDS, CaseKind
+
+if TYPE_CHECKING:
+    from conformance.engine.events import CaseEnded, Event
+    from conformance.engine.plan import Plan
+
+_ALARMING = ("fail", "inconclusive", "error")
+"""Verdicts that are printed at once."""
+
+
+@click.command(
+    epilog=examples(
+        "ehealth-conformance run",
+        "ehealth-conformance run status-dashboard --target status-sim",
+        "ehealth-conformance run --target my-target.yaml --kind positive --out results",
+        "ehealth-conformance run --case status-dashboard/7.2/dashboard",
+    )
+)
+@services_argument
+@target_option
+@out_option
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed of all random choices.  [default: 1]",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=1),
+    help="Examples that a property draws.  [default: 20 on local, else 8]",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.value for kind in SUITE_KINDS]),
+    help="Run cases of this kind only (repeatable).",
+)
+@click.option(
+    "--requirement",
+    "requirements",
+    multiple=True,
+    metavar="ID",
+    help="Run the cases of this requirement only (repeatable).",
+)
+@click.option(
+    "--case",
+    "cases",
+    multiple=True,
+    metavar="ID",
+    help="Run this case only (repeatable).",
+)
+@click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    help="File of known failures: case, requirement, reason, expires.",
+)
+@click.option(
+    "--no-counterexamples",
+    is_flag=True,
+    help="Neither try the counterexamples of earlier runs first nor keep new ones.",
+)
+@disclose_option
+@click.pass_context
+def run(ctx: click.Context, /, out: Path, **settings: Any) -> None:  # noqa: ANN401 - what click has parsed
+    """Run the suites against a target and write results and a report.
+
+    Without SERVICE all services of the target are tested; without --target the embedded local platform.
+    Results, report and every exchange go into a new run folder.
+
+    Exit code: 0 conformant, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
+    """
+    plan = _planned(**settings)
+    ctx.exit(check_and_run(plan, out))
+
+
+def _planned(  # noqa: PLR0913 - the interface's options
+    *,
+    services: tuple[str, ...],
+    target: str,
+    seed: int | None,
+    examples: int | None,
+    kinds: tuple[str, ...],
+    requirements: tuple[str, ...],
+    cases: tuple[str, ...],
+    known: Path | None,
+    no_counterexamples: bool,
+    disclose_security: bool,
+) -> "Plan":
+    """Return the plan that the options describe; raises UsageError where they are wrong."""
+    from conformance.engine.known import load_known  # noqa: PLC0415 - help and completion do without
+    from conformance.engine.plan import Selection, make_plan, usual_counterexamples  # noqa: PLC0415 - the same
+    from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - the same
+
+    chosen = load_target(target)
+    return make_plan(
+        chosen,
+        choose_services(chosen, services),
+        Selection(tuple(CaseKind(kind) for kind in kinds), requirements, cases),
+        seed=seed,
+        examples=examples,
+        known=load_known(known) if known else (),
+        named=bool(services),
+        disclose=disclose_security,
+        counterexamples=None if no_counterexamples else usual_counterexamples(),
+    )
+
+
+def check_and_run(plan: "Plan", out: Path) -> int:
+    """Check a plan, run it into a new folder below `out` with progress and summary, and return the exit code."""
+    from conformance.cli.summary import print_head, print_summary  # noqa: PLC0415 - help and completion do without
+    from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - the same
+    from conformance.model.result import EXIT_ERROR  # noqa: PLC0415 - the same
+    from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
+    from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
+
+    for warning in check_before_run(plan):
+        print_warning(warning)
+    folder = make_folder(out, datetime.now(UTC))
+    print_head(plan, folder)
+    display = _RunDisplay()
+    try:
+        outcome = run_suites(plan, folder, listeners=(display,))
+    finally:
+        display.stop()
+    for trouble in outcome.troubles:
+        print_error(trouble)
+    if outcome.document is None:
+        print_error(f"the harness itself failed; {folder} holds what was exchanged")
+        return EXIT_ERROR
+    return print_summary(outcome.document, folder)
+
+
+class _RunDisplay:
+    """A listener to a run's events that shows its progress, and at once the cases that did not pass."""
+
+    def __init__(self) -> None:
+        self._progress = ProgressDisplay("cases")
+
+    def __call__(self, event: "Event") -> None:
+        """Show an event."""
+        from conformance.engine import events  # noqa: PLC0415 - help and completion do without
+
+        match event:
+            case events.RunStarted():
+                self._progress.start(event.cases)
+            case events.CaseStarted():
+                self._progress.describe(event.case)
+            case events.CaseEnded():
+                self._progress.advance()
+                self._progress.report(_alarm(event))
+            case events.RunEnded():
+                self.stop()
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        self._progress.stop()
+
+
+def _alarm(event: "CaseEnded") -> str:
+    if event.verdict not in _ALARMING:
+        return ""
+    return f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"

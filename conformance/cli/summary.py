@@ -1,0 +1,225 @@
+"""What a run prints before and after its cases: target and services, then failures with their reasons, and the verdict.
+
+Must not decide anything: every word comes from the plan or the results document.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance import __version__
+from conformance.cli.console import (
+    VERDICT_STYLES,
+    escaped,
+    new_table,
+    print_styled,
+    standard_output,
+)
+from conformance.evidence.results_document import is_confidential
+from conformance.model.result import (
+    EXIT_CONFORMANT,
+    EXIT_ERROR,
+    EXIT_FAILED,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    NOT_SELECTED,
+    WITHHELD,
+)
+from conformance.reporting.mutation_score import in_words
+
+if TYPE_CHECKING:
+    from conformance.engine.plan import Plan
+
+Record = Mapping[str, Any]
+"""A case of a results document, or the whole document."""
+
+_MEANINGS = {
+    EXIT_CONFORMANT: "conformant",
+    EXIT_FAILED: "not conformant: a case failed, or a known failure expired or no longer happens",
+    EXIT_INCONCLUSIVE: "undecided: no case failed, but a case is inconclusive or was not run",
+    EXIT_ERROR: "the harness itself failed",
+    EXIT_INTERRUPTED: "interrupted; the results so far are in the run folder",
+}
+_MEANINGS_OF_ONE_ANSWER = {
+    EXIT_CONFORMANT: "the answer is one that the case expects",
+    EXIT_FAILED: "the answer breaks a requirement",
+    EXIT_INCONCLUSIVE: "undecided: the answer says nothing about the case",
+}
+_NO_SUITE = "tests of one's own were run and no suite, so that nothing is said of a service's conformance"
+_MEANINGS_OF_OWN_TESTS = {
+    EXIT_CONFORMANT: f"no answer broke the contract; {_NO_SUITE}",
+    EXIT_FAILED: f"an answer broke the contract; {_NO_SUITE}",
+    EXIT_INCONCLUSIVE: f"undecided: an answer could not be judged; {_NO_SUITE}",
+}
+_COLUMNS = {
+    "pass": "pass",
+    "inconclusive": "inconclusive",
+    "fail": "fail",
+    "error": "error",
+    "not_applicable": "n/a",
+    "not_run": "not run",
+}
+"""The verdicts that the summary counts, and the heading of each."""
+_FAILED = ("fail", "error")
+_UNDECIDED = ("inconclusive", "not_applicable", "not_run")
+_SHOWN_VIOLATIONS = 3
+_LONGEST_COMMAND = 1000
+"""Characters of a curl command that a terminal still shows well."""
+
+
+def print_head(plan: "Plan", folder: Path) -> None:
+    """Print target, services and run folder, before the first request."""
+    print_styled(
+        f"[bold]ehealth-conformance {__version__}[/]  target {plan.target.name} ({plan.target.environment}), "
+        f"seed {plan.seed}, {plan.examples} examples a property"
+    )
+    for service in plan.services:
+        contract = service.spec.contract
+        where = service.address or "the embedded local platform"
+        chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
+        print_styled(
+            f"{contract.service} {contract.version}: {chosen} cases at {escaped(where)}"
+        )
+    print_styled(f"run folder: {escaped(str(folder))}")
+
+
+def print_summary(document: Record, folder: Path) -> int:
+    """Print what became of a run, and return its exit code."""
+    _print_cases(document, folder)
+    _print_verdict_counts(document)
+    _print_run(document, folder)
+    _print_services_without_a_pass(document)
+    return _print_exit_code(document)
+
+
+def _print_cases(document: Record, folder: Path) -> None:
+    """Print what a person has to act on: each case that failed or erred, and why others are undecided."""
+    cases = document["cases"]
+    for case in cases:
+        if is_confidential(case, document["run"]):
+            print_styled(
+                f"\n[{VERDICT_STYLES['fail']}]fail[/] {case['id']}: {WITHHELD}"
+            )
+        elif case["verdict"] in _FAILED:
+            _print_failed_case(case, folder)
+        if "stale" in case:
+            print_styled(
+                f"[{VERDICT_STYLES['fail']}]stale[/] {case['id']}: {escaped(case['stale'])}"
+            )
+    for verdict in _UNDECIDED:
+        _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
+
+
+def _print_failed_case(case: Record, folder: Path) -> None:
+    """Print a case with its first violations, and how to repeat it."""
+    style = VERDICT_STYLES[case["verdict"]]
+    known = f" (known: {escaped(case['known'])})" if "known" in case else ""
+    print_styled()
+    print_styled(
+        f"[{style}]{case['verdict']}[/] {case['id']}{known}: {escaped(case['title'])}"
+    )
+    violations = [
+        finding for finding in case["findings"] if finding["severity"] == "violation"
+    ]
+    if not violations:
+        print_styled(f"  {escaped(case['reason'])}")
+    for finding in violations[:_SHOWN_VIOLATIONS]:
+        _print_violation(finding)
+    more = len(violations) - _SHOWN_VIOLATIONS
+    if more > 0:
+        print_styled(f"  the report has {more} more finding{'s' if more > 1 else ''}")
+    if case["deciding"]:
+        print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
+    print_styled(f"  Run it alone with: --case {case['id']}")
+    for command in _reproducing(case, folder):
+        print_styled(f"  {escaped(command)}")
+
+
+def _print_violation(finding: Record) -> None:
+    print_styled(f"  {finding['requirement']}: {escaped(finding['message'])}")
+    print_styled(
+        f"    at {escaped(finding['location'])}",
+        f"expected {escaped(finding['expected'])}",
+        separator="; ",
+    )
+    print_styled(f"    actual {escaped(finding['actual'])}")
+
+
+def _reproducing(case: Record, folder: Path) -> Iterator[str]:
+    """Yield the command that sends a counterexample again: curl, or `replay` where no command line can hold it."""
+    counterexample = case.get("counterexample", {})
+    commands = counterexample.get("curl", ())
+    exchanges = counterexample.get("exchanges", ())
+    if commands and len(commands[-1]) <= _LONGEST_COMMAND:
+        yield "Reproduce with curl:"
+        yield commands[-1]
+    # A request that is signed, binary or long has no curl command.
+    if exchanges and not commands:
+        yield f"Reproduce with: ehealth-conformance replay {folder} {exchanges[-1]}"
+
+
+def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:
+    """Print why cases ended in a status that is neither pass nor fail, one line a reason."""
+    by_reason: dict[str, list[str]] = {}
+    for case in cases:
+        by_reason.setdefault(case["reason"], []).append(case["id"])
+    by_reason.pop(NOT_SELECTED, None)
+    style = VERDICT_STYLES.get(verdict, "dim")
+    for reason, names in by_reason.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        print_styled(
+            f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {escaped(reason)}"
+        )
+
+
+def _print_verdict_counts(document: Record) -> None:
+    """Print a table of the cases of each service by verdict."""
+    table = new_table()
+    table.add_column("service", no_wrap=True)
+    for heading in _COLUMNS.values():
+        table.add_column(heading, justify="right")
+    asked = (case["service"] for case in document["cases"])
+    for service in dict.fromkeys([*document["run"]["services"], *asked]):
+        verdicts = [case["verdict"] for case in _cases_of(service, document)]
+        table.add_row(service, *(str(verdicts.count(verdict)) for verdict in _COLUMNS))
+    print_styled()
+    standard_output().print(table)
+
+
+def _print_run(document: Record, folder: Path) -> None:
+    """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
+    counts, run = document["summary"], document["run"]
+    print_styled(
+        f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations"
+    )
+    print_styled(f"suites: {in_words(run.get('mutation_score'))}")
+    for note in run["notes"]:
+        print_styled(f"note: {escaped(note)}")
+    print_styled(f"report: {escaped(str(folder / 'report.html'))}")
+
+
+def _print_services_without_a_pass(document: Record) -> None:
+    for service in document["run"]["services"]:
+        cases = _cases_of(service, document)
+        if not any(case["verdict"] == "pass" or "known" in case for case in cases):
+            print_styled(f"no case of {service} passed")
+
+
+def _print_exit_code(document: Record) -> int:
+    """Print the exit code with its meaning, and return it."""
+    code: int = document["run"]["exit_code"]
+    style = {EXIT_CONFORMANT: "green", EXIT_FAILED: "bold red"}.get(code, "yellow")
+    one_answer = "exchanges" in document["run"].get("replay", {})
+    meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
+    if not document["run"]["services"]:
+        meanings = _MEANINGS | _MEANINGS_OF_OWN_TESTS
+    known = sum("known" in case for case in document["cases"])
+    apart = ""
+    if known and code == EXIT_CONFORMANT:
+        apart = f", apart from {known} known failure{'s' if known > 1 else ''}"
+    print_styled(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
+    return code
+
+
+def _cases_of(service: str, document: Record) -> list[Record]:
+    return [case for case in document["cases"] if case["service"] == service]

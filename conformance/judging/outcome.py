@@ -1,0 +1,70 @@
+"""What REST and SOAP say alike of an answer: none, one cut short, one of a gateway, one that leaves a case open.
+
+Must not know how an answer is read; the caller says how it shows one.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from conformance.model.case import Case, Clause, Effect, Expectation, Step
+from conformance.model.exchange import Exchange, Response
+from conformance.model.verdict import Judgement
+
+
+def no_whole_answer(
+    exchange: Exchange, status_line: Callable[[Response], str]
+) -> Judgement:
+    """Return why an exchange without an answer, or with half of one, says nothing; nothing at all of a whole one."""
+    response = exchange.response
+    if response is None:
+        cause = exchange.failure.message if exchange.failure else "unknown"
+        return Judgement(inconclusive_reason=f"no answer: {cause}")
+    if response.cut:
+        reason = (
+            f"the answer {status_line(response)} could not be read to its end: "
+            f"{response.cut}"
+        )
+        return Judgement(inconclusive_reason=reason)
+    return Judgement()
+
+
+def transient(status_line: str) -> Judgement:
+    """Return that an answer tells of load or of a gateway (RFC 9110, 15.6.3 to 15.6.5; RFC 6585, 4)."""
+    return Judgement(
+        inconclusive_reason=f"the answer {status_line} tells of load or of a gateway, not of the service"
+    )
+
+
+def left_open(clause: Clause | None, summary: str) -> Judgement | None:
+    """Return that a clause leaves the case undecided or not applicable, None where it judges the answer."""
+    if clause is None:
+        return None
+    reason = f"answered {summary}: {clause.note}"
+    match clause.effect:
+        case Effect.NOT_APPLICABLE:
+            return Judgement(not_applicable_reason=reason)
+        case Effect.INCONCLUSIVE:
+            return Judgement(inconclusive_reason=reason)
+        case _:
+            return None
+
+
+def welcome_clauses(expectation: Expectation) -> tuple[Clause, ...]:
+    """Return the clauses that accept an answer, all of them where none does."""
+    accepted = tuple(
+        clause for clause in expectation.clauses if clause.effect is Effect.ACCEPT
+    )
+    return accepted or expectation.clauses
+
+
+def case_of_step(case: Case, step: Step, served: Clause) -> Case:
+    """Return a case that wants a step's request to be served, and nothing besides."""
+    expectation = Expectation("step", (served,))
+    return replace(case, request=step.request, expectation=expectation, only=())
+
+
+def count_tls(case: Case, exchange: Exchange) -> Counter[str]:
+    """Return the requirement of TLS, counted where the answer came over it."""
+    is_secured = bool(case.tls) and exchange.request.url.startswith("https:")
+    return Counter({case.tls: 1}) if is_secured else Counter()
