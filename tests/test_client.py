@@ -72,7 +72,7 @@ def opened(tmp_path: Path, platform: Path) -> Iterator[Connect]:
             if not service:
                 return closing.enter_context(connect(platform, out=tmp_path / "runs"))
             settings = ({"base_url": address} if address else {}) | target.pop("settings", {})
-            data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {service: settings}}
+            data = {"name": "x", "environment": "local", "limits": {"timeout": 30}, "services": {service: settings}}
             file = tmp_path / "target.yaml"
             file.write_text(dump(data | target), encoding="utf-8")
             return closing.enter_context(connect(file, out=tmp_path / "runs"))
@@ -326,7 +326,7 @@ def test_test_may_shorten_the_time_limit(opened: Connect) -> None:
 def test_test_cannot_lengthen_the_time_limit(opened: Connect, timeout: httpx._types.TimeoutTypes) -> None:
     """The target's limit holds for the whole exchange, though a byte comes now and then, whatever the test asks for."""
     with hostile.serve("drip-body") as address:
-        clients = opened(DASHBOARDS, address, limits={"timeout": 0.5})
+        clients = opened(DASHBOARDS, address, limits={"timeout": 2})
         with pytest.raises(httpx.ReadError, match="time"):
             clients(DASHBOARDS).get("/dashboard", timeout=timeout)
         [row] = read_exchanges(clients.folder)
@@ -348,7 +348,7 @@ def test_used_up_budget_raises_before_sending(opened: Connect) -> None:
     """A request beyond the target's budget is not sent."""
     peer = Peer()
     with serving(peer) as address:
-        client = opened(DASHBOARDS, address, limits={"timeout": 5, "budget": 1})(DASHBOARDS)
+        client = opened(DASHBOARDS, address, limits={"timeout": 30, "budget": 1})(DASHBOARDS)
         client.get("/dashboard")
         with pytest.raises(BudgetError):
             client.get("/dashboard")
@@ -401,8 +401,9 @@ def test_failures_of_the_wire_are_httpx_errors(
     opened: Connect, behaviour: str, error: type[httpx.TransportError]
 ) -> None:
     """Where there is no answer httpx's own error is raised, with the request, and the exchange is recorded."""
+    limit = 1 if behaviour in hostile.ENDED_BY_TIME else 30
     with hostile.serve(behaviour) as address:
-        clients = opened(DASHBOARDS, address, limits={"timeout": 1})
+        clients = opened(DASHBOARDS, address, limits={"timeout": limit})
         with pytest.raises(error) as caught:
             clients(DASHBOARDS).get("/dashboard")
         [row] = read_exchanges(clients.folder)
@@ -895,6 +896,6 @@ def test_services_that_remember_are_asked_alone(opened: Connect, monkeypatch: py
 def _target(folder: Path, address: str) -> Path:
     file = folder / "own.yaml"
     services = {DASHBOARDS: {"base_url": address}}
-    data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": services}
+    data = {"name": "x", "environment": "local", "limits": {"timeout": 30}, "services": services}
     file.write_text(dump(data), encoding="utf-8")
     return file

@@ -37,14 +37,14 @@ def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.Co
     environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment | variables, capture_output=True, text=True, timeout=300, check=False
     )
 
 
 def project(folder: Path, test: str, ini: str = INI, address: str = "http://127.0.0.1:9/api/v1") -> None:
     """Write a project with one module of tests, and a target with a dashboard at an address."""
     services = {"status-dashboard": {"base_url": address}}
-    data = {"name": "own", "environment": "local", "limits": {"timeout": 5}, "services": services}
+    data = {"name": "own", "environment": "local", "limits": {"timeout": 30}, "services": services}
     (folder / "target.yaml").write_text(json.dumps(data), encoding="utf-8")
     (folder / "pytest.ini").write_text(ini, encoding="utf-8")
     (folder / "test_mine.py").write_text(test, encoding="utf-8")
@@ -93,7 +93,7 @@ def test_printed_script_runs_as_it_is(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

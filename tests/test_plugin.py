@@ -38,7 +38,7 @@ def run_pytest(
     command = [sys.executable, "-m", "pytest", *map(str, arguments)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")} | variables
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     return done, sorted((folder / "reports").glob("*")) if (folder / "reports").exists() else []
 
@@ -67,10 +67,10 @@ def serve(variant: str) -> AbstractContextManager[str]:
 def test_pytest_and_run_give_the_same_verdicts(tmp_path: Path, variant: str) -> None:
     """Alone and with two workers the same cases end with the same verdicts and findings, all non-zero together."""
     with serve(variant) as address:
-        target = target_file(tmp_path, address, limits={"timeout": 5})
+        target = target_file(tmp_path, address, limits={"timeout": 30})
         options = ("--target", str(target), "--examples", "4")
         command = [sys.executable, "-m", "conformance", "run", *options, "--out", "own"]
-        by_run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        by_run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
         alone, _ = run_pytest(tmp_path, suites_root(), *options, "--out", "alone")
         parallel, _ = run_pytest(tmp_path, suites_root(), *options, "--out", "parallel", "-n", 2)
     own, *others = [results_of(next((tmp_path / name).iterdir())) for name in ("own", "alone", "parallel")]

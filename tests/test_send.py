@@ -48,7 +48,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def target_file(folder: Path, service: str, address: str, /, **target: Any) -> Path:  # noqa: ANN401
     """Write a target file with one service at an address."""
     settings = {"base_url": address, **target.pop("settings", {})}
-    data = {"name": "x", "environment": "local", "limits": {"timeout": 5}, "services": {service: settings}}
+    data = {"name": "x", "environment": "local", "limits": {"timeout": 30}, "services": {service: settings}}
     file = folder / "target.yaml"
     file.write_text(dump(data | target), encoding="utf-8")
     return file
@@ -312,7 +312,7 @@ def on_a_terminal(*arguments: str, cwd: Path) -> str:
     """Run the command line on a pseudo-terminal, and return what it shows."""
     ours, theirs = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "conformance", *arguments], cwd=cwd, stdout=theirs, timeout=60, check=False
+        [sys.executable, "-m", "conformance", *arguments], cwd=cwd, stdout=theirs, timeout=300, check=False
     )
     os.close(theirs)
     shown = b""

@@ -60,7 +60,7 @@ def run_option(option: RunOption) -> "Callable[[Decorated], Decorated]":
     return click.option(
         *names,
         type=_click_type(option),
-        default=option.default if option.value_type is str and option.default else None,
+        default=_default(option),
         multiple=option.repeatable,
         is_flag=not option.takes_value,
         metavar=option.metavar,
@@ -75,6 +75,12 @@ def run_options(function: "Decorated") -> "Decorated":
         if option is not SERVICE:
             function = run_option(option)(function)
     return function
+
+
+def _default(option: RunOption) -> str | bool | None:
+    if not option.takes_value:
+        return False
+    return option.default if option.value_type is str and option.default else None
 
 
 def _click_type(option: RunOption) -> "click.ParamType[Any] | None":

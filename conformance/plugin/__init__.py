@@ -69,13 +69,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(option.key, option.full_help, _ini_type(option), default=None)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker by which a suite names its service."""
-    config.addinivalue_line(
-        "markers", f"{MARKER}(id): the service that a suite module tests"
-    )
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(
     early_config: pytest.Config, parser: pytest.Parser, args: list[str]

@@ -23,6 +23,7 @@ from conformance.model.case import Case
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.plugin import (
+    MARKER,
     TAKEN,
     Verify,
     case_of,
@@ -56,6 +57,12 @@ class SuiteRun:
         self._results: dict[str, CaseResult] = {}
         self._problems: list[str] = []
         self._erred = self._interrupted = self._collection_failed = False
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Register the marker by which a suite names its service."""
+        config.addinivalue_line(
+            "markers", f"{MARKER}(id): the service that a suite module tests"
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
