@@ -4,8 +4,8 @@ import io
 import os
 import subprocess
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ from typing import Any
 import pytest
 
 from conformance.cli import main
+from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign, open_campaign
 from conformance.engine.embedded import start_embedded
 from conformance.engine.plan import Plan, Selection, make_plan
 from conformance.formats.documents import dump
+from conformance.mock.platform import LocalPlatform
 from conformance.model.case import Case
 from conformance.plugin import case_of
 from conformance.plugin.session import run_suites
 from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
+from conformance.target.writing import write_target, written_target
 from tests.peers.server import Variant
 
 ALL_PEERS = bool(os.environ.get("EHEALTH_ALL_PEERS"))
@@ -39,6 +42,16 @@ def sample(variants: Mapping[str, Variant], names: Iterable[str], every: int) ->
             chosen.append(name)
         seen[field] += 1
     return chosen
+
+
+@contextmanager
+def served_platform(folder: Path, services: Iterable[str]) -> Iterator[Path]:
+    """Serve services on the local platform, and give a target file for them."""
+    with LocalPlatform(tuple(map(load_spec, services))) as served:
+        settings = {spec.contract.service: dict(served.settings(spec.contract.service)) for spec in served.specs}
+        file = folder / "target.yaml"
+        write_target(file, written_target("platform", settings, None))
+        yield file
 
 
 def told(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:

@@ -21,13 +21,11 @@ import pytest
 from conformance.cli.summary import print_summary
 from conformance.client import AnswerError, OwnClients, connect, message
 from conformance.client.wire import ERRORS
-from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign
 from conformance.evidence.store import FILE, read_exchanges
 from conformance.formats.documents import dump
 from conformance.judging.documented import RULE
 from conformance.messages.soap_requests import SoapRequests
-from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import (
     BudgetError,
     ConformanceError,
@@ -39,7 +37,7 @@ from conformance.model.errors import (
 from conformance.model.exchange import ErrorKind, Exchange
 from conformance.model.verdict import Judgement
 from conformance.target.reading import load_target
-from conformance.target.writing import write_target, written_target
+from tests.campaigns import served_platform
 from tests.peers import hostile
 from tests.peers.hostile import DASHBOARD
 from tests.peers.server import Answer, Request, serving
@@ -56,10 +54,8 @@ Connect = Callable[..., OwnClients]
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Serve the local platform, and return a target file for it."""
-    with LocalPlatform(tuple(map(load_spec, (DASHBOARDS, EXCLUSIONS, DOSSIERS)))) as served:
-        services = {spec.contract.service: dict(served.settings(spec.contract.service)) for spec in served.specs}
-        file = tmp_path_factory.mktemp("platform") / "target.yaml"
-        write_target(file, written_target("platform", services, None))
+    folder = tmp_path_factory.mktemp("platform")
+    with served_platform(folder, (DASHBOARDS, EXCLUSIONS, DOSSIERS)) as file:
         yield file
 
 

@@ -16,14 +16,11 @@ import jsonschema
 import pytest
 
 from conformance.cli.token import described_token, owner_of
-from conformance.contracts.loading import load_spec
 from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
-from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import UsageError
 from conformance.target.reading import choose_services, load_target
-from conformance.target.writing import write_target, written_target
-from tests.campaigns import told
+from tests.campaigns import served_platform, told
 from tests.peers import hostile
 from tests.peers.hostile import DASHBOARD
 from tests.peers.server import Answer, Request, serving
@@ -38,10 +35,8 @@ NOW = datetime(2026, 11, 30, 18, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Serve the local platform, and return a target file for it."""
-    with LocalPlatform(tuple(map(load_spec, (DASHBOARDS, EXCLUSIONS, DOSSIERS)))) as served:
-        services = {spec.contract.service: dict(served.settings(spec.contract.service)) for spec in served.specs}
-        file = tmp_path_factory.mktemp("platform") / "target.yaml"
-        write_target(file, written_target("platform", services, None))
+    folder = tmp_path_factory.mktemp("platform")
+    with served_platform(folder, (DASHBOARDS, EXCLUSIONS, DOSSIERS)) as file:
         yield file
 
 

@@ -4,12 +4,10 @@ Sources: WS-Trust 1.3, X.509 Token Profile 1.1. Each check yields every problem 
 caller's certificate is held against are the expected `trusted` ones, of authorities. Must not know HTTP nor a key.
 """
 
-import base64
 from collections.abc import Iterator
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from conformance.checks import wss
 from conformance.checks.request_problem import soap_problem
@@ -34,7 +32,7 @@ from conformance.soap.names import (
     WST,
     X509_TOKEN,
 )
-from conformance.soap.security.saml import public_key
+from conformance.soap.security.saml import read_certificate
 from conformance.soap.security.wss import WSU_ID
 from conformance.soap.xsd.contract import SoapOperation
 
@@ -79,7 +77,7 @@ def one_token(incoming: Incoming) -> Problems:
         if kinds != (X509_TOKEN, BASE64):
             reason = "the token is no X.509 certificate in base64"
             yield unauthenticated("one_token", reason)
-        if _load(text(token)) is None:
+        if read_certificate(text(token)) is None:
             yield unauthenticated("one_token", _UNREADABLE)
 
 
@@ -198,7 +196,7 @@ STS_CHECKS: Final[tuple[Check, ...]] = (
 def holder_certificate(request: Element) -> x509.Certificate | None:
     """Return the certificate of the key that an assertion is to name, None where it cannot be read."""
     named = request.findall(_USE_KEY)
-    return _load(text(named[0])) if len(named) == 1 else None
+    return read_certificate(text(named[0])) if len(named) == 1 else None
 
 
 def claims_of(request: Element) -> list[RequestedAttribute]:
@@ -231,24 +229,7 @@ def _asked(incoming: Incoming) -> Element | None:
 def _certificate(incoming: Incoming) -> x509.Certificate | None:
     """Return the token's certificate, None where it cannot be read."""
     token = incoming.secured(_TOKEN)
-    return _load(text(token)) if token is not None else None
-
-
-def _load(encoded: str) -> x509.Certificate | None:
-    """Return a certificate all of which can be read; the library reads it piece by piece, when it is asked for."""
-    try:
-        certificate = x509.load_der_x509_certificate(
-            base64.b64decode("".join(encoded.split()), validate=True)
-        )
-        _ = (
-            public_key(certificate),
-            certificate.subject,
-            certificate.issuer,
-            certificate.not_valid_after_utc,
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
-        return None
-    return certificate
+    return read_certificate(text(token)) if token is not None else None
 
 
 def _member(request: Element, name: str) -> str:

@@ -231,6 +231,23 @@ def public_key(certificate: x509.Certificate) -> bytes:
     )
 
 
+def read_certificate(encoded: str) -> x509.Certificate | None:
+    """Return a certificate in base64, all of which can be read; the library reads it only when it is asked for."""
+    try:
+        certificate = x509.load_der_x509_certificate(
+            base64.b64decode("".join(encoded.split()), validate=True)
+        )
+        _ = (
+            public_key(certificate),
+            certificate.subject,
+            certificate.issuer,
+            certificate.not_valid_after_utc,
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        return None
+    return certificate
+
+
 def _bare(data: bytes) -> bytes:
     """Return a document without byte order mark, XML declaration and what stands around its root."""
     element_bytes = slice_element(data, "Assertion", SAML)
@@ -249,23 +266,13 @@ def _bare(data: bytes) -> bytes:
 
 def _signer(signature: Element) -> x509.Certificate:
     named = signature.find(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
-    return _load(text(named) if named is not None else "")
+    return _certificate(text(named) if named is not None else "")
 
 
-def _load(encoded: str) -> x509.Certificate:
-    """Return a certificate all of which can be read; the library reads it piece by piece, when it is asked for."""
-    try:
-        certificate = x509.load_der_x509_certificate(
-            base64.b64decode("".join(encoded.split()), validate=True)
-        )
-        _ = (
-            public_key(certificate),
-            certificate.subject,
-            certificate.issuer,
-            certificate.not_valid_after_utc,
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
-        raise SamlError("a certificate in it cannot be read") from None
+def _certificate(encoded: str) -> x509.Certificate:
+    certificate = read_certificate(encoded)
+    if certificate is None:
+        raise SamlError("a certificate in it cannot be read")
     return certificate
 
 
@@ -296,7 +303,7 @@ def _holder(root: Element) -> tuple[bytes, bytes]:
             "",
         )
         if encoded:
-            certificate = _load(encoded)
+            certificate = _certificate(encoded)
             return certificate.public_bytes(Encoding.DER), public_key(certificate)
         numbers = list(confirmation.iter(f"{{{DS}}}RSAKeyValue"))
         if numbers:
