@@ -30,6 +30,7 @@ from conformance.model.case import (
 from conformance.model.errors import ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Response
 from conformance.model.verdict import Finding, Judgement, Severity, merge
+from conformance.model.wording import count_of
 
 SERVICE = "therapeutic-exclusion"
 MOST_ENTRIES = 1500
@@ -1008,7 +1009,9 @@ class Keeper:
             if not failed
             else f"NOT restored: {', '.join(map(_name, failed))}"
         )
-        return f"{state} ({len(undoing)} changes undone); the history grew by {grown} entries"
+        undone = count_of(len(undoing), "change")
+        growth = count_of(grown, "entry", "entries")
+        return f"{state} ({undone} undone); the history grew by {growth}"
 
     def _player(self) -> Player:
         player = Player(

@@ -25,6 +25,7 @@ from conformance.model.result import (
     NOT_SELECTED,
     WITHHELD,
 )
+from conformance.model.wording import count_of
 from conformance.reporting.mutation_score import in_words
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def print_head(plan: "Plan", folder: Path) -> None:
         where = service.address or "the embedded local platform"
         chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
         print_styled(
-            f"{contract.service} {contract.version}: {chosen} cases at {escaped(where)}"
+            f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {escaped(where)}"
         )
     print_styled(f"run folder: {escaped(str(folder))}")
 
@@ -127,7 +128,7 @@ def _print_failed_case(case: Record, folder: Path) -> None:
         _print_violation(finding)
     more = len(violations) - _SHOWN_VIOLATIONS
     if more > 0:
-        print_styled(f"  the report has {more} more finding{'s' if more > 1 else ''}")
+        print_styled(f"  the report has {count_of(more, 'more finding')}")
     if case["deciding"]:
         print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
     print_styled(f"  Run it alone with: --case {case['id']}")
@@ -190,7 +191,8 @@ def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
     print_styled(
-        f"{counts['exchanges']} exchanges, {counts['warnings']} warnings, {counts['observations']} observations"
+        f"{count_of(counts['exchanges'], 'exchange')}, {count_of(counts['warnings'], 'warning')}, "
+        f"{count_of(counts['observations'], 'observation')}"
     )
     print_styled(f"suites: {in_words(run.get('mutation_score'))}")
     for note in run["notes"]:
@@ -216,7 +218,7 @@ def _print_exit_code(document: Record) -> int:
     known = sum("known" in case for case in document["cases"])
     apart = ""
     if known and code == EXIT_CONFORMANT:
-        apart = f", apart from {known} known failure{'s' if known > 1 else ''}"
+        apart = f", apart from {count_of(known, 'known failure')}"
     print_styled(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
     return code
 

@@ -19,6 +19,7 @@ from conformance.model.result import (
     CaseResult,
 )
 from conformance.model.verdict import Verdict
+from conformance.model.wording import count_of
 from conformance.plugin import CaseErred, CaseFailed, CaseInconclusive
 
 _MEANINGS = {
@@ -90,8 +91,7 @@ def _counted(cases: list[Mapping[str, Any]], what: str) -> Iterator[str]:
         return
     names = ", ".join(case["id"] for case in cases[:_SHOWN_CASES])
     more = ", ..." if len(cases) > _SHOWN_CASES else ""
-    noun = "case" if len(cases) == 1 else "cases"
-    yield f"{len(cases)} {noun} {what} ({names}{more})"
+    yield f"{count_of(len(cases), 'case')} {what} ({names}{more})"
 
 
 def _with_verdict(

@@ -18,6 +18,7 @@ from typing import Any
 
 from conformance.evidence.store import FILE, Record, read_exchanges
 from conformance.model.errors import UsageError
+from conformance.model.wording import count_of
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.html_findings import finding_groups, occurrences
 from conformance.reporting.html_matrix import case_list, requirement_matrix
@@ -30,7 +31,6 @@ from conformance.reporting.markup import (
     clipped,
     code_span,
     content_policy,
-    count_of,
     data_block,
     duration_words,
     item_list,

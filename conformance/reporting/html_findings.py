@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.model.wording import count_of
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.markup import (
     DASH,
@@ -11,7 +12,6 @@ from conformance.reporting.markup import (
     badge,
     clipped,
     code_span,
-    count_of,
     item_list,
     joined,
     level_badge,

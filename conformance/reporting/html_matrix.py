@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.model.wording import count_of
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.html_findings import folded
 from conformance.reporting.markup import (
@@ -12,7 +13,6 @@ from conformance.reporting.markup import (
     badge,
     clipped,
     code_span,
-    count_of,
     duration_words,
     joined,
     level_badge,

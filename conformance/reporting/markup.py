@@ -158,11 +158,6 @@ def joined(pieces: Iterable[Html], separator: str = " · ") -> Html:
     return Html(text_node(separator).join(piece for piece in pieces if piece))
 
 
-def count_of(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural but for one."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
 def clipped(text: object, longest: int = LONGEST_TEXT) -> str:
     """Return a text, cut where it is longer than is shown, with its length then."""
     text = str(text)
