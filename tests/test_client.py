@@ -268,6 +268,18 @@ def test_no_cookie_is_kept(opened: Connect) -> None:
 # ----------------------------------------------------------------------------------------------------- 4: other origins
 
 
+@pytest.mark.parametrize("path", ["../../another/api", "/../v2/x", "/%2e%2e/v2/x", "/..%2f..%2fadmin", "ABSOLUTE"])
+def test_path_that_climbs_out_of_the_address_is_refused(opened: Connect, path: str) -> None:
+    """A service's neighbours behind the same gateway are no part of the target, and get no token."""
+    peer = Peer()
+    with serving(peer) as address:
+        client = opened(DASHBOARDS, address)(DASHBOARDS)
+        url = path.replace("ABSOLUTE", f"{address.rpartition('/api')[0]}/another")
+        with pytest.raises(ForbiddenTrafficError, match="not below the service's address"):
+            client.get(url)
+    assert peer.seen == []
+
+
 @pytest.mark.parametrize(
     "url",
     [

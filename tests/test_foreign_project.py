@@ -132,5 +132,7 @@ def test_project_keeps_its_options_beside_the_suites(project: Path, target: Path
     arguments = ("test_theirs.py", suites_root(), *OWN_OPTIONS, "-k", "test_target or 7.2/dashboard")
     done, (folder,) = run_pytest(project, *arguments, EHEALTH_TARGET=str(target))
     assert done.returncode == 0, done.stdout
-    assert "conformance: this project has its own --target, --seed, --case; set the ini keys instead" in done.stdout
+    told = "this project has its own --target, --seed, --case; set the ini keys instead (docs/pytest.md)"
+    assert f"conformance: {told}\n" in done.stdout
+    assert f"\n{told}\n" in done.stdout  # at the end again, since -q leaves out the header
     assert results_of(folder)["run"]["target"]["name"] == "t"

@@ -15,7 +15,7 @@ import pytest
 import conformance.plugin
 from conformance.evidence.store import read_exchanges
 from tests.campaigns import told
-from tests.peers.server import Answer, serving
+from tests.peers.server import Answer, Request, serving
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = (ROOT / "docs" / "own-tests.md").read_text("utf-8")
@@ -248,3 +248,84 @@ def test_mine(ehealth, number):
     assert len(document["cases"]) == 6
     exchanges = [name for case in document["cases"] for name in case["exchanges"]]
     assert len(set(exchanges)) == 6
+
+
+# -------------------------------------------------------------------------------------------------------- credentials
+
+TOKEN = "opaque-" + "0123456789abcdef" * 4
+GIVEN = "given-by-the-test-itself"
+LEAKY = """
+import pytest
+
+SECRETS = open("given.txt").read().split()
+
+def asked(client, **headers):
+    return client.get("/therapeuticExclusions/90010199794", headers=headers).json()
+
+@pytest.fixture
+def client(ehealth):
+    return ehealth("therapeutic-exclusion", token="citizen")
+
+def test_compares(client):
+    assert asked(client)["Authorization"] == "another"
+
+def test_raises(client):
+    raise RuntimeError(asked(client)["Authorization"])
+
+def test_prints(client):
+    print(asked(client))
+    pytest.skip(str(asked(client)))
+
+def test_fails_while_it_holds_the_clients(ehealth, client):
+    asked(client)
+    assert ehealth is None
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_gives_its_own(ehealth, number):
+    name, value = [("Authorization", "Bearer "), ("Cookie", "sid="), ("X-Api-Key", "")][number]
+    answer = asked(ehealth("therapeutic-exclusion"), **{name: value + SECRETS[0]})
+    assert answer == {}
+"""
+
+
+def echo(request: Request) -> Answer:
+    """Answer with the credentials of a request, in the body and in a header."""
+    names = ("Authorization", "Cookie", "X-Api-Key")
+    said = {name: value for name in names if (value := request.header(name.lower()))}
+    return Answer(document=said, headers={"Content-Type": "application/json", "X-Echo": str(said)})
+
+
+@wired
+@pytest.mark.parametrize("shown", [[], ["-vv", "-l"], ["-rA", "--showlocals", "--full-trace", "--junitxml=mine.xml"]])
+def test_credentials_are_neither_shown_nor_kept(tmp_path: Path, shown: list[str]) -> None:
+    """A token of the target, and what a test gives itself, are no part of what pytest prints and any report says."""
+    with serving(echo) as address:
+        project(tmp_path, LEAKY)
+        (tmp_path / "token.txt").write_text(TOKEN, encoding="utf-8")
+        (tmp_path / "given.txt").write_text(GIVEN, encoding="utf-8")
+        settings = {"base_url": address, "tokens": {"citizen": {"file": "token.txt"}}}
+        target = {"name": "own", "environment": "local", "services": {"therapeutic-exclusion": settings}}
+        (tmp_path / "target.yaml").write_text(json.dumps(target), encoding="utf-8")
+        done = run_pytest(tmp_path, *shown)
+    assert "6 failed, 1 skipped" in done.stdout, done.stdout
+    written = [path for path in (tmp_path / "reports").rglob("*") if path.is_file()] + list(tmp_path.glob("*.xml"))
+    assert [path.name for path in written if path.name.endswith("-result.json")]
+    texts = {"terminal": done.stdout + done.stderr} | {path.name: path.read_text("utf-8") for path in written}
+    recognisable = (TOKEN, TOKEN[:20], TOKEN[-20:], GIVEN)
+    assert [(name, part) for name, text in texts.items() for part in recognisable if part in text] == []
+
+
+@wired
+def test_interrupted_test_keeps_its_case(tmp_path: Path) -> None:
+    """What a test has exchanged before Ctrl-C is in the results as well."""
+    test = """
+def test_mine(ehealth):
+    ehealth("status-dashboard").get("/dashboard")
+    raise KeyboardInterrupt
+"""
+    project(tmp_path, test, "[pytest]\nehealth_target = local\n")
+    done = run_pytest(tmp_path)
+    assert done.returncode == 2
+    document = results(tmp_path)
+    assert [case["id"] for case in document["cases"]] == ["own/test_mine.py::test_mine"]
+    assert (document["summary"]["exchanges"], document["run"]["exit_code"]) == (1, 130)

@@ -109,6 +109,26 @@ def test_broken_contract_ends_with_1(tmp_path: Path) -> None:
     assert "    actual   1 (number)\n" in done.stdout
 
 
+@pytest.mark.parametrize("status", [302, 418, 500])
+def test_undocumented_answer_ends_with_3(tmp_path: Path, status: int) -> None:
+    """Nothing says what such an answer means, so that it is neither documented nor a violation."""
+    with serving(lambda _: Answer(status)) as address:
+        file = target_file(tmp_path, DASHBOARDS, address)
+        done = told("send", DASHBOARDS, "getDashboard", "--target", file, cwd=tmp_path)
+    assert done.returncode == 3
+    assert "the contract documents no such answer to this operation" in done.stdout
+    assert "the contract documents this answer" not in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--token=citizen!another", "--token=citizen!"])
+def test_unknown_alteration_of_a_token_ends_with_2(platform: Path, tmp_path: Path, option: str) -> None:
+    """What can be wrong with a token is named, and nothing is sent."""
+    done = told("send", EXCLUSIONS, "getHealth", option, "--target", platform, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a token may be citizen!forged or citizen!unsigned" in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
 @pytest.mark.parametrize("answer", [Answer(401), Answer(503)])
 def test_answer_that_says_nothing_ends_with_3(tmp_path: Path, answer: Answer) -> None:
     """A refused credential and a busy service are inconclusive, with the reason."""

@@ -63,7 +63,7 @@ class _ClientSettings(TypedDict):
     trust_env: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class OwnClients:
     """Makes clients for one test of one's own; `name` and `title` are those of the case that it is reported as.
 
@@ -78,6 +78,10 @@ class OwnClients:
     _turns: ExitStack = field(default_factory=ExitStack)
     _alone: bool = False
     _lock: RLock = field(default_factory=RLock)
+
+    def __repr__(self) -> str:
+        """Name the target alone: pytest shows the values of a failed test, and what is below holds its credentials."""
+        return f"<clients of the target {self.campaign.plan.target.name}>"
 
     def __call__(
         self, service: str, *, token: str = "", caller: str = "", verify: bool = False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -86,6 +87,9 @@ class WireTransport(httpx.BaseTransport):
         timeout = _shortest(request.extensions.get("timeout") or {})
         make = self._maker(request)
         exchange, judgement = self._exchanges.send(request.method, make, timeout)
+        if exchange.response is not None:
+            store = self._exchanges.session.recorder.store
+            store.learn_given(exchange.response.headers)
         if self._verify and judgement.violated:
             raise AnswerError(_explained(judgement))
         return _httpx_response(request, exchange, judgement)
@@ -96,11 +100,20 @@ class WireTransport(httpx.BaseTransport):
         Only then are a token renewed and a message signed, since both are good for a short while.
         """
         body = request.read()
+        self._learn_given(request, body)
         template = request.extensions.get(SOAP_MESSAGE)
         if isinstance(template, Template):
             self._demand_message(request, template)
             return partial(self._signed, request, template)
         return partial(self._as_given, request, body)
+
+    def _learn_given(self, request: httpx.Request, body: bytes) -> None:
+        """Have the credentials that the test gives itself taken out of whatever is written, the answer included."""
+        content = request.headers.get("content-type", "")
+        form = body.decode("latin-1") if "x-www-form-urlencoded" in content else ""
+        query = request.url.query.decode("ascii", "replace")
+        given = _fields(request.headers)
+        self._exchanges.session.recorder.store.learn_given(given, query, form)
 
     def _as_given(self, request: httpx.Request, body: bytes) -> Request:
         fields = _fields(request.headers)
@@ -147,6 +160,10 @@ class WireTransport(httpx.BaseTransport):
         if _origin(url) != _origin(own):
             raise ForbiddenTrafficError(
                 f"{url.scheme}://{url.netloc.decode()} is another origin than the target's {own}"
+            )
+        if not _is_below(url.path, own.path):
+            raise ForbiddenTrafficError(
+                f"{url.path} is not below the service's address {own}"
             )
         if url.userinfo:
             raise ForbiddenTrafficError(
@@ -212,6 +229,13 @@ def _fields(headers: httpx.Headers) -> Headers:
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
     port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
     return url.scheme, url.host, port
+
+
+def _is_below(path: str, base: str) -> bool:
+    """Tell whether a path, whose dots httpx has resolved or not, stays below a service's address."""
+    base = base.rstrip("/")
+    climbs = ".." in unquote(path).replace("\\", "/").split("/")
+    return not climbs and (path == base or path.startswith(f"{base}/"))
 
 
 def _shortest(timeout: Mapping[str, float | None]) -> float | None:

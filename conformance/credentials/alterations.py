@@ -8,6 +8,8 @@ import json
 
 MALFORMED = "malformed"
 """A role that needs no credential: its token is no token at all."""
+ALTERATIONS = ("forged", "unsigned")
+"""What can be wrong with a token: its signature is another, or it has none."""
 
 
 def alter(token: str, how: str) -> str:

@@ -111,6 +111,10 @@ class Campaign:
         result = self.safe(result)
         return apply_known(result, self.plan.known, datetime.now(UTC).date())
 
+    def redacted(self, text: str) -> str:
+        """Return a text of somebody else's making without secrets, in whole or cut short."""
+        return self._redactor.excerpt(text)
+
     def safe(self, result: CaseResult) -> CaseResult:
         """Return the result of a case that has ended without secrets, and tell that it has."""
         result = _redacted(result, self._redactor.text)

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import RLock
 
-from conformance.credentials.alterations import MALFORMED
+from conformance.credentials.alterations import ALTERATIONS, MALFORMED
 from conformance.engine.campaign import Campaign
 from conformance.engine.events import CaseStarted
 from conformance.engine.plan import DEFAULT_SEED, Plan, Selection, usual_examples
 from conformance.engine.runner import conclude
 from conformance.engine.session import Session
 from conformance.formats.schemas import known_names
-from conformance.judging.documented import documented_case
+from conformance.judging.documented import RULE, UNDOCUMENTED, documented_case
 from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, CaseKind, Expectation, Template
 from conformance.model.contract import Contract
@@ -98,7 +98,11 @@ class OwnExchanges:
         if self.oracle.refuses_credential(exchange):
             return Judgement(inconclusive_reason=_REFUSED)
         case = documented_case(self.contract, self.name, operation)
-        return self.oracle.judge(exchange, case)
+        judgement = self.oracle.judge(exchange, case)
+        undocumented = any(row.requirement == RULE for row in judgement.findings)
+        if undocumented and not judgement.violated:
+            return replace(judgement, inconclusive_reason=UNDOCUMENTED)
+        return judgement
 
 
 def open_exchanges(
@@ -118,7 +122,12 @@ def demand_credential(service: ServiceTarget, token: str, caller: str) -> None:
     """Raise UsageError where a target gives a service no token of a role, or no caller of a name; "" asks for none."""
     for kind, wanted in (("tokens", token), ("callers", caller)):
         known = tuple(service.settings.get(kind) or ())
-        name = wanted.partition("!")[0]
+        name, mark, alteration = wanted.partition("!")
+        if mark and (kind == "callers" or alteration not in ALTERATIONS):
+            raise UsageError(
+                f"{wanted!r}: a token may be {' or '.join(f'{name}!{how}' for how in ALTERATIONS)}, "
+                "and a caller has no such addition"
+            )
         if name and name not in {*known, MALFORMED}:
             raise UsageError(
                 f"the target's {kind} of {service.service} have no {name!r}{known_names(name, known)}"

@@ -4,11 +4,14 @@ A known secret becomes a typed reference such as `{"token": "citizen"}`; what me
 credential becomes `{"secret": "unknown"}`. Must not resolve secrets nor write files.
 """
 
+import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from itertools import takewhile
+from urllib.parse import parse_qsl, quote
 
 UNKNOWN = {"secret": "unknown"}
 _REFERENCE = re.compile(
@@ -27,6 +30,19 @@ _CREDENTIAL_HEADERS = frozenset(
         "authentication-info",
     }
 )
+_CREDENTIAL_PARAMETERS = frozenset(
+    {
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "client_secret",
+        "client_assertion",
+        "assertion",
+        "password",
+        "code_verifier",
+    }
+)
+"""Parameters of a query or a form that are credentials (RFC 6749, RFC 6750, RFC 7521, RFC 7636)."""
 _SCHEMED = frozenset({"authorization", "proxy-authorization"})
 _LOOKS_LIKE_A_CREDENTIAL = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+(?P<jwt>\.)[A-Za-z0-9_-]*+)?"  # RFC 7519: a compact JWT
@@ -42,8 +58,12 @@ _ASSERTION_BEGINS = re.compile(
 )
 """A SAML assertion, whoever wrote it down again in other words than it was issued in, or as text inside of XML."""
 _ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
+_SHORTEST_GIVEN = 8
+"""Shorter values that a test gives itself are taken out where it gives them, and not wherever they come again."""
 _SHORTEST_SECRET = 4
 """Shorter values would be replaced in the middle of ordinary text."""
+_SHORTEST_CUT, _RECOGNISED = 32, 16
+"""A secret of so many characters is recognised by so many of its first or last ones where it was cut."""
 _LONG_SECRET = 256
 """From this length on a secret is looked for as it is: an expression of thousands of letters takes long to make."""
 
@@ -66,9 +86,9 @@ def pieces(text: str) -> Iterator[str | Mapping[str, str]]:
 class Redactor:
     """Replaces the secrets it has learnt, and texts that look like one, in text and header values."""
 
-    _known: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    _long: tuple[str, ...] = ()
-    _pattern: re.Pattern[str] | None = None
+    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    _long: tuple[str, ...] = field(default=(), repr=False)
+    _pattern: re.Pattern[str] | None = field(default=None, repr=False)
 
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember that `secret` is to be written as `reference`, such as `{"token": "citizen"}`."""
@@ -91,6 +111,27 @@ class Redactor:
                 else None
             )
 
+    def learn_given(self, headers: Iterable[tuple[str, str]], *encoded: str) -> None:
+        """Remember the credentials that somebody has put into header fields, or into a query or a form, by himself.
+
+        They are not known to the target, but may come back in the answer.
+        """
+        secrets = [
+            part
+            for name, value in headers
+            if name.lower() in _CREDENTIAL_HEADERS
+            for part in _credential_parts(name.lower(), value)
+        ]
+        secrets += [
+            value
+            for text in encoded
+            for name, value in parse_qsl(text)
+            if name.lower() in _CREDENTIAL_PARAMETERS
+        ]
+        for secret in secrets:
+            if len(secret) >= _SHORTEST_GIVEN and secret not in self._known:
+                self.learn(secret, UNKNOWN)
+
     def text(self, text: str) -> str:
         """Return `text` with each secret replaced by its reference as JSON."""
         for known in self._long:
@@ -104,6 +145,15 @@ class Redactor:
             text = _LOOKS_LIKE_A_CREDENTIAL.sub(_unknown, text)
         return _without_assertions(text) if "Assertion" in text else text
 
+    def excerpt(self, text: str) -> str:
+        """Return a text without secrets, nor what somebody who cut it has left of their beginnings and ends."""
+        text = self.text(text)
+        for secret in self._known:
+            if len(secret) >= _SHORTEST_CUT:
+                text = _without_beginnings(text, secret)
+                text = _without_beginnings(text[::-1], secret[::-1])[::-1]
+        return text
+
     def header(self, name: str, value: str) -> str | dict[str, object]:
         """Return a header's value fit for the record.
 
@@ -116,6 +166,34 @@ class Redactor:
         if secret and name.lower() in _SCHEMED:
             return {"scheme": self.text(scheme), **self._known.get(secret, UNKNOWN)}
         return dict(self._known.get(value, UNKNOWN))
+
+
+def _credential_parts(name: str, value: str) -> Iterator[str]:
+    """Yield what must not be written of a credential header's value: it as a whole, and each secret in it."""
+    if name in ("cookie", "set-cookie"):  # RFC 6265, section 4
+        pairs = value.split(";") if name == "cookie" else value.split(";")[:1]
+        yield from (pair.partition("=")[2].strip() for pair in pairs)
+        return
+    if name not in _SCHEMED:
+        yield value.strip()
+        return
+    scheme, _, secret = value.partition(" ")
+    yield secret.strip() or value.strip()
+    if scheme.lower() == "basic":  # RFC 7617
+        with suppress(ValueError):
+            decoded = base64.b64decode(secret.strip(), validate=True)
+            yield decoded.decode("utf-8", "replace").partition(":")[2]
+
+
+def _without_beginnings(text: str, secret: str) -> str:
+    """Return a text in which what begins like a secret is an ellipsis, as far as it goes on like it."""
+    start = text.find(secret[:_RECOGNISED])
+    while start >= 0:
+        pairs = zip(text[start:], secret, strict=False)
+        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        text = f"{text[:start]}...{text[start + length :]}"
+        start = text.find(secret[:_RECOGNISED], start)
+    return text
 
 
 def _unknown(match: re.Match[str]) -> str:

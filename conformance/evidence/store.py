@@ -73,6 +73,10 @@ class Store:
         """Remember a secret, so that it is written as its reference from now on."""
         self._redactor.learn(secret, reference)
 
+    def learn_given(self, headers: Headers, *encoded: str) -> None:
+        """Remember the credentials in header fields, queries and forms that a test of one's own gives itself."""
+        self._redactor.learn_given(headers, *encoded)
+
     def write(self, exchange: Exchange) -> None:
         """Write one exchange as a line."""
         self._lines.append(self.record(exchange))

@@ -14,7 +14,7 @@ RULE = "own/documented-answer"
 """What stands in the place of a requirement where an answer is held against what is documented."""
 _ANY_STATUS = tuple(f"{digit}xx" for digit in range(1, 10))
 """Families of statuses, those that HTTP does not define (RFC 9110, section 15) among them."""
-_UNDOCUMENTED = "the contract documents no such answer to this operation"
+UNDOCUMENTED = "the contract documents no such answer to this operation"
 
 
 def operation_at(
@@ -53,7 +53,7 @@ def documented_case(contract: Contract, name: str, operation: Operation) -> Case
 
 def _rest_clauses(operation: Operation) -> tuple[Clause, ...]:
     documented = Clause(tuple(map(str, operation.statuses)), judge=True)
-    other = Clause(_ANY_STATUS, Effect.OBSERVATION, note=_UNDOCUMENTED)
+    other = Clause(_ANY_STATUS, Effect.OBSERVATION, note=UNDOCUMENTED)
     return (documented, other)
 
 
@@ -61,7 +61,7 @@ def _soap_clauses() -> tuple[Clause, ...]:
     return (
         Clause((), answer="response"),
         Clause((), answer="fault"),
-        Clause((), Effect.OBSERVATION, note=_UNDOCUMENTED),
+        Clause((), Effect.OBSERVATION, note=UNDOCUMENTED),
     )
 
 

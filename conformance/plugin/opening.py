@@ -76,7 +76,7 @@ class Opening:
         """
         if self.opened is None:
             campaign = self._open(selected)
-            allure.configure(self._config, campaign.folder)
+            allure.configure(self._config, campaign.folder, campaign.redacted)
             self.opened = campaign, ExchangeReader(campaign.folder)
         return self.opened[0]
 

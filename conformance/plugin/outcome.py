@@ -3,7 +3,7 @@
 Must not judge.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import pytest
@@ -84,6 +84,19 @@ def _undecided(document: Mapping[str, Any]) -> Iterator[str]:
     for service in document["run"]["services"]:
         if service not in passed:
             yield f"no case of {service} passed"
+
+
+def redact_report(report: Any, redacted: Callable[[str], str]) -> None:  # noqa: ANN401 - pytest's, with any text
+    """Take the credentials out of a report on a test, where it shows some; it stays as it is otherwise."""
+    report.sections = [(name, redacted(text)) for name, text in report.sections]
+    if isinstance(report.longrepr, tuple):  # of a skipped test: file, line, reason
+        file, line, reason = report.longrepr
+        report.longrepr = (file, line, redacted(reason))
+    elif report.longrepr is not None:
+        shown = report.longreprtext
+        clean = redacted(shown)
+        if clean != shown:
+            report.longrepr = clean
 
 
 def _counted(cases: list[Mapping[str, Any]], what: str) -> Iterator[str]:

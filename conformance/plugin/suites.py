@@ -33,7 +33,7 @@ from conformance.plugin import (
 from conformance.plugin.campaigns import Ending, discard, end_campaign, share
 from conformance.plugin.handover import DOCUMENT
 from conformance.plugin.opening import PROBLEMS, SHARED, Opening
-from conformance.plugin.outcome import end_test, exit_reason
+from conformance.plugin.outcome import end_test, exit_reason, redact_report
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
@@ -72,12 +72,7 @@ class SuiteRun:
 
     def pytest_report_header(self) -> list[str]:
         """Say which options belong to the project around the suites."""
-        taken = self._config.stash.get(TAKEN, None)
-        if not taken:
-            return []
-        return [
-            f"conformance: this project has its own {', '.join(taken)}; set the ini keys instead (docs/pytest.md)"
-        ]
+        return [f"conformance: {line}" for line in self._options_taken()]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -138,10 +133,15 @@ class SuiteRun:
             finally:
                 self._interrupted = requested.is_set()
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Attach the case and its result to the report, which reaches the main process from any worker."""
+        """Attach the case and its result to the report, which reaches the main process from any worker.
+
+        Last of the wrappers, so that nobody else sees the credentials that a test of one's own may show.
+        """
         report: Any = yield
+        if uses_clients(item) and self._opening.opened is not None:
+            redact_report(report, self._opening.opened[0].redacted)
         case = case_of(item)
         if case is not None:
             report.conformance_case = case.id
@@ -196,6 +196,7 @@ class SuiteRun:
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
         lines = [f"warning: {text}" for text in self._opening.warnings]
+        lines += self._options_taken()
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
             folder = self._opening.opened[0].folder
@@ -231,7 +232,10 @@ class SuiteRun:
         try:
             yield clients
         finally:
-            item.stash[_OWN_RESULTS] = clients.finish()
+            results = clients.finish()
+            item.stash[_OWN_RESULTS] = results
+            if not self._opening.in_worker:  # an interrupted test has no report
+                self._results |= {result.case.id: result for result in results}
 
     def campaign_for_fixture(self) -> Campaign:
         """Return the campaign; end the test, one line a mistake, where the settings do not allow one."""
@@ -264,6 +268,15 @@ class SuiteRun:
         conformant = document["run"]["exit_code"] == EXIT_CONFORMANT
         if not conformant and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _options_taken(self) -> list[str]:
+        """Return a line that names the options of the project around the suites; the target may be another."""
+        taken = self._config.stash.get(TAKEN, None)
+        if not taken:
+            return []
+        return [
+            f"this project has its own {', '.join(taken)}; set the ini keys instead (docs/pytest.md)"
+        ]
 
     def _ending(self, exitstatus: int) -> Ending:
         erred = self._erred or exitstatus == pytest.ExitCode.INTERNAL_ERROR

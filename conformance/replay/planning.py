@@ -30,6 +30,10 @@ SHOWN_ONLY = {
     Purpose.RESTORE: "the request restores what a run has changed, and is not judged",
 }
 
+_UNKNOWN_TO_SPECS = (
+    "is not in the installed specs any more, so that it may be intrusive"
+)
+
 
 def target_of(run: RecordedRun, given: str | None) -> Target:
     """Return the target given, else the one that a run was made against.
@@ -261,11 +265,9 @@ def _stand_in(name: str, service: ServiceTarget, entry: Mapping[str, Any]) -> Ca
 def _refuse_intrusive(case: Case, target: Target, *, known: bool) -> None:
     may_be = case.intrusive if known else case.kind is not CaseKind.POSITIVE
     if may_be and not target.intrusive:
-        why = (
-            "is intrusive"
-            if known
-            else "is not in the installed specs any more, so that it may be intrusive"
-        )
+        why = "is intrusive" if known else _UNKNOWN_TO_SPECS
+        if case.kind is CaseKind.OWN:
+            why = "is of requests of one's own, which may be intrusive"
         raise UsageError(
             f"the case {case.id} {why}, and the target {target.name!r} has intrusive: false, so that nothing is sent; "
             "where the service's owner agrees, say intrusive: true in the target file"

@@ -9,7 +9,7 @@ import hashlib
 import html
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -66,15 +66,19 @@ def plugin_arguments() -> list[str]:
     return ["-p", _PLUGIN] if _INSTALLED else []
 
 
-def configure(config: "pytest.Config", folder: Path) -> None:
+def configure(
+    config: "pytest.Config", folder: Path, redacted: Callable[[str], str]
+) -> None:
     """Make allure-pytest write into a run folder, unless the user's own --alluredir has it write elsewhere.
+
+    `redacted` takes the secrets out of what tests that are no cases say of their failure.
 
     May be called late, in any process, and more than once.
     """
     if not _active(config) or allure_commons.plugin_manager.has_plugin(_TIDY):
         return
     worker = getattr(config, "workerinput", {}).get("workerid", _MASTER)
-    tidy = _Tidy(worker, ours=not config.option.allure_report_dir)
+    tidy = _Tidy(worker, redacted, ours=not config.option.allure_report_dir)
     for hook in (_Tidy.report_result, _Tidy.report_container):
         allure_commons.hookimpl(tryfirst=True)(hook)
     _register(config, tidy, _TIDY)
@@ -168,8 +172,11 @@ class _Tidy:
     suites are installed.
     """
 
-    def __init__(self, worker: str, *, ours: bool) -> None:
+    def __init__(
+        self, worker: str, redacted: Callable[[str], str], *, ours: bool
+    ) -> None:
         self._worker = worker
+        self._redacted = redacted
         self._ours = ours
 
     def report_result(self, result: Any) -> None:  # noqa: ANN401 - Allure's own class
@@ -177,6 +184,8 @@ class _Tidy:
         labels = {label.name: label.value for label in result.labels}
         if CASE_LABEL in labels:
             self._identify(result, labels)
+        else:
+            self._redact(result.statusDetails)
         if CASE_LABEL in labels or self._ours:
             self._rename(
                 result, {"host": "ehealth-conformance", "thread": self._worker}
@@ -184,10 +193,17 @@ class _Tidy:
             _shorten(result.statusDetails)
 
     def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
-        """Keep only the failed fixtures of a run folder's results."""
+        """Keep only the failed fixtures of a run folder's results, without secrets."""
+        for fixture in (*container.befores, *container.afters):
+            self._redact(fixture.statusDetails)
         if self._ours:
             container.befores = _failed(container.befores)
             container.afters = _failed(container.afters)
+
+    def _redact(self, details: Any) -> None:  # noqa: ANN401 - Allure's own class
+        if details is not None:
+            details.message = self._redacted(details.message or "") or None
+            details.trace = self._redacted(details.trace or "") or None
 
     def _identify(self, result: Any, labels: Mapping[str, str]) -> None:  # noqa: ANN401 - Allure's own class
         case = labels[CASE_LABEL]
