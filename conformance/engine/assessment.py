@@ -38,9 +38,8 @@ def assess(
 
     `unclaimed` tells that the target does not claim to have the resource under test.
     """
-    judgement = execution.oracle.judge(
-        exchange, replace(case, request=template), unclaimed=unclaimed
-    )
+    asked = case if template is case.request else replace(case, request=template)
+    judgement = execution.oracle.judge(exchange, asked, unclaimed=unclaimed)
     judgement = _without_baseline(judgement, execution)
     if not judgement.violated:
         return Assessment(judgement)
@@ -105,6 +104,8 @@ def explained(judgement: Judgement, words: str) -> Judgement:
 
 
 def _without_baseline(judgement: Judgement, execution: CaseExecution) -> Judgement:
+    if not (judgement.findings and execution.baseline):
+        return judgement
     own = tuple(
         finding
         for finding in judgement.findings

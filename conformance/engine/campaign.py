@@ -269,6 +269,8 @@ def _run_started(plan: Plan, folder: Path) -> RunStarted:
 
 def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
     """Return a result without secrets."""
+    if not (result.findings or result.reason):
+        return result
     findings = tuple(
         replace(
             finding,

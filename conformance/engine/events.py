@@ -4,7 +4,7 @@ The terminal's progress reads them, and whatever shows a run later reads the fil
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,6 +74,7 @@ _NAMES = {
     CaseEnded: "case-ended",
     RunEnded: "run-ended",
 }
+_MEMBERS = {kind: tuple(row.name for row in fields(kind)) for kind in _NAMES}
 
 
 def exchange_completed(exchange: Exchange) -> ExchangeCompleted:
@@ -87,6 +88,11 @@ def exchange_completed(exchange: Exchange) -> ExchangeCompleted:
         response.status if response is not None else None,
         failure.kind.value if failure is not None else None,
     )
+
+
+def _content(event: Event) -> dict[str, object]:
+    """Return an event's members; plain values, so that nothing has to be copied deeply, as `asdict` would."""
+    return {name: getattr(event, name) for name in _MEMBERS[type(event)]}
 
 
 class EventLog:
@@ -108,7 +114,7 @@ class EventLog:
         """Write an event as a line, and tell the listeners."""
         head = {"event": _NAMES[type(event)], "at": datetime.now(UTC).isoformat()}
         worker = {"worker": self._worker} if self._worker else {}
-        self._lines.append({**head, **worker, **asdict(event)})
+        self._lines.append({**head, **worker, **_content(event)})
         for listener in self._listeners:
             listener(event)
 

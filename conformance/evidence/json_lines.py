@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
 
 class JsonLines:
     """Appends values to a private file (mode 0600), one a line.
@@ -21,7 +23,7 @@ class JsonLines:
 
     def append(self, value: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         """Write a value as a line; it is on its way to the disk when this returns."""
-        line = json.dumps(value, separators=(",", ":")) + "\n"
+        line = f"{_ENCODE(value)}\n"
         left = memoryview(line.encode("ascii"))
         while left:
             left = left[os.write(self._file, left) :]
