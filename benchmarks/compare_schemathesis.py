@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from platforms import local_platform, tail
 
 import conformance
 from conformance import __version__
@@ -181,34 +182,6 @@ class Setup:
         return home
 
 
-@contextmanager
-def local_platform(folder: Path, fault: Fault | None) -> Iterator[Path]:
-    """Start the local platform in a process of its own and yield its target file."""
-    target, log = folder / "target.yaml", folder / "platform.txt"
-    command = [
-        sys.executable,
-        "-m",
-        "conformance",
-        "mock",
-        "--port",
-        "0",
-        "--write-target",
-        str(target),
-    ]
-    command += ["--fault", fault.id] if fault else []
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603 - our own command
-    try:
-        while not target.exists():
-            if process.poll() is not None:
-                raise RuntimeError(f"the local platform did not start: {_tail(log)}")
-            time.sleep(0.02)
-        yield target
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def timed(
     command: Sequence[str],
     home: Path,
@@ -231,7 +204,7 @@ def timed(
         seconds = time.perf_counter() - began
     if done.returncode not in good:
         raise RuntimeError(
-            f"{' '.join(command[:4])} ... ended with {done.returncode}: {_tail(log)}"
+            f"{' '.join(command[:4])} ... ended with {done.returncode}: {tail(log)}"
         )
     return seconds
 
@@ -246,15 +219,11 @@ def _environment(*paths: Path) -> dict[str, str]:
     return {**rest, "PYTHONPATH": os.pathsep.join(map(str, paths))} if paths else rest
 
 
-def _tail(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace")[-2000:]
-
-
 def run_peer(setup: Setup, fault: Fault | None, examples: int) -> Outcome:
     """Run Schemathesis against a fresh platform."""
     with (
         tempfile.TemporaryDirectory(dir=setup.folder) as name,
-        local_platform(Path(name), fault) as target,
+        local_platform(Path(name), fault.id if fault else "") as target,
     ):
         folder = Path(name)
         served = yaml.safe_load(target.read_text(encoding="utf-8"))["services"][SERVICE]
@@ -296,7 +265,7 @@ def run_own(setup: Setup, fault: Fault | None) -> Outcome:
     """Run this harness against a fresh platform."""
     with (
         tempfile.TemporaryDirectory(dir=setup.folder) as name,
-        local_platform(Path(name), fault) as target,
+        local_platform(Path(name), fault.id if fault else "") as target,
     ):
         folder = Path(name)
         command = [

@@ -7,16 +7,14 @@ checks, evidence on disk and all outputs of the run folder.
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
+from platforms import local_platform
 
 from conformance.engine.campaign import Campaign, open_campaign
 from conformance.engine.embedded import start_embedded
@@ -28,30 +26,6 @@ from conformance.target.reading import choose_services, load_target
 SERVICE, CASE = "status-dashboard", "status-dashboard/7.2/dashboard"
 LIMIT = 2.5
 EXCHANGES_A_CASE = 25
-
-
-@contextmanager
-def platform(folder: Path) -> Iterator[Path]:
-    """Start the local platform in a process of its own and yield its target file."""
-    target = folder / "target.yaml"
-    command = [
-        sys.executable,
-        "-m",
-        "conformance",
-        "mock",
-        "--port",
-        "0",
-        "--write-target",
-        str(target),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-    try:
-        while not target.exists():
-            time.sleep(0.01)
-        yield target
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def bare(request: Request, count: int) -> float:
@@ -121,7 +95,10 @@ def main() -> int:
     if not memory.is_dir():
         memory = Path(tempfile.gettempdir())
     rows = []
-    with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as target:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_platform(Path(folder)) as target,
+    ):
         for name, parent in (("memory", memory), ("disk", Path(tempfile.gettempdir()))):
             plain, full = measure(target, parent, options.count, options.rounds)
             rows.append((name, plain, full, full / plain))

@@ -12,7 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-import conformance.plugin
 from conformance.evidence.store import read_exchanges
 from tests.campaigns import told
 from tests.peers.server import Answer, Request, serving
@@ -24,11 +23,6 @@ PRINTED = dict(re.findall(r"<!-- ([\w.]+) -->\n```\w+\n(.*?)```", DOCUMENT, re.D
 """The files that the documentation prints, by name."""
 INI = "[pytest]\nehealth_target = target.yaml\n"
 BROKEN = Answer(body=b'{"groups": 1}', headers={"Content-Type": "application/json"})
-
-wired = pytest.mark.skipif(
-    not hasattr(conformance.plugin, "ehealth"), reason="the plugin does not have the fixture `ehealth` yet"
-)
-"""Marks what needs the fixture."""
 
 
 def run_pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -66,7 +60,6 @@ def verdicts(folder: Path) -> dict[str, str]:
 # -------------------------------------------------------------------------------------------------- the documentation
 
 
-@wired
 @pytest.mark.parametrize("name", [name for name in PRINTED if name.startswith("test_")])
 def test_printed_test_runs_as_it_is(tmp_path: Path, name: str) -> None:
     """Each test that the documentation prints passes with the printed ini file, and is a case that passed."""
@@ -124,7 +117,6 @@ def test_links_of_the_document_lead_somewhere() -> None:
 # --------------------------------------------------------------------------------------------------------- the fixture
 
 
-@wired
 def test_failing_assert_leaves_the_judged_verdict(tmp_path: Path) -> None:
     """A test that fails by its own assert fails for pytest; its case stays as it was judged."""
     test = "def test_mine(ehealth):\n    assert ehealth('status-dashboard').get('/dashboard').status_code == 201\n"
@@ -135,7 +127,6 @@ def test_failing_assert_leaves_the_judged_verdict(tmp_path: Path) -> None:
     assert verdicts(tmp_path) == {"own/test_mine.py::test_mine": "pass"}
 
 
-@wired
 def test_broken_contract_is_judged_though_the_test_passes(tmp_path: Path) -> None:
     """An answer that breaks the contract makes the case fail; the test, which does not look, passes."""
     test = "def test_mine(ehealth):\n    assert ehealth('status-dashboard').get('/dashboard').status_code == 200\n"
@@ -146,7 +137,6 @@ def test_broken_contract_is_judged_though_the_test_passes(tmp_path: Path) -> Non
     assert verdicts(tmp_path) == {"own/test_mine.py::test_mine": "fail"}
 
 
-@wired
 def test_verify_makes_it_the_failure_of_the_test(tmp_path: Path) -> None:
     """With `verify` the same answer fails the test, which shows requirement, expectation and what came."""
     test = "def test_mine(ehealth):\n    ehealth('status-dashboard', verify=True).get('/dashboard')\n"
@@ -159,7 +149,6 @@ def test_verify_makes_it_the_failure_of_the_test(tmp_path: Path) -> None:
     assert verdicts(tmp_path) == {"own/test_mine.py::test_mine": "fail"}
 
 
-@wired
 def test_each_test_is_a_case_of_kind_own(tmp_path: Path) -> None:
     """One session has one run folder, with a case for each test that exchanged something, and no service tested."""
     test = """
@@ -189,7 +178,6 @@ def test_foreign():
     assert ">Conformant<" not in page
 
 
-@wired
 def test_variable_comes_before_the_ini_key(tmp_path: Path) -> None:
     """EHEALTH_TARGET names the target of one run, whatever the ini file says."""
     test = "def test_mine(ehealth):\n    assert ehealth('status-dashboard').get('/dashboard').status_code == 200\n"
@@ -199,7 +187,6 @@ def test_variable_comes_before_the_ini_key(tmp_path: Path) -> None:
     assert results(tmp_path)["run"]["target"]["name"] == "local"
 
 
-@wired
 def test_fixture_without_a_target_says_what_it_needs(tmp_path: Path) -> None:
     """Without ini key and variable the test ends with one line, and there is no run folder."""
     project(tmp_path, "def test_mine(ehealth):\n    pass\n", "[pytest]\n")
@@ -211,7 +198,6 @@ def test_fixture_without_a_target_says_what_it_needs(tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-@wired
 def test_wrong_name_is_told_with_what_there_is(tmp_path: Path) -> None:
     """A service that the target does not have is told with those that it has."""
     project(tmp_path, "def test_mine(ehealth):\n    ehealth('status-dashbord')\n")
@@ -220,7 +206,6 @@ def test_wrong_name_is_told_with_what_there_is(tmp_path: Path) -> None:
     assert "the target has no service 'status-dashbord'; did you mean 'status-dashboard'?" in done.stdout
 
 
-@wired
 def test_project_without_the_fixture_has_no_run_folder(tmp_path: Path) -> None:
     """A session that does not use the fixture writes nothing, though a target is named."""
     project(tmp_path, "def test_mine():\n    pass\n")
@@ -229,7 +214,6 @@ def test_project_without_the_fixture_has_no_run_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "reports").exists()
 
 
-@wired
 @pytest.mark.whole_run
 def test_workers_share_one_run_folder(tmp_path: Path) -> None:
     """With pytest-xdist the cases of all workers are in one results.json, with ids of exchanges that do not collide."""
@@ -295,7 +279,6 @@ def echo(request: Request) -> Answer:
     return Answer(document=said, headers={"Content-Type": "application/json", "X-Echo": str(said)})
 
 
-@wired
 @pytest.mark.parametrize("shown", [[], ["-vv", "-l"], ["-rA", "--showlocals", "--full-trace", "--junitxml=mine.xml"]])
 def test_credentials_are_neither_shown_nor_kept(tmp_path: Path, shown: list[str]) -> None:
     """A token of the target, and what a test gives itself, are no part of what pytest prints and any report says."""
@@ -315,7 +298,6 @@ def test_credentials_are_neither_shown_nor_kept(tmp_path: Path, shown: list[str]
     assert [(name, part) for name, text in texts.items() for part in recognisable if part in text] == []
 
 
-@wired
 def test_interrupted_test_keeps_its_case(tmp_path: Path) -> None:
     """What a test has exchanged before Ctrl-C is in the results as well."""
     test = """
