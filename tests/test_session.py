@@ -290,7 +290,7 @@ def test_token_of_a_role_that_the_target_does_not_give_is_missing(filled: RestRe
 # ----------------------------------------------------------------------------------------------------- polite waiting
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [429, 502, 503, 504, 520, 522, 527, 530])
 def test_busy_service_is_asked_again_after_a_while(peer: Peer, opened: Opener, status: int) -> None:
     """An answer that tells of load is waited out, once where the next one is good."""
     pauses: list[float] = []
@@ -300,7 +300,7 @@ def test_busy_service_is_asked_again_after_a_while(peer: Peer, opened: Opener, s
     assert len(peer.seen) == 2
 
 
-@pytest.mark.parametrize("status", [200, 204, 301, 400, 404, 408, 500, 501])
+@pytest.mark.parametrize("status", [200, 204, 301, 400, 404, 500, 501])
 def test_other_answer_is_final(peer: Peer, opened: Opener, status: int) -> None:
     """No other status is asked again, whatever it says about retrying."""
     pauses: list[float] = []

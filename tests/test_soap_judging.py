@@ -51,6 +51,9 @@ NUMBERS = count(1)
 Change = Callable[[str], str]
 
 
+PAGE = b"<html><head><title>Request rejected</title></head><body>Oops</body></html>"
+
+
 # ----------------------------------------------------------------------------------------------- messages by hand
 
 
@@ -698,8 +701,8 @@ def test_finding_shows_what_was_changed_in_the_message() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b"<html><body>Oops</body></html>", "no SOAP envelope: /html"),
-        (b"<html><body>Oops<br></body></html>", "not well-formed"),
+        (b"<page><body>Oops</body></page>", "no SOAP envelope: /page"),
+        (b"<page><body>Oops<br></body></page>", "not well-formed"),
         (b'{"error": 1}', "not well-formed"),
         (b"", "an empty body"),
         (envelope("").encode(), "an envelope with an empty Body"),
@@ -717,6 +720,22 @@ def test_answer_that_is_no_soap_is_no_fault(body: bytes, words: str, status: int
         assert words in only(judgement).actual
         assert f"HTTP {status} Reason" in only(judgement).actual
         assert len(only(judgement).actual) <= 320
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_page_with_the_status_of_an_error_is_no_fault(status: int) -> None:
+    """A page instead of a fault breaks the rule on faults, whatever was sent."""
+    for which in (SERVED, NO_NAME, SECURITY):
+        assert named(judged(answered(PAGE, status), which)) == [("violation", "8/fault")]
+
+
+def test_page_with_200_in_answer_to_an_odd_message_is_a_filters() -> None:
+    """A filter that answers an odd message with a page says nothing of the service; a plain message is to be served."""
+    assert named(judged(answered(PAGE), SERVED)) == [("violation", "8/fault")]
+    for which in (NO_NAME, SECURITY):
+        judgement = judged(answered(PAGE), which)
+        assert judgement.findings == ()
+        assert "HTML page where none is documented" in judgement.inconclusive_reason
 
 
 def test_answer_in_the_encoding_of_its_header_is_read() -> None:

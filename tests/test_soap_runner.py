@@ -187,27 +187,19 @@ def test_service_that_is_wrong_fails_with_its_reason(bench: Opener) -> None:
     [
         ("plain", "fault SOA-01001"),
         (lambda _: BARE, "fault without code"),
-        (lambda _: Answer(403, b"<html/>", headers={"Content-Type": "text/html"}), "HTTP 403"),
+        (lambda _: Answer(403, b"<html/>", headers={"Content-Type": "text/html"}), "403"),
     ],
     ids=["code", "WS-Security", "HTTP"],
 )
 @pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("7.2/last-name-only-person", "the caller 'physician' was refused with "),
-        ("7.2/all-fields-person", "the plain request before it breaks "),
-        ("4/no-signature", "the plain request before it breaks "),
-        ("5.2.1.2/persons", "the caller 'physician' was refused with "),
-    ],
+    "name", ["7.2/last-name-only-person", "7.2/all-fields-person", "4/no-signature", "5.2.1.2/persons"]
 )
-def test_refused_caller_is_nobodys_failure(
-    bench: Opener, peer: str | Handler, words: str, name: str, said: str
-) -> None:
+def test_refused_caller_is_nobodys_failure(bench: Opener, peer: str | Handler, words: str, name: str) -> None:
     """A caller whose key is not that of its assertion decides nothing, whatever words the gateway has for it."""
     opened = bench(peer, {"callers": {"physician": mixed("center", "physician")}})
     result = opened(name)
     assert (result.verdict, result.findings) == (Verdict.INCONCLUSIVE, ())
-    assert result.reason.startswith(said)
+    assert result.reason.startswith("every plain request, sent with the caller 'physician', was answered ")
     assert words in result.reason
 
 

@@ -94,7 +94,9 @@ def _names(check: SoapCheck) -> tuple[str, ...]:
 
 
 def _code_problems(rules: SoapRules, contract: Contract) -> Iterator[str]:
-    for code in sorted((rules.gates | rules.unavailable) - contract.errors.keys()):
+    for code in sorted(
+        (rules.gates | rules.unavailable | rules.busy) - contract.errors.keys()
+    ):
         yield f"soap.yaml names the code {code}, which errors.yaml does not have"
 
 

@@ -13,7 +13,6 @@ from conformance.cli.console import (
     VERDICT_STYLES,
     ProgressDisplay,
     print_error,
-    print_warning,
 )
 from conformance.cli.options import examples, run_options, services_argument
 from conformance.model.case import CaseKind
@@ -89,8 +88,7 @@ def check_and_run(plan: "Plan", out: Path) -> int:
     from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
     from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
 
-    for warning in check_before_run(plan):
-        print_warning(warning)
+    check_before_run(plan)
     folder = make_folder(out, datetime.now(UTC))
     print_head(plan, folder)
     display = _RunDisplay()

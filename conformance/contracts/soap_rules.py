@@ -45,6 +45,7 @@ def read_soap_rules(folder: Path, files: Mapping[str, Document]) -> SoapRules:
         details=frozenset(row["element"] for row in data.get("details", ())),
         gates=frozenset(data["gates"]),
         unavailable=frozenset(data["unavailable"]),
+        busy=frozenset(data.get("busy", ())),
     )
 
 

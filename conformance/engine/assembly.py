@@ -105,7 +105,13 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
         requests = _soap_requests(plan.target, service, rules, binding, rest, wire)
         oracle = make_soap_oracle(service.spec, rules, binding)
     session = Session(
-        plan.target, service, requests, wire.transport, wire.ledger, wire.recorder
+        plan.target,
+        service,
+        requests,
+        wire.transport,
+        wire.ledger,
+        wire.recorder,
+        asks_to_wait=oracle.asks_to_wait,
     )
     return ExecutionContext(
         session, oracle, plan.seed, plan.examples, plan.counterexamples

@@ -84,6 +84,7 @@ class Campaign:
     _redactor: Redactor = field(default_factory=Redactor)
     _numbers: Iterator[str] = field(default_factory=exchange_numbers)
     _runners: dict[str, Runner] = field(default_factory=dict)
+    _causes: set[str] = field(default_factory=set)
     _resources: ExitStack = field(default_factory=ExitStack)
 
     def service(self, name: str) -> ServiceTarget:
@@ -107,9 +108,17 @@ class Campaign:
         """Run a case and return what became of it, without secrets, marked where it is a known failure."""
         self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
-            result = self.runner(case.service).run(case, procedure)
+            runner = self.runner(case.service)
+            result = runner.run(case, procedure)
+        self._note_cause(case.service, runner.reachability.cause)
         result = self.safe(result)
         return apply_known(result, self.plan.known, datetime.now(UTC).date())
+
+    def _note_cause(self, service: str, cause: str) -> None:
+        """Remember once for the summary why a service is not reached."""
+        if cause and cause not in self._causes:
+            self._causes.add(cause)
+            self.note(self.redacted(f"{service}: {cause}"))
 
     def redacted(self, text: str) -> str:
         """Return a text of somebody else's making without secrets, in whole or cut short."""

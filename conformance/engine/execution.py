@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from conformance.engine.search import Attempt, Drawn, Search, case_dir, words
 from conformance.engine.session import Session
+from conformance.judging.likely_cause import ForeignAnswer
 from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, Template
 from conformance.model.errors import ConformanceError
@@ -42,7 +43,9 @@ class CaseExecution:
     """The execution of one case.
 
     `ids` are those of its exchanges, `deciding` those that its verdict rests on, `served` the credentials that have
-    been accepted. `baseline` is what is wrong with plain answers already, by requirement and message.
+    been accepted. `failure` is why the last answer is not whole; `heard` tells that an answer was the service's own,
+    `refusals` has those that were not, by exchange. `baseline` is what is wrong with plain answers already, by
+    requirement and message.
     """
 
     context: ExecutionContext
@@ -53,6 +56,9 @@ class CaseExecution:
     accepted: bool = False
     counterexample: Counterexample | None = None
     served: set[str] = field(default_factory=set)
+    failure: str = ""
+    heard: bool = False
+    refusals: dict[str, ForeignAnswer] = field(default_factory=dict)
     baseline: set[tuple[str, str]] = field(default_factory=set)
     _last_body: bytes | None = None
 
@@ -83,15 +89,28 @@ class CaseExecution:
 
     def send(self, template: Template, purpose: Purpose = Purpose.PROBE) -> Exchange:
         """Send a request and return the exchange; errors as for `Session.exchange`."""
-        request = self.session.requests.request(template, self._last_body)
-        return self.resend(request, template, purpose)
+        repeated = self._last_body
+
+        def built() -> Request:
+            return self.session.requests.request(template, repeated)
+
+        return self._send(built(), template, purpose, built)
 
     def resend(
         self, request: Request, template: Template, purpose: Purpose = Purpose.PROBE
     ) -> Exchange:
         """Send a request that is complete already, and return the exchange; a template says what it stands for."""
-        self._last_body = request.body
-        exchange = self.session.send(self.case.id, request, purpose)
+        return self._send(request, template, purpose)
+
+    def _send(
+        self,
+        request: Request,
+        template: Template,
+        purpose: Purpose,
+        renewed: Callable[[], Request] | None = None,
+    ) -> Exchange:
+        exchange = self.session.send(self.case.id, request, purpose, renewed)
+        self._last_body = exchange.request.body
         self._note(exchange, template, purpose)
         return exchange
 
@@ -151,6 +170,16 @@ class CaseExecution:
                 self._show(exchange, before, parts)
         return judgement
 
+    @property
+    def deciding_refusal(self) -> ForeignAnswer | None:
+        """Return what the exchanges that decide met in front of the service, None where one was the service's own."""
+        met = [self.refusals.get(name) for name in self.deciding or self.ids[-1:]]
+        return met[-1] if met and None not in met else None
+
+    def keep_deciding(self) -> None:
+        """Let the verdict rest on what has been sent so far, whatever is sent to understand it."""
+        self.deciding = self.deciding or self.ids[-1:]
+
     def _show(self, exchange: Exchange, before: int, parts: tuple[Drawn, ...]) -> None:
         self.deciding = [exchange.id]
         self.counterexample = Counterexample(tuple(self.ids[before:]), words(parts))
@@ -160,8 +189,15 @@ class CaseExecution:
         self.ids.append(exchange.id)
         response = exchange.response
         if response is None:
+            self.failure = exchange.failure.message if exchange.failure else ""
             return
+        self.failure = response.cut
         self.answered = self.answered or not response.cut
+        refusal = self.oracle.foreign_refusal(exchange, template.operation)
+        if refusal is not None:
+            self.refusals[exchange.id] = refusal
+        elif not response.cut:
+            self.heard = True
         if not self.oracle.refuses_credential(exchange):
             self.served.add(credential_of(template))
         if purpose is Purpose.PROBE and response.status // 100 == _SUCCESS:

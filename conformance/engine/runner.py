@@ -6,11 +6,12 @@ Must not parse options, print, or know pytest.
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from conformance.engine.assessment import send_step
 from conformance.engine.execution import CaseExecution, ExecutionContext, Procedure
 from conformance.engine.probing import run_probe
+from conformance.engine.reachability import Reachability
 from conformance.engine.search import distinct
 from conformance.engine.session import Session
 from conformance.engine.state_guard import effect_of_refused, took_effect
@@ -28,7 +29,7 @@ from conformance.target.policy import RULE
 
 _MOST_DECIDING = 5
 _SILENT_CASES = 3
-"""After so many cases in a row without any answer the service counts as unreachable."""
+"""After so many cases in a row without any answer of the service it counts as unreachable."""
 
 
 @dataclass(slots=True)
@@ -37,7 +38,10 @@ class Runner:
 
     context: ExecutionContext
     clock: Callable[[], float] = time.perf_counter
+    reachability: Reachability = field(default_factory=Reachability)
     _silent: int = 0
+    _last_failure: str = ""
+    _unreached: int = 0
 
     @property
     def session(self) -> Session:
@@ -59,7 +63,7 @@ class Runner:
             return obstacle
         execution = CaseExecution(self.context, case)
         began = self.clock()
-        result = self._result(execution, procedure)
+        result = self._attributed(execution, self._result(execution, procedure))
         self._note_silence(execution)
         failed = result.verdict is Verdict.FAIL
         deciding = execution.deciding or execution.ids
@@ -96,6 +100,15 @@ class Runner:
             reason = f"the harness erred: {error!r} at {place}"
             return CaseResult(case, Verdict.ERROR, reason)
 
+    def _attributed(self, execution: CaseExecution, result: CaseResult) -> CaseResult:
+        """Return a result; an undecided one where the answers are not the service's (interface, section 5)."""
+        cause = self.reachability.cause_for(execution, result.verdict)
+        if not cause:
+            self._unreached = 0
+            return result
+        self._unreached += 1
+        return CaseResult(result.case, Verdict.INCONCLUSIVE, cause)
+
     def _obstacle(self, case: Case) -> CaseResult | None:
         """Return a result for a case that is not to be sent at all."""
         target, contract = self.session.target, self.session.service.spec.contract
@@ -114,8 +127,13 @@ class Runner:
             )
             return CaseResult(case, Verdict.NOT_APPLICABLE, reason)
         if self._silent >= _SILENT_CASES:
-            reason = f"not sent: {_SILENT_CASES} cases before it had no answer from {self.session.address}"
+            reason = (
+                f"not sent: {_SILENT_CASES} cases before it had no answer that can be read "
+                f"from {self.session.address}: {self._last_failure}"
+            )
             return CaseResult(case, Verdict.INCONCLUSIVE, reason)
+        if self._unreached >= _SILENT_CASES:
+            return CaseResult(case, Verdict.INCONCLUSIVE, self.reachability.cause)
         return None
 
     def _lacks_resource(self, case: Case) -> bool:
@@ -183,6 +201,7 @@ class Runner:
             self._silent = 0
         elif execution.ids:
             self._silent += 1
+            self._last_failure = execution.failure
 
 
 def conclude(case: Case, judgement: Judgement) -> CaseResult:

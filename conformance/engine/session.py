@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from itertools import count
 
 from conformance.engine.events import Event, exchange_completed
 from conformance.evidence.store import Store
-from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.findings import BUSY_STATUSES
 from conformance.messages.sources import RequestBuilder
 from conformance.model.case import Case, Template
 from conformance.model.errors import ForbiddenTrafficError
@@ -54,7 +55,10 @@ class Recorder:
 
 @dataclass(slots=True)
 class Session:
-    """A conversation with one service; `pause` waits for some seconds."""
+    """A conversation with one service.
+
+    `pause` waits for some seconds; `asks_to_wait` tells whether an answer does in the service's own words.
+    """
 
     target: Target
     service: ServiceTarget
@@ -64,6 +68,7 @@ class Session:
     recorder: Recorder
     sender: Sender = Sender.RUN
     pause: Callable[[float], None] = time.sleep
+    asks_to_wait: Callable[[Response], bool] = lambda _: False
     _patience: float = field(default=PATIENCE_S, init=False)
 
     @property
@@ -82,22 +87,43 @@ class Session:
         Raises BudgetError where the target's budget is used up, ForbiddenTrafficError where the environment allows no
         such request, MissingDataError where the target lacks what the request needs.
         """
-        return self.send(case.id, self.requests.request(template), purpose)
+        return self.send(
+            case.id,
+            self.requests.request(template),
+            purpose,
+            lambda: self.requests.request(template),
+        )
 
     def send(
-        self, case: str, request: Request, purpose: Purpose = Purpose.PROBE
+        self,
+        case: str,
+        request: Request,
+        purpose: Purpose = Purpose.PROBE,
+        renewed: Callable[[], Request] | None = None,
     ) -> Exchange:
-        """Send a request that is complete already, in the name of a case; as `exchange` in everything else."""
+        """Send a request that is complete already, in the name of a case; as `exchange` in everything else.
+
+        Where the service itself asks to wait, it has read the message: `renewed` gives one with an id and a time of its
+        own, which is no repetition of it.
+        """
         exchange = self.send_once(case, request, purpose)
+        if _is_given_up(exchange):
+            # RFC 9110, 15.5.9: the server had waited in vain on a kept connection; ask again on a new one.
+            exchange = self.send_once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
             response = exchange.response
-            if response is None or response.status not in TRANSIENT_STATUSES:
+            if response is None:
+                break
+            is_own_word = self.asks_to_wait(response)
+            if not (is_own_word or response.status in BUSY_STATUSES):
                 break
             wait = max(_asked_wait(response), _SHORTEST_WAIT_S)
             if wait > self._patience:
                 break
             self._patience -= wait
             self.pause(wait)
+            if is_own_word and renewed is not None:
+                request = renewed()
             exchange = self.send_once(case, request, purpose)
         return exchange
 
@@ -142,6 +168,11 @@ class Session:
         if not budget or not self.service.spec.contract.stateful:
             return 0
         return min(_RESTORING_RESERVE, budget // 4)
+
+
+def _is_given_up(exchange: Exchange) -> bool:
+    response = exchange.response
+    return response is not None and response.status == HTTPStatus.REQUEST_TIMEOUT
 
 
 def _asked_wait(response: Response) -> float:

@@ -50,13 +50,13 @@ class Workers:
             file.write(json.dumps(text) + "\n")
 
     def take_notes(self) -> tuple[str, ...]:
-        """Return all workers' notes, and remove their file."""
+        """Return all workers' notes, each once, and remove their file."""
         path = self.folder / _NOTES
         if not path.exists():
             return ()
         lines = path.read_text(encoding="utf-8").splitlines()
         path.unlink()
-        return tuple(json.loads(line) for line in lines)
+        return tuple(dict.fromkeys(json.loads(line) for line in lines))
 
     def clear(self) -> None:
         """Remove what was shared while the run lasted."""

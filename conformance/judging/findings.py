@@ -10,8 +10,16 @@ from conformance.checks.problem import Problem
 from conformance.model.contract import Contract, Level
 from conformance.model.verdict import Finding, Judgement, Severity
 
-TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
-"""Statuses that tell of load or of a gateway, not of the service, unless a clause names them."""
+BUSY_STATUSES = frozenset({408, 429, 502, 503, 504, *range(520, 528), 530})
+"""Statuses that tell of load or of a gateway, so that it is worth asking again after a while.
+
+Sources: RFC 9110, 15.5.9 and 15.6.3 to 15.6.5; RFC 6585, 4. 520 to 527 and 530 are those of gateways whose origin
+fails.
+"""
+NETWORK_STATUSES = frozenset({407, 511})
+"""Statuses that only a proxy or a network on the way has (RFC 9110, 15.5.8; RFC 6585, 6)."""
+TRANSIENT_STATUSES = BUSY_STATUSES | NETWORK_STATUSES
+"""Statuses of what stands in front of the service, not of the service, unless a clause names them."""
 
 _BY_LEVEL = {
     Level.MUST: Severity.VIOLATION,

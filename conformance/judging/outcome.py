@@ -7,9 +7,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from conformance.model.case import Case, Clause, Effect, Expectation, Step
+from conformance.model.case import (
+    Case,
+    CaseKind,
+    Clause,
+    Effect,
+    Expectation,
+    Step,
+)
 from conformance.model.exchange import Exchange, Response
-from conformance.model.verdict import Judgement
+from conformance.model.verdict import Finding, Judgement, Severity
+
+_ON_THE_WAY = {
+    "407": "tells of a proxy that wants credentials",
+    "511": "tells of a network that wants a login",
+}
+_ODD_KINDS = frozenset({CaseKind.NEGATIVE, CaseKind.PROPERTY, CaseKind.SECURITY})
 
 
 def no_whole_answer(
@@ -30,10 +43,52 @@ def no_whole_answer(
 
 
 def transient(status_line: str) -> Judgement:
-    """Return that an answer tells of load or of a gateway (RFC 9110, 15.6.3 to 15.6.5; RFC 6585, 4)."""
+    """Return that an answer tells of load, of a gateway or of a proxy (RFC 9110, 15.5.8, 15.5.9, 15.6.3 to 15.6.5).
+
+    So do 429 and 511 (RFC 6585, 4 and 6).
+    """
+    told = _ON_THE_WAY.get(status_line[:3], "tells of load or of a gateway")
     return Judgement(
-        inconclusive_reason=f"the answer {status_line} tells of load or of a gateway, not of the service"
+        inconclusive_reason=f"the answer {status_line} {told}, not of the service"
     )
+
+
+def page_in_front(
+    case: Case, clause: Clause | None, gate: Clause | None, status_line: str
+) -> Judgement | None:
+    """Return what a page says of an odd input: a filter or gateway answered, as one does with 403.
+
+    `clause` is what matches the page's status, `gate` what matches 403. None where the clause says all there is to say.
+    """
+    if clause is not None and clause.effect is not Effect.ACCEPT:
+        return None
+    reason = (
+        f"answered {status_line} with an HTML page where none is documented: "
+        "a filter or gateway in front of the service?"
+    )
+    if gate is None or gate.effect is Effect.VIOLATION:
+        return Judgement(inconclusive_reason=reason)
+    if gate.effect is Effect.NOT_APPLICABLE:
+        return Judgement(not_applicable_reason=reason)
+    if gate.effect is Effect.INCONCLUSIVE:
+        return Judgement(inconclusive_reason=reason)
+    if gate.effect is Effect.ACCEPT and clause is None:
+        # A refusal was wanted of the service itself, and a page in front of it is none.
+        return Judgement(inconclusive_reason=reason)
+    note = Finding(
+        case.requirements[0],
+        Severity.OBSERVATION,
+        "a page of something in front of the service came in answer to an odd input",
+        "answer",
+        "an answer of the service",
+        f"{status_line} with an HTML page",
+    )
+    return Judgement((note,), not_applicable_reason=reason)
+
+
+def is_odd_input(case: Case) -> bool:
+    """Tell whether a case sends what a filter in front of a service may take for an attack."""
+    return case.kind in _ODD_KINDS
 
 
 def left_open(clause: Clause | None, summary: str) -> Judgement | None:
@@ -61,7 +116,13 @@ def welcome_clauses(expectation: Expectation) -> tuple[Clause, ...]:
 def case_of_step(case: Case, step: Step, served: Clause) -> Case:
     """Return a case that wants a step's request to be served, and nothing besides."""
     expectation = Expectation("step", (served,))
-    return replace(case, request=step.request, expectation=expectation, only=())
+    return replace(
+        case,
+        kind=CaseKind.POSITIVE,
+        request=step.request,
+        expectation=expectation,
+        only=(),
+    )
 
 
 def count_tls(case: Case, exchange: Exchange) -> Counter[str]:

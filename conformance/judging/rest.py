@@ -7,6 +7,7 @@ clock, no files.
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from http import HTTPStatus
 
 from conformance.checks.json_body import Parsed, media_type_problem, parse
 from conformance.checks.json_schema import CompiledSchema, UnreadableError
@@ -21,11 +22,19 @@ from conformance.judging.findings import (
     only,
     severity_of,
 )
+from conformance.judging.foreign_answers import (
+    FIRST_ERROR,
+    is_foreign_to_rest,
+    is_page_for_json,
+)
+from conformance.judging.likely_cause import ForeignAnswer, refusal_of
 from conformance.judging.outcome import (
     case_of_step,
     count_tls,
+    is_odd_input,
     left_open,
     no_whole_answer,
+    page_in_front,
     transient,
     welcome_clauses,
 )
@@ -35,7 +44,8 @@ from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity
 
 _ANY_CODE = "*"
-_FIRST_ERROR_STATUS = 400
+_ADDRESS_KEY = "base_url"
+"""Where a target file has the address of a REST service."""
 
 
 class RestOracle:
@@ -46,6 +56,12 @@ class RestOracle:
         self._contract = contract
         self._schemas = {
             name: CompiledSchema(schema) for name, schema in contract.schemas.items()
+        }
+        self._error_schemas = {
+            name
+            for operation in contract.operations.values()
+            for status, name in operation.schemas.items()
+            if status >= FIRST_ERROR
         }
 
     def judge(
@@ -62,7 +78,11 @@ class RestOracle:
         if clause is None and response.status in TRANSIENT_STATUSES:
             return transient(_status_line(response))
         open_case = left_open(clause, _status_line(response))
-        return open_case or self._judged(exchange, response, case, clause)
+        return (
+            open_case
+            or self._page(exchange, response, case, clause)
+            or self._judged(exchange, response, case, clause)
+        )
 
     def judge_step(
         self, exchange: Exchange, case: Case, step: Step, *, body: bool = False
@@ -106,6 +126,43 @@ class RestOracle:
         index = schema.index(parse(response.body).document)
         return [list(index[at].values) for at in places]
 
+    def foreign_refusal(
+        self, exchange: Exchange, operation: str
+    ) -> ForeignAnswer | None:
+        """Return what an answer tells of the way to the service, None where it may be the service's own."""
+        response = exchange.response
+        if response is None or response.cut:
+            return None
+        documented = self._contract.operations[operation].statuses
+        if not is_foreign_to_rest(response, documented, self._has_error_shape):
+            return None
+        return refusal_of(response, _ADDRESS_KEY)
+
+    def asks_to_wait(self, response: Response) -> bool:
+        """Tell whether an answer asks to wait in the service's own words: REST services have none."""
+        del response
+        return False
+
+    def _has_error_shape(self, response: Response) -> bool:
+        """Tell whether a body is one of the contract's errors, of whatever operation and status."""
+        parsed = parse(response.body)
+        if parsed.problem is not None or parsed.unreadable:
+            return False
+        has_known_code = self._has_code(parsed.document, (_ANY_CODE,))
+        return has_known_code or any(
+            self._schemas[name].fits(parsed.document) for name in self._error_schemas
+        )
+
+    def _page(
+        self, exchange: Exchange, response: Response, case: Case, clause: Clause | None
+    ) -> Judgement | None:
+        """Return what a page for a browser says of a case that sends odd input, None for all other answers."""
+        if not (is_odd_input(case) and is_page_for_json(exchange, response)):
+            return None
+        forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
+        gate = self._matching(forbidden, case, unclaimed=False)
+        return page_in_front(case, clause, gate, _status_line(response))
+
     def _matching(
         self, response: Response, case: Case, *, unclaimed: bool
     ) -> Clause | None:
@@ -144,6 +201,8 @@ class RestOracle:
             return self._judged_by_some(exchange, response, case, clause)
         is_judged = clause.judge if clause is not None else _is_error(response)
         operation = case.request.operation
+        is_page = is_page_for_json(exchange, response)
+        is_judged = is_judged or is_page
         answer = (
             self._answer(exchange, response, operation) if is_judged else Judgement()
         )
@@ -151,7 +210,8 @@ class RestOracle:
         if clause is None and answer.violated and _wants_code(case, response):
             # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
             findings = ()
-        evaluated = Counter({case.requirements[0]: 1}) + count_tls(case, exchange)
+        own = Counter() if is_page else Counter({case.requirements[0]: 1})
+        evaluated = own + count_tls(case, exchange)
         return Judgement(
             (*findings, *answer.findings),
             evaluated + answer.evaluated,
@@ -300,7 +360,7 @@ def _has_status(response: Response, clause: Clause) -> bool:
 
 
 def _is_error(response: Response) -> bool:
-    return response.status >= _FIRST_ERROR_STATUS
+    return response.status >= FIRST_ERROR
 
 
 def _status_line(response: Response) -> str:

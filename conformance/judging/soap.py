@@ -7,6 +7,7 @@ clock, no files.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
 
 from conformance.checks.soap_answer import (
     FAULT,
@@ -14,6 +15,7 @@ from conformance.checks.soap_answer import (
     RESPONSE,
     SoapAnswer,
     http_line,
+    read_answer,
     value,
 )
 from conformance.checks.soap_answered import SUCCESS, Answered
@@ -26,19 +28,27 @@ from conformance.judging.findings import (
     only,
     severity_of,
 )
+from conformance.judging.foreign_answers import (
+    FIRST_REDIRECTION,
+    is_foreign_to_soap,
+    is_plain_message,
+)
+from conformance.judging.likely_cause import ForeignAnswer, is_html, refusal_of
 from conformance.judging.memory import RunMemory
 from conformance.judging.outcome import (
     case_of_step,
     count_tls,
+    is_odd_input,
     left_open,
     no_whole_answer,
+    page_in_front,
     transient,
     welcome_clauses,
 )
 from conformance.judging.soap_answer import AnswerChecks, SoapReading, read_soap
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
 from conformance.model.contract import Contract, SoapRules
-from conformance.model.exchange import Exchange
+from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity
 from conformance.soap.markup import below
 from conformance.soap.security.mutations import OF_THE_FORM
@@ -46,6 +56,8 @@ from conformance.soap.xsd.schemas import SchemaSet
 
 _NOT_A_FAULT, _FAULT_CODE, _OUTCOME = "not-a-fault", "fault-code", "outcome"
 """The checks whose requirement is broken where an answer is not the one that a case wants."""
+_ADDRESS_KEY = "endpoint"
+"""Where a target file has the address of a SOAP service."""
 
 
 @dataclass(slots=True)
@@ -80,7 +92,11 @@ class SoapOracle:
             return transient(http_line(response))
         clause = _matching(case.expectation, reading)
         open_case = left_open(clause, reading.summary)
-        return open_case or self._judged(reading, case, clause)
+        return (
+            open_case
+            or self._page(reading, case, clause)
+            or self._judged(reading, case, clause)
+        )
 
     def judge_step(
         self, exchange: Exchange, case: Case, step: Step, *, body: bool = False
@@ -122,6 +138,28 @@ class SoapOracle:
         answer = self._answer(exchange)
         return answer.kind == FAULT and answer.code in self.rules.unavailable
 
+    def foreign_refusal(
+        self, exchange: Exchange, operation: str
+    ) -> ForeignAnswer | None:
+        """Return what an answer tells of the way to the service, None where it may be the service's own."""
+        del operation  # whatever was asked, an answer is SOAP
+        response = exchange.response
+        if response is None or response.cut or is_plain_message(response):
+            return None
+        if self.refuses_credential(exchange):
+            return self._credential_refusal(exchange, response)
+        is_foreign = (
+            is_foreign_to_soap(response) and self._answer(exchange).kind == OTHER
+        )
+        return refusal_of(response, _ADDRESS_KEY) if is_foreign else None
+
+    def asks_to_wait(self, response: Response) -> bool:
+        """Tell whether an answer asks to wait in the service's own words: a fault with a code of load."""
+        if not any(code.encode() in response.body for code in self.rules.busy):
+            return False
+        answer = read_answer(response, set())
+        return answer.kind == FAULT and answer.code in self.rules.busy
+
     def values(
         self, exchange: Exchange, operation: str, places: Iterable[str]
     ) -> list[object]:
@@ -131,6 +169,31 @@ class SoapOracle:
             return []
         answer = self._answer(exchange)
         return [value(answer, bound.answer.get(place)) for place in places]
+
+    def _page(
+        self, reading: SoapReading, case: Case, clause: Clause | None
+    ) -> Judgement | None:
+        """Return what a page for a browser says of a case that sends odd input, None for all other answers."""
+        response = reading.response
+        is_page = response.status < FIRST_REDIRECTION and is_html(response)
+        if not (is_page and is_odd_input(case)):
+            return None
+        forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
+        gate = _matching(case.expectation, replace(reading, response=forbidden))
+        return page_in_front(case, clause, gate, reading.summary)
+
+    def _credential_refusal(
+        self, exchange: Exchange, response: Response
+    ) -> ForeignAnswer:
+        """Return the refusal of who asks, by HTTP alone or by a fault."""
+        refusal = refusal_of(response, _ADDRESS_KEY)
+        answer = self._answer(exchange)
+        if answer.kind != FAULT:
+            return refusal
+        remedy = "are key store and assertion right, and is this client admitted to the service?"
+        return ForeignAnswer(
+            "credential", f"fault {answer.code or 'without code'}", remedy
+        )
 
     def _answer(self, exchange: Exchange) -> SoapAnswer:
         """Return an answer as SOAP, whatever the operation."""

@@ -151,7 +151,8 @@ class SoapRules:
     `names` maps a section (operations, request, parts, answer) to the spellings of each role; `outcomes` names status
     codes; `checks` has the checks of an answer by their key in soap.yaml, `further_checks` those that its elements,
     details and same_person stand for, `messages` the words printed for a refusal; `details` names the elements of a
-    status detail; `gates` are codes of a gateway that does not know the caller, `unavailable` codes of an outage.
+    status detail; `gates` are codes of a gateway that does not know the caller, `unavailable` codes of an outage,
+    `busy` those of them that say when to ask again: after a while.
     """
 
     wsdl: Path
@@ -165,6 +166,7 @@ class SoapRules:
     details: frozenset[str]
     gates: frozenset[str]
     unavailable: frozenset[str]
+    busy: frozenset[str] = frozenset()
 
     @property
     def answer_checks(self) -> tuple[CheckRule, ...]:

@@ -41,7 +41,6 @@ class Opening:
         self._config = config
         self._planned: PlannedRun | None = None
         self._cases: Mapping[str, Case] = {}
-        self.warnings: tuple[str, ...] = ()
         self.opened: tuple[Campaign, ExchangeReader] | None = None
 
     @property
@@ -106,7 +105,7 @@ class Opening:
             return begin_campaign(prepared.plan, prepared.folder, prepared.listeners)
         if selected:
             plan = self.carried_out(selected)
-            self.warnings = check_before_run(plan)
+            check_before_run(plan)
         else:  # tests of one's own alone: what they need is told where they ask for it
             plan = replace(planned.plan, suites=False)
         return begin_campaign(plan, make_folder(planned.out, datetime.now(UTC)))

@@ -195,8 +195,7 @@ class SuiteRun:
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
-        lines = [f"warning: {text}" for text in self._opening.warnings]
-        lines += self._options_taken()
+        lines = list(self._options_taken())
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
             folder = self._opening.opened[0].folder

@@ -3,56 +3,16 @@
 Must not send anything.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 
-from conformance.contracts.binding import bind
 from conformance.engine.assembly import make_tokens
-from conformance.engine.plan import Plan, roles_needed
+from conformance.engine.plan import Plan
 from conformance.evidence.redaction import Redactor
-from conformance.model.case import Case
-from conformance.model.errors import SecretError, UsageError
+from conformance.model.errors import UsageError
 from conformance.review import caller_problems, review_offline
 from conformance.target.target import ServiceTarget, Target
 from conformance.traffic.transport import Transport
-
-
-def check_credentials(plan: Plan) -> None:
-    """Resolve what the selected cases need, before any request.
-
-    Raises SecretError with every mistake: a variable that is not set, an expired token, and the like.
-    """
-    problems: list[str] = []
-    for service in plan.services:
-        send = Transport(plan.target.limits.timeout, plan.target.ca_file).send
-        cases = [
-            case for case in service.spec.cases.values() if plan.selection.takes(case)
-        ]
-        tokens = make_tokens(plan.target, service, send, Redactor())
-        if tokens is not None:
-            problems += tokens.check_before_run(roles_needed(cases) & tokens.roles)
-        problems += _soap_problems(plan.target, service, cases)
-    if problems:
-        raise SecretError(problems)
-
-
-def _soap_problems(
-    target: Target, service: ServiceTarget, cases: Iterable[Case]
-) -> list[str]:
-    """Return what is wrong with a SOAP service's callers and WSDL, as far as it shows before any request."""
-    kinds = {case.caller for case in cases}
-    if service.spec.contract.soap is None or not kinds:
-        return []
-    problems: list[str] = []
-    try:
-        bind(service.spec, service.settings, target.folder)
-    except UsageError as error:
-        problems += error.problems
-    callers = service.settings.get("callers") or {}
-    names = [
-        name for name, row in callers.items() if "" in kinds or row["kind"] in kinds
-    ]
-    return [*problems, *caller_problems(target, service, datetime.now(UTC), names)]
 
 
 def credential_problems(
@@ -70,14 +30,12 @@ def credential_problems(
     )
 
 
-def check_before_run(plan: Plan) -> tuple[str, ...]:
-    """Do the offline part of the review, and return what is worth a warning.
+def check_before_run(plan: Plan) -> None:
+    """Do the offline part of the review; raises UsageError with every mistake, whatever the environment.
 
-    Raises UsageError with every mistake. On a local target, whose tokens may have any shape, only credentials
-    that cannot be had or have run out are mistakes.
+    A wrong identity, a token of somebody else or one that has run out would accuse the service of what the target file
+    does (interface, section 3).
     """
-    if plan.target.local:
-        check_credentials(plan)
     remarks = review_offline(
         plan.target,
         plan.services,
@@ -90,6 +48,5 @@ def check_before_run(plan: Plan) -> tuple[str, ...]:
         for remark in remarks
         if remark.severity == "error"
     ]
-    if errors and not plan.target.local:
+    if errors:
         raise UsageError(errors)
-    return tuple(errors)

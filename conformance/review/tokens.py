@@ -69,7 +69,8 @@ def token_remarks(subject: ReviewSubject, role: str, token: str) -> Iterator[Rem
     if content is None:
         message = f"tokens.{role} is not a JSON Web Token, so that its content cannot be reviewed"
         remedy = "give the access token of I.AM Connect as it was issued: three parts with dots between them"
-        yield subject.remark(subject.firm, "token", message, remedy)
+        severity: Severity = "note" if subject.target.local else "error"
+        yield subject.remark(severity, "token", message, remedy)
         return
     yield from _type_remarks(subject, role, content)
     yield from _issuer_remarks(subject, role, content, rule)

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from conformance.model.exchange import ErrorKind
+from conformance.traffic.diagnosis import tls_words, unused_proxy
 
 
 class FailureError(Exception):
@@ -41,7 +42,8 @@ def open_socket(
         sock = _dial(host, port, deadline)
     except TimeoutError:
         raise FailureError(
-            ErrorKind.TIMEOUT, f"no connection to {host}:{port} in time"
+            ErrorKind.TIMEOUT,
+            f"no connection to {host}:{port} in time{unused_proxy(host)}",
         ) from None
     except (
         OSError,
@@ -49,7 +51,8 @@ def open_socket(
     ) as error:  # UnicodeError: a name that DNS cannot hold
         reason = getattr(error, "strerror", None) or error
         raise FailureError(
-            ErrorKind.CONNECT, f"no connection to {host}:{port}: {reason}"
+            ErrorKind.CONNECT,
+            f"no connection to {host}:{port}: {reason}{unused_proxy(host)}",
         ) from None
     if tls is None:
         return sock
@@ -63,8 +66,9 @@ def open_socket(
         ) from None
     except OSError as error:
         sock.close()
+        why = tls_words(error) if isinstance(error, ssl.SSLError) else error
         raise FailureError(
-            ErrorKind.TLS, f"TLS with {host}:{port} failed: {error}"
+            ErrorKind.TLS, f"TLS with {host}:{port} failed: {why}"
         ) from None
 
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,6 +25,7 @@ from conformance.traffic.connecting import (
     open_socket,
     system_trust,
 )
+from conformance.traffic.diagnosis import speaks_http2, tls_words
 
 LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
@@ -126,7 +128,9 @@ class Transport:
                 self.close()
             raise FailureError(failure.kind, str(failure), stale=stale) from None
         response = _read_body(connection, head, informational, request.method, deadline)
-        if response.cut or not _ready_for_next(connection):
+        # RFC 9110, 15.5.9: a server that answers 408 has given up this connection.
+        is_given_up = response.status == HTTPStatus.REQUEST_TIMEOUT
+        if response.cut or is_given_up or not _ready_for_next(connection):
             self.close()
         return response
 
@@ -210,6 +214,8 @@ def _receive(connection: _Connection, deadline: float) -> None:
         raise FailureError(
             ErrorKind.TIMEOUT, "the peer did not answer in time"
         ) from None
+    except ssl.SSLError as error:
+        raise FailureError(ErrorKind.TLS, f"TLS failed: {tls_words(error)}") from None
     except OSError as error:
         message = f"the peer closed the connection: {error.strerror or error}"
         raise FailureError(ErrorKind.CLOSED, message) from None
@@ -231,9 +237,10 @@ def _next_event(
         try:
             event = connection.http.next_event()
         except h11.RemoteProtocolError as error:
-            raise FailureError(
-                ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}"
-            ) from None
+            why = f"the answer breaks HTTP: {error}"
+            if speaks_http2(bytes(connection.raw)):
+                why = "the peer answers in HTTP/2, and the harness speaks HTTP/1.1: use an address that does"
+            raise FailureError(ErrorKind.PROTOCOL, why) from None
         if event is not h11.NEED_DATA:
             return event  # type: ignore[return-value]  # NEED_DATA is excluded here
         _receive(connection, deadline)

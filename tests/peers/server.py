@@ -397,7 +397,8 @@ class _Connection(BaseHTTPRequestHandler):
             headers["Connection"] = "close"
         reason = answer.reason
         if reason is None:
-            reason = http.HTTPStatus(answer.status).phrase
+            known = answer.status in set(http.HTTPStatus)
+            reason = http.HTTPStatus(answer.status).phrase if known else ""
         lines = [f"{answer.version} {answer.status} {reason}"]
         lines += [f"{name.lower() if answer.lower else name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")

@@ -1,0 +1,68 @@
+"""Tells an answer without anything of the contract from the service's own: what stands in front of it answers so.
+
+Must not judge: whether the service is there takes more than one answer.
+"""
+
+from collections.abc import Callable, Collection
+from http import HTTPStatus
+
+from conformance.judging.findings import (
+    BUSY_STATUSES,
+    CREDENTIAL_STATUSES,
+    NETWORK_STATUSES,
+)
+from conformance.judging.likely_cause import is_html
+from conformance.model.exchange import Exchange, Response
+
+FIRST_REDIRECTION, FIRST_ERROR = 300, 400
+_FIRST_SERVER_ERROR = 500
+_NEVER = BUSY_STATUSES | {HTTPStatus.INTERNAL_SERVER_ERROR}
+"""Statuses that do not tell of a wrong way: of load, and the service's own."""
+
+
+def is_foreign_to_rest(
+    response: Response,
+    documented: Collection[int],
+    has_error_shape: Callable[[Response], bool],
+) -> bool:
+    """Tell whether an answer is no document of an operation, nor an error of the contract.
+
+    `documented` are the operation's statuses; `has_error_shape` tells whether a body is one of the contract's errors.
+    A refusal of who asks has no shape that would make it the service's own.
+    """
+    status = response.status
+    if status in CREDENTIAL_STATUSES | NETWORK_STATUSES:
+        return True
+    if status in _NEVER:
+        return False
+    if status < FIRST_REDIRECTION:
+        return is_html(response)
+    if status < FIRST_ERROR:
+        return status not in documented
+    if status >= _FIRST_SERVER_ERROR:
+        return status == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    return not has_error_shape(response)
+
+
+def is_foreign_to_soap(response: Response) -> bool:
+    """Tell whether an answer has nothing of a message: a page, or a refusal without an envelope.
+
+    A 500 is the service's own, with a fault or without (SOAP 1.1, section 6.2).
+    """
+    if response.status in _NEVER:
+        return False
+    if response.status < FIRST_REDIRECTION:
+        return is_html(response)
+    return b"Envelope" not in response.body
+
+
+def is_plain_message(response: Response) -> bool:
+    """Tell at a glance that an answer is a SOAP message and no fault, as most are."""
+    return b"Envelope" in response.body and b"Fault" not in response.body
+
+
+def is_page_for_json(exchange: Exchange, response: Response) -> bool:
+    """Tell whether a page for a browser came in answer to a request that asks for JSON: no resource of the service."""
+    accepted = ",".join(exchange.request.values("Accept"))
+    is_success = response.status < FIRST_REDIRECTION
+    return is_success and "json" in accepted and is_html(response)
