@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -312,6 +312,7 @@ class Peer:
     off: timedelta = timedelta()
     date: str | None = None
     body: bytes = b"[]"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -324,6 +325,8 @@ def _serving(peer: Peer, tls: ssl.SSLContext | None = None) -> Iterator[str]:
             self.send_response_only(peer.status)
             if text:
                 self.send_header("Date", text)
+            for name, value in peer.headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(peer.body)))
             self.end_headers()
             self.wfile.write(peer.body)
@@ -411,6 +414,41 @@ def test_service_that_is_well_is_told_nothing(tmp_path: Path) -> None:
     """A service that answers in time by the right clock has nothing to remark."""
     with _serving(Peer()) as address:
         assert _network(tmp_path, address) == ()
+
+
+@pytest.mark.parametrize(
+    ("peer", "severity", "words", "remedy"),
+    [
+        (
+            Peer(302, headers={"Location": "https://login.example.org/in?x=1"}),
+            "warning",
+            "with Location https://login.example.org/in",
+            "is base_url right?",
+        ),
+        (
+            Peer(404, body=b"<html><title>Gone</title>"),
+            "warning",
+            "with an HTML page ('Gone')",
+            "is base_url right?",
+        ),
+        (
+            Peer(200, body=b"<html><title>Sign in</title><input type=password>"),
+            "error",
+            "with a login page ('Sign in')",
+            "something in front of the service wants a login",
+        ),
+        (Peer(400, body=b"<html>No required SSL certificate was sent"), "warning", "400", "wants a client certificate"),
+    ],
+)
+def test_answer_that_is_not_the_services_is_named_with_its_cause(
+    tmp_path: Path, peer: Peer, severity: str, words: str, remedy: str
+) -> None:
+    """What stands in front of a service is told by what it answers, as a run does."""
+    with _serving(peer) as address:
+        (found,) = _network(tmp_path, address)
+    assert (found.severity, found.topic) == (severity, "reachability")
+    assert words in found.message
+    assert remedy in found.remedy
 
 
 def test_closed_port_is_not_reachable(tmp_path: Path) -> None:

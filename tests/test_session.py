@@ -300,6 +300,32 @@ def test_busy_service_is_asked_again_after_a_while(peer: Peer, opened: Opener, s
     assert len(peer.seen) == 2
 
 
+def test_request_that_a_server_gave_up_is_asked_again_at_once(peer: Peer, opened: Opener) -> None:
+    """408 on a kept connection is no answer to this request: it goes out again on a new one (RFC 9110, 15.5.9)."""
+    pauses: list[float] = []
+    peer.answer = _then(Answer(), Answer(408, close=True), Answer())
+    session = opened(pauses=pauses)
+    assert [_status(session), _status(session)] == [200, 200]
+    assert (pauses, len(peer.seen)) == ([], 3)
+
+
+def test_server_that_gives_every_request_up_is_busy(peer: Peer, opened: Opener) -> None:
+    """408 again and again is waited for as 503, and is the answer in the end."""
+    pauses: list[float] = []
+    peer.answer = _then(Answer(408, close=True))
+    assert _status(opened(pauses=pauses)) == 408
+    assert sum(pauses) == 10.0
+
+
+@pytest.mark.parametrize("status", [407, 511])
+def test_answer_of_a_network_on_the_way_is_not_waited_for(peer: Peer, opened: Opener, status: int) -> None:
+    """A proxy or a network that wants a login will want it after a while, too."""
+    pauses: list[float] = []
+    peer.answer = _then(_busy(status))
+    assert _status(opened(pauses=pauses)) == status
+    assert (pauses, len(peer.seen)) == ([], 1)
+
+
 @pytest.mark.parametrize("status", [200, 204, 301, 400, 404, 500, 501])
 def test_other_answer_is_final(peer: Peer, opened: Opener, status: int) -> None:
     """No other status is asked again, whatever it says about retrying."""

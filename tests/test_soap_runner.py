@@ -292,6 +292,23 @@ def test_service_that_is_out_is_not_judged(bench: Opener, name: str) -> None:
     assert re.search(r"not available|SOA-02001", result.reason)
 
 
+def test_service_that_asks_to_wait_is_asked_again_with_a_new_message(bench: Opener) -> None:
+    """A service that is temporarily not available is waited for as after 503, and gets no message twice."""
+    turns, good = count(), obliging()
+    opened = bench(lambda request: good(request) if next(turns) else fault("SOA-02002"))
+    result = opened("7.2/last-name-only-person")
+    assert (result.verdict, opened.pauses) == (Verdict.PASS, [1.0])
+    ids = {re.findall(r'Request[^>]*? Id="([^"]+)"', str(record["request"]["body"]))[0] for record in opened.records}
+    assert len(ids) == 2
+
+
+def test_service_that_is_out_for_good_is_not_waited_for(bench: Opener) -> None:
+    """Where a service says that a retry does not help, none is made."""
+    opened = bench(obliging(lambda _: True))
+    opened("7.2/last-name-only-person")
+    assert opened.pauses == []
+
+
 def test_whole_family_of_requests_is_asked_before_a_service_is_said_to_be_out(bench: Opener) -> None:
     """The witness and each other caller are tried, so that it is not this message or this caller alone."""
     opened = bench(obliging(lambda _: True))

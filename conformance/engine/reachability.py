@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from conformance.engine.execution import CaseExecution, credential_of
+from conformance.judging.findings import BUSY_STATUSES
 from conformance.judging.likely_cause import ForeignAnswer
 from conformance.model.case import Case, CaseKind, Single, Template
 from conformance.model.contract import Contract
 from conformance.model.errors import ConformanceError
-from conformance.model.exchange import Purpose
+from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Verdict
 
 _MOST_ASKED = 6
@@ -61,8 +62,10 @@ class Reachability:
             except ConformanceError:
                 continue  # nothing can be asked in this way
             met = execution.oracle.foreign_refusal(exchange, template.operation)
+            if met is None and _is_silent(exchange):
+                continue  # no answer, or one of load, tells nothing either way
             if met is None or met.kind != refusal.kind:
-                self._heard = exchange.response is not None
+                self._heard = met is None
                 return
             asked.append(_asked_by(template))
             if len(asked) == _MOST_ASKED:
@@ -73,6 +76,11 @@ class Reachability:
             by = f", sent with {who}," if who else ""
             met_by_all = f"every plain request{by} was answered {refusal.seen}"
             self.cause = f"{met_by_all}: {refusal.remedy}"
+
+
+def _is_silent(exchange: Exchange) -> bool:
+    response = exchange.response
+    return response is None or bool(response.cut) or response.status in BUSY_STATUSES
 
 
 def _asked_by(template: Template) -> str:

@@ -22,6 +22,7 @@ from conformance.review.remarks import (
     span,
 )
 from conformance.review.subject import ReviewSubject
+from conformance.traffic.diagnosis import tls_words, unused_proxy
 
 _HANDSHAKE_REMEDIES = {  # X509_V_ERR_... of OpenSSL
     9: "its certificate is not valid yet: compare this machine's clock, else tell the operator",
@@ -71,27 +72,27 @@ def _refusal(
             )
             return "tls", message, remedy
         case ssl.SSLError():
-            message = f"no TLS with {place}: {error.reason or 'the handshake failed'}"
+            message = f"no TLS with {place}: {tls_words(error)}"
             return (
                 "tls",
                 message,
                 "check scheme and port; TLS 1.2 or 1.3 is needed on both sides",
             )
         case socket.gaierror():
-            message = f"the name {host} cannot be resolved"
+            message = f"the name {host} cannot be resolved{unused_proxy(host)}"
             return (
                 "reachability",
                 message,
                 "correct the address, or this machine's name service",
             )
         case TimeoutError():
-            message = f"no connection to {place} within {timeout:g} seconds"
+            message = f"no connection to {place} within {timeout:g} seconds{unused_proxy(host)}"
             return (
                 "reachability",
                 message,
                 "open the firewall for it, or raise limits.timeout",
             )
-    message = f"no connection to {place}: {error.strerror or error}"
+    message = f"no connection to {place}: {error.strerror or error}{unused_proxy(host)}"
     return "reachability", message, "check host and port, and that the service is up"
 
 

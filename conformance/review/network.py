@@ -12,19 +12,19 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from conformance.evidence.redaction import Redactor
+from conformance.judging.findings import BUSY_STATUSES
+from conformance.judging.likely_cause import is_html, refusal_of
 from conformance.model.contract import Contract
 from conformance.model.errors import ConformanceError, SecretError
 from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.review.connection import clock_remarks, connection_remarks
-from conformance.review.remarks import Remark, split, tidy
+from conformance.review.remarks import Remark, Severity, split, tidy
 from conformance.review.subject import CALLERS, ReviewSubject, load_rules
 from conformance.review.tokens import token_remarks
 from conformance.target.addresses import address_problem
 from conformance.target.policy import may_be_target
 from conformance.target.target import ServiceTarget, Target
 from conformance.traffic.transport import Transport
-
-_BUSY = frozenset({429, 502, 503, 504})
 
 
 @dataclass(slots=True)
@@ -276,7 +276,7 @@ def _answer_remarks(
         yield subject.remark(
             "error", "reachability", f"no answer to {asked}: {outcome.message}", remedy
         )
-    elif outcome.status in _BUSY:
+    elif outcome.status in BUSY_STATUSES:
         message = f"the answer to {asked} is {outcome.status}: the service is not available now"
         yield subject.remark(
             "error",
@@ -284,6 +284,8 @@ def _answer_remarks(
             message,
             "try again later, or ask the contact centre",
         )
+    elif outcome.status < HTTPStatus.MULTIPLE_CHOICES and is_html(outcome):
+        yield _way_remark(subject, "error", asked, outcome)
     elif not role and not subject.spec.contract.public:
         return  # any answer to a request without a token shows that the service is there
     elif outcome.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
@@ -294,13 +296,20 @@ def _answer_remarks(
     elif outcome.status >= HTTPStatus.MULTIPLE_CHOICES and not _has_no_entries(
         probe, outcome
     ):
-        remedy = "compare the address with the cookbook's, and token and test data with each other"
-        yield subject.remark(
-            "warning",
-            "reachability",
-            f"the answer to {asked} is {outcome.status}",
-            remedy,
-        )
+        yield _way_remark(subject, "warning", asked, outcome)
+
+
+def _way_remark(
+    subject: ReviewSubject, severity: Severity, asked: str, answer: Response
+) -> Remark:
+    """Return what an answer tells of the way to the service, with the remedy."""
+    met = refusal_of(answer, "base_url")
+    remedy = met.remedy
+    if not is_html(answer):
+        remedy += ". Compare token and test data with each other, too"
+    return subject.remark(
+        severity, "reachability", f"the answer to {asked} is {met.seen}", remedy
+    )
 
 
 def _has_no_entries(probe: Mapping[str, Any], answer: Response) -> bool:
