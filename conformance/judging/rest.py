@@ -14,9 +14,7 @@ from conformance.checks.problem import Problem
 from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
-    MOST_ALIKE,
     TRANSIENT_STATUSES,
-    condense,
     finding_of,
     only,
     severity_of,
@@ -32,9 +30,10 @@ from conformance.judging.outcome import (
 from conformance.model.case import Case, Clause, Effect, Step
 from conformance.model.contract import Contract, Rule
 from conformance.model.exchange import Exchange, Response
-from conformance.model.verdict import Finding, Judgement, Severity
+from conformance.model.verdict import Finding, Judgement, Severity, fold
 
 _ANY_CODE = "*"
+_SHOWN_CODES = 3
 _FIRST_ERROR_STATUS = 400
 
 
@@ -192,7 +191,7 @@ class RestOracle:
             error_codes(parse(response.body).document) if self._contract.errors else []
         )
         return _status_line(response) + (
-            f" with {', '.join(codes[:MOST_ALIKE])}" if codes else ""
+            f" with {', '.join(codes[:_SHOWN_CODES])}" if codes else ""
         )
 
     def _answer(
@@ -239,7 +238,7 @@ class RestOracle:
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(tuple(condense(findings)), +evaluated)
+        return Judgement(fold(findings), +evaluated)
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""
