@@ -193,7 +193,7 @@ def _print_run(document: Record, folder: Path) -> None:
     print_styled(
         f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
     )
-    print_styled(f"suites: {in_words(run.get('mutation_score'))}")
+    print_styled(f"suites: {escaped(in_words(run))}")
     for note in run["notes"]:
         print_styled(f"note: {escaped(note)}")
     print_styled(f"report: {escaped(str(folder / 'report.html'))}")

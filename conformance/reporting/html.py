@@ -335,7 +335,7 @@ def _facts(page: ReportPage) -> Iterator[Html]:
         ("Exchanges", [text_node(f"{len(page.embedded.purposes):,}")]),
         ("Harness", [text_node(f"ehealth-conformance {run['harness']}")]),
         ("Seed", [text_node(run["seed"])]),
-        ("Suites", [text_node(in_words(run.get("mutation_score")))]),
+        ("Suites", [text_node(in_words(run))]),
     ]
     for name, value in rows:
         yield make_element(
