@@ -87,7 +87,7 @@ def send(  # noqa: PLR0913 - the interface's options
     settings: tuple[str, ...],
     body: Path | None,
 ) -> None:
-    """Send one request with credentials and signature, and judge the answer.
+    """Send one request with credentials, and judge the answer.
 
     OPERATION is the contract's name of it. The exchange goes into a new run folder.
 

@@ -15,7 +15,7 @@ from conformance.engine.session import Session
 from conformance.judging.oracle import Oracle
 from conformance.model.case import Case, Template
 from conformance.model.errors import ConformanceError
-from conformance.model.exchange import Exchange, Purpose, Request
+from conformance.model.exchange import ErrorKind, Exchange, Purpose, Request
 from conformance.model.verdict import Counterexample, Judgement, Severity
 
 _MOST_SHOWN = 20
@@ -42,7 +42,8 @@ class CaseExecution:
     """The execution of one case.
 
     `ids` are those of its exchanges, `deciding` those that its verdict rests on, `served` the credentials that have
-    been accepted. `baseline` is what is wrong with plain answers already, by requirement and message.
+    been accepted. `baseline` is what is wrong with plain answers already, by requirement and message. `unreadable`
+    tells that something came that is no answer, or not a whole one.
     """
 
     context: ExecutionContext
@@ -50,6 +51,7 @@ class CaseExecution:
     ids: list[str] = field(default_factory=list)
     deciding: list[str] = field(default_factory=list)
     answered: bool = False
+    unreadable: bool = False
     accepted: bool = False
     counterexample: Counterexample | None = None
     served: set[str] = field(default_factory=set)
@@ -158,9 +160,13 @@ class CaseExecution:
     def _note(self, exchange: Exchange, template: Template, purpose: Purpose) -> None:
         """Remember an exchange, and what its answer says of the credential."""
         self.ids.append(exchange.id)
-        response = exchange.response
+        response, failure = exchange.response, exchange.failure
+        if failure is not None:
+            garbled = failure.received or failure.kind is ErrorKind.PROTOCOL
+            self.unreadable = self.unreadable or bool(garbled)
         if response is None:
             return
+        self.unreadable = self.unreadable or bool(response.cut)
         self.answered = self.answered or not response.cut
         if not self.oracle.refuses_credential(exchange):
             self.served.add(credential_of(template))

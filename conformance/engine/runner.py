@@ -38,6 +38,7 @@ class Runner:
     context: ExecutionContext
     clock: Callable[[], float] = time.perf_counter
     _silent: int = 0
+    _garbled: bool = False
 
     @property
     def session(self) -> Session:
@@ -114,7 +115,8 @@ class Runner:
             )
             return CaseResult(case, Verdict.NOT_APPLICABLE, reason)
         if self._silent >= _SILENT_CASES:
-            reason = f"not sent: {_SILENT_CASES} cases before it had no answer from {self.session.address}"
+            what = "answer that can be read" if self._garbled else "answer"
+            reason = f"not sent: {_SILENT_CASES} cases before it had no {what} from {self.session.address}"
             return CaseResult(case, Verdict.INCONCLUSIVE, reason)
         return None
 
@@ -180,9 +182,10 @@ class Runner:
 
     def _note_silence(self, execution: CaseExecution) -> None:
         if execution.answered:
-            self._silent = 0
+            self._silent, self._garbled = 0, False
         elif execution.ids:
             self._silent += 1
+            self._garbled = self._garbled or execution.unreadable
 
 
 def conclude(case: Case, judgement: Judgement) -> CaseResult:

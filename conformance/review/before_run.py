@@ -11,16 +11,18 @@ from conformance.engine.assembly import make_tokens
 from conformance.engine.plan import Plan, roles_needed
 from conformance.evidence.redaction import Redactor
 from conformance.model.case import Case
-from conformance.model.errors import SecretError, UsageError
+from conformance.model.errors import SecretError, TargetError, UsageError
 from conformance.review import caller_problems, review_offline
 from conformance.target.target import ServiceTarget, Target
+from conformance.target.writing import is_of_a_mock
 from conformance.traffic.transport import Transport
 
 
 def check_credentials(plan: Plan) -> None:
     """Resolve what the selected cases need, before any request.
 
-    Raises SecretError with every mistake: a variable that is not set, an expired token, and the like.
+    Raises SecretError with every mistake: a variable that is not set, an expired token, and the like; TargetError where
+    all of them come from a mock that has ended.
     """
     problems: list[str] = []
     for service in plan.services:
@@ -32,8 +34,29 @@ def check_credentials(plan: Plan) -> None:
         if tokens is not None:
             problems += tokens.check_before_run(roles_needed(cases) & tokens.roles)
         problems += _soap_problems(plan.target, service, cases)
+    if problems and _mock_has_ended(plan.target):
+        raise TargetError(_ended_words(plan.target))
     if problems:
         raise SecretError(problems)
+
+
+def _mock_has_ended(target: Target) -> bool:
+    """Tell whether a mock's target file names key stores that are gone; they go when the mock ends."""
+    callers = [
+        caller
+        for service in target.services.values()
+        for caller in (service.settings.get("callers") or {}).values()
+    ]
+    stores = [target.folder / caller["keystore"] for caller in callers]
+    gone = any(not store.exists() for store in stores)
+    return gone and is_of_a_mock(target.file)
+
+
+def _ended_words(target: Target) -> str:
+    return (
+        f"{target.file}: the mock that wrote this file has ended: start it again with "
+        f"`ehealth-conformance mock --write-target {target.file}`"
+    )
 
 
 def _soap_problems(
@@ -92,4 +115,5 @@ def check_before_run(plan: Plan) -> tuple[str, ...]:
     ]
     if errors and not plan.target.local:
         raise UsageError(errors)
-    return tuple(errors)
+    ended = [_ended_words(plan.target)] if _mock_has_ended(plan.target) else []
+    return (*ended, *errors)

@@ -6,6 +6,7 @@ are answers, cookies are forgotten, environment variables are not read. Must not
 """
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -29,6 +30,10 @@ LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
 _KEPT_RAW = 4096
 _MOST_INFORMATIONAL = 50
+_QUOTED_BYTES = re.compile(
+    r"bytearray\(b(?P<text>(?P<quote>['\"]).*?(?P=quote))\)", re.DOTALL
+)
+"""How h11 quotes what it cannot read."""
 _CHUNK = 64 * 2**10
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -232,11 +237,16 @@ def _next_event(
             event = connection.http.next_event()
         except h11.RemoteProtocolError as error:
             raise FailureError(
-                ErrorKind.PROTOCOL, f"the answer breaks HTTP: {error}"
+                ErrorKind.PROTOCOL, f"the answer breaks HTTP: {_in_words(error)}"
             ) from None
         if event is not h11.NEED_DATA:
             return event  # type: ignore[return-value]  # NEED_DATA is excluded here
         _receive(connection, deadline)
+
+
+def _in_words(error: h11.RemoteProtocolError) -> str:
+    """Return what h11 says, with the bytes that it quotes as a text in quotes and not as Python writes them."""
+    return _QUOTED_BYTES.sub(r"\g<text>", str(error))
 
 
 def _read_head(connection: _Connection, deadline: float) -> tuple[h11.Response, int]:
