@@ -378,6 +378,8 @@ def test_finding_in_many_places_is_told_once(tmp_path: Path) -> None:
     assert card.count("<dt>Expected</dt>") == 1
     assert "actual <code>5 (number)</code>" in card
     assert "at <code>/groups/7</code>" in card
+    assert "<summary>3 places</summary>" in card
+    assert "<code>/groups/1</code>" in card
     assert "1 finding in 791 places" in read(tmp_path / "report.html").text
 
 

@@ -1,9 +1,10 @@
 """The findings of a report, the most serious first, and the reasons of cases without a verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from conformance.model.verdict import MOST_PLACES
 from conformance.model.wording import count_of, kind_words, place_words
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.markup import (
@@ -143,6 +144,7 @@ def _occurrence(page: ReportPage, occurrence: _FindingPlace) -> Html:
             class_="message",
         ),
         _compare(finding),
+        *_places(occurrence.found.values()),
         *folded(
             [
                 _found_in(page, case, each, finding)
@@ -160,6 +162,18 @@ def _where(location: str, count: int) -> Iterator[Html]:
         yield code_span(clipped(location))
     if count > 1:
         yield text_node(f" {place_words('', count)}")
+
+
+def _places(findings: Iterable[Mapping[str, Any]]) -> Iterator[Html]:
+    """Yield a part that opens with the first places where findings that are alike were made, if there are several."""
+    named = [place for finding in findings for place in finding.get("places", ())]
+    places = list(dict.fromkeys(named))[:MOST_PLACES]
+    if len(places) > 1:
+        summary = make_element("summary", text_node(f"{len(places)} places"))
+        spans = [code_span(clipped(place)) for place in places]
+        yield make_element(
+            "details", summary, item_list(spans, class_="links"), class_="more"
+        )
 
 
 def _found_in(
