@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from conformance.contracts.loading import load_spec
+
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "reports" / "mutation-score.json"
 SCHEMA = "ehealth-conformance/mutation-score/1"
@@ -72,6 +74,7 @@ def main() -> None:
         "harness": found["harness"],
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "commit": commit(),
+        "specs": {name: load_spec(name).contract.version for name in found["services"]},
     }
     FILE.write_text(json.dumps({**about, **figures}, indent=1) + "\n", encoding="utf-8")
     print(f"{FILE.relative_to(ROOT)} is written")

@@ -79,7 +79,7 @@ def exchange(number: int, case: str, **changes: Any) -> Json:  # noqa: ANN401 - 
     return record | changes
 
 
-def finding(**changes: str) -> Json:
+def finding(**changes: Any) -> Json:  # noqa: ANN401 - parts of results.json
     """Return a finding of a case."""
     return {
         "requirement": f"{SERVICE}/5.3.1.2/status",
@@ -363,7 +363,24 @@ def test_finding_tells_everything_about_itself(failing: Path) -> None:
 def test_same_finding_of_several_cases_is_told_once(failing: Path) -> None:
     """What two cases found alike is one finding with two cases."""
     assert failing.read_text("utf-8").count("one of 1, 2, 3</dd>") == 3  # violation, warning, observation
-    assert "4 findings, 3 distinct" in read(failing).text
+    assert "3 findings in 4 places" in read(failing).text
+
+
+def test_finding_in_many_places_is_told_once(tmp_path: Path) -> None:
+    """One card says in how many places it is, and each further case what was different there."""
+    many = finding(severity="observation", count=789, places=["/groups/0/items/1/status_code", "/groups/1"])
+    other = finding(severity="observation", location="/groups/7", actual="5 (number)", count=2, places=["/groups/7"])
+    cases = [case("dashboard", findings=[many]), case("dashboard-int", findings=[other])]
+    text = write_run(tmp_path, results(cases)).read_text("utf-8")
+    card = text.partition('<article class="card finding')[2].partition("</article>")[0]
+    assert text.count('<article class="card finding') == 1
+    assert "(and 790 more places)" in card
+    assert card.count("<dt>Expected</dt>") == 1
+    assert "actual <code>5 (number)</code>" in card
+    assert "at <code>/groups/7</code>" in card
+    assert "<summary>3 places</summary>" in card
+    assert "<code>/groups/1</code>" in card
+    assert "1 finding in 791 places" in read(tmp_path / "report.html").text
 
 
 def test_finding_of_an_unlisted_requirement_is_shown(tmp_path: Path) -> None:

@@ -236,18 +236,15 @@ def test_date_that_overflows_never_raises() -> None:
 
 
 def test_findings_that_differ_in_place_only_are_condensed() -> None:
-    """Of four hundred equal mistakes three are shown, with the number of the others."""
+    """Four hundred equal mistakes are one finding with their number and the first places."""
     board = deepcopy(BOARD)
     board["groups"][0]["items"] = [
         {**BOARD["groups"][0]["items"][0], "id": f"X{number}", "order": number, "status_code": 9}
         for number in range(400)
     ]
-    findings = _judge(_answer(board)).findings
-    assert [finding.location for finding in findings] == [
-        "/groups/0/items/0/status_code",
-        "/groups/0/items/1/status_code",
-        "/groups/0/items/2/status_code (and 397 more places)",
-    ]
+    [finding] = _judge(_answer(board)).findings
+    assert (finding.location, finding.count) == ("/groups/0/items/0/status_code", 400)
+    assert finding.places == tuple(f"/groups/0/items/{number}/status_code" for number in range(10))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Tests of keeping within a target's limits: spacing, budget, and one ledger for all workers of a run."""
 
+import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from conformance.model.errors import BudgetError
+from conformance.traffic import ledger as own_ledger
 from conformance.traffic.ledger import close_ledger, open_ledger
 from conformance.traffic.limits import Limits
 
@@ -21,7 +23,7 @@ def _take_all(folder: Path, limits: Limits, tries: int) -> list[float]:
             ledger.take()
         except BudgetError:
             break
-        turns.append(time.time())
+        turns.append(time.monotonic())
     return turns
 
 
@@ -37,7 +39,7 @@ def test_budget_gives_out_after_its_number_of_requests(tmp_path: Path) -> None:
 
 def test_rate_spaces_requests_evenly(tmp_path: Path) -> None:
     """At forty requests a second each comes a fortieth after the one before, and the first at once."""
-    began = time.time()
+    began = time.monotonic()
     turns = _take_all(tmp_path, Limits(40, None, 10.0), 5)
     assert len(turns) == 5
     assert all(turn >= began + number / 40 - 0.001 for number, turn in enumerate(turns))
@@ -48,10 +50,10 @@ def test_turns_that_nobody_took_are_not_saved_up(tmp_path: Path) -> None:
     ledger = open_ledger(Limits(20, None, 10.0), tmp_path)
     ledger.take()
     time.sleep(0.15)
-    began = time.time()
+    began = time.monotonic()
     for _ in range(3):
         ledger.take()
-    assert time.time() - began >= 2 * 0.05 - 0.001
+    assert time.monotonic() - began >= 2 * 0.05 - 0.001
 
 
 def test_without_limits_nothing_is_written(tmp_path: Path) -> None:
@@ -87,3 +89,46 @@ def test_ledger_leaves_nothing_behind(tmp_path: Path) -> None:
     close_ledger(tmp_path)
     assert list(tmp_path.iterdir()) == []
     close_ledger(tmp_path)
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds for which a ledger waits, without waiting for them."""
+    seconds: list[float] = []
+    monkeypatch.setattr(time, "sleep", seconds.append)
+    return seconds
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0], ids=["back", "forth"])
+def test_wall_clock_that_jumps_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float], jump: float
+) -> None:
+    """A day back stalls nothing, and a day forth frees no turn: the next one is a spacing after the last."""
+    wall = time.time()
+    ledger = open_ledger(Limits(0.5, None, 10.0), tmp_path)
+    ledger.take()
+    monkeypatch.setattr(time, "time", lambda: wall + jump)
+    ledger.take()
+    assert slept[0] == 0
+    assert 1 < slept[1] <= 2
+
+
+@pytest.mark.parametrize("next_turn", [0.0, 1e9], ids=["past", "far ahead"])
+def test_ledger_of_an_earlier_start_keeps_its_count(tmp_path: Path, slept: list[float], next_turn: float) -> None:
+    """Times from before the machine was started say nothing: one spacing is waited for, and the budget is not freed."""
+    (tmp_path / "ledger.json").write_text(json.dumps([2, next_turn, "another start"]))
+    ledger = open_ledger(Limits(0.5, 3, 10.0), tmp_path)
+    ledger.take()
+    assert slept == [pytest.approx(2)]
+    with pytest.raises(BudgetError):
+        ledger.take()
+
+
+def test_turn_that_nobody_waits_for_stalls_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slept: list[float]
+) -> None:
+    """Where the system does not name its start, a turn further ahead than all that can wait is one of an earlier."""
+    monkeypatch.setattr(own_ledger, "_BOOT", tmp_path / "nowhere")
+    (tmp_path / "ledger.json").write_text(json.dumps([2, time.monotonic() + 1000, ""]))
+    open_ledger(Limits(1, None, 10.0), tmp_path).take()
+    assert slept == [pytest.approx(1)]

@@ -213,7 +213,7 @@ def test_platform_stops_at_once_with_connections_open(tls: bool, monkeypatch: py
     with platform:
         port = int(platform.address.rpartition(":")[2])
         connections = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(3)]
-        connections[0].sendall(b"GET /api/v1/dashboard HTTP/1.1\r\nHost: x\r\n\r\n")
+        connections[0].sendall(b"GET /api/v1/dashboard HTTP/1.1\r\nHost: localhost\r\n\r\n")
         if not tls:
             assert connections[0].recv(65536).startswith(b"HTTP/1.1 200")
         connections[1].sendall(b"GET /api/v1/dash")

@@ -264,9 +264,32 @@ def test_summary_counts_cases_findings_and_exchanges() -> None:
         "not_applicable": 0,
         "not_run": 1,
         "warnings": 1,
+        "warning_places": 1,
         "observations": 1,
+        "observation_places": 1,
         "exchanges": 3,
     }
+
+
+def test_summary_counts_kinds_over_all_cases() -> None:
+    """What several cases found alike, in many places, is one kind; its places are summed up beside it."""
+    many = replace(_finding("observation"), location="/0", count=789, places=("/0", "/1"))
+    results = [
+        _result("pass", 0, findings=(many, _finding("warning"))),
+        _result("pass", 1, findings=(replace(many, location="/7", count=2), replace(_finding("warning"), message="b"))),
+    ]
+    counts = summary(results, 0)
+    assert (counts["observations"], counts["observation_places"]) == (1, 791)
+    assert (counts["warnings"], counts["warning_places"]) == (2, 2)
+
+
+def test_finding_with_many_places_survives_the_way_from_a_worker() -> None:
+    """The number of places and the first of them are plain data, and come back."""
+    many = replace(_finding("observation"), count=789, places=("/place", "/1"))
+    result = replace(_results()[0], duration=0.25, findings=(many,))
+    record = json.loads(json.dumps(portable(result)))
+    assert (record["findings"][0]["count"], record["findings"][0]["places"]) == (789, ["/place", "/1"])
+    assert from_portable(record, result.case) == result
 
 
 def test_document_says_what_was_run_and_what_became_of_it() -> None:
@@ -300,6 +323,8 @@ def test_case_is_recorded_with_all_that_decides_it() -> None:
         "location": "/place",
         "expected": "this",
         "actual": "that",
+        "count": 1,
+        "places": ["/place"],
     }
     assert "known" not in record
     assert case_record(second)["known"] == "we know"

@@ -1,6 +1,9 @@
 """Tests of secrets by reference: every way to name one, every way to fail, and nothing of it in any message."""
 
+import contextlib
 import os
+import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -202,6 +205,90 @@ def test_command_that_does_not_end_is_ended(reference: dict[str, list[str]], mon
     assert time.monotonic() - started < WIDE
     assert "did not end within 0.5 s" in problem
     assert "s3cr3t" not in problem
+
+
+FAMILY = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdout=subprocess.DEVNULL)
+open("started", "w").write(f"{os.getpid()} {child.pid}")
+os.rename("started", "family")
+"""
+"""A program that leaves a child, and writes down who belongs to it."""
+
+
+def family(folder: Path) -> list[int]:
+    """Return the processes that the program has written down, once it has."""
+    path = folder / "family"
+    deadline = time.monotonic() + WIDE
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return [int(number) for number in path.read_text().split()]
+
+
+def assert_ended(processes: list[int]) -> None:
+    """Assert that none of some processes is there any more, but for those that nobody has asked for their status."""
+    deadline = time.monotonic() + WIDE
+    for number in processes:
+        while _is_alive(number):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def _is_alive(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+ENDINGS: Mapping[str, str] = {
+    "at its end": "print('s3cr3t-value')",
+    "after an error": "raise SystemExit(3)",
+    "when it prints too much": f"print('s' * {2 * LARGEST_SECRET}, flush=True); time.sleep(600)",
+    "when its time is over": "time.sleep(600)",
+}
+
+
+@pytest.mark.parametrize("more", ENDINGS.values(), ids=ENDINGS)
+def test_command_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str) -> None:
+    """However a command ends, what it has started does not live on."""
+    if "sleep" in more and "print" not in more:
+        monkeypatch.setattr(secrets, "COMMAND_SECONDS", 2.0)
+    with contextlib.suppress(SecretError):
+        resolve(python(FAMILY + more), tmp_path, WHERE)
+    assert_ended(family(tmp_path))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_command_is_ended_when_the_harness_is(tmp_path: Path, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM, while a command is waited for, end its children too."""
+    code = f"""
+from pathlib import Path
+from conformance.credentials.secrets import resolve
+resolve({python(FAMILY + "time.sleep(600)")!r}, Path({str(tmp_path)!r}), "here")
+"""
+    harness = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    with harness:
+        processes = family(tmp_path)
+        assert all(map(_is_alive, processes))
+        harness.send_signal(number)
+        _, complaints = harness.communicate(timeout=WIDE)
+    assert b"KeyboardInterrupt" in complaints
+    assert_ended(processes)
+
+
+def test_command_has_no_terminal(tmp_path: Path) -> None:
+    """A command that would ask on the terminal is told that there is none, and does not wait for an answer."""
+    asking = "try: open('/dev/tty')\nexcept OSError: print('none')"
+    assert resolve(python(asking), tmp_path, WHERE) == "none"
+
+
+def test_signals_stay_as_they_were(tmp_path: Path) -> None:
+    """After a command the harness handles signals as before."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    resolve(python("print('s3cr3t-value')"), tmp_path, WHERE)
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_token_in_the_place_of_a_name_is_not_repeated(tmp_path: Path) -> None:

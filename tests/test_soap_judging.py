@@ -1077,10 +1077,11 @@ def test_values_of_an_answer_are_those_of_its_roles() -> None:
 
 
 def test_findings_that_differ_in_place_only_are_condensed() -> None:
-    """Many slips of one kind are shown a few times, with how many more there are."""
+    """Many slips of one kind are one finding, with how many there are and where the first ones stand."""
     judgement = judged(refusal(detail=cbss(value="OK") * 50), NO_NAME)
-    assert named(judgement) == [("violation", "5.2.2.4/value")] * 3
-    assert "47 more places" in judgement.findings[-1].location
+    assert named(judgement) == [("violation", "5.2.2.4/value")]
+    assert judgement.findings[0].count == 50
+    assert 1 <= len(judgement.findings[0].places) <= 10
 
 
 def _hostile() -> Iterator[bytes]:

@@ -56,13 +56,25 @@ def all_faults(services: Iterable[str]) -> Iterator[Fault]:
 
 
 def find_fault(name: str) -> Fault:
-    """Return the seeded fault of an id; raises UsageError where there is none."""
+    """Return the seeded fault of an id, of which the part after `faults/` is enough where one service alone has it.
+
+    Raises UsageError where there is none, or more than one.
+    """
     known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
     if name in known:
         return known[name]
-    hint = "; see `list faults`"
-    if "/faults/" in name:
-        hint = suggestion(name, tuple(known))
+    short: dict[str, list[str]] = {}
+    for identifier in known:
+        short.setdefault(identifier.partition("/faults/")[2], []).append(identifier)
+    match short.get(name):
+        case [identifier]:
+            return known[identifier]
+        case [*several] if several:
+            raise UsageError(f"the fault {name!r} may be {' or '.join(several)}")
+    whole = "/" in name
+    hint = suggestion(name, tuple(known if whole else short))
+    if not hint.endswith("?"):
+        hint = "; see `list faults`"
     raise UsageError(f"there is no fault {name!r}{hint}")
 
 
@@ -281,7 +293,8 @@ def _explain_fault(fault: Fault) -> str:
         f"  breaks {first}; to be found: {fault.expected.value}",
     ]
     lines += [f"  explained by {other} as well" for other in others]
-    lines.append(f"  try it: ehealth-conformance selftest --fault {fault.id}")
+    lines.append(f"  see it found: ehealth-conformance selftest --fault {fault.id}")
+    lines.append(f"  have it served: ehealth-conformance mock --fault {fault.id}")
     return "\n".join(lines)
 
 

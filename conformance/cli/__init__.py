@@ -32,12 +32,12 @@ COMMANDS = (
     ),
     CommandEntry(
         "send",
-        "Send one request with credentials and signature, and judge the answer.",
+        "Send one request with credentials, and judge the answer.",
         "conformance.cli.send:send",
     ),
     CommandEntry(
         "token",
-        "Show what the access token of a role says, or print it into a pipe.",
+        "Show what a role's access token says, or print it.",
         "conformance.cli.token:token",
     ),
     CommandEntry(

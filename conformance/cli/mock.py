@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     epilog=examples(
         "ehealth-conformance mock --port 8080",
         "ehealth-conformance mock --port 0 --tls --write-target local.yaml",
-        "ehealth-conformance mock --fault therapeutic-exclusion/faults/duplicate-accepted",
+        "ehealth-conformance mock --fault duplicate-accepted",
     )
 )
 @click.option(
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     "--fault",
     "fault_id",
     metavar="ID",
-    help="Make this mistake on purpose; see `list faults`.",
+    help="Make this mistake on purpose; see `list faults`. The part after faults/ is enough.",
 )
 def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) -> None:  # noqa: FBT001 - a flag
     """Serve the local platform on loopback until interrupted."""

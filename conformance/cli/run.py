@@ -12,6 +12,7 @@ import click
 from conformance.cli.console import (
     VERDICT_STYLES,
     ProgressDisplay,
+    escaped,
     print_error,
 )
 from conformance.cli.options import examples, run_options, services_argument
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
     from conformance.engine.plan import Plan
 
 _ALARMING = ("fail", "inconclusive", "error")
-"""Verdicts that are printed at once."""
+"""Verdicts that are printed."""
+_UNDECIDED = "inconclusive"
+_UNJUDGED = ("not_run", "not_applicable")
+"""Verdicts of cases between which others may still be one after the other."""
 
 
 @click.command(
@@ -105,10 +109,14 @@ def check_and_run(plan: "Plan", out: Path) -> int:
 
 
 class _RunDisplay:
-    """A listener to a run's events that shows its progress, and at once the cases that did not pass."""
+    """A listener to a run's events that shows its progress, and the cases that did not pass.
+
+    Those that are inconclusive one after the other for the same reason are one line.
+    """
 
     def __init__(self) -> None:
         self._progress = ProgressDisplay("cases")
+        self._undecided: list[CaseEnded] = []
 
     def __call__(self, event: "Event") -> None:
         """Show an event."""
@@ -121,16 +129,39 @@ class _RunDisplay:
                 self._progress.describe(event.case)
             case events.CaseEnded():
                 self._progress.advance()
-                self._progress.report(_alarm(event))
+                self._show_end(event)
             case events.RunEnded():
                 self.stop()
 
     def stop(self) -> None:
-        """Remove the bar."""
+        """Print what is left, and remove the bar."""
+        self._show_undecided()
         self._progress.stop()
 
+    def _show_end(self, event: "CaseEnded") -> None:
+        """Show that a case has ended; an inconclusive one waits for those that are alike."""
+        if event.verdict == _UNDECIDED:
+            if self._undecided and self._undecided[0].reason != event.reason:
+                self._show_undecided()
+            self._undecided.append(event)
+            self._progress.report()
+        elif event.verdict in _UNJUDGED:
+            self._progress.report()
+        else:
+            self._show_undecided()
+            self._progress.report(_alarm(event))
 
-def _alarm(event: "CaseEnded") -> str:
+    def _show_undecided(self) -> None:
+        if self._undecided:
+            self._progress.report(_alarm(*self._undecided))
+            self._undecided.clear()
+
+
+def _alarm(event: "CaseEnded", *others: "CaseEnded") -> str:
+    """Return the line on a case, and on others that ended alike; "" for nothing to act on."""
     if event.verdict not in _ALARMING:
         return ""
-    return f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"
+    line = f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"
+    if not others:
+        return line
+    return f"{line} and {len(others)} more: {escaped(event.reason)}"

@@ -42,7 +42,7 @@ _SCORES = ("faults", "killed", "survived", "wrongly_explained", "erred")
     "fault_ids",
     multiple=True,
     metavar="ID",
-    help="Only this fault (repeatable).",
+    help="Only this fault (repeatable); the part after faults/ is enough.",
 )
 @click.option("--seed", type=int, help="Seed of all random choices.  [default: 1]")
 @click.option(

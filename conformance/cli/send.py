@@ -20,6 +20,7 @@ from conformance.cli.options import (
     out_option,
     target_option,
 )
+from conformance.model.wording import place_words
 
 if TYPE_CHECKING:
     from conformance.engine.sending import OwnRequest
@@ -86,7 +87,7 @@ def send(  # noqa: PLR0913 - the interface's options
     settings: tuple[str, ...],
     body: Path | None,
 ) -> None:
-    """Send one request with credentials and signature, and judge the answer.
+    """Send one request with credentials, and judge the answer.
 
     OPERATION is the contract's name of it. The exchange goes into a new run folder.
 
@@ -224,7 +225,7 @@ def _print_judgement(result: "CaseResult", folder: Path) -> None:
         _print_lines(
             (
                 f"  {finding.severity.value} {finding.requirement}: {finding.message}",
-                f"    at {finding.location}",
+                f"    at {place_words(finding.location, finding.count)}",
                 f"    expected {finding.expected}",
                 f"    actual   {finding.actual}",
             )

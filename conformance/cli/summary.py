@@ -25,7 +25,7 @@ from conformance.model.result import (
     NOT_SELECTED,
     WITHHELD,
 )
-from conformance.model.wording import count_of
+from conformance.model.wording import count_of, kind_words, place_words
 from conformance.reporting.mutation_score import in_words
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _print_failed_case(case: Record, folder: Path) -> None:
 def _print_violation(finding: Record) -> None:
     print_styled(f"  {finding['requirement']}: {escaped(finding['message'])}")
     print_styled(
-        f"    at {escaped(finding['location'])}",
+        f"    at {escaped(place_words(finding['location'], finding.get('count', 1)))}",
         f"expected {escaped(finding['expected'])}",
         separator="; ",
     )
@@ -191,13 +191,18 @@ def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
     print_styled(
-        f"{count_of(counts['exchanges'], 'exchange')}, {count_of(counts['warnings'], 'warning')}, "
-        f"{count_of(counts['observations'], 'observation')}"
+        f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
     )
-    print_styled(f"suites: {in_words(run.get('mutation_score'))}")
+    print_styled(f"suites: {escaped(in_words(run))}")
     for note in run["notes"]:
         print_styled(f"note: {escaped(note)}")
     print_styled(f"report: {escaped(str(folder / 'report.html'))}")
+
+
+def _kinds(counts: Record, noun: str) -> str:
+    """Return how many kinds of warnings or observations there are, and in how many places."""
+    kinds = counts[f"{noun}s"]
+    return kind_words(kinds, counts.get(f"{noun}_places", kinds), noun)
 
 
 def _print_services_without_a_pass(document: Record) -> None:

@@ -43,7 +43,7 @@ _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
     "--claims", is_flag=True, help="Print the claims as JSON, into a pipe too."
 )
 def token(names: tuple[str, ...], target: str, *, raw: bool, claims: bool) -> None:
-    """Show what the access token of a role says, or print it into a pipe.
+    """Show what a role's access token says, or print it.
 
     Without SERVICE the role must be in one service of the target only.
     """

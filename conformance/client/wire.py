@@ -29,6 +29,7 @@ from conformance.model.exchange import (
     TransportFailure,
 )
 from conformance.model.verdict import Finding, Judgement, Severity
+from conformance.model.wording import place_words
 
 SOAP_MESSAGE = "ehealth_message"
 """The extension of a request that asks for a SOAP message to be built, and signed when it is sent."""
@@ -286,6 +287,6 @@ def _explained(judgement: Judgement) -> str:
 
 def _in_words(finding: Finding) -> str:
     return (
-        f"{finding.requirement}: {finding.message}\n  at {finding.location}\n"
+        f"{finding.requirement}: {finding.message}\n  at {place_words(finding.location, finding.count)}\n"
         f"  expected {finding.expected}\n  actual   {finding.actual}"
     )

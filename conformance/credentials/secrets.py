@@ -5,13 +5,11 @@ No message says more of a secret than that it is missing. Must not keep a secret
 
 import os
 import stat
-import subprocess
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from conformance.credentials.secret_command import SecretCommand
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError
 
@@ -114,74 +112,5 @@ def _shown(name: str | Path) -> str:
 
 
 def _run(argv: list[str], folder: Path) -> bytes:
-    """Return what a program prints; without a shell, so that nothing in an argument means anything to one."""
     name = repr(_shown(argv[0]))
-    try:
-        # Both its complaints and its questions may hold the secret, so neither reaches the terminal.
-        process = subprocess.Popen(  # noqa: S603 - the user's own command, which is what was asked for
-            argv,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise SecretError(
-            f"there is no program {name}; install it or correct the path"
-        ) from None
-    except OSError as error:
-        raise SecretError(
-            f"the command {name} cannot be run: {error.strerror}; correct it"
-        ) from None
-    except ValueError:  # a NUL or a lone surrogate
-        raise SecretError(
-            f"the command {name} cannot be run: no argument may have such characters; correct them"
-        ) from None
-    try:
-        output = _output(process, name)
-    finally:
-        process.kill()  # no effect on a process that has ended
-        process.wait()
-    if process.returncode:
-        raise SecretError(
-            f"the command {name} {_ending(process.returncode)}; run it by hand to see why"
-        )
-    return output
-
-
-def _output(process: subprocess.Popen[bytes], name: str) -> bytes:
-    """Return what a process prints until it ends; raises SecretError where that is too much or takes too long."""
-    deadline = time.monotonic() + COMMAND_SECONDS
-    kept: list[bytes] = []
-    # A thread, since no other way to read a pipe within a time limit works on every system. It is the thread that
-    # closes the pipe, because a grandchild may hold the other end for longer than the limit.
-    reader = threading.Thread(
-        target=_read, args=(process.stdout, kept), name="secret", daemon=True
-    )
-    reader.start()
-    reader.join(COMMAND_SECONDS)
-    too_late = SecretError(
-        f"the command {name} did not end within {COMMAND_SECONDS:g} s; let it print the secret without asking anything"
-    )
-    if reader.is_alive():
-        raise too_late
-    if len(kept[0]) > LARGEST_SECRET:
-        raise SecretError(
-            f"the command {name} prints over {LARGEST_SECRET} bytes; let it print the secret alone"
-        )
-    try:
-        process.wait(max(deadline - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        raise too_late from None
-    return kept[0]
-
-
-def _read(pipe: IO[bytes], kept: list[bytes]) -> None:
-    with pipe:
-        kept.append(pipe.read(LARGEST_SECRET + 1))
-
-
-def _ending(status: int) -> str:
-    if status > 0:
-        return f"ended with status {status}"
-    return f"was ended by signal {-status}"
+    return SecretCommand(argv, folder, name, COMMAND_SECONDS, LARGEST_SECRET).run()

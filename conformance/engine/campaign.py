@@ -285,6 +285,7 @@ def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
             finding,
             message=text(finding.message),
             location=text(finding.location),
+            places=tuple(map(text, finding.places)),
             expected=text(finding.expected),
             actual=text(finding.actual),
         )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from conformance.contracts.loading import load_spec, service_ids
 from conformance.credentials.alterations import MALFORMED
 from conformance.engine.known import KnownFailure
 from conformance.formats.schemas import suggestion
@@ -143,9 +144,9 @@ def _selection_problems(plan: Plan) -> Iterator[str]:
     requirements = {row.id: row for row in plan.requirements}
     selection = plan.selection
     unknown = [
-        *_unknown("case", selection.cases, cases),
+        *_unknown("case", selection.cases, cases, plan),
         *_unknown_known(plan, cases),
-        *_unknown("requirement", selection.requirements, requirements),
+        *_unknown("requirement", selection.requirements, requirements, plan),
     ]
     yield from unknown
     if not unknown and not any(map(selection.takes, cases.values())):
@@ -153,11 +154,28 @@ def _selection_problems(plan: Plan) -> Iterator[str]:
 
 
 def _unknown(
-    what: str, names: Iterable[str], known: Mapping[str, object]
+    what: str, names: Iterable[str], known: Mapping[str, object], plan: Plan
 ) -> Iterator[str]:
+    """Yield the names of cases or requirements that are not known, those of services that are left out apart."""
     for name in names:
-        if name not in known:
-            yield f"there is no {what} {name!r}{suggestion(name, known)}"
+        if name in known:
+            continue
+        service = name.partition("/")[0]
+        elsewhere = _ids_elsewhere(service, plan)
+        if name in elsewhere:
+            yield f"the {what} {name!r} is none of this run: it belongs to {service}: add that service"
+        else:
+            yield f"there is no {what} {name!r}{suggestion(name, elsewhere or known)}"
+
+
+def _ids_elsewhere(service: str, plan: Plan) -> tuple[str, ...]:
+    """Return the ids of a service's cases and requirements, none where it is one of the plan or of nobody."""
+    if service in {row.service for row in plan.services}:
+        return ()
+    if service not in service_ids():
+        return ()
+    spec = load_spec(service)
+    return (*spec.cases, *spec.contract.requirements)
 
 
 def _unknown_known(plan: Plan, cases: Mapping[str, Case]) -> Iterator[str]:

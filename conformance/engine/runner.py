@@ -24,7 +24,7 @@ from conformance.model.errors import (
     MissingDataError,
 )
 from conformance.model.result import CaseResult
-from conformance.model.verdict import Judgement, Severity, Verdict, merge
+from conformance.model.verdict import Judgement, Severity, Verdict, fold, merge
 from conformance.target.policy import RULE
 
 _MOST_DECIDING = 5
@@ -208,7 +208,7 @@ def conclude(case: Case, judgement: Judgement) -> CaseResult:
     """Return the verdict that a judgement calls for (interface, section 5)."""
     verdict, reason = _verdict(judgement)
     return CaseResult(
-        case, verdict, reason, dict(judgement.evaluated), judgement.findings
+        case, verdict, reason, dict(judgement.evaluated), fold(judgement.findings)
     )
 
 

@@ -17,7 +17,7 @@ from hypothesis.strategies import SearchStrategy
 
 from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange
-from conformance.model.verdict import Counterexample, Finding, Judgement, merge
+from conformance.model.verdict import Counterexample, Finding, Judgement, fold, merge
 
 Drawn = TypeVar("Drawn")
 Attempt = Callable[[Drawn], tuple[Exchange, Judgement]]
@@ -152,13 +152,8 @@ def words(drawn: object) -> str:
 
 
 def distinct(judgement: Judgement) -> Judgement:
-    """Keep one of findings that many examples brought up alike."""
-    first: dict[tuple[str, str, str], Finding] = {}
-    for finding in judgement.findings:
-        first.setdefault(
-            (finding.requirement, finding.severity, finding.message), finding
-        )
-    return replace(judgement, findings=tuple(first.values()))
+    """Keep one of findings that many examples brought up alike, with their number."""
+    return replace(judgement, findings=fold(judgement.findings))
 
 
 def flaky(findings: Iterable[Finding]) -> tuple[Finding, ...]:

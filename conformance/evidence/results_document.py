@@ -18,18 +18,22 @@ _OWN = "local"
 
 
 def summary(results: Iterable[CaseResult], exchanges: int) -> dict[str, int]:
-    """Return the numbers of cases by verdict, of findings below violation, and of exchanges."""
+    """Return the numbers of cases by verdict, of kinds of findings below violation and their places, of exchanges."""
     results = list(results)
     verdicts = Counter(result.verdict for result in results)
-    severities = Counter(
-        finding.severity for result in results for finding in result.findings
-    )
+    findings = [finding for result in results for finding in result.findings]
+    kinds = Counter(severity for _, severity, _ in {each.kind for each in findings})
+    places: Counter[Severity] = Counter()
+    for finding in findings:
+        places[finding.severity] += finding.count
     counts = {
         verdict.value: verdicts[verdict]
         for verdict in (*ORDER, Verdict.NOT_APPLICABLE, Verdict.NOT_RUN)
     }
-    counts["warnings"] = severities[Severity.WARNING]
-    counts["observations"] = severities[Severity.OBSERVATION]
+    counts["warnings"] = kinds[Severity.WARNING]
+    counts["warning_places"] = places[Severity.WARNING]
+    counts["observations"] = kinds[Severity.OBSERVATION]
+    counts["observation_places"] = places[Severity.OBSERVATION]
     counts["exchanges"] = exchanges
     return counts
 
@@ -132,10 +136,7 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
         Verdict(record["verdict"]),
         record["reason"],
         record["evaluated"],
-        tuple(
-            Finding(**row | {"severity": Severity(row["severity"])})
-            for row in record["findings"]
-        ),
+        tuple(map(_finding, record["findings"])),
         tuple(record["exchanges"]),
         tuple(record["deciding"]),
         record["duration_s"],
@@ -146,7 +147,19 @@ def from_portable(record: Mapping[str, Any], case: Case) -> CaseResult:
     )
 
 
-def finding_record(finding: Finding) -> dict[str, str]:
+def _finding(row: Mapping[str, Any]) -> Finding:
+    """Return the finding that `finding_record` made into data."""
+    several = row["count"] > 1
+    return Finding(
+        **{
+            **row,
+            "severity": Severity(row["severity"]),
+            "places": tuple(row["places"]) if several else (),
+        }
+    )
+
+
+def finding_record(finding: Finding) -> dict[str, Any]:
     """Return a finding's entry in results.json."""
     return {
         "requirement": finding.requirement,
@@ -155,6 +168,8 @@ def finding_record(finding: Finding) -> dict[str, str]:
         "location": finding.location,
         "expected": finding.expected,
         "actual": finding.actual,
+        "count": finding.count,
+        "places": list(finding.places or filter(None, [finding.location])),
     }
 
 

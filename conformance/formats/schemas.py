@@ -38,6 +38,10 @@ def load_format(name: str, root: Path | None = None) -> Mapping[str, Any]:
     return schema
 
 
+_MOST_LISTED = 40
+"""Names that a message lists where none is near to what was written."""
+
+
 def format_problems(
     document: Document, schema: Mapping[str, Any]
 ) -> Iterator[tuple[Pointer, str]]:
@@ -76,13 +80,18 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
 
 
 def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """Return `; did you mean 'x'?`, or the list of what is known where nothing is near."""
+    """Return `; did you mean 'x'?`, or the list of what is known where nothing is near.
+
+    A list that nobody reads is left out.
+    """
     import difflib  # noqa: PLC0415 - needed only where a user has made a mistake
 
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f"; did you mean {near[0]!r}?"
+    if len(names) > _MOST_LISTED:
+        return f"; `ehealth-conformance list` shows all {len(names)} that are known"
     return f"; known are: {', '.join(names)}" if names else ""
 
 

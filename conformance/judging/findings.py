@@ -1,10 +1,9 @@
-"""What findings weigh, and how many alike are kept.
+"""What findings weigh.
 
 Must not know how an answer is checked.
 """
 
 from collections import Counter
-from dataclasses import replace
 
 from conformance.checks.problem import Problem
 from conformance.model.contract import Contract, Level
@@ -28,7 +27,6 @@ _BY_LEVEL = {
 }
 CREDENTIAL_STATUSES = frozenset({401, 403})
 """Statuses that refuse who asks."""
-MOST_ALIKE = 3
 
 
 def severity_of(contract: Contract, requirement: str) -> Severity:
@@ -72,22 +70,3 @@ def only(answer: Judgement, requirements: tuple[str, ...]) -> Judgement:
         )
         inconclusive_reason = f"not reached, because the answer breaks {first.requirement}: {first.message}"
     return Judgement(findings, evaluated, inconclusive_reason)
-
-
-def condense(findings: list[Finding]) -> list[Finding]:
-    """Keep the first few of findings that differ in place only, and say how many more there are."""
-    alike: dict[tuple[str, str, Severity], list[Finding]] = {}
-    for finding in findings:
-        alike.setdefault(
-            (finding.requirement, finding.message, finding.severity), []
-        ).append(finding)
-    condensed = []
-    for group in alike.values():
-        shown = group[:MOST_ALIKE]
-        more = len(group) - len(shown)
-        if more:
-            shown[-1] = replace(
-                shown[-1], location=f"{shown[-1].location} (and {more} more places)"
-            )
-        condensed += shown
-    return condensed

@@ -15,9 +15,7 @@ from conformance.checks.problem import Problem
 from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
-    MOST_ALIKE,
     TRANSIENT_STATUSES,
-    condense,
     finding_of,
     only,
     severity_of,
@@ -41,11 +39,12 @@ from conformance.judging.outcome import (
 from conformance.model.case import Case, Clause, Effect, Step
 from conformance.model.contract import Contract, Rule
 from conformance.model.exchange import Exchange, Response
-from conformance.model.verdict import Finding, Judgement, Severity
+from conformance.model.verdict import Finding, Judgement, Severity, fold
 
 _ANY_CODE = "*"
 _ADDRESS_KEY = "base_url"
 """Where a target file has the address of a REST service."""
+_SHOWN_CODES = 3
 
 
 class RestOracle:
@@ -252,7 +251,7 @@ class RestOracle:
             error_codes(parse(response.body).document) if self._contract.errors else []
         )
         return _status_line(response) + (
-            f" with {', '.join(codes[:MOST_ALIKE])}" if codes else ""
+            f" with {', '.join(codes[:_SHOWN_CODES])}" if codes else ""
         )
 
     def _answer(
@@ -299,7 +298,7 @@ class RestOracle:
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(tuple(condense(findings)), +evaluated)
+        return Judgement(fold(findings), +evaluated)
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""

@@ -24,7 +24,6 @@ from conformance.contracts.binding import Binding
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
     TRANSIENT_STATUSES,
-    condense,
     only,
     severity_of,
 )
@@ -49,7 +48,7 @@ from conformance.judging.soap_answer import AnswerChecks, SoapReading, read_soap
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
 from conformance.model.contract import Contract, SoapRules
 from conformance.model.exchange import Exchange, Response
-from conformance.model.verdict import Finding, Judgement, Severity
+from conformance.model.verdict import Finding, Judgement, Severity, fold
 from conformance.soap.markup import below
 from conformance.soap.security.mutations import OF_THE_FORM
 from conformance.soap.xsd.schemas import SchemaSet
@@ -212,7 +211,7 @@ class SoapOracle:
         misfit = self._expectation_findings(
             case, clause, reading, answered, checked.findings
         )
-        findings = [*misfit, *condense(list(checked.findings))]
+        findings = [*misfit, *fold(checked.findings)]
         evaluated = Counter({case.requirements[0]: 1}) + checked.evaluated
         evaluated += count_tls(case, reading.exchange)
         if case.words and clause is not None and reading.answer.kind == RESPONSE:

@@ -4,6 +4,7 @@ Each service is a module of this package named after its id. Must not be reachab
 this machine.
 """
 
+import asyncio
 import importlib
 import socket
 import ssl
@@ -25,6 +26,8 @@ from starlette.types import ASGIApp
 
 from conformance.contracts.loading import Spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
+from conformance.mock.entrance.connections import Bounds, Entrance, TellingPhases
+from conformance.mock.entrance.loopback import LoopbackOnly
 from conformance.mock.faults import Faulty
 from conformance.mock.service import Served, ServiceModule
 from conformance.model.errors import UsageError
@@ -39,7 +42,7 @@ _STOP_SECONDS = 5.0
 class LocalPlatform:
     """The platform with some services; `address` is where it answers while it is entered.
 
-    One of the services makes a mistake where there is a `fault`.
+    One of the services makes a mistake where there is a `fault`. What stands open beyond the `bounds` is closed.
     """
 
     specs: tuple[Spec, ...]
@@ -48,6 +51,7 @@ class LocalPlatform:
     address: str = ""
     certificate: ServerCertificate | None = None
     fault: Fault | None = None
+    bounds: Bounds = field(default_factory=Bounds)
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
     _served: dict[str, Served] = field(default_factory=dict)
@@ -100,17 +104,20 @@ class LocalPlatform:
             self._served[spec.contract.service] = module.serve(
                 spec, self.address, without
             )
+        entrance = Entrance(self.bounds)
+        if self.tls:
+            self.certificate = make_server_certificate()
+            entrance.tls = _tls_context(self.certificate)
         config = uvicorn.Config(
-            self._application(),
+            TellingPhases(LoopbackOnly(self._application())),
+            # uvicorn only calls it; TLS begins there too, so that a slow handshake is bounded.
+            http=cast("type[asyncio.Protocol]", entrance.protocol),
+            ws="none",
             log_level="error",
             lifespan="off",
             server_header=False,
             proxy_headers=False,
         )
-        config.load()
-        if self.tls:
-            self.certificate = make_server_certificate()
-            config.ssl = _tls_context(self.certificate)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=self._server.run,

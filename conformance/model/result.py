@@ -68,7 +68,8 @@ class Run:
     """What is known of a run besides its results; `started` and `finished` are UTC.
 
     `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
-    of the services; `replay` says what was sent again of which run; `mutation_score` is what the suites are worth.
+    of the services; `replay` says what was sent again of which run; `mutation_score` is what the
+    suites of these services are worth, None where it was measured on none.
     """
 
     id: str

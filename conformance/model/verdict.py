@@ -4,8 +4,8 @@ Must not know how a verdict was reached.
 """
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -33,9 +33,17 @@ class Severity(StrEnum):
     OBSERVATION = "observation"
 
 
+MOST_PLACES = 10
+"""Places that a finding names; the others are counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One statement about an exchange; `location` is a JSON Pointer, a header name or another place."""
+    """One statement about an exchange, or about several that are alike.
+
+    `location` is a JSON Pointer, a header name or another place, `expected` and `actual` are what is wrong there.
+    `count` is how often the same was found; of several, `places` are the first where, each once.
+    """
 
     requirement: str
     severity: Severity
@@ -43,6 +51,13 @@ class Finding:
     location: str = ""
     expected: str = ""
     actual: str = ""
+    count: int = 1
+    places: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> tuple[str, Severity, str]:
+        """Return what is the same in findings that are alike: all but where, what was wanted, and what came."""
+        return self.requirement, self.severity, self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,24 @@ def merge(judgements: Iterable[Judgement]) -> Judgement:
     return Judgement(
         tuple(findings), evaluated, inconclusive_reason, not_applicable_reason
     )
+
+
+def fold(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return one finding for all that are alike, the first of them, with their number and first places."""
+    alike: dict[tuple[str, Severity, str], list[Finding]] = {}
+    for finding in findings:
+        alike.setdefault(finding.kind, []).append(finding)
+    return tuple(map(_folded, alike.values()))
+
+
+def _folded(alike: Sequence[Finding]) -> Finding:
+    first, *others = alike
+    if not others:
+        return first
+    places = [place for each in alike for place in each.places or (each.location,)]
+    distinct = tuple(dict.fromkeys(filter(None, places)))
+    count = sum(each.count for each in alike)
+    return replace(first, count=count, places=distinct[:MOST_PLACES])
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict | None:

@@ -18,8 +18,8 @@ from conformance.model.result import (
     WITHHELD,
     CaseResult,
 )
-from conformance.model.verdict import Verdict
-from conformance.model.wording import count_of
+from conformance.model.verdict import Finding, Verdict
+from conformance.model.wording import count_of, place_words
 from conformance.plugin import CaseErred, CaseFailed, CaseInconclusive
 
 _MEANINGS = {
@@ -134,9 +134,12 @@ def _skip(reason: str) -> NoReturn:
 
 def _explanation(result: CaseResult) -> str:
     """Return a failed case's findings as text, one block each."""
-    blocks = [
-        f"{finding.severity}: {finding.requirement}\n  {finding.message}\n  at {finding.location}\n"
+    return "\n".join([result.reason, *map(_block, result.findings)])
+
+
+def _block(finding: Finding) -> str:
+    where = place_words(finding.location, finding.count)
+    return (
+        f"{finding.severity}: {finding.requirement}\n  {finding.message}\n  at {where}\n"
         f"  expected {finding.expected}\n  actual   {finding.actual}"
-        for finding in result.findings
-    ]
-    return "\n".join([result.reason, *blocks])
+    )

@@ -28,6 +28,7 @@ from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract, Level, Requirement
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Finding, Severity
+from conformance.model.wording import place_words
 
 try:
     import allure
@@ -302,7 +303,7 @@ def _requirement_line(requirement: Requirement) -> str:
 
 def _finding_line(finding: Finding) -> str:
     values = {
-        "at": finding.location,
+        "at": place_words(finding.location, finding.count),
         "expected": finding.expected,
         "actual": finding.actual,
     }

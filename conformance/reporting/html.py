@@ -18,7 +18,7 @@ from typing import Any
 
 from conformance.evidence.store import FILE, Record, read_exchanges
 from conformance.model.errors import UsageError
-from conformance.model.wording import count_of
+from conformance.model.wording import count_of, kind_words
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.html_findings import finding_groups, occurrences
 from conformance.reporting.html_matrix import case_list, requirement_matrix
@@ -231,13 +231,11 @@ def _counts(page: ReportPage) -> Iterator[Html]:
         if case["verdict"] != "restoring"
     )
     requirements = Counter(row["verdict"] for row in page.results["requirements"])
-    findings = Counter(
-        finding["severity"]
-        for case in page.results["cases"]
-        for finding in case["findings"]
-    )
-    distinct = sum(len(group) for group in occurrences(page).values())
-    note = f", {distinct:,} distinct" if distinct != findings.total() else ""
+    findings: Counter[str] = Counter()
+    places = 0
+    for (severity, _), group in occurrences(page).items():
+        findings[severity] += len(group)
+        places += sum(kind.count for kind in group.values())
     yield _figure(
         count_of(cases.total(), "case"),
         "verdict",
@@ -248,7 +246,7 @@ def _counts(page: ReportPage) -> Iterator[Html]:
     yield _figure(
         title, "verdict", _ordered(requirements, VERDICTS), goto="requirements"
     )
-    title = count_of(findings.total(), "finding") + note
+    title = kind_words(findings.total(), places, "finding")
     yield _figure(title, "severity", _ordered(findings, SEVERITIES), goto="findings")
 
 
@@ -337,7 +335,7 @@ def _facts(page: ReportPage) -> Iterator[Html]:
         ("Exchanges", [text_node(f"{len(page.embedded.purposes):,}")]),
         ("Harness", [text_node(f"ehealth-conformance {run['harness']}")]),
         ("Seed", [text_node(run["seed"])]),
-        ("Suites", [text_node(in_words(run.get("mutation_score")))]),
+        ("Suites", [text_node(in_words(run))]),
     ]
     for name, value in rows:
         yield make_element(
@@ -360,7 +358,10 @@ def _data(page: ReportPage) -> Iterator[Html]:
     """Yield what the script shows on demand, one block of JSON text a case, an exchange, a long body."""
     for case in page.cases.values():
         findings = [
-            {key: clipped(value) for key, value in finding.items()}
+            {
+                key: clipped(value) if isinstance(value, str) else value
+                for key, value in finding.items()
+            }
             for finding in case["findings"]
         ]
         yield data_block(

@@ -1,10 +1,11 @@
 """The findings of a report, the most serious first, and the reasons of cases without a verdict."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.model.wording import count_of
+from conformance.model.verdict import MOST_PLACES
+from conformance.model.wording import count_of, kind_words, place_words
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.markup import (
     DASH,
@@ -27,10 +28,18 @@ _SHOWN_LINKS = 5
 
 @dataclass(slots=True)
 class _FindingPlace:
-    """One statement about a requirement and the cases that made it."""
+    """One statement about a requirement, and the first finding of each case that makes it.
 
-    finding: Mapping[str, Any]
-    cases: list[str] = field(default_factory=list)
+    The finding of the first case stands for all. `count` is how often the statement is made in all answers.
+    """
+
+    found: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    count: int = 0
+
+    @property
+    def finding(self) -> Mapping[str, Any]:
+        """Return the finding that is shown with what was expected and what came."""
+        return next(iter(self.found.values()))
 
 
 def finding_groups(page: ReportPage) -> Iterator[Html]:
@@ -50,18 +59,15 @@ def finding_groups(page: ReportPage) -> Iterator[Html]:
 
 def occurrences(
     page: ReportPage,
-) -> dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]]:
-    """Return the findings by severity and requirement; several cases with the same finding share an occurrence."""
-    groups: dict[tuple[str, str], dict[tuple[str, ...], _FindingPlace]] = {}
+) -> dict[tuple[str, str], dict[str, _FindingPlace]]:
+    """Return the findings by severity and requirement, then by message: what is alike in several cases is one."""
+    groups: dict[tuple[str, str], dict[str, _FindingPlace]] = {}
     for case in page.cases.values():
         for finding in case["findings"]:
             group = groups.setdefault((finding["severity"], finding["requirement"]), {})
-            alike = tuple(
-                finding[key] for key in ("message", "location", "expected", "actual")
-            )
-            occurrence = group.setdefault(alike, _FindingPlace(finding))
-            if case["id"] not in occurrence.cases:
-                occurrence.cases.append(case["id"])
+            occurrence = group.setdefault(finding["message"], _FindingPlace())
+            occurrence.found.setdefault(case["id"], finding)
+            occurrence.count += finding.get("count", 1)
     return groups
 
 
@@ -69,17 +75,18 @@ def _severity_group(
     page: ReportPage,
     severity: str,
     title: str,
-    grouped: Mapping[tuple[str, str], Mapping[tuple[str, ...], _FindingPlace]],
+    grouped: Mapping[tuple[str, str], Mapping[str, _FindingPlace]],
 ) -> Iterator[Html]:
-    number = 0
+    kinds = places = 0
     cards = []
     for (weight, requirement), group in grouped.items():
         if weight == severity:
-            number += len(group)
             occurrences = list(group.values())
+            kinds += len(occurrences)
+            places += sum(occurrence.count for occurrence in occurrences)
             cards.append(_finding_card(page, severity, requirement, occurrences))
     if cards:
-        heading = _heading(severity, title, count_of(number, "distinct finding"))
+        heading = _heading(severity, title, kind_words(kinds, places, "finding"))
         yield make_element("div", heading, *cards, class_="group")
 
 
@@ -100,7 +107,7 @@ def _finding_card(
 ) -> Html:
     row = page.requirements.get(requirement, {})
     cases = dict.fromkeys(
-        case for occurrence in occurrences for case in occurrence.cases
+        case for occurrence in occurrences for case in occurrence.found
     )
     source = row.get("source", {})
     about = [
@@ -128,28 +135,65 @@ def _finding_card(
 
 def _occurrence(page: ReportPage, occurrence: _FindingPlace) -> Html:
     finding = occurrence.finding
-    where = (
-        [text_node(" at "), code_span(clipped(finding["location"]))]
-        if finding["location"]
-        else []
-    )
     return make_element(
         "div",
         make_element(
             "p",
             make_element("strong", text_node(clipped(finding["message"]))),
-            *where,
+            *_where(finding["location"], occurrence.count),
             class_="message",
         ),
         _compare(finding),
+        *_places(occurrence.found.values()),
         *folded(
             [
-                _case_title(page, page.cases[case], occurrence.finding)
-                for case in occurrence.cases
+                _found_in(page, case, each, finding)
+                for case, each in occurrence.found.items()
             ]
         ),
         class_="occurrence",
     )
+
+
+def _where(location: str, count: int) -> Iterator[Html]:
+    """Yield where something was found, and in how many places more."""
+    if location:
+        yield text_node(" at ")
+        yield code_span(clipped(location))
+    if count > 1:
+        yield text_node(f" {place_words('', count)}")
+
+
+def _places(findings: Iterable[Mapping[str, Any]]) -> Iterator[Html]:
+    """Yield a part that opens with the first places where findings that are alike were made, if there are several."""
+    named = [place for finding in findings for place in finding.get("places", ())]
+    places = list(dict.fromkeys(named))[:MOST_PLACES]
+    if len(places) > 1:
+        summary = make_element("summary", text_node(f"{len(places)} places"))
+        spans = [code_span(clipped(place)) for place in places]
+        yield make_element(
+            "details", summary, item_list(spans, class_="links"), class_="more"
+        )
+
+
+def _found_in(
+    page: ReportPage,
+    case: str,
+    finding: Mapping[str, Any],
+    shown: Mapping[str, Any],
+) -> Html:
+    """Return a case that made a finding, and what was different there from the one that is shown."""
+    pieces = [_case_title(page, page.cases[case], finding)]
+    if finding is shown:
+        return pieces[0]
+    pieces += [
+        Html(text_node(f"{name} ") + code_span(clipped(finding[name])))
+        for name in ("expected", "actual")
+        if finding[name] != shown[name]
+    ]
+    if finding["location"] != shown["location"]:
+        pieces.append(Html(text_node("at ") + code_span(clipped(finding["location"]))))
+    return joined(pieces)
 
 
 def _compare(finding: Mapping[str, Any]) -> Html:

@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.evidence.results_document import is_confidential
 from conformance.model.result import WITHHELD
+from conformance.model.wording import place_words
 
 _TAGS = {
     "fail": "failure",
@@ -103,9 +104,10 @@ def _findings(case: Mapping[str, Any]) -> str:
     return "\n".join(_finding(finding) for finding in case["findings"])
 
 
-def _finding(finding: Mapping[str, str]) -> str:
+def _finding(finding: Mapping[str, Any]) -> str:
+    where = place_words(finding["location"], finding.get("count", 1))
     return _text(
-        f"{finding['severity']} {finding['requirement']} at {finding['location']}: {finding['message']}; "
+        f"{finding['severity']} {finding['requirement']} at {where}: {finding['message']}; "
         f"expected {finding['expected']}; actual {finding['actual']}"
     )
 

@@ -14,7 +14,7 @@ from conformance.evidence.results_document import results_document
 from conformance.evidence.run_folder import JUNIT, RESULTS, write_atomically
 from conformance.reporting.html import write_report
 from conformance.reporting.junit import junit_text
-from conformance.reporting.mutation_score import mutation_score
+from conformance.reporting.mutation_score import score_of
 
 
 def write_outputs(campaign: Campaign) -> Mapping[str, Any]:
@@ -22,7 +22,9 @@ def write_outputs(campaign: Campaign) -> Mapping[str, Any]:
 
     Raises OSError where a file cannot be written.
     """
-    run = replace(campaign.ended(), mutation_score=mutation_score())
+    tested = campaign.plan.tested
+    specs = [row.spec for row in campaign.plan.services if row.service in tested]
+    run = replace(campaign.ended(), mutation_score=score_of(specs))
     document = results_document(run, campaign.in_order(), campaign.plan.requirements)
     add_commands(document, campaign.folder)
     update_counterexamples(document, campaign.plan.counterexamples)

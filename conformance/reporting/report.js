@@ -176,7 +176,7 @@
 
   function describe(active, shown, totals) {
     const chosen = active.map((key) => `${key === 'q' ? 'text' : key} ${state[key].replaceAll('_', ' ')}`).join(', ');
-    const numbers = [['case', 'case'], ['finding', 'distinct finding'], ['requirement', 'requirement']]
+    const numbers = [['case', 'case'], ['finding', 'finding'], ['requirement', 'requirement']]
       .map(([kind, noun]) => `${shown[kind]} of ${count(totals[kind], noun)}`);
     byId('status').textContent = active.length ? visible(`Only ${chosen}: ${numbers.join(', ')}`) : '';
   }
@@ -263,7 +263,8 @@
       make('dt', {}, name), make('dd', {}, value || '–'));
     return make('div', { class: `occurrence ${found.severity}` },
       make('p', { class: 'message' }, badge(found.severity), ' ', make('strong', {}, found.message),
-        ...(found.location ? [' at ', make('code', {}, found.location)] : [])),
+        ...(found.location ? [' at ', make('code', {}, found.location)] : []),
+        found.count > 1 ? ` (and ${count(found.count - 1, 'more place')})` : ''),
       found.expected || found.actual
         ? make('dl', { class: 'compare' }, side('Expected', found.expected), side('Actual', found.actual)) : null,
       make('p', { class: 'links' },

@@ -9,10 +9,23 @@ from datetime import UTC, datetime
 from conformance.engine.assembly import make_tokens
 from conformance.engine.plan import Plan
 from conformance.evidence.redaction import Redactor
-from conformance.model.errors import UsageError
+from conformance.model.errors import TargetError, UsageError
 from conformance.review import caller_problems, review_offline
 from conformance.target.target import ServiceTarget, Target
+from conformance.target.writing import is_of_a_mock
 from conformance.traffic.transport import Transport
+
+
+def _mock_has_ended(target: Target) -> bool:
+    """Tell whether a mock's target file names key stores that are gone; they go when the mock ends."""
+    callers = [
+        caller
+        for service in target.services.values()
+        for caller in (service.settings.get("callers") or {}).values()
+    ]
+    stores = [target.folder / caller["keystore"] for caller in callers]
+    gone = any(not store.exists() for store in stores)
+    return gone and is_of_a_mock(target.file)
 
 
 def credential_problems(
@@ -33,9 +46,16 @@ def credential_problems(
 def check_before_run(plan: Plan) -> None:
     """Do the offline part of the review; raises UsageError with every mistake, whatever the environment.
 
+    Raises TargetError where the target file is that of a mock that has ended.
+
     A wrong identity, a token of somebody else or one that has run out would accuse the service of what the target file
     does (interface, section 3).
     """
+    if _mock_has_ended(plan.target):
+        raise TargetError(
+            f"{plan.target.file}: the mock that wrote this file has ended: start it again with "
+            f"`ehealth-conformance mock --write-target {plan.target.file}`"
+        )
     remarks = review_offline(
         plan.target,
         plan.services,

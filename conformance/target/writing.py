@@ -1,6 +1,6 @@
 """Writes target files: the commented one of `init`, and the complete one of `mock --write-target`.
 
-Must not read a target file.
+Must not read more of a target file than who wrote it.
 """
 
 from collections.abc import Iterable
@@ -28,6 +28,11 @@ identity:                        # sent with every request
 # A secret is {{env: NAME}}, {{file: PATH}} or {{command: [program, argument]}}; it never stands here itself.
 services:
 """
+
+
+_BY_MOCK = (
+    "# Written by `ehealth-conformance mock`: it holds for as long as that mock runs."
+)
 
 
 def target_text(name: str, file: str, services: Iterable[Description]) -> str:
@@ -62,11 +67,22 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
 def written_target(
     name: str, services: dict[str, dict[str, Any]], ca_file: str | None
 ) -> str:
-    """Return a complete target file for services on the local platform."""
+    """Return a complete target file for services on the local platform, which lasts as long as that runs."""
     data: dict[str, Any] = {"name": name, "environment": LOCAL}
     if ca_file is not None:
         data["tls"] = {"ca_file": ca_file}
-    return dump(data | {"services": services})
+    return f"{_BY_MOCK}\n{dump(data | {'services': services})}"
+
+
+def is_of_a_mock(file: Path | None) -> bool:
+    """Tell whether a target file was written by `mock`, so that it leads nowhere once that mock has ended."""
+    if file is None:
+        return False
+    try:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            return lines.readline().rstrip("\n") == _BY_MOCK
+    except OSError:
+        return False
 
 
 def write_target(path: Path, text: str) -> None:

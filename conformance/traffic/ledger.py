@@ -1,6 +1,8 @@
 """Keeps a run within its target's limits: requests a second, and requests in all.
 
-One ledger serves all worker processes of a run, through a file that they lock. Must not send anything.
+One ledger serves all worker processes of a run, through a file that they lock. Turns are times of the monotonic clock,
+which all processes since the start of the machine share, and which nobody sets: a wall clock that jumps neither stalls
+a run nor frees its rate. Must not send anything.
 """
 
 import json
@@ -15,6 +17,10 @@ from conformance.model.errors import BudgetError
 from conformance.traffic.limits import Limits
 
 _FILE = "ledger.json"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux names the start of the machine, anew at each."""
+_MOST_WAITING = 256
+"""No more requests than these wait for their turns at once."""
 
 
 @dataclass(slots=True)
@@ -36,18 +42,19 @@ class Ledger:
         if unlimited:
             return
         with self._lock():
-            used, next_turn = self._read()
+            used, next_turn = self._read(now := time.monotonic())
             if self.limits.budget is not None and used >= self.limits.budget - kept:
                 raise BudgetError(
                     f"the target's budget of {self.limits.budget} requests is used up"
                 )
-            now = time.time()
             turn = max(now, next_turn)
-            spacing = 1 / self.limits.rate if self.limits.rate else 0.0
-            self._path.write_text(
-                json.dumps([used + 1, turn + spacing]), encoding="ascii"
-            )
+            record = [used + 1, turn + self._spacing(), _boot()]
+            self._path.write_text(json.dumps(record), encoding="ascii")
         time.sleep(turn - now)
+
+    def _spacing(self) -> float:
+        """Return the seconds from one turn to the next."""
+        return 1 / self.limits.rate if self.limits.rate else 0.0
 
     def _lock(self) -> AbstractContextManager[object]:
         return (
@@ -56,11 +63,27 @@ class Ledger:
             else nullcontext()
         )
 
-    def _read(self) -> tuple[int, float]:
+    def _read(self, now: float) -> tuple[int, float]:
+        """Return how many requests are counted, and the time of the next turn.
+
+        The clock begins anew when the machine starts, so that an earlier start's times say nothing: what was counted
+        stays, and one spacing is waited for. Where the system does not name its start, a turn too far ahead tells.
+        """
         if not self._path.exists():
             return 0, 0.0
-        used, next_turn = json.loads(self._path.read_text(encoding="ascii"))
+        used, next_turn, boot = json.loads(self._path.read_text(encoding="ascii"))
+        furthest = now + _MOST_WAITING * self._spacing()
+        if boot != _boot() or next_turn > furthest:
+            return int(used), now + self._spacing()
         return int(used), float(next_turn)
+
+
+def _boot() -> str:
+    """Return what names this start of the machine, "" where the system has no name for it."""
+    try:
+        return _BOOT.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def open_ledger(limits: Limits, folder: Path) -> Ledger:

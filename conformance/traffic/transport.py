@@ -6,6 +6,7 @@ are answers, cookies are forgotten, environment variables are not read. Must not
 """
 
 import contextlib
+import re
 import socket
 import ssl
 import time
@@ -31,6 +32,10 @@ LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
 _KEPT_RAW = 4096
 _MOST_INFORMATIONAL = 50
+_QUOTED_BYTES = re.compile(
+    r"bytearray\(b(?P<text>(?P<quote>['\"]).*?(?P=quote))\)", re.DOTALL
+)
+"""How h11 quotes what it cannot read."""
 _CHUNK = 64 * 2**10
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -237,13 +242,18 @@ def _next_event(
         try:
             event = connection.http.next_event()
         except h11.RemoteProtocolError as error:
-            why = f"the answer breaks HTTP: {error}"
+            why = f"the answer breaks HTTP: {_in_words(error)}"
             if speaks_http2(bytes(connection.raw)):
                 why = "the peer answers in HTTP/2, and the harness speaks HTTP/1.1: use an address that does"
             raise FailureError(ErrorKind.PROTOCOL, why) from None
         if event is not h11.NEED_DATA:
             return event  # type: ignore[return-value]  # NEED_DATA is excluded here
         _receive(connection, deadline)
+
+
+def _in_words(error: h11.RemoteProtocolError) -> str:
+    """Return what h11 says, with the bytes that it quotes as a text in quotes and not as Python writes them."""
+    return _QUOTED_BYTES.sub(r"\g<text>", str(error))
 
 
 def _read_head(connection: _Connection, deadline: float) -> tuple[h11.Response, int]:

@@ -1,0 +1,1 @@
+"""Who is let in to the local platform, and how long a connection may take."""
