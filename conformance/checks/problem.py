@@ -18,8 +18,8 @@ _LONGEST = 160
 class Problem:
     """Something wrong at a place; `odd` marks what is unusual but tolerable (an observation at most).
 
-    `should` marks what breaks only a recommendation (a warning at most); `lacking` that something is not there, which
-    nobody can say of a document of which a part was lost.
+    `should` marks what breaks only a recommendation (a warning at most); `lacking` that something is not there, or not
+    in its place, which nobody can say of a document of which a part was lost.
     """
 
     message: str

@@ -348,6 +348,7 @@ def frame_problems(fault: Element) -> Iterator[Problem]:
                 path(child),
                 ", ".join(FAULT_PARTS),
                 local(child),
+                lacking=True,
             )
         elif namespace(child):
             yield Problem(

@@ -101,14 +101,16 @@ class RestOracle:
 
     def values(
         self, exchange: Exchange, operation: str, places: Iterable[str]
-    ) -> list[object]:
-        """Return the values at places of an answer, for comparing two answers."""
+    ) -> list[object] | None:
+        """Return the values at places of an answer, for comparing two answers; None where it is damaged."""
         response = exchange.response
         schema = self._schema(operation, response.status) if response else None
         if response is None or schema is None:
             return []
         reading = read(response.body)
-        index = schema.index(reading.document if reading.is_read else None)
+        if not reading.is_whole and response.body:
+            return None
+        index = schema.index(reading.document)
         return [list(index[at].values) for at in places]
 
     def _matching(

@@ -229,7 +229,10 @@ def _scopes(answer: SoapAnswer, *, is_bound: bool) -> tuple[Scope, ...]:
 
 
 def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
-    """Return the request that was really sent, by the element in its Body; only responses are held against it."""
+    """Return the request that was really sent, by the one element in its Body; only responses are held against it.
+
+    Of several, nobody can tell which one is answered.
+    """
     if answer.kind != RESPONSE:
         return SoapAnswer(OTHER)
     try:
@@ -238,4 +241,5 @@ def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
         return SoapAnswer(OTHER)
     body = next((child for child in children(envelope) if local(child) == "Body"), None)
     inside = children(body) if body is not None else []
-    return SoapAnswer(RESPONSE, body=inside[0]) if inside else SoapAnswer(OTHER)
+    is_certain = len(inside) == 1
+    return SoapAnswer(RESPONSE, body=inside[0]) if is_certain else SoapAnswer(OTHER)

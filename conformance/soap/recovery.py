@@ -127,12 +127,12 @@ def _with_characters_lost(root: Element, mistake: str) -> Recovered:
         if LOST in str(element.tag) and above is not None:
             torn.update((element, above))
         is_named = any(LOST in str(name) for name in element.attrib)
-        if is_named or (len(element) and LOST in _own_text(element)):
+        if is_named or (len(element) and LOST in own_text(element)):
             torn.add(element)
     return Recovered(root, XmlDamage(mistake, frozenset(torn)))
 
 
-def _own_text(element: Element) -> str:
+def own_text(element: Element) -> str:
     """Return the characters that stand in an element itself, and not in those in it."""
     return "".join((element.text or "", *(child.tail or "" for child in element)))
 

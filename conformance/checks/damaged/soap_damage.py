@@ -9,7 +9,7 @@ from lxml import etree
 
 from conformance.checks.problem import Problem
 from conformance.soap.markup import Element, path
-from conformance.soap.recovery import LOST, XmlDamage
+from conformance.soap.recovery import LOST, XmlDamage, own_text
 from conformance.soap.xsd.schemas import SchemaProblem
 
 
@@ -45,17 +45,21 @@ def certain_schema_problems(
 
 
 def _may_come_of(problem: SchemaProblem, damage: XmlDamage, element: Element) -> bool:
-    if LOST in problem.message or LOST in problem.place:
+    message, is_touched = problem.message, element in damage.touched
+    is_text_lost = LOST in own_text(element)
+    if LOST in message or LOST in problem.place:
         return True
     if problem.unexpected or problem.incomplete:
-        return damage.is_of_order(element, unexpected=problem.unexpected)
-    if "is required but missing" in problem.message:
-        is_named = any(LOST in str(name) for name in (*element.attrib, element.tag))
-        return is_named or element in damage.lost | damage.moved
-    if "Character content" in problem.message and element in damage.touched:
-        return True
-    is_of_attribute = "attribute '" in problem.message
-    return element in damage.lost or (element in damage.torn and not is_of_attribute)
+        is_of_order = damage.is_of_order(element, unexpected=problem.unexpected)
+        return is_of_order or (problem.incomplete and is_text_lost)
+    if "attribute '" not in message:
+        return is_touched or is_text_lost
+    if "is required but missing" not in message:
+        return is_touched and ("is not allowed" in message or element in damage.lost)
+    is_named = any(LOST in str(name) for name in (*element.attrib, element.tag))
+    is_text = bool(own_text(element).strip())  # the tag may have ended too early
+    unsure = damage.touched if is_text else damage.lost | damage.moved
+    return is_named or element in unsure
 
 
 def _below(element: Element, body: Element) -> str:
