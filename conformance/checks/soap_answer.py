@@ -200,7 +200,9 @@ def _form_problems(damage: XmlDamage | None, envelope: Element) -> Iterator[Prob
         wanted, found = "well-formed XML", damage.mistake.removeprefix(_MALFORMED)
         yield Problem(message, "/Envelope", wanted, found.replace(LOST, "?"))
     everything = (*envelope.iter(), *_beside(envelope))
-    instructions = [one.target for one in everything if isinstance(one, _INSTRUCTION)]
+    instructions = [
+        str(one.target) for one in everything if isinstance(one, _INSTRUCTION)
+    ]
     if instructions:
         names = ", ".join(dict.fromkeys(f"<?{name}?>" for name in instructions))
         message = "a message has a processing instruction (SOAP 1.1, section 3; WS-I Basic Profile 1.1, R1009)"
