@@ -50,6 +50,8 @@ def play_turns(execution: CaseExecution) -> Judgement:
         if answer.violated:
             continue  # not served, which other cases are about
         seen = judge.values(exchange, operation, IDENTIFIERS)
+        if seen is None:
+            continue  # not read whole, so that nothing can be compared
         first = own.setdefault(operation, seen)
         others = [one for one in own if own[one] != first]
         evaluated[REQUIREMENTS[operation]] += bool(others)

@@ -127,7 +127,7 @@ def _soap_check(name: str) -> Without:
 
 
 def _no_media_type(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("conformance.judging.rest.media_type_problem", lambda _: None)
+    patch.setattr("conformance.judging.rest.json_type_problems", lambda _: ())
 
 
 def _no_comparison_of_states(patch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,12 @@ OBSERVED = (
 )
 """Lax in what does no harm by itself: a second header, a second assertion, no word in KeyInfo (an observation)."""
 
+WARNED = (
+    *("second-child-first", "second-child-last", "any-media-served", "json-media-served"),
+    *("get-served", "method-served", "put-served"),
+)
+"""They serve what WS-I says should be refused, and not that it must be (a warning)."""
+
 UNSEEN = ("lax-external-fetched",)
 """It fetches what a signature refers to, which nobody offers here."""
 
@@ -141,7 +147,7 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
         assert finding["actual"]
 
 
-INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERVED, *UNSEEN)]
+INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERVED, *WARNED, *UNSEEN)]
 
 
 @pytest.mark.whole_run
@@ -164,6 +170,21 @@ def test_tolerable_implementation_is_observed_only(tmp_path: Path, name: str) ->
     assert _findings(document, "violation") == []
     assert _findings(document, "observation")
     assert document["run"]["exit_code"] == 0
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("name", WARNED)
+def test_implementation_that_serves_what_should_be_refused_is_warned(tmp_path: Path, name: str) -> None:
+    """Another method, media type or a second element in the Body is served: a warning that names WS-I, and no more."""
+    document = _run(tmp_path, name, CaseKind.SECURITY)
+    accused = {finding["requirement"] for finding in _findings(document, "violation")}
+    # A success that is sent without reading the request cannot name it.
+    assert accused <= {f"{SERVICE}/5.2.1.2/in-response-to"} if name in ("get-served", "method-served") else not accused
+    warned = _findings(document, "warning")
+    assert {finding["requirement"] for finding in warned} <= {f"{SERVICE}/8/malformed", f"{SERVICE}/8/ws-i"}
+    assert warned
+    assert all("WS-I Basic Profile 1.1, R" in finding["message"] for finding in warned)
+    assert document["run"]["exit_code"] == bool(accused)
 
 
 @pytest.mark.whole_run

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.checks.json_body import media_type_problem, parse
+from conformance.checks.json_body import parse
 
 repeatable = settings(derandomize=True, database=None, deadline=None)
 
@@ -83,7 +83,7 @@ def test_other_text_is_refused_with_what_was_found(body: bytes, message: str, ac
 @pytest.mark.parametrize(
     ("body", "document", "messages", "actuals"),
     [
-        pytest.param(b"\xef\xbb\xbf{}", {}, ["byte order mark"], [""], id="byte order mark"),
+        pytest.param(b"\xef\xbb\xbf{}", {}, ["8259, section 8.1"], ["EF BB BF"], id="byte order mark"),
         pytest.param(b'{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2}, ["same member twice"], ["a"], id="member twice"),
         pytest.param(
             b'[{"a": 1, "a": 1}, {"c": 1, "b": 1, "b": 1, "c": 1}]',
@@ -103,7 +103,7 @@ def test_odd_json_is_read_and_observed(body: bytes, document: object, messages: 
     """What RFC 8259 only advises against is read all the same, with an oddity for each."""
     parsed = parse(body)
     assert (parsed.document, parsed.problem) == (document, None)
-    assert all(found.odd for found in parsed.oddities)
+    assert all(found.odd or found.should for found in parsed.oddities)
     assert [found.actual for found in parsed.oddities] == actuals
     assert all(message in found.message for message, found in zip(messages, parsed.oddities, strict=True))
 
@@ -155,38 +155,3 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     parsed = parse(body)
     refused = parsed.problem is not None or bool(parsed.unreadable)
     assert not (refused and parsed.document is not None)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "application/json",
-        "application/json; charset=utf-8",
-        "Application/JSON;charset=UTF-8",
-        " application/json ",
-        "text/json",
-        "application/hal+json",
-        "application/problem+json;charset=utf-8",
-    ],
-)
-def test_media_types_of_json_are_accepted(value: str) -> None:
-    """Any spelling and parameter of a JSON media type will do."""
-    assert media_type_problem(value) is None
-
-
-@pytest.mark.parametrize(
-    "value", ["text/plain", "text/html; charset=utf-8", "", "json", "application/jsonp", "application/xml; x=+json"]
-)
-def test_other_media_types_are_a_problem(value: str) -> None:
-    """A media type that is not JSON's is a problem that shows it."""
-    problem = media_type_problem(value)
-    assert problem is not None
-    assert (problem.location, problem.expected, problem.actual) == ("Content-Type", "application/json", value)
-    assert not problem.odd
-
-
-def test_missing_media_type_is_odd() -> None:
-    """RFC 9110 lets a recipient guess where there is no Content-Type, so that it is an oddity."""
-    problem = media_type_problem(None)
-    assert problem is not None
-    assert (problem.odd, problem.actual) == (True, "absent")

@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 
 from conformance.checks.problem import Problem
 
+TWICE = "an object has the same member twice"
+TOO_DEEP = "the JSON text is nested too deeply to be read"
 _LONGEST_NUMBER = 300
 _LARGEST = 1e308
 _MOST_MEMBERS_COMPARED = 1000
@@ -22,7 +24,13 @@ _UTF16_OR_32 = (
     codecs.BOM_UTF16_LE,
     codecs.BOM_UTF16_BE,
 )
-_MEDIA_TYPES = frozenset({"application/json", "text/json"})
+_MARKED = Problem(
+    "the JSON text starts with a byte order mark (RFC 8259, section 8.1)",
+    "body",
+    "UTF-8 without a byte order mark",
+    "EF BB BF",
+    should=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +54,14 @@ class _NotJsonError(ValueError):
 def parse(body: bytes) -> Parsed:
     """Return the document that `body` holds, or the problem that makes it not JSON.
 
-    Odd but read all the same: a byte order mark, members that occur twice (RFC 8259, section 4),
+    Odd but read all the same: a byte order mark (section 8.1), members that occur twice (RFC 8259, section 4),
     numbers beyond what others can hold (section 6). The last body is remembered, since several checks look at one
     answer: nobody may change a document.
     """
     oddities: list[Problem] = []
     if body.startswith(codecs.BOM_UTF8):
         body = body[len(codecs.BOM_UTF8) :]
-        oddities.append(_odd("the JSON text starts with a byte order mark"))
+        oddities.append(_MARKED)
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -67,34 +75,14 @@ def parse(body: bytes) -> Parsed:
             object_pairs_hook=lambda pairs: _object(pairs, oddities),
         )
     except RecursionError:
-        return Parsed(unreadable="the JSON text is nested too deeply to be read")
+        return Parsed(unreadable=TOO_DEEP)
     except ValueError as error:
         return Parsed(problem=_malformed(text, error))
     return Parsed(document=document, oddities=tuple(oddities))
 
 
-def media_type_problem(content_type: str | None) -> Problem | None:
-    """Return what is wrong with a Content-Type where JSON is expected; a missing one is odd (RFC 9110, 8.3)."""
-    if content_type is None:
-        return Problem(
-            "the answer has no Content-Type",
-            "Content-Type",
-            "application/json",
-            "absent",
-            odd=True,
-        )
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type in _MEDIA_TYPES or media_type.endswith("+json"):
-        return None
-    return Problem(
-        "the answer's media type is not JSON",
-        "Content-Type",
-        "application/json",
-        content_type,
-    )
-
-
-def _odd(message: str, actual: str = "") -> Problem:
+def odd(message: str, actual: str = "") -> Problem:
+    """Return what is unusual about a body but tolerable."""
     return Problem(message, "body", actual=actual, odd=True)
 
 
@@ -125,13 +113,18 @@ def _refuse_constant(word: str) -> NoReturn:
     raise _NotJsonError(f"{word} is not a JSON value")
 
 
+def number(digits: str) -> int | float:
+    """Return a number, one beyond what others can hold as the largest."""
+    return _number(digits, [])
+
+
 def _number(digits: str, oddities: list[Problem]) -> int | float:
     if len(digits) <= _LONGEST_NUMBER:
         value = float(digits) if not digits.lstrip("-").isdigit() else int(digits)
         if math.isfinite(value):
             return value
     oddities.append(
-        _odd(
+        odd(
             "a number is larger or longer than others can read",
             f"{len(digits)} characters",
         )
@@ -146,5 +139,5 @@ def _object(pairs: list[tuple[str, Any]], oddities: list[Problem]) -> dict[str, 
         twice = ["…"]
         if len(names) < _MOST_MEMBERS_COMPARED:
             twice = sorted({name for name in names if names.count(name) > 1})
-        oddities.append(_odd("an object has the same member twice", ", ".join(twice)))
+        oddities.append(odd(TWICE, ", ".join(twice)))
     return members

@@ -15,6 +15,9 @@ from conformance.checks.problem import Places, Problem, pointer, show
 _MOST_UNDOCUMENTED = 50
 _LONGEST_NAME = 60
 
+WRONG_TYPE = "the value has the wrong JSON type"
+NO_SUCH_ITEM = "no item is one that the cookbook describes"
+BREAKS_SCHEMA = "the value breaks the schema"
 REQUIREMENT = "x-requirement"
 """The annotation that ties a place of a schema to the requirement that describes it."""
 
@@ -88,6 +91,11 @@ class CompiledSchema:
     def index(self, document: object) -> Index:
         """Return the document's values by place."""
         return Index(document, self._above)
+
+    def members_at(self, at: str) -> frozenset[str]:
+        """Return the names of the members that the schema describes at a place."""
+        place = self.places.get(at)
+        return (place.members if place is not None else None) or frozenset()
 
     def requirement_at(self, at: str) -> str:
         """Return the requirement that describes a place, or the nearest place above it."""
@@ -163,7 +171,7 @@ class CompiledSchema:
         match kind:
             case jsonschema_rs.ValidationErrorKind.Type():
                 expected = " or ".join(sorted(kind.types))
-                message = "the value has the wrong JSON type"
+                message = WRONG_TYPE
             case jsonschema_rs.ValidationErrorKind.Enum():
                 expected = "one of " + ", ".join(
                     show(option).rpartition(" (")[0] for option in kind.options
@@ -172,10 +180,10 @@ class CompiledSchema:
             case jsonschema_rs.ValidationErrorKind.Contains():
                 expected, message = (
                     "an item as the cookbook describes it",
-                    "no item is one that the cookbook describes",
+                    NO_SUCH_ITEM,
                 )
             case _:
-                expected, message = error.message[:200], "the value breaks the schema"
+                expected, message = error.message[:200], BREAKS_SCHEMA
         return self.requirement_at(at), Problem(
             message, pointer(path), expected, show(error.instance)
         )

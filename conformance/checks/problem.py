@@ -16,13 +16,19 @@ _LONGEST = 160
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong at a place; `odd` marks what is unusual but tolerable (an observation at most)."""
+    """Something wrong at a place; `odd` marks what is unusual but tolerable (an observation at most).
+
+    `should` marks what breaks only a recommendation (a warning at most); `lacking` that something is not there, or not
+    in its place, which nobody can say of a document of which a part was lost.
+    """
 
     message: str
     location: str = ""
     expected: str = ""
     actual: str = ""
     odd: bool = False
+    should: bool = False
+    lacking: bool = False
 
 
 class Places:

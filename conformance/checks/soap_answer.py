@@ -5,23 +5,32 @@ Roles and values are arguments. Must not know requirements, levels or services.
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+from lxml import etree
+
+from conformance.checks.damaged.content_type import (
+    media_types,
+    repetition_problems,
+    shown,
+)
+from conformance.checks.damaged.soap_reading import read_envelope
 from conformance.checks.problem import Problem
 from conformance.model.exchange import Response
 from conformance.soap.markup import (
     Element,
     XmlError,
+    below,
     children,
     local,
     namespace,
-    parse,
     path,
     text,
 )
 from conformance.soap.names import ERRORS, SOAP, SOAP12
+from conformance.soap.recovery import LOST, XmlDamage
 from conformance.soap.xsd.contract import Steps, read_value
 
 RESPONSE, FAULT, OTHER = "response", "fault", "http"
@@ -31,6 +40,8 @@ _FAULT_STATUS, _RESPONSE_STATUS = 500, 200
 _SUCCESSES = range(200, 300)
 ERROR_ELEMENTS = ("SystemError", "BusinessError")
 _SHOWN = 120
+_MALFORMED = "not well-formed XML: "
+_INSTRUCTION = etree._ProcessingInstruction  # noqa: SLF001 - lxml publishes the class under this name only
 _FAR = timedelta(days=1)
 _OFF = timedelta(minutes=5)
 _ZONE = timedelta(minutes=55)
@@ -43,7 +54,7 @@ class SoapAnswer:
 
     `body` is the element in the Body, for a fault the Fault; `code` the error code of a fault, "" where it has none;
     `error` the SystemError or BusinessError of its detail; `declared` an element there that is none of the platform's,
-    but that the WSDL declares for a fault.
+    but that the WSDL declares for a fault. `damage` says what is wrong with an envelope that is not well-formed.
     """
 
     kind: str
@@ -53,16 +64,43 @@ class SoapAnswer:
     code: str = ""
     error: Element | None = None
     declared: Element | None = None
+    damage: XmlDamage | None = None
 
 
 def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
     """Return what an answer is; `faults` are the elements that the WSDL declares for the detail of a fault."""
     try:
-        envelope = _parsed(response)
+        found = read_envelope(response)
     except XmlError as problem:
         shown = response.body[:_SHOWN].decode("utf-8", "replace")
         reason = f"{problem}: {shown!r}" if response.body else "an empty body"
         return SoapAnswer(OTHER, reason)
+    answer = _of_envelope(found.root, faults)
+    if not found.damage.mistake:
+        return answer
+    if answer.body is None:
+        return SoapAnswer(OTHER, f"{found.damage.mistake}; {answer.problem}")
+    fault = _fault_of_lost_name(answer)
+    if fault is not None:
+        answer = _read_fault(found.root, fault, faults)
+    damage = found.damage
+    if answer.body is not None and (fault is not None or LOST in answer.code):
+        damage = replace(damage, torn=damage.torn | {answer.body})
+    code = "" if LOST in answer.code else answer.code
+    return replace(answer, code=code, damage=damage)
+
+
+def _fault_of_lost_name(answer: SoapAnswer) -> Element | None:
+    """Return what is a fault by its parts although its own name is damaged, None where nothing is."""
+    if answer.kind != RESPONSE or answer.body is None:
+        return None
+    above = answer.body.getparent()
+    codes = below(above, FAULT_PARTS[0]) if above is not None else iter(())
+    return next((one.getparent() for one in codes), None)
+
+
+def _of_envelope(envelope: Element, faults: Collection[str]) -> SoapAnswer:
+    """Return what stands in an envelope."""
     space = namespace(envelope)
     if local(envelope) != "Envelope" or space not in (SOAP, SOAP12):
         return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
@@ -122,14 +160,19 @@ def status_problems(response: Response, answer: SoapAnswer) -> Iterator[Problem]
 
 def media_problems(response: Response) -> Iterator[Problem]:
     """Yield a media type other than text/xml (SOAP 1.1, section 6)."""
-    value = response.header("Content-Type")
-    if value is None:
+    told = media_types(response)
+    if not told:
         yield Problem(
             "the answer has no Content-Type", "Content-Type", "text/xml", "absent"
         )
-    elif value.partition(";")[0].strip().lower() != "text/xml":
+        return
+    yield from repetition_problems(response)
+    if "text/xml" not in told:
         yield Problem(
-            "the answer's media type is not text/xml", "Content-Type", "text/xml", value
+            "the answer's media type is not text/xml",
+            "Content-Type",
+            "text/xml",
+            shown(response),
         )
 
 
@@ -138,11 +181,42 @@ def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
     envelope, body = answer.envelope, answer.body
     if envelope is None or body is None:
         return
+    yield from _form_problems(answer.damage, envelope)
     if namespace(envelope) != SOAP:
         yield Problem(
             "the envelope is not of SOAP 1.1", "/Envelope", SOAP, namespace(envelope)
         )
         return
+    if answer.damage is None or envelope not in answer.damage.touched:
+        yield from _part_problems(envelope, body)
+    if answer.kind == FAULT:
+        yield from frame_problems(body)
+
+
+def _form_problems(damage: XmlDamage | None, envelope: Element) -> Iterator[Problem]:
+    """Yield that an envelope is not well-formed, or has processing instructions (SOAP 1.1, section 3; R1009)."""
+    if damage is not None:
+        message = "the answer is not well-formed XML (XML 1.0, section 2.1)"
+        wanted, found = "well-formed XML", damage.mistake.removeprefix(_MALFORMED)
+        yield Problem(message, "/Envelope", wanted, found.replace(LOST, "?"))
+    everything = (*envelope.iter(), *_beside(envelope))
+    instructions = [
+        str(one.target) for one in everything if isinstance(one, _INSTRUCTION)
+    ]
+    if instructions:
+        names = ", ".join(dict.fromkeys(f"<?{name}?>" for name in instructions))
+        message = "a message has a processing instruction (SOAP 1.1, section 3; WS-I Basic Profile 1.1, R1009)"
+        yield Problem(message, "/Envelope", "no processing instruction", names)
+
+
+def _beside(root: Element) -> Iterator[Element]:
+    """Yield what stands before and behind the root of a document."""
+    yield from root.itersiblings(preceding=True)
+    yield from root.itersiblings()
+
+
+def _part_problems(envelope: Element, body: Element) -> Iterator[Problem]:
+    """Yield parts of an envelope other than Header and Body, and a Body with more than one element."""
     parts = [
         local(child) if namespace(child) == SOAP else str(child.tag)
         for child in children(envelope)
@@ -161,8 +235,6 @@ def envelope_problems(answer: SoapAnswer) -> Iterator[Problem]:
         yield Problem(
             "the Body has more than one element", "/Envelope/Body", "one element", names
         )
-    if answer.kind == FAULT:
-        yield from frame_problems(body)
 
 
 def value(answer: SoapAnswer, place: Steps | None) -> str | None:
@@ -210,24 +282,6 @@ def _date(text_of_header: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
-def _parsed(response: Response) -> Element:
-    """Return the root of a body; where only the header says how it is encoded, that is believed."""
-    try:
-        return parse(response.body)
-    except XmlError:
-        found = re.search(
-            r"charset=[\"']?([\w.:-]+)",
-            response.header("Content-Type") or "",
-            re.IGNORECASE,
-        )
-        if found is None or found[1].lower() in ("utf-8", "utf8"):
-            raise
-        try:
-            return parse(response.body.decode(found[1]).encode())
-        except (LookupError, UnicodeError):
-            raise XmlError(f"not text in {found[1]}") from None
 
 
 def part(fault: Element, name: str) -> Element | None:
@@ -296,6 +350,7 @@ def frame_problems(fault: Element) -> Iterator[Problem]:
                 path(child),
                 ", ".join(FAULT_PARTS),
                 local(child),
+                lacking=True,
             )
         elif namespace(child):
             yield Problem(
@@ -304,18 +359,23 @@ def frame_problems(fault: Element) -> Iterator[Problem]:
                 "no namespace",
                 namespace(child),
             )
-        elif local(child) == "faultcode" and not _is_bound(child):
-            yield Problem(
-                "faultcode has a prefix that nobody declares",
-                path(child),
-                "a QName",
-                text(child),
-            )
+        elif local(child) == "faultcode":
+            yield from _faultcode_problems(child)
     for name in FAULT_PARTS[:2]:
         if not any(local(child) == name for child in found):
-            yield Problem(f"a fault has no {name}", path(fault), name, "absent")
+            yield Problem(
+                f"a fault has no {name}", path(fault), name, "absent", lacking=True
+            )
 
 
-def _is_bound(element: Element) -> bool:
-    prefix, colon, _ = text(element).rpartition(":")
-    return not colon or prefix in element.nsmap
+def _faultcode_problems(element: Element) -> Iterator[Problem]:
+    """Yield that a faultcode is no qualified name: its namespace is not told, or by a prefix that nobody declares."""
+    told = text(element)
+    prefix, colon, _ = told.rpartition(":")
+    if colon and prefix not in element.nsmap:
+        message = "faultcode has a prefix that nobody declares"
+        yield Problem(message, path(element), "a QName", told)
+    elif told and not colon and not element.nsmap.get(None):
+        message = "faultcode is not qualified (SOAP 1.1, section 4.4)"
+        wanted = f"a name of a namespace, such as one of {SOAP}"
+        yield Problem(message, path(element), wanted, f"{told} of no namespace")

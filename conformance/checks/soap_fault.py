@@ -52,6 +52,7 @@ def structure_problems(
             wanted,
             "no detail",
             odd=of_header,
+            lacking=True,
         )
     elif answer.declared is not None:
         yield from schema_problems
@@ -62,6 +63,7 @@ def structure_problems(
             path(detail),
             " or ".join(ERROR_ELEMENTS),
             names,
+            lacking=True,
         )
     else:
         yield from schema_problems
@@ -75,6 +77,7 @@ def structure_problems(
                     f"{path(answer.error)}/{name}",
                     "a text",
                     "empty",
+                    lacking=True,
                 )
 
 
@@ -98,6 +101,7 @@ def code_problems(
             "a code of the catalogue",
             "none",
             odd=bare or answer.declared is not None,
+            lacking=True,
         )
     elif answer.code not in known:
         message = "a fault's code is not in the catalogue"

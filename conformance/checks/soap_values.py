@@ -133,7 +133,13 @@ def member(answered: Answered, rule: CheckRule) -> Checked:
     allowed, stands = rule.options["values"], _elements(answered, name)
     message = worded(rule, "other", element=name, member=below_it)
     problems = [
-        Problem(message, f"{path(one)}/{below_it}", ", ".join(allowed), given)
+        Problem(
+            message,
+            f"{path(one)}/{below_it}",
+            ", ".join(allowed),
+            given,
+            lacking=given == "absent",
+        )
         for one in stands
         if (given := _member_text(one, below_it)) not in allowed
     ]
@@ -182,7 +188,8 @@ def _wrong(  # noqa: PLR0913 - what a finding shows
     if "asked" in rule.places:
         names["asked"] = answered.asked_name(rule.places["asked"])
     message = worded(rule, slot, **names)
-    return once([Problem(message, answered.where(rule), expected, actual, odd=odd)])
+    where, lacking = answered.where(rule), actual == "absent"
+    return once([Problem(message, where, expected, actual, odd=odd, lacking=lacking)])
 
 
 def _is_placed(answered: Answered, rule: CheckRule) -> bool:

@@ -13,6 +13,7 @@ from conformance.model.case import Case, Step, Template, Unchanged
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Finding, Judgement, Severity
 
+_DAMAGED = "an answer that would show a change cannot be read whole"
 _FIRST_REFUSAL = 400
 _CLIENT_ERROR = 4
 
@@ -21,8 +22,8 @@ _CLIENT_ERROR = 4
 class Snapshots:
     """The guarded values of two answers, one after the other; they differ where the service changes by itself."""
 
-    first: list[object]
-    second: list[object]
+    first: list[object] | None
+    second: list[object] | None
 
     @property
     def steady(self) -> bool:
@@ -49,13 +50,15 @@ def changes(
     a service that shows what happens in real time changes now and then between two answers.
     """
     after = take_snapshots(execution, guard)
+    if None in (before.first, before.second, after.first, after.second):
+        return Judgement(inconclusive_reason=_DAMAGED)
     if before.second == after.first:
         return Judgement()
     own = before.steady and after.steady
     refused = (
         exchange.response is not None and exchange.response.status >= _FIRST_REFUSAL
     )
-    if own and refused and any(after.second):
+    if own and refused and any(after.second or ()):
         execution.send(template)
         later = take_snapshots(execution, guard)
         own = after.second != later.first and later.steady
@@ -93,7 +96,7 @@ def effect_of_refused(case: Case) -> Judgement:
     return Judgement((finding,), Counter({case.requirements[0]: 1}))
 
 
-def _values(execution: CaseExecution, guard: Unchanged) -> list[object]:
+def _values(execution: CaseExecution, guard: Unchanged) -> list[object] | None:
     exchange = execution.send(Template(guard.operation), Purpose.GUARD)
     return execution.oracle.values(exchange, guard.operation, guard.at)
 

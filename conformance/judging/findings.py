@@ -35,10 +35,15 @@ def severity_of(contract: Contract, requirement: str) -> Severity:
 
 
 def finding_of(contract: Contract, requirement: str, problem: Problem) -> Finding:
-    """Return a problem as a finding against a requirement; an odd one is an observation whatever the level."""
-    severity = (
-        Severity.OBSERVATION if problem.odd else severity_of(contract, requirement)
-    )
+    """Return a problem as a finding against a requirement.
+
+    An odd one is an observation whatever the level, and what breaks a recommendation is no violation.
+    """
+    severity = severity_of(contract, requirement)
+    if problem.odd:
+        severity = Severity.OBSERVATION
+    elif problem.should and severity is Severity.VIOLATION:
+        severity = Severity.WARNING
     return Finding(
         requirement,
         severity,

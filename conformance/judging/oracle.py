@@ -44,5 +44,5 @@ class Oracle(Protocol):
 
     def values(
         self, exchange: Exchange, operation: str, places: Iterable[str]
-    ) -> list[object]:
-        """Return the values at places of an answer, for comparing two answers."""
+    ) -> list[object] | None:
+        """Return the values at places of an answer, for comparing two answers; None where it is not read whole."""

@@ -4,15 +4,19 @@ Here, and only here, problems meet requirements and levels and become findings. 
 clock, no files.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
-from conformance.checks.json_body import Parsed, media_type_problem, parse
+from conformance.checks.damaged.content_type import json_type_problems
+from conformance.checks.damaged.json_reading import JsonReading, first_of_twins, read
+from conformance.checks.json_body import TWICE
 from conformance.checks.json_schema import CompiledSchema, UnreadableError
 from conformance.checks.problem import Problem
 from conformance.checks.rules import APPLIES, RULES
+from conformance.judging.damaged import fits_as_read, judged_as_read, with_twins
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
     TRANSIENT_STATUSES,
@@ -116,13 +120,16 @@ class RestOracle:
 
     def values(
         self, exchange: Exchange, operation: str, places: Iterable[str]
-    ) -> list[object]:
-        """Return the values at places of an answer, for comparing two answers."""
+    ) -> list[object] | None:
+        """Return the values at places of an answer, for comparing two answers; None where it is damaged."""
         response = exchange.response
         schema = self._schema(operation, response.status) if response else None
         if response is None or schema is None:
             return []
-        index = schema.index(parse(response.body).document)
+        reading = read(response.body)
+        if not reading.is_whole and response.body:
+            return None
+        index = schema.index(reading.document)
         return [list(index[at].values) for at in places]
 
     def foreign_refusal(
@@ -144,12 +151,9 @@ class RestOracle:
 
     def _has_error_shape(self, response: Response) -> bool:
         """Tell whether a body is one of the contract's errors, of whatever operation and status."""
-        parsed = parse(response.body)
-        if parsed.problem is not None or parsed.unreadable:
-            return False
-        has_known_code = self._has_code(parsed.document, (_ANY_CODE,))
-        return has_known_code or any(
-            self._schemas[name].fits(parsed.document) for name in self._error_schemas
+        document = read(response.body).document
+        return self._has_code(document, (_ANY_CODE,)) or any(
+            self._schemas[name].fits(document) for name in self._error_schemas
         )
 
     def _page(
@@ -180,12 +184,15 @@ class RestOracle:
         """Tell whether a body is what a clause asks for: of a schema, or with one of some error codes."""
         if not clause.matches and not clause.codes:
             return True
-        parsed = parse(response.body)
-        if parsed.problem is not None or parsed.unreadable:
+        reading = read(response.body)
+        if not reading.is_read:
             return False
-        if clause.matches and not self._schemas[clause.matches].fits(parsed.document):
-            return False
-        return not clause.codes or self._has_code(parsed.document, clause.codes)
+        if clause.matches:
+            is_welcome = clause.effect is Effect.ACCEPT
+            schema = self._schemas[clause.matches]
+            if not fits_as_read(schema, reading, is_welcome=is_welcome):
+                return False
+        return not clause.codes or self._has_code(reading.document, clause.codes)
 
     def _has_code(self, document: object, wanted: tuple[str, ...]) -> bool:
         """Tell whether an error body has one of some codes, or any of the catalogue."""
@@ -248,7 +255,7 @@ class RestOracle:
     def _seen(self, response: Response) -> str:
         """Return an answer's status line with its error codes, where the catalogue has codes at all."""
         codes = (
-            error_codes(parse(response.body).document) if self._contract.errors else []
+            error_codes(read(response.body).document) if self._contract.errors else []
         )
         return _status_line(response) + (
             f" with {', '.join(codes[:_SHOWN_CODES])}" if codes else ""
@@ -262,35 +269,53 @@ class RestOracle:
         if schema is None:
             return Judgement()
         root = schema.requirement_at("")
-        media = media_type_problem(response.header("Content-Type"))
-        parsed = parse(response.body)
-        findings = tuple(
-            finding_of(self._contract, root, problem)
-            for problem in _present(media, parsed.problem, *parsed.oddities)
-        )
-        form = Judgement(findings, Counter({root: 1}), parsed.unreadable)
-        if parsed.unreadable or parsed.problem:
-            return form
-        try:
-            content = self._document(exchange, operation, response.status, parsed)
-        except UnreadableError as error:
-            reason = f"the answer cannot be held against its schema: {error}"
-            return replace(form, inconclusive_reason=reason)
+        reading = read(response.body)
+        form = reading.form
+        problems = [
+            *json_type_problems(response),
+            *([form.problem] if form.problem is not None else ()),
+            *form.oddities,
+        ]
+        findings = tuple(self._laid((root, problem) for problem in problems))
+        content = Judgement()
+        if reading.is_read:
+            content = self._content(exchange, operation, response, reading)
         return Judgement(
-            (*findings, *content.findings), form.evaluated + content.evaluated
+            (*findings, *content.findings),
+            Counter({root: 1}) + content.evaluated,
+            form.unreadable or content.inconclusive_reason,
         )
 
-    def _document(
-        self, exchange: Exchange, operation: str, status: int, parsed: Parsed
+    def _content(
+        self,
+        exchange: Exchange,
+        operation: str,
+        response: Response,
+        reading: JsonReading,
     ) -> Judgement:
+        """Judge all of a document that was read: of a damaged one what is wrong whatever was lost."""
+        name = self._contract.operations[operation].schemas[response.status]
+        judged = functools.partial(self._document, exchange, name)
+        try:
+            if not reading.is_whole:
+                found = judged_as_read(judged, self._schemas[name], reading)
+            else:
+                found = judged(reading.document)
+                if any(told.message == TWICE for told in reading.form.oddities):
+                    found = with_twins(found, judged(first_of_twins(response.body)))
+        except UnreadableError as error:
+            reason = f"the answer cannot be held against its schema: {error}"
+            return Judgement(inconclusive_reason=reason)
+        return replace(found, findings=fold(found.findings))
+
+    def _document(self, exchange: Exchange, name: str, document: object) -> Judgement:
         """Hold a JSON document against its schema and the contract's rules."""
-        name = self._contract.operations[operation].schemas[status]
         schema = self._schemas[name]
-        index = schema.index(parsed.document)
+        index = schema.index(document)
         evaluated: Counter[str] = Counter()
         for requirement, count in schema.evaluated(index):
             evaluated[requirement] += count
-        findings = list(self._laid(schema.problems(parsed.document)))
+        findings = list(self._laid(schema.problems(document)))
         for rule in self._contract.rules:
             if rule.schema == name:
                 places, options = index[rule.at], rule.options or {}
@@ -298,7 +323,7 @@ class RestOracle:
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(fold(findings), +evaluated)
+        return Judgement(tuple(findings), +evaluated)
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""
@@ -364,7 +389,3 @@ def _is_error(response: Response) -> bool:
 
 def _status_line(response: Response) -> str:
     return f"{response.status} {response.reason}".strip()
-
-
-def _present(*problems: Problem | None) -> list[Problem]:
-    return [problem for problem in problems if problem is not None]

@@ -4,9 +4,14 @@ Here problems of SOAP answers meet requirements and levels. Must not know what a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from conformance.checks.damaged.soap_damage import (
+    certain_problems,
+    certain_schema_problems,
+)
+from conformance.checks.problem import Problem
 from conformance.checks.soap_answer import (
     FAULT,
     OTHER,
@@ -37,7 +42,7 @@ from conformance.model.contract import CheckRule, Contract, SoapRules
 from conformance.model.errors import SpecError
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement
-from conformance.soap.markup import XmlError, children, local, parse
+from conformance.soap.markup import Element, XmlError, children, local, parse
 from conformance.soap.xsd.schemas import SchemaProblem, SchemaSet
 
 _STATUS_ROLE = "status_code"
@@ -143,7 +148,7 @@ class AnswerChecks:
             for rule in self._by_scope[scope]:
                 self._remember(answered, rule)
                 checked = CHECKS[rule.check].function(answered, rule)
-                findings += self._findings(rule, checked)
+                findings += self._findings(rule, checked, answered.answer)
                 evaluated[rule.requirement] += checked.times
         return Judgement(tuple(findings), +evaluated)
 
@@ -151,10 +156,20 @@ class AnswerChecks:
         """Apply one check, and lay what it finds to its requirement."""
         checked = CHECKS[rule.check].function(answered, with_words(rule))
         evaluated = +Counter({rule.requirement: checked.times})
-        return Judgement(tuple(self._findings(rule, checked)), evaluated)
+        findings = self._findings(rule, checked, answered.answer)
+        return Judgement(tuple(findings), evaluated)
 
-    def _findings(self, rule: CheckRule, checked: Checked) -> Iterator[Finding]:
-        for problem in checked.problems:
+    def _findings(
+        self, rule: CheckRule, checked: Checked, answer: SoapAnswer
+    ) -> Iterator[Finding]:
+        """Yield what a check has to say, of a damaged answer what holds whatever was lost."""
+        problems: Iterable[Problem] = checked.problems
+        if answer.damage is not None and answer.body is not None:
+            is_fault = answer.kind == FAULT
+            problems = certain_problems(
+                problems, answer.damage, answer.body, deep=is_fault
+            )
+        for problem in problems:
             shown = replace(problem, actual=problem.actual or "empty")
             yield finding_of(self.contract, rule.requirement, shown)
 
@@ -182,14 +197,25 @@ class AnswerChecks:
     ) -> list[SchemaProblem]:
         """Return what the schemas say of a response's Body, or of the element in a fault's detail."""
         if answer.declared is not None:
-            return self.binding.contract.problems(answer.declared)
+            found = self.binding.contract.problems(answer.declared)
+            return _certain(found, answer, answer.declared)
         if answer.error is not None:
-            return self.errors.problems(answer.error)
+            return _certain(self.errors.problems(answer.error), answer, answer.error)
         if answer.kind != RESPONSE or answer.body is None or bound is None:
             return []
         if bound.operation.response not in ("", answer.body.tag):
             return []  # another element than the WSDL says, which the check of the schema finds
-        return self.binding.contract.problems(answer.body)
+        found = self.binding.contract.problems(answer.body)
+        return _certain(found, answer, answer.body)
+
+
+def _certain(
+    found: list[SchemaProblem], answer: SoapAnswer, element: Element
+) -> list[SchemaProblem]:
+    """Return what holds of a damaged answer whatever was lost."""
+    if answer.damage is None:
+        return found
+    return list(certain_schema_problems(found, answer.damage, element))
 
 
 def _scopes(answer: SoapAnswer, *, is_bound: bool) -> tuple[Scope, ...]:
@@ -203,7 +229,10 @@ def _scopes(answer: SoapAnswer, *, is_bound: bool) -> tuple[Scope, ...]:
 
 
 def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
-    """Return the request that was really sent, by the element in its Body; only responses are held against it."""
+    """Return the request that was really sent, by the one element in its Body; only responses are held against it.
+
+    Of several, nobody can tell which one is answered.
+    """
     if answer.kind != RESPONSE:
         return SoapAnswer(OTHER)
     try:
@@ -212,4 +241,5 @@ def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
         return SoapAnswer(OTHER)
     body = next((child for child in children(envelope) if local(child) == "Body"), None)
     inside = children(body) if body is not None else []
-    return SoapAnswer(RESPONSE, body=inside[0]) if inside else SoapAnswer(OTHER)
+    is_certain = len(inside) == 1
+    return SoapAnswer(RESPONSE, body=inside[0]) if is_certain else SoapAnswer(OTHER)

@@ -48,9 +48,12 @@ class Response:
 
     def header(self, name: str) -> str | None:
         """Return the first value of a header field, or None; names are case-insensitive (RFC 9110, 5.1)."""
-        return next(
-            (value for key, value in self.headers if key.lower() == name.lower()), None
-        )
+        return next(iter(self.values(name)), None)
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of all lines of a header field, in the order of the wire."""
+        wanted = name.lower()
+        return tuple(value for key, value in self.headers if key.lower() == wanted)
 
 
 class ErrorKind(StrEnum):

@@ -30,23 +30,41 @@ class _Enough(Exception):  # noqa: N818 - no error: the prolog is over
 
 
 def parse(data: bytes) -> Element:
-    """Return the root element of a document.
+    """Return the root element of a document; a namespace need not be a URI, since names are only compared.
 
     Raises XmlError where it is not well-formed, has a document type declaration, or is larger than LARGEST.
     """
     if len(data) > LARGEST:
         raise XmlError(f"larger than {LARGEST} bytes")
     _refuse_document_type(data)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
+    parser = _parser()
     try:
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise XmlError(f"not well-formed XML: {error}") from None
+        if not _names_no_uri(parser):
+            raise XmlError(f"not well-formed XML: {error}") from None
+        root = etree.fromstring(data, _parser(recover=True))
     if root.getroottree().docinfo.internalDTD is not None:
         raise XmlError("a document type declaration is not accepted")
     return root
+
+
+def _parser(*, recover: bool = False) -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        recover=recover,
+    )
+
+
+def _names_no_uri(parser: etree.XMLParser) -> bool:
+    """Tell whether nothing is wrong but that a namespace is no URI (XML Namespaces 1.0, section 2.3 compares only)."""
+    wrong = {
+        entry.type_name for entry in parser.error_log if entry.level_name != "WARNING"
+    }
+    return wrong == {"WAR_NS_URI"}
 
 
 def serialise(element: Element) -> bytes:
@@ -54,6 +72,11 @@ def serialise(element: Element) -> bytes:
     return etree.tostring(
         element, encoding="UTF-8", xml_declaration=False, with_tail=False
     )
+
+
+def alone(element: Element) -> Element:
+    """Return a copy of an element as the root of a document of its own."""
+    return etree.fromstring(serialise(element), _parser(recover=True))
 
 
 def canonical(element: Element) -> bytes:
@@ -65,7 +88,7 @@ def canonical(element: Element) -> bytes:
 
 def local(element: Element) -> str:
     """Return an element's local name; that of a comment or processing instruction is ""."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    return local_name(element.tag) if isinstance(element.tag, str) else ""
 
 
 def local_name(name: str) -> str:
@@ -75,7 +98,7 @@ def local_name(name: str) -> str:
 
 def namespace(element: Element) -> str:
     """Return an element's namespace, "" where it has none."""
-    return etree.QName(element).namespace or "" if isinstance(element.tag, str) else ""
+    return element.tag.rpartition("}")[0][1:] if isinstance(element.tag, str) else ""
 
 
 def children(element: Element) -> list[Element]:

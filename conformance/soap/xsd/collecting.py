@@ -18,6 +18,10 @@ from conformance.soap.markup import Element, XmlError, children, parse, path, se
 from conformance.soap.names import WSDL, XSD
 from conformance.soap.xsd.schemas import EVERYTHING, MEMORY, SchemaSet, WsdlError
 
+_NO_URI: Final = re.compile(
+    rb"\sxmlns:[\w.-]+\s*=\s*(?:\"[^\"<>]*[{}][^\"<>]*\"|'[^'<>]*[{}][^'<>]*')"
+)
+"""A declaration of a namespace with a placeholder in it."""
 _LARGEST = 4 * 2**20
 _IMPORT, _INCLUDE = f"{{{XSD}}}import", f"{{{XSD}}}include"
 _REDEFINE = f"{{{XSD}}}redefine"
@@ -316,13 +320,26 @@ def read_xml(file: Path) -> Element:
             raise WsdlError(
                 f"{file}: larger than {_LARGEST} bytes, too large for a contract; name the right file"
             )
-        return parse(data)
+        return parse(_without_unused_namespaces(data))
     except OSError as error:
         raise WsdlError(
             f"{file}: cannot be read: {error.strerror}; put it there or correct the reference"
         ) from None
     except XmlError as error:
         raise WsdlError(f"{file}: {error}; correct it, or get it anew") from None
+
+
+def _without_unused_namespaces(data: bytes) -> bytes:
+    """Leave out declarations of namespaces that are no URIs and that nothing uses: zeep would refuse them.
+
+    Official schemas have placeholders such as `urn:be:...:v{version.major}`.
+    """
+    for declaration in _NO_URI.findall(data):
+        prefix = declaration.partition(b"=")[0].partition(b":")[2].strip()
+        rest = data.replace(declaration, b"")
+        if prefix + b":" not in rest:
+            data = rest
+    return data
 
 
 def _beside(file: Path, location: str) -> Path:

@@ -6,7 +6,7 @@ read from the network.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,8 +21,10 @@ from zeep.xsd import Element as TypedElement
 from zeep.xsd.elements import Choice
 from zeep.xsd.elements.indicators import Group, Indicator
 
-from conformance.soap.markup import Element
+from conformance.soap.markup import Element, children, parse
+from conformance.soap.names import XSD
 from conformance.soap.xsd.collecting import collect
+from conformance.soap.xsd.components import clark, is_abstract
 from conformance.soap.xsd.contract import (
     SoapContract,
     SoapOperation,
@@ -111,17 +113,31 @@ def read_contract(wsdl: Path, bundled: Mapping[str, Path]) -> SoapContract:
         wsdl,
         operations,
         schemas,
-        partial(_fill, {name: kind for name, (_, kind) in bound.items()}),
+        partial(
+            _fill,
+            {name: kind for name, (_, kind) in bound.items()},
+            frozenset(_abstract_names(schemas.documents.values())),
+        ),
     )
+
+
+def _abstract_names(documents: Iterable[bytes]) -> Iterator[str]:
+    """Yield the elements and types that no message may have: the abstract ones, which zeep does not tell apart."""
+    for document in documents:
+        for schema in parse(document).iter(f"{{{XSD}}}schema"):
+            for node in children(schema):
+                if is_abstract(node):
+                    yield clark(schema.get("targetNamespace", ""), node.get("name", ""))
 
 
 def _fill(
     kinds: Mapping[str, Any],
+    abstract: Collection[str],
     operation: str,
     root: Element,
     values: Mapping[Steps, str | None],
 ) -> list[Text]:
-    writer = _ElementWriter(values)
+    writer = _ElementWriter(values, abstract)
     writer.fill(root, kinds[operation], ())
     return writer.sampled
 
@@ -171,7 +187,8 @@ def _described(name: str, operation: Any, address: str) -> SoapOperation:  # noq
     request, answer = _body(operation.input), _body(operation.output)
     return SoapOperation(
         name,
-        operation.soapaction,
+        operation.soapaction
+        or "",  # none: an empty action (WSDL 1.1, section 3.4; WS-I R2745)
         address,
         str(request.qname),
         str(answer.qname) if answer is not None else "",
@@ -244,6 +261,7 @@ class _ElementWriter:
     """Writes what is wanted into a message, and what is required besides; remembers where it put samples."""
 
     wanted: Mapping[Steps, str | None]
+    abstract: Collection[str] = ()
     sampled: list[Text] = field(default_factory=list)
 
     def fill(self, element: Element, kind: Any, path: Steps) -> None:  # noqa: ANN401 - zeep's types
@@ -285,10 +303,22 @@ class _ElementWriter:
                 )
 
     def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
-        """Return the branches of a choice that are wanted, as many as it takes, else the first one."""
+        """Return the branches of a choice that are wanted, as many as it takes, else the first one that can stand."""
         wanted = [member for member in choice if self._is_wanted(member, path)]
-        branches = wanted or list(choice)[:1]
+        possible = filter(self._is_possible, choice)
+        branches = wanted or [next(possible, next(iter(choice)))]
         return branches if choice.accepts_multiple else branches[:1]
+
+    def _is_possible(self, part: Any) -> bool:  # noqa: ANN401 - zeep's types
+        """Tell whether a particle can stand in a message: it is not abstract, nor is what it cannot do without."""
+        if isinstance(part, Choice):
+            return any(map(self._is_possible, part))
+        if isinstance(part, Indicator):
+            return all(
+                self._is_possible(one) for one in _inside(part) if one.min_occurs
+            )
+        names = {str(getattr(one, "qname", "")) for one in (part, part.type)}
+        return names.isdisjoint(self.abstract)
 
     def _is_wanted(self, part: Any, path: Steps) -> bool:  # noqa: ANN401 - zeep's types
         if isinstance(part, Indicator):
