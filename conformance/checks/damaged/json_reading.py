@@ -14,7 +14,7 @@ from typing import Any, Final
 from conformance.checks.damaged.json_recovery import (
     DEEPEST,
     LOST,
-    Recovered,
+    RecoveredJson,
     containers,
     recover,
 )
@@ -34,7 +34,7 @@ _OF_THE_WHOLE: Final = frozenset({BREAKS_SCHEMA, NO_SUCH_ITEM})
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_HALF: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
-_NOTHING: Final = Recovered(LOST, frozenset({()}))
+_NOTHING: Final = RecoveredJson(LOST, frozenset({()}))
 
 Members = Callable[[str], Collection[str]]
 """The names of the members that are documented at a place such as `groups[].items[]`."""
@@ -132,7 +132,7 @@ def _decoded(body: bytes) -> str:
     return body.decode(encoding, "replace").removeprefix("\ufeff")
 
 
-def _recovered(text: str) -> Recovered:
+def _recovered(text: str) -> RecoveredJson:
     """Return what can be read of a text that is not JSON: odd words in it are lost, or what stands around mistakes."""
     try:
         document = json.loads(
@@ -148,7 +148,7 @@ def _recovered(text: str) -> Recovered:
     return _marked(document) if isinstance(document, dict | list) else _NOTHING
 
 
-def _mended(text: str) -> Recovered:
+def _mended(text: str) -> RecoveredJson:
     begins = len(text) - len(text.lstrip())
     if text[begins : begins + 1] in ("{", "["):
         return recover(text, begins)
@@ -164,7 +164,7 @@ def _mended(text: str) -> Recovered:
     return _NOTHING
 
 
-def _marked(document: Any) -> Recovered:  # noqa: ANN401 - whatever JSON holds
+def _marked(document: Any) -> RecoveredJson:  # noqa: ANN401 - whatever JSON holds
     """Return a document with the places of texts and names in which characters were lost."""
     document = _without_halves(document)
     lost: set[Path] = set()
@@ -178,7 +178,7 @@ def _marked(document: Any) -> Recovered:  # noqa: ANN401 - whatever JSON holds
             if _is_damaged(step):
                 torn.add(path)
                 del found[step]
-    return Recovered(document, frozenset(lost), frozenset(torn))
+    return RecoveredJson(document, frozenset(lost), frozenset(torn))
 
 
 def _is_damaged(value: object) -> bool:

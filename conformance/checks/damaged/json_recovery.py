@@ -39,7 +39,7 @@ _WORDS: Final[dict[str, Any]] = {"true": True, "false": False, "null": None}
 
 
 @dataclass(frozen=True, slots=True)
-class Recovered:
+class RecoveredJson:
     """What was read of a text: `lost` are places of values, `torn` of objects and lists of which a part is missing.
 
     `mistakes` counts the places at which something was lost between values.
@@ -65,7 +65,7 @@ class _Frame:
         return len(self.content) if self.kind == "[" else self.name
 
 
-def recover(text: str, begins: int = 0) -> Recovered:
+def recover(text: str, begins: int = 0) -> RecoveredJson:
     """Return what can be read of a text from a place on; of one that never ends well, what stands before its mistake.
 
     The time is linear in the length of the text, of which at most LONGEST characters are read.
@@ -134,10 +134,10 @@ class _Reader:
             self._torn |= set(containers(self._root))
         return True
 
-    def result(self) -> Recovered:
+    def result(self) -> RecoveredJson:
         """Return what was read."""
         lost, torn = frozenset(self._lost), frozenset(self._torn)
-        return Recovered(self._root, lost, torn, len(self.mistakes))
+        return RecoveredJson(self._root, lost, torn, len(self.mistakes))
 
     # ---------------------------------------------------------------------------------------------- what is read
 
