@@ -312,8 +312,8 @@ def _probed(probe: Probe) -> str:
             return f", once for each of the mutations {kind}"
         case Listed(rows):
             return f", once for each of {len(rows)} rows of values"
-        case OtherNumbers():
-            return ", once for each number of somebody else"
+        case OtherNumbers(form):
+            return f", once for each of {form.replace('-', ' ')} instead of the own one"
         case Scripted(procedure):
             return f", played by the suite's procedure {procedure}"
         case Single():
@@ -333,7 +333,8 @@ def _sent(case: Case, operation: Operation) -> str:
     """Return what a case sends: method and path, or a SOAP message with its caller."""
     request = case.request
     if request.message is None:
-        return f"{request.method or operation.method} {operation.path}{request.path}"
+        path = f"{request.instead or operation.path}{request.path}"
+        return f"{request.method or operation.method} {path}"
     caller = "as the first caller"
     if case.other_callers:
         caller = "as one caller of each other kind and type of key"

@@ -11,6 +11,7 @@ from typing import TypeVar
 from conformance.formats.documents import Data, Document
 from conformance.formats.schemas import read_valid, suggestion
 from conformance.model.case import (
+    NUMBER_FORMS,
     SWEEP_KINDS,
     WSDL_STRATEGIES,
     Body,
@@ -115,8 +116,8 @@ def _probe(row: Data) -> Probe:
         return Single()
     if name == "listed":
         return Listed(tuple(options["rows"]))
-    if name == "other-numbers":
-        return OtherNumbers()
+    if name in NUMBER_FORMS:
+        return OtherNumbers(name)
     if name in WSDL_STRATEGIES:
         return WsdlProperty(name)
     return Sweep(name) if name in SWEEP_KINDS else Property(name)
@@ -243,6 +244,7 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         _body(row),
         row.get("parameters", {}),
         row.get("token", ""),
+        row.get("instead", ""),
     )
 
 

@@ -18,7 +18,7 @@ from conformance.model.case import (
     Template,
     WsdlProperty,
 )
-from conformance.model.errors import BudgetError, ConformanceError
+from conformance.model.errors import BudgetError, ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange
 from conformance.model.verdict import Judgement, merge
 from conformance.strategies.drawing import Parts, Start
@@ -142,7 +142,12 @@ def _run_mutations(execution: CaseExecution, case: Case) -> Judgement:
     judgements: list[Judgement] = []
     try:
         for template in execution.session.requests.mutations(case):
-            exchange, judgement = _probe(execution, case, template)
+            try:
+                exchange, judgement = _probe(execution, case, template)
+            except MissingDataError as error:
+                # Where a WSDL takes one of several texts, the others are sent all the same.
+                judgements.append(Judgement(not_applicable_reason=str(error)))
+                continue
             judgements.append(judgement)
             if judgement.violated:
                 execution.deciding.append(exchange.id)

@@ -52,7 +52,7 @@ class RestRequests:
             headers["Authorization"] = f"Bearer {self.token(template.token)}"
         return Request(
             template.method or operation.method,
-            self._url(template, operation.path),
+            self._url(template, template.instead or operation.path),
             fields({**headers, **template.headers}),
             self._body(template),
         )

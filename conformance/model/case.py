@@ -154,9 +154,9 @@ Body = bytes | JsonBody | Message
 class Template:
     """A request in the making: an operation, and what differs from its plain form.
 
-    `path` is appended to the operation's path; a header set to None is left out. `parameters` fill the
-    path's placeholders, the others make up the query in front of `query`. `token` is the role of the
-    access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
+    `path` is appended to the operation's path, or to `instead`, which stands in its place; a header set to None is left
+    out. `parameters` fill the path's placeholders, others make up the query in front of `query`. `token` is the role
+    of the access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
     """
 
     operation: str
@@ -167,6 +167,7 @@ class Template:
     body: Body = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    instead: str = ""
 
     @property
     def message(self) -> Message | None:
@@ -236,9 +237,17 @@ class Listed:
     rows: tuple[Mapping[str, Mapping[str, str]], ...]
 
 
+OTHER_NUMBERS, ODD_LENGTHS = "other-numbers", "odd-lengths"
+OWN_NOTATIONS, OTHER_NOTATIONS = "own-notations", "other-notations"
+NUMBER_FORMS = frozenset({OTHER_NUMBERS, OWN_NOTATIONS, OTHER_NOTATIONS, ODD_LENGTHS})
+"""Numbers of somebody else; the own or another one with blanks, dots and dashes; too few digits, or too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class OtherNumbers:
-    """The request once for each number of somebody else in the place of the caller's own."""
+    """The request once for each number of a form in the place of the caller's own: a name of NUMBER_FORMS."""
+
+    form: str = OTHER_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,12 @@ def _is_rsa(incoming: Incoming) -> bool:
     return isinstance(certificate.public_key(), RSAPublicKey)
 
 
-def _has_small_gender(incoming: Incoming) -> bool:
-    request = incoming.request
-    return request is not None and read_value(request, GENDER) in {"f", "m"}
+def _gender(*values: str) -> Concern:
+    def concerns(incoming: Incoming) -> bool:
+        request = incoming.request
+        return request is not None and read_value(request, GENDER) in values
+
+    return concerns
 
 
 CONCERNS: Final[Mapping[str, Concern]] = {
@@ -54,7 +57,8 @@ CONCERNS: Final[Mapping[str, Concern]] = {
     "cbe_institution": _kind(CallerKind.CBE),
     "ehp_institution": _kind(CallerKind.EHP),
     "rsa": _is_rsa,
-    "small_gender": _has_small_gender,
+    "small_gender": _gender("f", "m"),
+    "empty_gender": _gender(""),
 }
 """Of whose messages, or of which, a check may be left out."""
 
@@ -80,9 +84,17 @@ def _odd_numbers_ignored(request: Element) -> None:
                 parent.remove(element)
 
 
+def _numbers_cut(request: Element) -> None:
+    """Read no more of a number of the requester than the digits that its kind has."""
+    for place, length in IDENTIFIERS.items():
+        for element in request.iterfind("/".join(place)):
+            element.text = (element.text or "")[:length]
+
+
 READINGS: Final[Mapping[str, Callable[[Element], None]]] = {
     "signs_of_numbers": _signs_ignored,
     "odd_numbers": _odd_numbers_ignored,
+    "length_of_numbers": _numbers_cut,
 }
 """Ways to read a request that overlook something, by the name of the care that is missing."""
 
