@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from conformance.messages.mutated import MessageVariants
 from conformance.messages.rest import RestRequests, fields
 from conformance.messages.soap import SoapMessages
-from conformance.model.case import Case, Template
+from conformance.model.case import Case, Forgery, Template
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
 from conformance.strategies.drawing import Drawing
@@ -52,6 +52,10 @@ class SoapRequests:
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""
         return MessageVariants(self.messages).mutations(case)
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Return a case's request with what is signed and what is forged in its place."""
+        return MessageVariants(self.messages).forged(case, pair)
 
     def drawing(self, case: Case) -> Drawing:
         """Return the messages of a case whose probe draws them from the types of the WSDL."""

@@ -47,6 +47,7 @@ _PUBLIC_KEY: Final = "http://docs.oasis-open.org/ws-sx/wstrust/200512/PublicKey"
 """As the platform's clients write it: without the hyphen of the namespace."""
 _PLACE = "assertion"
 _PLACE_BYTES = b"<?assertion here?>"
+_TEXT, _TEXT_BYTES = "text", b"<?text here?>"
 _TOKEN_HOURS: Final = 24
 _QUOTED = 200
 
@@ -64,6 +65,8 @@ class SignedDraft:
     """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
 
     A change to it may put another signer in the place of the first; `borrowed` is an assertion of another caller.
+    `forged` is a request that a change may put in the place of the signed one; `text` goes in at its own place, as the
+    bytes that it is.
     """
 
     envelope: Element
@@ -76,6 +79,8 @@ class SignedDraft:
     signer: Signer
     assertion: Assertion
     borrowed: Assertion | None = None
+    forged: Element | None = None
+    text: bytes = b""
 
 
 def secure(
@@ -129,9 +134,14 @@ def signed(
 def written(draft: SignedDraft, assertion: bytes | None = None) -> bytes:
     """Return the bytes of a message, the assertion's own (or others) in their place."""
     return filled(
-        serialise(draft.envelope),
+        serialise(draft.envelope).replace(_TEXT_BYTES, draft.text, 1),
         draft.assertion.data if assertion is None else assertion,
     )
+
+
+def text_place() -> Element:
+    """Return what stands in for a draft's `text` until its very bytes go in."""
+    return etree.ProcessingInstruction(_TEXT, "here")
 
 
 def placeholder() -> Element:
