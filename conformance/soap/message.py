@@ -101,16 +101,7 @@ def signed(
     lifetime: timedelta = LIFETIME,
 ) -> SignedDraft:
     """Return a signed message, in which a processing instruction stands in for the assertion."""
-    # Declared once and for all at the top, so that parts keep their prefixes, and their digests, wherever they stand.
-    kept = {
-        prefix
-        for element in envelope.iter(etree.Element)
-        for prefix in element.nsmap
-        if prefix
-    }
-    etree.cleanup_namespaces(
-        envelope, top_nsmap={"wsu": WSU}, keep_ns_prefixes=sorted({*kept, "wsu"})
-    )
+    _declare_at_top(envelope)
     security = _security(envelope)
     body = body_of(envelope)
     body.set(WSU_ID, _name("body"))
@@ -129,6 +120,22 @@ def signed(
         signer=signer,
         assertion=assertion,
     )
+
+
+def _declare_at_top(envelope: Element) -> None:
+    """Declare prefixes once and for all at the top, so that parts keep them, and their digests, wherever they stand.
+
+    Where default namespaces are declared they stay as they are: one that is taken back (xmlns="") would get lost.
+    """
+    kept = {
+        prefix for element in envelope.iter(etree.Element) for prefix in element.nsmap
+    }
+    if None not in kept:
+        etree.cleanup_namespaces(
+            envelope,
+            top_nsmap={"wsu": WSU},
+            keep_ns_prefixes=sorted({*map(str, kept), "wsu"}),
+        )
 
 
 def written(draft: SignedDraft, assertion: bytes | None = None) -> bytes:

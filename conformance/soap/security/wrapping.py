@@ -106,8 +106,14 @@ def wrap_in_assertion(draft: SignedDraft) -> None:
     if not ends:
         raise MissingDataError("the assertion has no signature of its own")
     draft.assertion = replace(
-        draft.assertion, data=data[: ends[-1]] + serialise(inside) + data[ends[-1] :]
+        draft.assertion, data=data[: ends[-1]] + _shielded(inside) + data[ends[-1] :]
     )
+
+
+def _shielded(element: Element) -> bytes:
+    """Return an element in UTF-8 that no default namespace around it reaches."""
+    data = serialise(element)
+    return data.replace(b" ", b' xmlns="" ', 1)
 
 
 def wrap_assertion(draft: SignedDraft) -> None:
