@@ -636,7 +636,14 @@ def test_blank_last_name_may_be_refused_by_the_process(detail: str, severity: st
     """The cookbook leaves open who refuses a blank name: Responder will do where a CbssStatus says whose it is."""
     judgement = judged(response("Responder", None, detail=detail), case("5.2.2.2/blank-last-name"))
     assert [one.severity.value for one in judgement.findings] == [severity]
-    assert named(judged(response("Responder", None, detail=detail), NO_NAME)) == [("violation", "5.2.2.3/requester")]
+
+
+@pytest.mark.parametrize(
+    ("detail", "found"), [(cbss(), ("observation", "5.2.2.2/last-name")), ("", ("violation", "5.2.2.3/requester"))]
+)
+def test_missing_last_name_may_be_refused_by_the_process(detail: str, found: tuple[str, str]) -> None:
+    """So it is with a name that is not there: whose refusal it is must be said."""
+    assert named(judged(response("Responder", None, detail=detail), NO_NAME)) == [found]
 
 
 def test_status_of_a_positive_case_is_laid_to_the_case() -> None:

@@ -13,6 +13,7 @@ from conformance.formats.schemas import suggestion
 from conformance.model.case import (
     Case,
     Clause,
+    Forgeries,
     Listed,
     Message,
     OtherNumbers,
@@ -307,17 +308,22 @@ def _probed(probe: Probe) -> str:
     """Say what becomes of a case's request, "" where it is sent as it is."""
     match probe:
         case Property(strategy) | WsdlProperty(strategy):
-            return f", drawn by {strategy}"
+            words = f"drawn by {strategy}"
         case Sweep(kind):
-            return f", once for each of the mutations {kind}"
+            words = f"once for each of the mutations {kind}"
         case Listed(rows):
-            return f", once for each of {len(rows)} rows of values"
+            words = f"once for each of {len(rows)} rows of values"
         case OtherNumbers(form):
-            return f", once for each of {form.replace('-', ' ')} instead of the own one"
+            words = f"once for each of {form.replace('-', ' ')} instead of the own one"
+        case Forgeries(pairs):
+            words = (
+                f"once for each of {len(pairs)} pairs of a signed and a forged request"
+            )
         case Scripted(procedure):
-            return f", played by the suite's procedure {procedure}"
+            words = f"played by the suite's procedure {procedure}"
         case Single():
             return ""
+    return f", {words}"
 
 
 def _clause(clause: Clause) -> str:

@@ -5,6 +5,7 @@ Must not send anything nor judge.
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,8 @@ from conformance.model.case import (
     Clause,
     Effect,
     Expectation,
+    Forgeries,
+    Forgery,
     JsonBody,
     Listed,
     Message,
@@ -151,10 +154,13 @@ def read_matrix_cases(
             "expect": row["expect"],
         }
         try:
-            yield _case(contract.service, case, expectations, requests)
+            read = _case(contract.service, case, expectations, requests)
+            probe = _forgeries(matrix, requests) if row.get("forges") else read.probe
+            yield replace(read, probe=probe)
             if row["id"] in document.data.get("others", ()):
                 again = _by_others(case)
-                yield _case(contract.service, again, expectations, requests)
+                read = _case(contract.service, again, expectations, requests)
+                yield replace(read, probe=_simplest(probe))
         except LookupError as error:
             raise SpecError(f"{where}: matrix: {error.args[0]}") from None
 
@@ -167,6 +173,26 @@ def _by_others(case: Data) -> Data:
         "title": f"{case['title']}, whichever kind of caller and of key it comes from",
         "others": True,
     }
+
+
+def _simplest(probe: Probe) -> Probe:
+    """Return a probe that sends no more than it must: the first of several pairs."""
+    return Forgeries(probe.pairs[:1]) if isinstance(probe, Forgeries) else probe
+
+
+def _forgeries(matrix: Data, requests: Mapping[str, Data]) -> Forgeries:
+    """Return what is signed and what is forged: the same request anew, another one, one for another that is refused.
+
+    Of the same request only Id and time differ, which no check of content could mind.
+    """
+    usual = _template(matrix["request"], requests)
+    pairs = [Forgery(usual, usual)]
+    if "forged" in matrix:
+        pairs.append(Forgery(usual, _template(matrix["forged"], requests)))
+    if "refused" in matrix:
+        signed = _template(matrix["refused"], requests)
+        pairs.append(Forgery(signed, usual, refused=True))
+    return Forgeries(tuple(pairs))
 
 
 def _expectations(data: Data) -> dict[str, Expectation]:

@@ -32,6 +32,7 @@ from conformance.checks.soap_rules import (
 )
 from conformance.contracts.binding import Binding, BoundOperation
 from conformance.judging.findings import finding_of
+from conformance.judging.forged import request_answered
 from conformance.judging.memory import RunMemory
 from conformance.model.contract import CheckRule, Contract, SoapRules
 from conformance.model.errors import SpecError
@@ -106,7 +107,11 @@ class AnswerChecks:
 
         Raises SpecError where a binding does not give what its check needs.
         """
-        bound = [*self.rules.answer_checks, *self.rules.messages.values()]
+        bound = [
+            *self.rules.answer_checks,
+            *self.rules.messages.values(),
+            *self.rules.message_values.values(),
+        ]
         missing = [problem for rule in bound for problem in missing_places(rule)]
         if missing:
             raise SpecError([f"soap.yaml: {problem}" for problem in missing])
@@ -125,7 +130,7 @@ class AnswerChecks:
             exchange=reading.exchange,
             response=reading.response,
             answer=answer,
-            sent=_sent(reading.exchange, answer),
+            sent=_sent(reading.exchange, answer, bound, self.rules),
             outcome=reading.outcome,
             documented=self._documented(bound),
             schema_problems=tuple(self._schema_problems(answer, bound)),
@@ -202,8 +207,16 @@ def _scopes(answer: SoapAnswer, *, is_bound: bool) -> tuple[Scope, ...]:
     return (Scope.MESSAGE, Scope.RESPONSE) if is_bound else (Scope.MESSAGE,)
 
 
-def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
-    """Return the request that was really sent, by the element in its Body; only responses are held against it."""
+def _sent(
+    exchange: Exchange,
+    answer: SoapAnswer,
+    bound: BoundOperation | None,
+    rules: SoapRules,
+) -> SoapAnswer:
+    """Return the request that was really sent, by the element in its Body; only responses are held against it.
+
+    Of several such elements in a message it is the one that the answer names.
+    """
     if answer.kind != RESPONSE:
         return SoapAnswer(OTHER)
     try:
@@ -212,4 +225,8 @@ def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
         return SoapAnswer(OTHER)
     body = next((child for child in children(envelope) if local(child) == "Body"), None)
     inside = children(body) if body is not None else []
-    return SoapAnswer(RESPONSE, body=inside[0]) if inside else SoapAnswer(OTHER)
+    if not inside:
+        return SoapAnswer(OTHER)
+    others = [one for one in envelope.iter(inside[0].tag) if one is not inside[0]]
+    asked = request_answered([inside[0], *others], answer, bound, rules)
+    return SoapAnswer(RESPONSE, body=asked)

@@ -18,6 +18,7 @@ from conformance.messages.soap import (
 from conformance.model.case import (
     VALID_MESSAGES,
     Case,
+    Forgery,
     Listed,
     Message,
     OtherNumbers,
@@ -51,6 +52,27 @@ class MessageVariants:
         """
         for message in self._mutated(case, case.request.message or Message()):
             yield replace(case.request, body=message)
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Return a case's request with what is signed and what is forged in its place, each with an id of its own.
+
+        Where the WSDL has ids, the answer tells by the one that it repeats which of the two was processed.
+        """
+        plain = case.request.message or Message()
+        signed, forged = (
+            self._identified(template, plain.caller)
+            for template in (pair.signed, pair.forged)
+        )
+        body = replace(signed, mutation=plain.mutation, forged=forged)
+        return replace(case.request, body=body)
+
+    def _identified(self, template: Template, caller: str) -> Message:
+        message = replace(template.message or Message(), caller=caller)
+        bound = self.messages.bound(template)
+        if REQUEST_ID not in bound.request or REQUEST_ID in message.values:
+            return message
+        own = self.messages.standing(bound)[REQUEST_ID]
+        return replace(message, values={**message.values, REQUEST_ID: own})
 
     def drawing(self, case: Case) -> Drawing:
         """Return the messages of a case whose probe draws them from the types of the WSDL.

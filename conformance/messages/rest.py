@@ -12,7 +12,7 @@ from conformance.credentials.alterations import MALFORMED, alter
 from conformance.judging.documented import operation_at
 from conformance.messages.sources import TokenSource
 from conformance.messages.test_data import ServiceData
-from conformance.model.case import Case, JsonBody, Message, Template
+from conformance.model.case import Case, Forgery, JsonBody, Message, Template
 from conformance.model.contract import Contract, Operation
 from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Headers, Request
@@ -102,6 +102,10 @@ class RestRequests:
     def mutations(self, case: Case) -> Iterator[Template]:
         """Raise MissingDataError: only SOAP messages are mutated."""
         raise MissingDataError(f"only SOAP messages are changed by {case.probe}")
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Raise MissingDataError: only SOAP messages are signed."""
+        raise MissingDataError(f"only SOAP messages are forged by {case.probe}: {pair}")
 
     def drawing(self, case: Case) -> Drawing:
         """Raise MissingDataError: only a WSDL has types that messages are drawn from."""

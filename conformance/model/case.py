@@ -128,6 +128,7 @@ class Message:
     out, and `replace` gives values to write, although the schema wants it otherwise; `edits` are further changes.
     `mutation` names what is wrong with the message's security, "" for nothing. `body` is the request element as XML
     text where it is not to be built from the values by the WSDL; its id and time are written anew at each sending.
+    `forged` is what the mutation puts in the place of what is signed, where it puts something there.
     """
 
     caller: str = ""
@@ -137,6 +138,7 @@ class Message:
     edits: tuple[MessageMutation, ...] = ()
     mutation: str = ""
     body: str = ""
+    forged: "Message | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,8 +260,27 @@ class Scripted:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """Two requests of which one is signed, and the other is forged in its place; by itself, signed, that one is served.
+
+    Where the signed one is `refused` by itself, a success tells that the forged one was processed.
+    """
+
+    signed: Template
+    forged: Template
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forgeries:
+    """The request broken by its mutation, once for each pair of what is signed and what is forged in its place."""
+
+    pairs: tuple[Forgery, ...]
+
+
 Mutated = Sweep | Listed | OtherNumbers
-Probe = Single | Property | WsdlProperty | Mutated | Scripted
+Probe = Single | Property | WsdlProperty | Mutated | Forgeries | Scripted
 """How a case probes the service."""
 
 VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
