@@ -313,8 +313,8 @@ def _probed(probe: Probe) -> str:
             words = f"once for each of the mutations {kind}"
         case Listed(rows):
             words = f"once for each of {len(rows)} rows of values"
-        case OtherNumbers():
-            words = "once for each number of somebody else"
+        case OtherNumbers(form):
+            words = f"once for each of {form.replace('-', ' ')} instead of the own one"
         case Forgeries(pairs):
             words = (
                 f"once for each of {len(pairs)} pairs of a signed and a forged request"
@@ -339,8 +339,11 @@ def _sent(case: Case, operation: Operation) -> str:
     """Return what a case sends: method and path, or a SOAP message with its caller."""
     request = case.request
     if request.message is None:
-        return f"{request.method or operation.method} {operation.path}{request.path}"
+        path = f"{request.instead or operation.path}{request.path}"
+        return f"{request.method or operation.method} {path}"
     caller = "as the first caller"
+    if case.other_callers:
+        caller = "as one caller of each other kind and type of key"
     if case.caller:
         caller = f"as each {case.caller.replace('_', ' ')}"
     return ", ".join([*_message_parts(request.message, operation), caller])

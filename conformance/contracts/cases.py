@@ -12,6 +12,7 @@ from typing import TypeVar
 from conformance.formats.documents import Data, Document
 from conformance.formats.schemas import read_valid, suggestion
 from conformance.model.case import (
+    NUMBER_FORMS,
     SWEEP_KINDS,
     WSDL_STRATEGIES,
     Body,
@@ -100,6 +101,7 @@ def _case(
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
         caller=row.get("caller", ""),
+        other_callers=row.get("others", False),
         words=row.get("words", ""),
         availability_probe=_step(row["witness"], requests)
         if "witness" in row
@@ -117,8 +119,8 @@ def _probe(row: Data) -> Probe:
         return Single()
     if name == "listed":
         return Listed(tuple(options["rows"]))
-    if name == "other-numbers":
-        return OtherNumbers()
+    if name in NUMBER_FORMS:
+        return OtherNumbers(name)
     if name in WSDL_STRATEGIES:
         return WsdlProperty(name)
     return Sweep(name) if name in SWEEP_KINDS else Property(name)
@@ -152,9 +154,11 @@ def read_matrix_cases(
             "expect": row["expect"],
         }
         try:
-            read = _case(contract.service, case, expectations, requests)
-            probe = _forgeries(matrix, requests) if row.get("forges") else read.probe
-            yield replace(read, probe=probe)
+            repeated = row["id"] in document.data.get("others", ())
+            for data in (case, _by_others(case)) if repeated else (case,):
+                read = _case(contract.service, data, expectations, requests)
+                forged = _forgeries(matrix, requests) if row.get("forges") else None
+                yield replace(read, probe=forged or read.probe)
         except LookupError as error:
             raise SpecError(f"{where}: matrix: {error.args[0]}") from None
 
@@ -172,6 +176,16 @@ def _forgeries(matrix: Data, requests: Mapping[str, Data]) -> Forgeries:
         signed = _template(matrix["refused"], requests)
         pairs.append(Forgery(signed, usual, refused=True))
     return Forgeries(tuple(pairs))
+
+
+def _by_others(case: Data) -> Data:
+    """Return a case that the other callers play which a service might treat in another way than the first one."""
+    return {
+        **case,
+        "id": f"{case['id']}-by-others",
+        "title": f"{case['title']}, whichever kind of caller and of key it comes from",
+        "others": True,
+    }
 
 
 def _expectations(data: Data) -> dict[str, Expectation]:
@@ -249,6 +263,7 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         _body(row),
         row.get("parameters", {}),
         row.get("token", ""),
+        row.get("instead", ""),
     )
 
 

@@ -12,7 +12,7 @@ from conformance.engine.assessment import assess, explained, send_step
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.search import Attempt, distinct, flaky
 from conformance.engine.state_guard import changes, take_snapshots
-from conformance.messages.soap import with_message
+from conformance.messages.templates import with_message
 from conformance.model.case import (
     Case,
     Clause,
@@ -153,7 +153,12 @@ def _run_mutations(execution: CaseExecution, case: Case) -> Judgement:
     judgements: list[Judgement] = []
     try:
         for template in execution.session.requests.mutations(case):
-            exchange, judgement = _probe(execution, case, template)
+            try:
+                exchange, judgement = _probe(execution, case, template)
+            except MissingDataError as error:
+                # Where a WSDL takes one of several texts, the others are sent all the same.
+                judgements.append(Judgement(not_applicable_reason=str(error)))
+                continue
             judgements.append(judgement)
             if judgement.violated:
                 execution.deciding.append(exchange.id)

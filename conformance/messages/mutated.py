@@ -13,8 +13,8 @@ from conformance.messages.soap import (
     OWN_NUMBER,
     REQUEST_ID,
     SoapMessages,
-    with_body,
 )
+from conformance.messages.templates import with_body
 from conformance.model.case import (
     VALID_MESSAGES,
     Case,
@@ -105,15 +105,22 @@ class MessageVariants:
         match case.probe:
             case Listed(rows):
                 return (_with_row(message, row) for row in rows)
-            case OtherNumbers():
-                return self._with_other_numbers(message)
+            case OtherNumbers(form):
+                return self._with_numbers(message, form)
             case Sweep(kind):
                 return self._swept(case.request, message, kind)
             case probe:
                 raise MissingDataError(f"no message is changed by {probe}")
 
-    def _with_other_numbers(self, message: Message) -> Iterator[Message]:
-        for number in self.messages.data.others(self.messages.caller(message)):
+    def _with_numbers(self, message: Message, form: str) -> Iterator[Message]:
+        """Yield a message once for each number of a form; raises MissingDataError where there is none."""
+        caller = self.messages.caller(message)
+        numbers = self.messages.data.others(caller, form)
+        if not numbers:
+            raise MissingDataError(
+                f"the number of callers.{caller} is not one that could be written in another way"
+            )
+        for number in numbers:
             yield replace(message, replace={**message.replace, OWN_NUMBER: number})
 
     def _swept(

@@ -52,7 +52,7 @@ class RestRequests:
             headers["Authorization"] = f"Bearer {self.token(template.token)}"
         return Request(
             template.method or operation.method,
-            self._url(template, operation.path),
+            self._url(template, template.instead or operation.path),
             fields({**headers, **template.headers}),
             self._body(template),
         )
@@ -94,6 +94,10 @@ class RestRequests:
     def variants_by_caller(self, case: Case) -> list[Case]:
         """Return the case itself: a REST service's callers are the roles of its tokens."""
         return [case]
+
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return the request itself: a REST service's callers are the roles of its tokens."""
+        return [template]
 
     def mutations(self, case: Case) -> Iterator[Template]:
         """Raise MissingDataError: only SOAP messages are mutated."""

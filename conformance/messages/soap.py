@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from conformance.contracts.binding import Binding, BoundOperation
+from conformance.messages.templates import as_caller, with_message
 from conformance.messages.test_data import CallerData
 from conformance.model.case import (
     Case,
     Message,
     MessageMutation,
     MutationKind,
-    Step,
     Template,
 )
 from conformance.model.errors import MissingDataError
@@ -64,12 +64,27 @@ class SoapMessages:
 
         Raises MissingDataError where the target gives no caller of the case's kind.
         """
+        if case.other_callers:
+            return [as_caller(case, name) for name in self._other_callers()]
         names = self.data.callers.names(case.caller)
         if not names:
             kind = case.caller.replace("_", " ")
             lacking = f" of the kind {kind}" if kind else "s"
             raise MissingDataError(f"the target gives no caller{lacking}")
         return [as_caller(case, name) for name in (names if case.caller else names[:1])]
+
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for one caller of each kind and type of key, in the order of the target file."""
+        names = self.data.callers.one_of_each_sort()
+        return [with_message(template, caller=name) for name in names]
+
+    def _other_callers(self) -> tuple[str, ...]:
+        names = self.data.callers.one_of_each_sort()[1:]
+        if not names:
+            raise MissingDataError(
+                "the target gives no caller of another kind, or with another type of key, than the first one"
+            )
+        return names
 
     def post(self, template: Template, repeated: bytes | None = None) -> Post:
         """Return what to send for a template; raises MissingDataError where the target lacks data for it.
@@ -172,7 +187,9 @@ class SoapMessages:
         message = case.request.message
         own = message.caller if message is not None else ""
         return [
-            _by(case.request, name) for name in self.data.callers.names() if name != own
+            with_message(case.request, caller=name)
+            for name in self.data.callers.names()
+            if name != own
         ]
 
     def again(self, operation: str, caller: str, body: str) -> Template:
@@ -347,16 +364,6 @@ class SoapMessages:
         return message.caller or names[0]
 
 
-def with_body(plain: Template, body: str, *edits: MessageMutation) -> Template:
-    """Return a template with a request element as XML text, and what is changed in it."""
-    return with_message(plain, body=body, edits=edits)
-
-
-def with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 - of a message
-    """Return a template whose SOAP message differs in some fields."""
-    return replace(plain, body=replace(plain.message or Message(), **changes))
-
-
 def place_of_role(bound: BoundOperation, role: str) -> Steps:
     """Return where a role stands in an operation's request, or the place whose path is given: `/Criteria/Person`.
 
@@ -370,24 +377,3 @@ def place_of_role(bound: BoundOperation, role: str) -> Steps:
             f"nothing in the WSDL's request plays the role {role!r}; say what does in `names`"
         )
     return place
-
-
-def as_caller(case: Case, caller: str) -> Case:
-    """Return a case whose messages name a caller."""
-    return replace(
-        case,
-        request=_by(case.request, caller),
-        control=_step_by(case.control, caller) if case.control is not None else None,
-        preamble=tuple(_step_by(step, caller) for step in case.preamble),
-        availability_probe=_step_by(case.availability_probe, caller)
-        if case.availability_probe is not None
-        else None,
-    )
-
-
-def _step_by(step: Step, caller: str) -> Step:
-    return replace(step, request=_by(step.request, caller))
-
-
-def _by(template: Template, caller: str) -> Template:
-    return with_message(template, caller=caller)

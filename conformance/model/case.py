@@ -156,9 +156,9 @@ Body = bytes | JsonBody | Message
 class Template:
     """A request in the making: an operation, and what differs from its plain form.
 
-    `path` is appended to the operation's path; a header set to None is left out. `parameters` fill the
-    path's placeholders, the others make up the query in front of `query`. `token` is the role of the
-    access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
+    `path` is appended to the operation's path, or to `instead`, which stands in its place; a header set to None is left
+    out. `parameters` fill the path's placeholders, others make up the query in front of `query`. `token` is the role
+    of the access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
     """
 
     operation: str
@@ -169,6 +169,7 @@ class Template:
     body: Body = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    instead: str = ""
 
     @property
     def message(self) -> Message | None:
@@ -238,9 +239,17 @@ class Listed:
     rows: tuple[Mapping[str, Mapping[str, str]], ...]
 
 
+OTHER_NUMBERS, ODD_LENGTHS = "other-numbers", "odd-lengths"
+OWN_NOTATIONS, OTHER_NOTATIONS = "own-notations", "other-notations"
+NUMBER_FORMS = frozenset({OTHER_NUMBERS, OWN_NOTATIONS, OTHER_NOTATIONS, ODD_LENGTHS})
+"""Numbers of somebody else; the own or another one with blanks, dots and dashes; too few digits, or too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class OtherNumbers:
-    """The request once for each number of somebody else in the place of the caller's own."""
+    """The request once for each number of a form in the place of the caller's own: a name of NUMBER_FORMS."""
+
+    form: str = OTHER_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,8 +309,9 @@ class Case:
     before the probe or (`control_after`) after it; the `preamble` brings the service into the state that the probe
     needs. `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
-    that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
-    whether the service is there at all.
+    that a refusal has. With `other_callers` one caller of each kind and type of key plays it, but the first caller's.
+    The `availability_probe` is a request that shows, where the probe's answer tells of an outage, whether the service
+    is there at all.
     """
 
     id: str
@@ -322,6 +332,7 @@ class Case:
     tls: str = ""
     intrusive: bool = False
     caller: str = ""
+    other_callers: bool = False
     words: str = ""
     availability_probe: Step | None = None
 
