@@ -154,8 +154,9 @@ class Runner:
         message = case.request.message
         if not case.other_callers or message is None:
             return judgement
-        if judgement.violated and execution.ids:
-            execution.deciding.append(execution.ids[-1])
+        last = execution.ids[-1:]
+        if judgement.violated and execution.deciding[-1:] != last:
+            execution.deciding += last
         return explained(judgement, f", sent by the caller {message.caller!r}")
 
     def _run_variant(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from conformance.messages.mutated import MessageVariants
 from conformance.messages.rest import RestRequests, fields
 from conformance.messages.soap import SoapMessages
+from conformance.messages.templates import with_message
 from conformance.model.case import Case, Forgery, Template
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
@@ -51,7 +52,8 @@ class SoapRequests:
 
     def by_each_caller(self, template: Template) -> list[Template]:
         """Return a request once for one caller of each kind and type of key."""
-        return self.messages.by_each_caller(template)
+        names = self.messages.data.callers.one_of_each_sort()
+        return [with_message(template, caller=name) for name in names]
 
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""

@@ -7,8 +7,9 @@ what the gateway is there for.
 import functools
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from cryptography import x509
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.checks import soap_request
+from conformance.checks import soap_request, wss
 from conformance.checks.request_problem import RequestProblem
 from conformance.checks.secured_request import (
     CHECKS,
@@ -24,18 +25,12 @@ from conformance.checks.secured_request import (
     leaving_out,
     name_of,
 )
-from conformance.checks.soap_request import ExpectedRequest, Incoming
+from conformance.checks.soap_request import Check, ExpectedRequest, Incoming
 from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import CertificateOwner, make_authority
 from conformance.mock.dossier.callers import lend_callers, private_folder
-from conformance.mock.dossier.habits import (
-    HABITS,
-    Habits,
-    strict_checks,
-    without_habits,
-)
 from conformance.mock.dossier.leniency import (
     ONE_SEQUENCE,
     CallerSequences,
@@ -57,6 +52,7 @@ from conformance.mock.sts import TokenService
 from conformance.model.errors import SpecError
 from conformance.model.exchange import Request
 from conformance.soap.markup import Element
+from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import SoapContract
 from conformance.soap.xsd.wsdl import read_contract
 
@@ -64,27 +60,41 @@ PATH: Final = "/DossierNumberGeneration/v1"
 CORE: Final = "urn:be:fgov:ehealth:commons:core:v2"
 SUCCESS: Final = "urn:be:fgov:ehealth:2.0:status:Success"
 
+LAPSES: Final = (
+    "request_of_body",
+    "own_instant",
+    "own_request",
+    "late_tolerated",
+    "early_tolerated",
+)
+"""What a right service does besides the checks, by names that faults leave out.
+
+It takes the request from the Body, says when it answers and which request, and bears with clocks that are off.
+"""
+
 _PLATFORM: Final = CertificateOwner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
 
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with an STS, and callers whose keys lie in a private folder until it is closed.
 
-    What may be left out are the RULES, the HABITS, and what `dossier.leniency` names.
+    What may be left out are the RULES, the LAPSES, and what `dossier.leniency` names.
     """
-    demand_known(without, (*RULES, *HABITS, *known_names()))
+    demand_known(without, (*RULES, *LAPSES, *known_names()))
     authority = make_authority()
     tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
     expected = _expected(spec, (tokens.credential.certificate,), sts.ISSUER)
-    checks = (*careful_checks(without), *strict_checks(without))
-    door = Gateway(expected, gateway.utc_now, checks)
+    strict = [check for name, check in _STRICT.items() if name in without]
+    door = Gateway(expected, gateway.utc_now, (*careful_checks(without), *strict))
     rules = tuple(rule for name, rule in RULES.items() if name not in without)
     generate = functools.partial(
         generate_covid_id,
         rules=rules,
-        read=functools.partial(read_carelessly, without=without),
-        number=CallerSequences() if ONE_SEQUENCE in without else _new_identifier,
-        habits=without_habits(without),
+        habits=Habits(
+            frozenset(LAPSES) - {*without},
+            read=functools.partial(read_carelessly, without=without),
+            number=CallerSequences() if ONE_SEQUENCE in without else _new_identifier,
+        ),
     )
     tell = functools.partial(gateway.error_fault, spec.contract.errors)
     endpoint = Endpoint(gateway.answering(door, generate, tell))
@@ -124,29 +134,68 @@ def _new_identifier(caller: str) -> str:
     return str(uuid.uuid4())
 
 
+@dataclass(slots=True)
+class Habits:
+    """Which of the LAPSES a service is free of, and the Id of the request before.
+
+    `read` returns a request as the service reads it, `number` the next identifier for a caller's number.
+    """
+
+    kept: frozenset[str] = frozenset(LAPSES)
+    before: str | None = None
+    read: Callable[[Element], Element] = lambda request: request
+    number: Callable[[str], str] = _new_identifier
+
+
 def generate_covid_id(
     accepted: Accepted,
     rules: Sequence[Rule] | None = None,
-    read: Callable[[Element], Element] = lambda request: request,
-    number: Callable[[str], str] = _new_identifier,
     habits: Habits | None = None,
 ) -> bytes:
     """Return the answer to a request: a new identifier, or why there is none (sections 5.2.1.2 and 8).
 
-    `read` returns a request as the service reads it, `number` the next identifier for a caller's number. Raises
-    SoapRefusalError where the first problem is told by a fault.
+    Raises SoapRefusalError where the first problem is told by a fault.
     """
     caller = caller_of(accepted.assertion)
     own = RULES.values() if rules is None else rules
     habits = habits if habits is not None else Habits()
-    accepted = replace(accepted, request=habits.request(accepted.request))
-    problem = next(caller_problems(caller, read(accepted.request), own), None)
+    if "request_of_body" not in habits.kept:
+        accepted = replace(accepted, request=_first_of_its_kind(accepted.request))
+    problem = next(caller_problems(caller, habits.read(accepted.request), own), None)
     if problem is None:
-        identifier = number(caller.number)
+        identifier = habits.number(caller.number)
         return _response(accepted, SUCCESS, identifier=identifier, habits=habits)
     if problem.code == REQUESTER:
         return _response(accepted, REQUESTER, message=problem.reason, habits=habits)
     raise SoapRefusalError(problem)
+
+
+def _first_of_its_kind(request: Element) -> Element:
+    """Return the first element of a request's name in its document, wherever it stands."""
+    return next(request.getroottree().getroot().iter(request.tag))
+
+
+def _not_late(incoming: Incoming) -> Iterator[RequestProblem]:
+    """Refuse a Timestamp that has expired, by no more than a moment."""
+    expires = incoming.moment("Expires")
+    if expires is not None and incoming.now > expires:
+        yield wss.unauthenticated("late_tolerated", "the Timestamp has expired")
+
+
+def _not_early(incoming: Incoming) -> Iterator[RequestProblem]:
+    """Refuse a Timestamp from the future, be it of the next minute."""
+    created = incoming.moment("Created")
+    if created is not None and created - incoming.now > _MINUTE:
+        reason = "the Timestamp was created in the future"
+        yield wss.unauthenticated("early_tolerated", reason)
+
+
+_MINUTE: Final = timedelta(minutes=1)
+_STRICT: Final[Mapping[str, Check]] = {
+    "late_tolerated": _not_late,
+    "early_tolerated": _not_early,
+}
+"""The checks of a gateway that does not bear with other clocks."""
 
 
 def _expected(
@@ -187,7 +236,7 @@ def _response(
         {"Id": f"_{uuid.uuid4()}"},
         nsmap={"dng": tag.namespace or "", "core": CORE},
     )
-    said = (habits if habits is not None else Habits()).said_of(accepted.request)
+    said = _said_of_request(accepted.request, habits or Habits())
     for name, value in said.items():
         root.set(name, value)
     told = etree.SubElement(root, f"{{{CORE}}}Status")
@@ -197,3 +246,13 @@ def _response(
     if identifier:
         etree.SubElement(root, "CovidDossierIdentifier").text = identifier
     return gateway.envelope(root)
+
+
+def _said_of_request(request: Element, habits: Habits) -> dict[str, str]:
+    """Return which request is answered, where it has an Id, and when (section 5.2.1.2)."""
+    own, asked = request.get("Id"), request.get("IssueInstant", "")
+    answered = own if "own_request" in habits.kept else habits.before or own
+    habits.before = own
+    now = instant(gateway.utc_now()) if "own_instant" in habits.kept else asked
+    named = {} if answered is None else {"InResponseTo": answered}
+    return named | {"IssueInstant": now}
