@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from conformance.contracts.loading import load_spec
 from conformance.credentials.assertions import Callers
 from conformance.evidence.redaction import Redactor
 from conformance.messages.mutated import MessageVariants
-from conformance.messages.soap import SoapMessages, as_caller
+from conformance.messages.soap import SoapMessages
+from conformance.messages.templates import as_caller, with_message
 from conformance.messages.test_data import CallerData
 from conformance.mock.platform import LocalPlatform
 from conformance.model.case import Case, Forgeries, Forgery
@@ -118,7 +119,7 @@ def _local() -> Iterator[Service]:
 
 
 def _pairs(case: Case) -> tuple[Forgery, ...]:
-    usual = replace(case.request, body=replace(case.request.message, mutation=""))  # type: ignore[type-var]
+    usual = with_message(case.request, mutation="")
     return case.probe.pairs if isinstance(case.probe, Forgeries) else (Forgery(usual, usual),)
 
 

@@ -175,6 +175,15 @@ def test_header_that_is_there_is_kept() -> None:
     assert authenticated(data)
 
 
+def test_default_namespace_that_is_taken_back_stays_taken_back() -> None:
+    """What is in no namespace below a default one is so still once the message is signed, and its signature holds."""
+    inside = '<r xmlns="urn:r" Id="_r"><c xmlns="">x</c></r>'
+    envelope = parse(f'<e:Envelope xmlns:e="{SOAP}"><e:Body>{inside}</e:Body></e:Envelope>'.encode())
+    data = secure(envelope, *caller(PERSON), datetime.now(UTC))
+    assert [one.tag for one in body_child(parse(data)).iter(etree.Element)] == ["{urn:r}r", "c"]
+    assert authenticated(data)
+
+
 def test_scene_names_the_parts_of_a_message() -> None:
     """What breaks a message finds its parts, and writes what it likes in the assertion's place."""
     assertion, signer = caller(PERSON)

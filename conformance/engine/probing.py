@@ -12,7 +12,7 @@ from conformance.engine.assessment import assess, explained, send_step
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.search import Attempt, distinct, flaky
 from conformance.engine.state_guard import changes, take_snapshots
-from conformance.messages.soap import with_message
+from conformance.messages.templates import with_message
 from conformance.model.case import (
     Case,
     Clause,
@@ -224,9 +224,18 @@ def _forgery_obstacle(execution: CaseExecution, case: Case, pair: Forgery) -> st
 
 
 def _telling(expectation: Expectation, pair: Forgery) -> Expectation:
-    """Return what may come back: where the signed request is refused by itself, a success is that of the forged one."""
+    """Return what may come back: where the signed request is refused by itself, a success is that of the forged one.
+
+    A code that leaves the case undecided elsewhere may be that of the signed request there.
+    """
     if not pair.refused:
         return expectation
+    others = (
+        replace(clause, effect=Effect.ACCEPT)
+        if clause.effect is Effect.INCONCLUSIVE
+        else clause
+        for clause in expectation.clauses
+    )
     clauses = (
         Clause(
             (),
@@ -235,7 +244,7 @@ def _telling(expectation: Expectation, pair: Forgery) -> Expectation:
             answer=RESPONSE,
             outcomes=(SUCCESS,),
         ),
-        *expectation.clauses,
+        *others,
         Clause((), answer=RESPONSE),
     )
     return replace(expectation, clauses=clauses)

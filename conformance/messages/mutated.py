@@ -13,8 +13,8 @@ from conformance.messages.soap import (
     OWN_NUMBER,
     REQUEST_ID,
     SoapMessages,
-    with_body,
 )
+from conformance.messages.templates import with_body
 from conformance.model.case import (
     VALID_MESSAGES,
     Case,

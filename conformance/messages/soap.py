@@ -8,16 +8,16 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from conformance.contracts.binding import Binding, BoundOperation
+from conformance.messages.templates import as_caller, with_message
 from conformance.messages.test_data import CallerData
 from conformance.model.case import (
     Case,
     Message,
     MessageMutation,
     MutationKind,
-    Step,
     Template,
 )
 from conformance.model.errors import MissingDataError
@@ -175,7 +175,9 @@ class SoapMessages:
         message = case.request.message
         own = message.caller if message is not None else ""
         return [
-            _by(case.request, name) for name in self.data.callers.names() if name != own
+            with_message(case.request, caller=name)
+            for name in self.data.callers.names()
+            if name != own
         ]
 
     def again(self, operation: str, caller: str, body: str) -> Template:
@@ -350,16 +352,6 @@ class SoapMessages:
         return message.caller or names[0]
 
 
-def with_body(plain: Template, body: str, *edits: MessageMutation) -> Template:
-    """Return a template with a request element as XML text, and what is changed in it."""
-    return with_message(plain, body=body, edits=edits)
-
-
-def with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 - of a message
-    """Return a template whose SOAP message differs in some fields."""
-    return replace(plain, body=replace(plain.message or Message(), **changes))
-
-
 def place_of_role(bound: BoundOperation, role: str) -> Steps:
     """Return where a role stands in an operation's request, or the place whose path is given: `/Criteria/Person`.
 
@@ -373,24 +365,3 @@ def place_of_role(bound: BoundOperation, role: str) -> Steps:
             f"nothing in the WSDL's request plays the role {role!r}; say what does in `names`"
         )
     return place
-
-
-def as_caller(case: Case, caller: str) -> Case:
-    """Return a case whose messages name a caller."""
-    return replace(
-        case,
-        request=_by(case.request, caller),
-        control=_step_by(case.control, caller) if case.control is not None else None,
-        preamble=tuple(_step_by(step, caller) for step in case.preamble),
-        availability_probe=_step_by(case.availability_probe, caller)
-        if case.availability_probe is not None
-        else None,
-    )
-
-
-def _step_by(step: Step, caller: str) -> Step:
-    return replace(step, request=_by(step.request, caller))
-
-
-def _by(template: Template, caller: str) -> Template:
-    return with_message(template, caller=caller)

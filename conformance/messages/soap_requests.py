@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from conformance.messages.mutated import MessageVariants
 from conformance.messages.rest import RestRequests, fields
-from conformance.messages.soap import SoapMessages, with_message
+from conformance.messages.soap import SoapMessages
+from conformance.messages.templates import with_message
 from conformance.model.case import Case, Forgery, Template
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
