@@ -21,6 +21,7 @@ SERVICE: Final = "dossier-number-generation"
 pytestmark = pytest.mark.service(SERVICE)
 
 Persons = Iterator[str]
+_BUSY: Final = "one of two requests at the same moment was put off by SOA-02002, as any busy service may do"
 
 
 def play_callers(execution: CaseExecution) -> Judgement:
@@ -66,12 +67,19 @@ def _at_once(
     tried = overlap(execution, prepare)
     execution.deciding = [exchange.id for exchange in tried.exchanges]
     judgements = [
-        _judged(execution, template, exchange)
+        Judgement(inconclusive_reason=_BUSY)
+        if _is_busy(exchange)
+        else _judged(execution, template, exchange)
         for template, exchange in zip(sent, tried.exchanges, strict=True)
     ]
     if not tried.overlapped:
         judgements.append(Judgement(inconclusive_reason=tried.obstacle))
     return merge(judgements)
+
+
+def _is_busy(exchange: Exchange) -> bool:
+    """Tell whether a request was put off (chapter 8, Table 1: to try again should work)."""
+    return exchange.response is not None and b"SOA-02002" in exchange.response.body
 
 
 def _judged(

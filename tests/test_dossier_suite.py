@@ -87,6 +87,18 @@ def test_what_goes_wrong_at_the_same_moment_alone_is_found(
     assert cases[CALLERS]["verdict"] == "pass"
 
 
+def test_request_that_is_put_off_leaves_the_case_undecided(tmp_path: Path) -> None:
+    """A service that asks to come again later for one of two requests breaks nothing."""
+    put_off = (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault><faultcode>e:Server</faultcode>'
+        "<faultstring>SOA-02002: Service temporarily not available</faultstring></e:Fault></e:Body></e:Envelope>"
+    )
+    fault = {"when": {"says": "status:Success", "beside": 0.2}, "answer": {"status": 500, "body": put_off}}
+    case = _played(tmp_path, MOMENT, fault=fault)[MOMENT]
+    assert case["verdict"] == "inconclusive"
+    assert "put off by SOA-02002" in case["reason"]
+
+
 def test_rows_of_the_matrix_are_played_by_every_other_sort_of_caller(tmp_path: Path) -> None:
     """A row that others play sends the plain request and the broken one for each of them, at a bounded price."""
     case = _played(tmp_path, SIGNED_BY)[SIGNED_BY]
