@@ -124,6 +124,34 @@ def document(said: Said) -> Any:  # noqa: ANN401 - whatever JSON holds
     return json.loads(said.body)
 
 
+def _together(own: Stage, number: int) -> list[int]:
+    """Return the statuses of so many requests at the same moment."""
+    scope = {"type": "http", "http_version": "1.1", "scheme": "http", "server": ("test", 80), "root_path": ""}
+
+    async def one() -> int:
+        said = await _through(own.faulty, scope, BASE, SeenRequest("GET", "/things", (), (), b""))
+        return said.status
+
+    async def all_of_them() -> list[int]:
+        return list(await asyncio.gather(*(one() for _ in range(number))))
+
+    return asyncio.run(all_of_them())
+
+
+def test_company_is_what_touches_a_request() -> None:
+    """Of requests at the same moment each is touched, for as long as each has one beside it."""
+    own = stage(when={"beside": 30}, answer=CHANGED)
+    assert _together(own, 2) == [500, 500]
+    assert _together(own, 4) == [500, 500, 500, 500]
+
+
+def test_request_that_nobody_comes_beside_passes_after_its_wait() -> None:
+    """Alone again and again, each request waits for itself and is served."""
+    own = stage(when={"beside": 0.02}, answer=CHANGED)
+    assert [own.ask().status for _ in range(3)] == [200, 200, 200]
+    assert _together(own, 2) == [500, 500]
+
+
 CHANGED = {"status": 500}
 
 

@@ -423,10 +423,10 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "detail that nobody documents": (
         _soap("cases.yaml", "detail: CbssStatus,", "detail: CbssNote,"),
-        ("expectation empty-last-name names the detail CbssNote, which soap.yaml does not have",),
+        ("expectation no-last-name names the detail CbssNote, which soap.yaml does not have",),
     ),
     "breach that nobody made": (
-        _change("common/matrix.yaml", "breach: no-signature,", "breach: no-stamp,"),
+        _change("common/matrix.yaml", "breach: empty-security,", "breach: no-stamp,"),
         ("names the mutation no-stamp, which does not exist",),
     ),
     "sweep that nobody made": (

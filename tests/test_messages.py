@@ -20,6 +20,9 @@ from conformance.messages.mutated import MessageVariants
 from conformance.messages.soap import SoapMessages
 from conformance.messages.test_data import CallerData
 from conformance.model.case import (
+    NUMBER_FORMS,
+    ODD_LENGTHS,
+    OWN_NOTATIONS,
     SWEEP_KINDS,
     WSDL_STRATEGIES,
     Case,
@@ -27,6 +30,7 @@ from conformance.model.case import (
     Message,
     MessageMutation,
     MutationKind,
+    OtherNumbers,
     Property,
     Step,
     Sweep,
@@ -557,6 +561,44 @@ def test_own_number_is_nobody_elses() -> None:
     assert messages(callers=settings, data=data).data.value("$other", "again") != IDENTITIES[PERSON]
     said = lacking(messages(callers=settings, data=data, local=False), values={"requester_ssin": "$other"})
     assert said == "the target gives no data.others.ssin"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", sorted(NUMBER_FORMS))
+def test_numbers_of_every_form_stand_in_the_place_of_the_own_one(name: str, form: str) -> None:
+    """Whoever calls, numbers of each form are sent, none of them written as the caller's own."""
+    source = messages()
+    own = IDENTITIES[NAMES[name]]
+    role = rules().callers[source.data.callers.kind(name)].role
+    asked = replace(case("7.2/all-fields-person"), probe=OtherNumbers(form), request=template(Message(caller=name)))
+    sent = [one.message.replace for one in MessageVariants(source).mutations(asked) if one.message]
+    numbers = [row["own_number"] for row in sent]
+    assert len(set(numbers)) == len(numbers) >= 3
+    assert own not in numbers
+    same = {"".join(filter(str.isdecimal, number)) == own for number in numbers}
+    assert same == {form == OWN_NOTATIONS}
+    assert role
+
+
+def test_number_that_has_no_other_writing_is_missing() -> None:
+    """Where the own number is not one of its kind, nothing is made of it."""
+    row = sections("center")["center"] | {"requester": {"nihii": "12-34"}}
+    source = messages(callers={"center": row})
+    for form in (OWN_NOTATIONS, ODD_LENGTHS):
+        asked = replace(case("7.2/all-fields-person"), probe=OtherNumbers(form))
+        with pytest.raises(MissingDataError, match="could be written in another way"):
+            list(MessageVariants(source).mutations(asked))
+
+
+def test_callers_of_other_sorts_play_what_the_first_one_has_played() -> None:
+    """One caller of each other kind and type of key plays a case for others, in the order of the file."""
+    source = messages("center", "physician", "hub")
+    asked = replace(case("7.2/all-fields-person"), caller="", other_callers=True)
+    played = [one.request.message.caller for one in source.variants_by_caller(asked) if one.request.message]
+    assert played == ["physician", "hub"]
+    again = {**sections("center"), "second": sections("center")["center"]}
+    with pytest.raises(MissingDataError, match="no caller of another kind, or with another type of key"):
+        messages(callers=again).variants_by_caller(asked)
 
 
 def test_number_of_another_is_never_made_up_elsewhere() -> None:

@@ -230,6 +230,12 @@ def test_test_data_stand_where_a_request_names_them(filled: RestRequests) -> Non
     assert dict(request.headers)["Content-Type"] == "application/json"
 
 
+def test_another_path_stands_in_the_place_of_the_operation_s(filled: RestRequests) -> None:
+    """A template may give the whole path itself, with what is appended to it and its parameters."""
+    request = filled.request(replace(PLAIN, instead="/DASHBOARD/{patient}", path="/z", parameters={"patient": "a b"}))
+    assert request.url == f"{filled.address}/DASHBOARD/a%20b/z"
+
+
 def test_test_data_are_escaped_in_path_and_query(filled: RestRequests) -> None:
     """What a URL reserves is escaped, so that data never become another resource or parameter."""
     request = filled.request(replace(PLAIN, parameters={"patient": "$odd", "by": "$odd"}))

@@ -639,7 +639,14 @@ def test_blank_last_name_may_be_refused_by_the_process(detail: str, severity: st
     """The cookbook leaves open who refuses a blank name: Responder will do where a CbssStatus says whose it is."""
     judgement = judged(response("Responder", None, detail=detail), case("5.2.2.2/blank-last-name"))
     assert [one.severity.value for one in judgement.findings] == [severity]
-    assert named(judged(response("Responder", None, detail=detail), NO_NAME)) == [("violation", "5.2.2.3/requester")]
+
+
+@pytest.mark.parametrize(
+    ("detail", "found"), [(cbss(), ("observation", "5.2.2.2/last-name")), ("", ("violation", "5.2.2.3/requester"))]
+)
+def test_missing_last_name_may_be_refused_by_the_process(detail: str, found: tuple[str, str]) -> None:
+    """So it is with a name that is not there: whose refusal it is must be said."""
+    assert named(judged(response("Responder", None, detail=detail), NO_NAME)) == [found]
 
 
 def test_status_of_a_positive_case_is_laid_to_the_case() -> None:
@@ -1104,3 +1111,57 @@ def test_no_answer_breaks_the_judge(number: int) -> None:
     for which in (SERVED, NO_NAME, OTHER, SECURITY):
         judgement = judged(answered(body), which)
         assert judgement.findings or judgement.inconclusive_reason or judgement.evaluated
+
+
+# ------------------------------------------------------------------------------ which of two requests was processed
+
+
+def two_requests(signed: str, forged: str) -> bytes:
+    """Return a message with a forged request in a header block before the signed one in the Body."""
+
+    def asked(name: str) -> str:
+        return f'<d:GenerateCovidIdRequest xmlns:d="{OWN}" Id="{name}" IssueInstant="2026-03-24T12:00:00Z"/>'
+
+    header, body = f"<s:Header>{asked(forged)}</s:Header>", f"<s:Body>{asked(signed)}</s:Body>"
+    return f'<s:Envelope xmlns:s="{SOAP}">{header}{body}</s:Envelope>'.encode()
+
+
+def forging(name: str) -> Case:
+    """Return a case of the matrix whose request brings a signed and a forged one, with an id each."""
+    one = case(name)
+    message = replace(
+        one.request.message or Message(),
+        values={"request_id": "_signed"},
+        forged=Message(values={"request_id": "_forged"}),
+    )
+    return replace(one, request=replace(one.request, body=message))
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        pytest.param(response(to="_signed"), [], id="the signed one served"),
+        pytest.param(response(to="_forged"), [("violation", "4/security-verified")], id="the forged one served"),
+        pytest.param(refusal(to="_forged"), [("violation", "4/security-verified")], id="the forged one read"),
+        pytest.param(fault("SOA-03004"), [("observation", "4/security-verified")], id="refused for its structure"),
+    ],
+)
+def test_answer_tells_which_of_two_requests_was_processed(answer: str, found: list[tuple[str, str]]) -> None:
+    """The id that an answer repeats is that of the request which somebody has read, whatever the outcome."""
+    judgement = judged(answer, forging("4/forged-request-in-header"), two_requests("_signed", "_forged"))
+    assert named(judgement) == found
+
+
+@pytest.mark.parametrize("name", ["4/body-altered", "4/forged-request-in-header", "6.2/expired"])
+@pytest.mark.parametrize("code", ["SOA-03006", "SOA-03007"])
+def test_code_of_the_content_leaves_a_matter_of_security_open(name: str, code: str) -> None:
+    """Content that is served when it is signed was refused by another check, so that the rule was not seen."""
+    judgement = judged(fault(code), case(name))
+    assert judgement.findings == ()
+    assert "another check came before" in judgement.inconclusive_reason
+
+
+@pytest.mark.parametrize("code", ["SOA-03001", "SOA-03002", "SOA-03004"])
+def test_code_of_the_structure_is_an_observation(code: str) -> None:
+    """A second Body is a mistake of structure too, and its code as good as that of the signature."""
+    assert named(judged(fault(code), case("4/doubled-body-first"))) == [("observation", "4/security-verified")]

@@ -19,6 +19,7 @@ from conformance.soap.markup import (
     serialise,
     slice_element,
     text,
+    without_prefixes,
 )
 
 LAUGHS = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "ha"}">' for n in range(12))
@@ -248,3 +249,27 @@ def test_canonical_form_has_no_comments_and_only_used_namespaces() -> None:
     one = parse(b"<r xmlns:u='urn:unused' xmlns:p='urn:p'><p:a  c='2' b='1'><!-- x --></p:a></r>")
     other = parse(b'<p:a xmlns:p="urn:p" b="1" c="2"/>')
     assert canonical(children(one)[0]) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'<a:r xmlns:a="urn:a" xmlns:b="urn:b" b:x="1" y="2"><b:c/><d>t</d>tail<a:e/></a:r>',
+        b'<r xmlns="urn:a"><d xmlns="">&lt;&amp;&#13; <e xmlns="urn:b" z="&quot;&#10;\'"/></d></r>',
+        b'<a:r xmlns:a="urn:a" xml:lang="nl"><!-- not kept --><a:c a:y=""/></a:r>',
+    ],
+)
+def test_element_without_prefixes_is_the_same_element(document: bytes) -> None:
+    """Names, attributes and texts are what they were, and no element has a prefix."""
+    before = parse(document)
+    written = without_prefixes(before)
+    after = parse(written)
+    assert [one.prefix for one in after.iter(etree.Element)] == [None] * len(list(before.iter(etree.Element)))
+    read = [
+        [
+            (one.tag, dict(one.attrib), one.text or "", (one.tail or "") if one is not root else "")
+            for one in root.iter(etree.Element)
+        ]
+        for root in (before, after)
+    ]
+    assert read[0] == read[1]

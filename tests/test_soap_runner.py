@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.store import FILE, read_exchanges
 from conformance.formats.documents import dump
-from conformance.model.case import Message, Template
+from conformance.model.case import Listed, Message, Template
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Verdict
 from conformance.reporting.outputs import write_outputs
@@ -353,6 +353,18 @@ def test_sweep_ends_where_the_service_is_out(bench: Opener) -> None:
     result = opened("5.2.1.2/similar-persons")
     assert result.verdict is Verdict.INCONCLUSIVE
     assert len(opened.records) < 10
+
+
+def test_row_that_the_wsdl_does_not_take_leaves_the_others(bench: Opener) -> None:
+    """Where one value cannot be sent, the rows behind it are sent and judged; where none can, the case says why."""
+    opened = bench("plain")
+    lost, sent = {"values": {"last_name": "X\x00"}}, {"values": {"last_name": "Xa"}}
+    result = opened("5.2.1.2/similar-persons", probe=Listed((lost, sent)))
+    assert result.verdict is Verdict.PASS
+    assert len(opened.records) == 2
+    result = opened("5.2.1.2/similar-persons", probe=Listed((lost,)))
+    assert result.verdict is Verdict.NOT_APPLICABLE
+    assert "XML cannot carry a character" in result.reason
 
 
 def test_dead_endpoint_is_not_judged(bench: Opener) -> None:

@@ -121,6 +121,64 @@ def test_echo_of_what_was_not_asked_is_not_applied() -> None:
     assert checked("echo", answered(), {"value": "receipt", "asked": "nowhere"}) == NOT_APPLIED
 
 
+def test_echo_of_an_id_that_the_request_does_not_have_is_odd() -> None:
+    """An answer that names a request which named itself nowhere has made the name up."""
+    bare = replace(answered(), sent=SoapAnswer(RESPONSE, body=parse(b"<Ask/>")))
+    [problem] = checked("echo", bare, {"value": "receipt", "asked": "request_id"}).problems
+    assert (problem.message, problem.odd) == ("Number names a request, although the request has no Ref", True)
+
+
+@pytest.mark.parametrize(
+    ("told", "age", "times", "found"),
+    [
+        pytest.param("2026-03-24T11:59:15.123Z", 45, 1, True, id="that of the request"),
+        pytest.param("2026-03-24T12:59:15.123+01:00", 45, 1, True, id="the same in another zone"),
+        pytest.param("2026-03-24T12:00:00Z", 45, 1, False, id="its own"),
+        pytest.param("2026-03-24T12:00:00Z", 0, 0, False, id="a request of now proves nothing"),
+        pytest.param("noon", 45, 0, False, id="none that can be told"),
+    ],
+)
+def test_time_of_the_request_is_not_that_of_the_answer(told: str, age: int, times: int, *, found: bool) -> None:
+    """Only where a request says that it was made a while ago does an equal time tell that it was copied."""
+    asked = "2026-03-24T11:59:15.123Z" if age else "2026-03-24T12:00:00Z"
+    one = replace(answered(number=told), sent=SoapAnswer(RESPONSE, body=parse(f'<Ask Ref="{asked}"/>'.encode())))
+    result = checked("not-copied", one, {"value": "receipt", "asked": "request_id"})
+    assert (result.times, bool(result.problems)) == (times, found)
+
+
+FILLED_IN = r"Not (?P<asked>.*) but \((?P<caller>.*)\)"
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ("Not _1 but (_2)", ""),
+        ("Not _1 but (_1)", ""),
+        ("Not id-1 but (nobody)", ""),
+        ("Not _2 but (_1)", "the message has the request's Ref in the place of the caller's"),
+        ("Not $value1 but ($value2)", "the message leaves a value open"),
+        ("Not {0} but ({1})", "the message leaves a value open"),
+        ("Not _1 but ()", "the message leaves a value open"),
+        ("Not null but (_2)", "the message leaves a value open"),
+    ],
+)
+def test_printed_message_is_filled_in_the_right_way_round(told: str, message: str) -> None:
+    """What was asked stands at its place; a placeholder, or the two exchanged, is told."""
+    result = checked(
+        "printed-values",
+        answered("failure", number=told),
+        {"value": "receipt", "asked": "request_id"},
+        pattern=FILLED_IN,
+    )
+    assert [problem.message for problem in result.problems] == ([message] if message else [])
+
+
+def test_other_words_are_not_asked_for_values() -> None:
+    """Where other words are used, nobody can tell what is filled in."""
+    places = {"value": "receipt", "asked": "request_id"}
+    assert checked("printed-values", answered("failure", number="No."), places, pattern=FILLED_IN) == NOT_APPLIED
+
+
 def test_value_of_another_answer_is_not_unique() -> None:
     """A value that an earlier exchange had is a problem that names it."""
     [problem] = checked("unique", answered(seen=(Occurrence("000001"),))).problems

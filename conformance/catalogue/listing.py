@@ -13,6 +13,7 @@ from conformance.formats.schemas import suggestion
 from conformance.model.case import (
     Case,
     Clause,
+    Forgeries,
     Listed,
     Message,
     OtherNumbers,
@@ -320,17 +321,22 @@ def _probed(probe: Probe) -> str:
     """Say what becomes of a case's request, "" where it is sent as it is."""
     match probe:
         case Property(strategy) | WsdlProperty(strategy):
-            return f", drawn by {strategy}"
+            words = f"drawn by {strategy}"
         case Sweep(kind):
-            return f", once for each of the mutations {kind}"
+            words = f"once for each of the mutations {kind}"
         case Listed(rows):
-            return f", once for each of {len(rows)} rows of values"
-        case OtherNumbers():
-            return ", once for each number of somebody else"
+            words = f"once for each of {len(rows)} rows of values"
+        case OtherNumbers(form):
+            words = f"once for each of {form.replace('-', ' ')} instead of the own one"
+        case Forgeries(pairs):
+            words = (
+                f"once for each of {len(pairs)} pairs of a signed and a forged request"
+            )
         case Scripted(procedure):
-            return f", played by the suite's procedure {procedure}"
+            words = f"played by the suite's procedure {procedure}"
         case Single():
             return ""
+    return f", {words}"
 
 
 def _clause(clause: Clause) -> str:
@@ -346,8 +352,11 @@ def _sent(case: Case, operation: Operation) -> str:
     """Return what a case sends: method and path, or a SOAP message with its caller."""
     request = case.request
     if request.message is None:
-        return f"{request.method or operation.method} {operation.path}{request.path}"
+        path = f"{request.instead or operation.path}{request.path}"
+        return f"{request.method or operation.method} {path}"
     caller = "as the first caller"
+    if case.other_callers:
+        caller = "as one caller of each other kind and type of key"
     if case.caller:
         caller = f"as each {case.caller.replace('_', ' ')}"
     return ", ".join([*_message_parts(request.message, operation), caller])

@@ -35,11 +35,13 @@ from conformance.checks.soap_values import (
     echo,
     member,
     moment,
+    not_copied,
     not_on_failure,
     not_with_outcome,
     on_success,
     one_person,
     printed_message,
+    printed_values,
     unique,
     value_given,
     value_of_person,
@@ -166,9 +168,19 @@ CHECKS: dict[str, SoapCheck] = {
         Scope.RESPONSE,
         ("value",),
         ("asked",),
-        words={"other": "$name is not the request's $asked"},
+        words={
+            "other": "$name is not the request's $asked",
+            "invented": "$name names a request, although the request has no $asked",
+        },
     ),
     "moment": SoapCheck(moment, Scope.RESPONSE, ("value",)),
+    "not-copied": SoapCheck(
+        not_copied,
+        Scope.RESPONSE,
+        ("value",),
+        ("asked",),
+        words={"copied": "$name is that of the request, of some time before"},
+    ),
     "on-success": SoapCheck(
         on_success,
         Scope.RESPONSE,
@@ -215,6 +227,16 @@ CHECKS: dict[str, SoapCheck] = {
         words={
             "missing": "a refusal has no message",
             "other": "the message has other words than those printed",
+        },
+    ),
+    "printed-values": SoapCheck(
+        printed_values,
+        Scope.CASE,
+        ("value",),
+        ("asked",),
+        words={
+            "unfilled": "the message leaves a value open",
+            "swapped": "the message has the request's $asked in the place of the caller's",
         },
     ),
 }

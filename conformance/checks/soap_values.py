@@ -5,6 +5,7 @@ A binding says which role is looked at and how a cookbook calls it. Must not kno
 
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
 from conformance.checks.problem import Problem
 from conformance.checks.soap_answer import instant_problems
@@ -22,6 +23,8 @@ from conformance.model.contract import CheckRule
 from conformance.soap.markup import Element, below, children, local, path, text
 
 _LONGEST = 160
+_A_WHILE = timedelta(seconds=10)
+"""Beyond what requests take, and less than what a case puts between a request's time and its sending."""
 
 
 def documented_outcome(answered: Answered, rule: CheckRule) -> Checked:
@@ -48,11 +51,14 @@ def unique(answered: Answered, rule: CheckRule) -> Checked:
 
 
 def echo(answered: Answered, rule: CheckRule) -> Checked:
-    """Check that an answer repeats a value of the request, where the request had it."""
-    asked = answered.asked(rule.places["asked"])
+    """Check that an answer repeats a value of the request where that had one; what else it says is odd."""
+    role = rule.places["asked"]
+    asked, given = answered.asked(role), answered.value(rule)
+    is_read = answered.sent.body is not None and role in answered.documented.request
+    if is_read and not asked and given:
+        return _wrong(answered, rule, "invented", "absent", given, odd=True)
     if not asked:
         return NOT_APPLIED
-    given = answered.value(rule)
     if given == asked:
         return Checked(1)
     return _wrong(answered, rule, "other", asked, "absent" if given is None else given)
@@ -65,6 +71,28 @@ def moment(answered: Answered, rule: CheckRule) -> Checked:
         return NOT_APPLIED
     date, started = answered.response.header("Date"), answered.exchange.started
     return once(instant_problems(given, date, started, where=answered.where(rule)))
+
+
+def not_copied(answered: Answered, rule: CheckRule) -> Checked:
+    """Check that a time is not the request's, where that is of a while before: equal clocks prove nothing."""
+    given, asked = answered.value(rule), answered.asked(rule.places["asked"])
+    own, before = _moment(given or ""), _moment(asked)
+    if own is None or before is None:
+        return NOT_APPLIED
+    if abs(answered.exchange.started - before) < _A_WHILE:
+        return NOT_APPLIED
+    if own != before:
+        return Checked(1)
+    return _wrong(answered, rule, "copied", "the time of the answer", given or "")
+
+
+def _moment(told: str) -> datetime | None:
+    """Return a time, None where it cannot be told or has no zone."""
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
 
 
 def on_success(answered: Answered, rule: CheckRule) -> Checked:
@@ -155,6 +183,36 @@ def printed_message(answered: Answered, rule: CheckRule) -> Checked:
     if re.fullmatch(pattern, spaced, re.IGNORECASE):
         return Checked(1)
     return _wrong(answered, rule, "other", pattern, given[:_LONGEST], odd=True)
+
+
+def printed_values(answered: Answered, rule: CheckRule) -> Checked:
+    """Check that a printed message is filled in, with the value asked for at its own place and not at the other."""
+    spaced = " ".join((answered.value(rule) or "").split())
+    found = re.fullmatch(rule.options["pattern"], spaced, re.IGNORECASE)
+    asked = answered.asked(rule.places["asked"])
+    if found is None or not asked:
+        return NOT_APPLIED
+    first, second = found["asked"], found["caller"]
+    if not (_is_filled_in(first) and _is_filled_in(second)):
+        return _wrong(answered, rule, "unfilled", asked, spaced[:_LONGEST])
+    if _bare(asked) in _bare(second) and _bare(asked) not in _bare(first):
+        return _wrong(answered, rule, "swapped", asked, spaced[:_LONGEST])
+    return Checked(1)
+
+
+_PLACEHOLDER = re.compile(
+    r"\$\{?\w+\}?|\{\w*\}|%\w*(\$\w)?|null|none|undefined|n/?a", re.IGNORECASE
+)
+"""What stands in a text before something is filled in, or because nothing was at hand."""
+
+
+def _is_filled_in(given: str) -> bool:
+    return bool(_bare(given)) and not _PLACEHOLDER.fullmatch(given.strip(" ()"))
+
+
+def _bare(given: str) -> str:
+    """Return the letters and digits of a value, which may be written with dots or dashes."""
+    return "".join(filter(str.isalnum, given))
 
 
 def value_given(answered: Answered, rule: CheckRule) -> tuple[str, Occurrence] | None:

@@ -5,12 +5,14 @@ Must not send anything nor judge.
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from conformance.formats.documents import Data, Document
 from conformance.formats.schemas import read_valid, suggestion
 from conformance.model.case import (
+    NUMBER_FORMS,
     SWEEP_KINDS,
     WSDL_STRATEGIES,
     Body,
@@ -20,6 +22,8 @@ from conformance.model.case import (
     Clause,
     Effect,
     Expectation,
+    Forgeries,
+    Forgery,
     JsonBody,
     Listed,
     Message,
@@ -97,6 +101,7 @@ def _case(
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
         caller=row.get("caller", ""),
+        other_callers=row.get("others", False),
         words=row.get("words", ""),
         availability_probe=_step(row["witness"], requests)
         if "witness" in row
@@ -114,8 +119,8 @@ def _probe(row: Data) -> Probe:
         return Single()
     if name == "listed":
         return Listed(tuple(options["rows"]))
-    if name == "other-numbers":
-        return OtherNumbers()
+    if name in NUMBER_FORMS:
+        return OtherNumbers(name)
     if name in WSDL_STRATEGIES:
         return WsdlProperty(name)
     return Sweep(name) if name in SWEEP_KINDS else Property(name)
@@ -149,9 +154,45 @@ def read_matrix_cases(
             "expect": row["expect"],
         }
         try:
-            yield _case(contract.service, case, expectations, requests)
+            read = _case(contract.service, case, expectations, requests)
+            probe = _forgeries(matrix, requests) if row.get("forges") else read.probe
+            yield replace(read, probe=probe)
+            if row["id"] in document.data.get("others", ()):
+                again = _by_others(case)
+                read = _case(contract.service, again, expectations, requests)
+                yield replace(read, probe=_simplest(probe))
         except LookupError as error:
             raise SpecError(f"{where}: matrix: {error.args[0]}") from None
+
+
+def _by_others(case: Data) -> Data:
+    """Return a case that the other callers play which a service might treat in another way than the first one."""
+    return {
+        **case,
+        "id": f"{case['id']}-by-others",
+        "title": f"{case['title']}, whichever kind of caller and of key it comes from",
+        "others": True,
+    }
+
+
+def _simplest(probe: Probe) -> Probe:
+    """Return a probe that sends no more than it must: the first of several pairs."""
+    return Forgeries(probe.pairs[:1]) if isinstance(probe, Forgeries) else probe
+
+
+def _forgeries(matrix: Data, requests: Mapping[str, Data]) -> Forgeries:
+    """Return what is signed and what is forged: the same request anew, another one, one for another that is refused.
+
+    Of the same request only Id and time differ, which no check of content could mind.
+    """
+    usual = _template(matrix["request"], requests)
+    pairs = [Forgery(usual, usual)]
+    if "forged" in matrix:
+        pairs.append(Forgery(usual, _template(matrix["forged"], requests)))
+    if "refused" in matrix:
+        signed = _template(matrix["refused"], requests)
+        pairs.append(Forgery(signed, usual, refused=True))
+    return Forgeries(tuple(pairs))
 
 
 def _expectations(data: Data) -> dict[str, Expectation]:
@@ -229,6 +270,7 @@ def _template(row: Data, requests: Mapping[str, Data]) -> Template:
         _body(row),
         row.get("parameters", {}),
         row.get("token", ""),
+        row.get("instead", ""),
     )
 
 

@@ -19,6 +19,10 @@ _SHORT: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "response-id-unique": ("unique", {"value": "response_id"}),
     "in-response-to": ("echo", {"value": "in_response_to", "asked": "request_id"}),
     "response-instant": ("moment", {"value": "response_instant"}),
+    "response-instant-own": (
+        "not-copied",
+        {"value": "response_instant", "asked": "issue_instant"},
+    ),
     "identifier": ("on-success", {"value": "identifier"}),
     "no-identifier": ("not-on-failure", {"value": "identifier"}),
     PRINTED_MESSAGE: (PRINTED_MESSAGE, {"value": "status_message"}),
@@ -46,6 +50,7 @@ def read_soap_rules(folder: Path, files: Mapping[str, Document]) -> SoapRules:
         gates=frozenset(data["gates"]),
         unavailable=frozenset(data["unavailable"]),
         busy=frozenset(data.get("busy", ())),
+        message_values=_message_values(data),
     )
 
 
@@ -114,6 +119,22 @@ def _messages(data: Data) -> dict[str, CheckRule]:
             {"pattern": row["pattern"]},
         )
         for name, row in data.get("messages", {}).items()
+    }
+
+
+def _message_values(data: Data) -> dict[str, CheckRule]:
+    """Return for each row of `messages` that says so what is held against the values filled in there."""
+    shared = data["checks"].get(PRINTED_MESSAGE, {})
+    places = shared.get("places", _SHORT[PRINTED_MESSAGE][1])
+    return {
+        name: CheckRule(
+            "printed-values",
+            row["values"]["requirement"],
+            {**places, "asked": row["values"]["asked"]},
+            options={"pattern": row["pattern"]},
+        )
+        for name, row in data.get("messages", {}).items()
+        if "values" in row
     }
 
 

@@ -95,6 +95,25 @@ class Callers:
         """Return the rule of a caller's kind."""
         return self.rules[self.kind(name)]
 
+    def one_of_each_sort(self) -> tuple[str, ...]:
+        """Return the first caller of each kind and type of key, in the order of the file; errors as for `signer`."""
+        sorts: dict[tuple[str, str], str] = {}
+        for name in self.settings:
+            sorts.setdefault((self.kind(name), self.signer(name).algorithm), name)
+        return tuple(sorts.values())
+
+    def of_other_sorts(self) -> tuple[str, ...]:
+        """Return the first caller of each kind and type of key but those of the first caller of all.
+
+        Raises MissingDataError where there is none; else errors are those of `signer`.
+        """
+        names = self.one_of_each_sort()[1:]
+        if not names:
+            raise MissingDataError(
+                "the target gives no caller of another kind, or with another type of key, than the first one"
+            )
+        return names
+
     def signer(self, name: str) -> Signer:
         """Return a caller's key, ready for signing; raises SecretError where it cannot be had."""
         if name not in self._signers:

@@ -111,7 +111,7 @@ class CaseExecution:
     ) -> Exchange:
         exchange = self.session.send(self.case.id, request, purpose, renewed)
         self._last_body = exchange.request.body
-        self._note(exchange, template, purpose)
+        self.note(exchange, template, purpose)
         return exchange
 
     def refused(self, template: Template, exchange: Exchange) -> bool:
@@ -184,7 +184,7 @@ class CaseExecution:
         self.deciding = [exchange.id]
         self.counterexample = Counterexample(tuple(self.ids[before:]), words(parts))
 
-    def _note(self, exchange: Exchange, template: Template, purpose: Purpose) -> None:
+    def note(self, exchange: Exchange, template: Template, purpose: Purpose) -> None:
         """Remember an exchange, and what its answer says of the credential."""
         self.ids.append(exchange.id)
         response = exchange.response

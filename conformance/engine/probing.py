@@ -6,19 +6,28 @@ Must not decide verdicts.
 from dataclasses import replace
 from functools import partial
 
-from conformance.engine.assessment import assess, explained
+from conformance.checks.soap_answer import RESPONSE
+from conformance.checks.soap_answered import SUCCESS
+from conformance.engine.assessment import assess, explained, send_step
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.search import Attempt, distinct, flaky
 from conformance.engine.state_guard import changes, take_snapshots
+from conformance.messages.templates import with_message
 from conformance.model.case import (
     Case,
+    Clause,
+    Effect,
+    Expectation,
+    Forgeries,
+    Forgery,
     Property,
     Scripted,
     Single,
+    Step,
     Template,
     WsdlProperty,
 )
-from conformance.model.errors import BudgetError, ConformanceError
+from conformance.model.errors import BudgetError, ConformanceError, MissingDataError
 from conformance.model.exchange import Exchange
 from conformance.model.verdict import Judgement, merge
 from conformance.strategies.drawing import Parts, Start
@@ -38,6 +47,8 @@ def run_probe(
             return _run_property(execution, case, strategy)
         case WsdlProperty():
             return _run_wsdl_property(execution, case)
+        case Forgeries(pairs):
+            return _run_forgeries(execution, case, pairs)
         case _:
             return _run_mutations(execution, case)
 
@@ -142,7 +153,12 @@ def _run_mutations(execution: CaseExecution, case: Case) -> Judgement:
     judgements: list[Judgement] = []
     try:
         for template in execution.session.requests.mutations(case):
-            exchange, judgement = _probe(execution, case, template)
+            try:
+                exchange, judgement = _probe(execution, case, template)
+            except MissingDataError as error:
+                # Where a WSDL takes one of several texts, the others are sent all the same.
+                judgements.append(Judgement(not_applicable_reason=str(error)))
+                continue
             judgements.append(judgement)
             if judgement.violated:
                 execution.deciding.append(exchange.id)
@@ -152,6 +168,86 @@ def _run_mutations(execution: CaseExecution, case: Case) -> Judgement:
         if not any(judgement.violated for judgement in judgements):
             raise  # else what was found stays found
     return merge(judgements)
+
+
+def _run_forgeries(
+    execution: CaseExecution, case: Case, pairs: tuple[Forgery, ...]
+) -> Judgement:
+    """Send a request once for each pair of what is signed and what is forged, and return all that was found.
+
+    A pair that proves nothing here is left out, and the case undecided where that is true of all.
+    """
+    judgements: list[Judgement] = []
+    try:
+        judgements.extend(_run_forgery(execution, case, pair) for pair in pairs)
+    except BudgetError:
+        if not any(judgement.violated for judgement in judgements):
+            raise  # else what was found stays found
+    if all(judgement.not_applicable_reason for judgement in judgements):
+        return Judgement(inconclusive_reason=judgements[0].not_applicable_reason)
+    return distinct(merge(judgements))
+
+
+def _run_forgery(execution: CaseExecution, case: Case, pair: Forgery) -> Judgement:
+    """Send one pair, once it is known that each of both would be answered otherwise by itself."""
+    try:
+        obstacle = _forgery_obstacle(execution, case, pair)
+        if obstacle:
+            return Judgement(not_applicable_reason=obstacle)
+        asked = replace(case, expectation=_telling(case.expectation, pair))
+        template = execution.session.requests.forged(case, pair)
+        exchange, judgement = _probe(execution, asked, template)
+    except MissingDataError as error:
+        return Judgement(not_applicable_reason=str(error))
+    if judgement.violated:
+        execution.deciding.append(exchange.id)
+    return judgement
+
+
+def _forgery_obstacle(execution: CaseExecution, case: Case, pair: Forgery) -> str:
+    """Return why a pair proves nothing, or "": its forged content is not served when it is signed, or the like.
+
+    The case's own positive control has been served already.
+    """
+    caller = case.request.message.caller if case.request.message is not None else ""
+    forged = with_message(pair.forged, caller=caller)
+    control = case.control.request if case.control is not None else None
+    if forged != control:
+        what = "what is forged, properly signed,"
+        obstacle = send_step(execution, case, Step(forged), what)
+        if obstacle:
+            return obstacle
+    signed = Step(with_message(pair.signed, caller=caller))
+    if pair.refused and not send_step(execution, case, signed, "what is signed"):
+        return "what is signed is served, although it should be refused by itself"
+    return ""
+
+
+def _telling(expectation: Expectation, pair: Forgery) -> Expectation:
+    """Return what may come back: where the signed request is refused by itself, a success is that of the forged one.
+
+    A code that leaves the case undecided elsewhere may be that of the signed request there.
+    """
+    if not pair.refused:
+        return expectation
+    others = (
+        replace(clause, effect=Effect.ACCEPT)
+        if clause.effect is Effect.INCONCLUSIVE
+        else clause
+        for clause in expectation.clauses
+    )
+    clauses = (
+        Clause(
+            (),
+            Effect.VIOLATION,
+            note="served, although what is signed is refused by itself: the forged request was processed",
+            answer=RESPONSE,
+            outcomes=(SUCCESS,),
+        ),
+        *others,
+        Clause((), answer=RESPONSE),
+    )
+    return replace(expectation, clauses=clauses)
 
 
 def _confirmed(

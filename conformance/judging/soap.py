@@ -32,6 +32,7 @@ from conformance.judging.foreign_answers import (
     is_foreign_to_soap,
     is_plain_message,
 )
+from conformance.judging.forged import forgery_processed
 from conformance.judging.likely_cause import ForeignAnswer, is_html, refusal_of
 from conformance.judging.memory import RunMemory
 from conformance.judging.outcome import (
@@ -48,7 +49,7 @@ from conformance.judging.soap_answer import AnswerChecks, SoapReading, read_soap
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
 from conformance.model.contract import Contract, SoapRules
 from conformance.model.exchange import Exchange, Response
-from conformance.model.verdict import Finding, Judgement, Severity, fold
+from conformance.model.verdict import Finding, Judgement, Severity, fold, merge
 from conformance.soap.markup import below
 from conformance.soap.security.mutations import OF_THE_FORM
 from conformance.soap.xsd.schemas import SchemaSet
@@ -208,7 +209,12 @@ class SoapOracle:
         if reading.answer.kind == OTHER:
             return self._without_soap(reading, answered, case, clause)
         checked = self._checks.apply(answered, is_bound=reading.bound is not None)
-        misfit = self._expectation_findings(
+        forged = tuple(
+            forgery_processed(
+                self.contract, self.rules, case, reading.answer, reading.bound
+            )
+        )
+        misfit = forged or self._expectation_findings(
             case, clause, reading, answered, checked.findings
         )
         findings = [*misfit, *fold(checked.findings)]
@@ -291,7 +297,12 @@ class SoapOracle:
 
     def _word_judgement(self, answered: Answered, words: str) -> Judgement:
         """Return whether a refusal says why, in the words that the cookbook prints."""
-        return self._checks.apply_rule(answered, self.rules.messages[words])
+        rules = (self.rules.messages[words], self.rules.message_values.get(words))
+        return merge(
+            self._checks.apply_rule(answered, rule)
+            for rule in rules
+            if rule is not None
+        )
 
 
 def _matching(expectation: Expectation, reading: SoapReading) -> Clause | None:

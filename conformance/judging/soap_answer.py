@@ -37,6 +37,7 @@ from conformance.checks.soap_rules import (
 )
 from conformance.contracts.binding import Binding, BoundOperation
 from conformance.judging.findings import finding_of
+from conformance.judging.forged import request_answered
 from conformance.judging.memory import RunMemory
 from conformance.model.contract import CheckRule, Contract, SoapRules
 from conformance.model.errors import SpecError
@@ -111,7 +112,11 @@ class AnswerChecks:
 
         Raises SpecError where a binding does not give what its check needs.
         """
-        bound = [*self.rules.answer_checks, *self.rules.messages.values()]
+        bound = [
+            *self.rules.answer_checks,
+            *self.rules.messages.values(),
+            *self.rules.message_values.values(),
+        ]
         missing = [problem for rule in bound for problem in missing_places(rule)]
         if missing:
             raise SpecError([f"soap.yaml: {problem}" for problem in missing])
@@ -130,7 +135,7 @@ class AnswerChecks:
             exchange=reading.exchange,
             response=reading.response,
             answer=answer,
-            sent=_sent(reading.exchange, answer),
+            sent=_sent(reading.exchange, answer, bound, self.rules),
             outcome=reading.outcome,
             documented=self._documented(bound),
             schema_problems=tuple(self._schema_problems(answer, bound)),
@@ -228,10 +233,16 @@ def _scopes(answer: SoapAnswer, *, is_bound: bool) -> tuple[Scope, ...]:
     return (Scope.MESSAGE, Scope.RESPONSE) if is_bound else (Scope.MESSAGE,)
 
 
-def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
-    """Return the request that was really sent, by the one element in its Body; only responses are held against it.
+def _sent(
+    exchange: Exchange,
+    answer: SoapAnswer,
+    bound: BoundOperation | None,
+    rules: SoapRules,
+) -> SoapAnswer:
+    """Return the request that was really sent, by the element in its Body; only responses are held against it.
 
-    Of several, nobody can tell which one is answered.
+    Of several such elements in a message it is the one that the answer names; where it names none of several in the
+    Body, nobody can tell which one is answered.
     """
     if answer.kind != RESPONSE:
         return SoapAnswer(OTHER)
@@ -241,5 +252,11 @@ def _sent(exchange: Exchange, answer: SoapAnswer) -> SoapAnswer:
         return SoapAnswer(OTHER)
     body = next((child for child in children(envelope) if local(child) == "Body"), None)
     inside = children(body) if body is not None else []
-    is_certain = len(inside) == 1
-    return SoapAnswer(RESPONSE, body=inside[0]) if is_certain else SoapAnswer(OTHER)
+    if not inside:
+        return SoapAnswer(OTHER)
+    first, *more = inside
+    others = [one for one in envelope.iter(first.tag) if one is not first]
+    asked = request_answered([first, *others], answer, bound, rules)
+    if asked is None and more:
+        return SoapAnswer(OTHER)
+    return SoapAnswer(RESPONSE, body=first if asked is None else asked)

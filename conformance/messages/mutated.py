@@ -13,11 +13,12 @@ from conformance.messages.soap import (
     OWN_NUMBER,
     REQUEST_ID,
     SoapMessages,
-    with_body,
 )
+from conformance.messages.templates import with_body
 from conformance.model.case import (
     VALID_MESSAGES,
     Case,
+    Forgery,
     Listed,
     Message,
     OtherNumbers,
@@ -52,6 +53,27 @@ class MessageVariants:
         for message in self._mutated(case, case.request.message or Message()):
             yield replace(case.request, body=message)
 
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Return a case's request with what is signed and what is forged in its place, each with an id of its own.
+
+        Where the WSDL has ids, the answer tells by the one that it repeats which of the two was processed.
+        """
+        plain = case.request.message or Message()
+        signed, forged = (
+            self._identified(template, plain.caller)
+            for template in (pair.signed, pair.forged)
+        )
+        body = replace(signed, mutation=plain.mutation, forged=forged)
+        return replace(case.request, body=body)
+
+    def _identified(self, template: Template, caller: str) -> Message:
+        message = replace(template.message or Message(), caller=caller)
+        bound = self.messages.bound(template)
+        if REQUEST_ID not in bound.request or REQUEST_ID in message.values:
+            return message
+        own = self.messages.standing(bound)[REQUEST_ID]
+        return replace(message, values={**message.values, REQUEST_ID: own})
+
     def drawing(self, case: Case) -> Drawing:
         """Return the messages of a case whose probe draws them from the types of the WSDL.
 
@@ -83,15 +105,22 @@ class MessageVariants:
         match case.probe:
             case Listed(rows):
                 return (_with_row(message, row) for row in rows)
-            case OtherNumbers():
-                return self._with_other_numbers(message)
+            case OtherNumbers(form):
+                return self._with_numbers(message, form)
             case Sweep(kind):
                 return self._swept(case.request, message, kind)
             case probe:
                 raise MissingDataError(f"no message is changed by {probe}")
 
-    def _with_other_numbers(self, message: Message) -> Iterator[Message]:
-        for number in self.messages.data.others(self.messages.caller(message)):
+    def _with_numbers(self, message: Message, form: str) -> Iterator[Message]:
+        """Yield a message once for each number of a form; raises MissingDataError where there is none."""
+        caller = self.messages.caller(message)
+        numbers = self.messages.data.others(caller, form)
+        if not numbers:
+            raise MissingDataError(
+                f"the number of callers.{caller} is not one that could be written in another way"
+            )
+        for number in numbers:
             yield replace(message, replace={**message.replace, OWN_NUMBER: number})
 
     def _swept(

@@ -14,7 +14,7 @@ from conformance.credentials.alterations import MALFORMED
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.redaction import UNKNOWN, pieces
 from conformance.formats.schemas import suggestion
-from conformance.messages.soap import as_caller
+from conformance.messages.templates import as_caller
 from conformance.model.case import Case, Step, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose

@@ -12,7 +12,7 @@ from conformance.credentials.alterations import MALFORMED, alter
 from conformance.judging.documented import operation_at
 from conformance.messages.sources import TokenSource
 from conformance.messages.test_data import ServiceData
-from conformance.model.case import Case, JsonBody, Message, Template
+from conformance.model.case import Case, Forgery, JsonBody, Message, Template
 from conformance.model.contract import Contract, Operation
 from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Headers, Request
@@ -52,7 +52,7 @@ class RestRequests:
             headers["Authorization"] = f"Bearer {self.token(template.token)}"
         return Request(
             template.method or operation.method,
-            self._url(template, operation.path),
+            self._url(template, template.instead or operation.path),
             fields({**headers, **template.headers}),
             self._body(template),
         )
@@ -95,9 +95,17 @@ class RestRequests:
         """Return the case itself: a REST service's callers are the roles of its tokens."""
         return [case]
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return the request itself: a REST service's callers are the roles of its tokens."""
+        return [template]
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Raise MissingDataError: only SOAP messages are mutated."""
         raise MissingDataError(f"only SOAP messages are changed by {case.probe}")
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Raise MissingDataError: only SOAP messages are signed."""
+        raise MissingDataError(f"only SOAP messages are forged by {case.probe}: {pair}")
 
     def drawing(self, case: Case) -> Drawing:
         """Raise MissingDataError: only a WSDL has types that messages are drawn from."""

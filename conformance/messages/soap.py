@@ -7,17 +7,17 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from conformance.contracts.binding import Binding, BoundOperation
+from conformance.messages.templates import as_caller, with_message
 from conformance.messages.test_data import CallerData
 from conformance.model.case import (
     Case,
     Message,
     MessageMutation,
     MutationKind,
-    Step,
     Template,
 )
 from conformance.model.errors import MissingDataError
@@ -35,6 +35,7 @@ from conformance.soap.xsd.contract import Steps, read_value
 REQUEST_ID, ISSUE_INSTANT = "request_id", "issue_instant"
 OWN_NUMBER = "own_number"
 """A role that stands for the one by which the caller's kind names itself."""
+_AGO: Final = "$ago."
 _ID_FORMS: Final = ("_{}", "{}")
 """What is made of a UUID as a request's id: an xs:ID, which begins with no digit; bare where a WSDL wants that."""
 _MADE_UP = re.compile(r"_?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -63,6 +64,9 @@ class SoapMessages:
 
         Raises MissingDataError where the target gives no caller of the case's kind.
         """
+        if case.other_callers:
+            others = self.data.callers.of_other_sorts()
+            return [as_caller(case, name) for name in others]
         names = self.data.callers.names(case.caller)
         if not names:
             kind = case.caller.replace("_", " ")
@@ -76,15 +80,11 @@ class SoapMessages:
         `repeated` is the message sent before, which a mutation that replays a message sends once more.
         """
         message, bound = template.message or Message(), self.bound(template)
-        envelope = self.envelope(bound, message)
-        root = body_child(envelope)
-        for change in (*self._changes(bound, message), *message.edits):
-            apply(root, change)
         mutation = MUTATIONS.get(message.mutation, SecurityMutation())
         if mutation.replay and repeated is not None:
             body = repeated
         else:
-            body = self._secured(envelope, self.caller(message), message.mutation)
+            body = self._secured(bound, message)
         # SOAP 1.1, section 6: the media type, and SOAPAction in quotes.
         headers = {
             "Accept": "text/xml",
@@ -104,8 +104,18 @@ class SoapMessages:
             place = place_of_role(bound, self._role(role, message))
             yield MessageMutation(MutationKind.WRITE, place, text)
 
-    def _secured(self, envelope: Element, caller: str, name: str) -> bytes:
-        """Sign the message as the caller, applying the mutation of a name."""
+    def _changed(self, bound: BoundOperation, message: Message) -> Element:
+        """Return a message's envelope with all that the message changes in its request."""
+        envelope = self.envelope(bound, message)
+        root = body_child(envelope)
+        for change in (*self._changes(bound, message), *message.edits):
+            apply(root, change)
+        return envelope
+
+    def _secured(self, bound: BoundOperation, message: Message) -> bytes:
+        """Sign a message as its caller, applying its mutation."""
+        caller, name = self.caller(message), message.mutation
+        envelope = self._changed(bound, message)
         mutation = MUTATIONS.get(name, SecurityMutation())
         signer, assertion = (
             self.data.callers.signer(caller),
@@ -120,6 +130,8 @@ class SoapMessages:
         )
         if mutation.borrow:
             draft = replace(draft, borrowed=self._borrowed(caller))
+        if message.forged is not None:
+            draft.forged = body_child(self._changed(bound, message.forged))
         if mutation.change is not None:
             mutation.change(draft)
         altered = None
@@ -163,7 +175,9 @@ class SoapMessages:
         message = case.request.message
         own = message.caller if message is not None else ""
         return [
-            _by(case.request, name) for name in self.data.callers.names() if name != own
+            with_message(case.request, caller=name)
+            for name in self.data.callers.names()
+            if name != own
         ]
 
     def again(self, operation: str, caller: str, body: str) -> Template:
@@ -262,7 +276,7 @@ class SoapMessages:
         root = body_child(envelope)
         count = self.binding.contract.schemas.count
         problems = count(root)
-        for role, text in self._standing(bound).items():
+        for role, text in self.standing(bound).items():
             before = (
                 read_value(root, bound.request[role]) if role in bound.request else None
             )
@@ -278,7 +292,7 @@ class SoapMessages:
                     apply(root, change)
         return envelope
 
-    def _standing(self, bound: BoundOperation) -> dict[str, str]:
+    def standing(self, bound: BoundOperation) -> dict[str, str]:
         """Return what each request says of itself, by role."""
         return {
             REQUEST_ID: self._id_form(bound).format(uuid.uuid4()),
@@ -306,7 +320,7 @@ class SoapMessages:
     ) -> Iterator[tuple[Steps, str]]:
         """Yield place and text of each value: what the message says, id and time where it says nothing of them."""
         caller = self.caller(message)
-        standing = self._standing(bound).items()
+        standing = self.standing(bound).items()
         usual: dict[str, str | None] = {
             role: text for role, text in standing if role in bound.request
         }
@@ -315,8 +329,14 @@ class SoapMessages:
                 continue
             yield (
                 place_of_role(bound, self._role(role, message)),
-                self.data.value(text, caller),
+                self._text(text, caller),
             )
+
+    def _text(self, text: str, caller: str) -> str:
+        """Return a text, or what it stands for: test data, or a time of so many seconds before (`$ago.30`)."""
+        if text.startswith(_AGO):
+            return instant(self.clock() - timedelta(seconds=int(text[len(_AGO) :])))
+        return self.data.value(text, caller)
 
     def _role(self, role: str, message: Message) -> str:
         """Return a role, or the one by which the caller's kind names itself."""
@@ -332,16 +352,6 @@ class SoapMessages:
         return message.caller or names[0]
 
 
-def with_body(plain: Template, body: str, *edits: MessageMutation) -> Template:
-    """Return a template with a request element as XML text, and what is changed in it."""
-    return with_message(plain, body=body, edits=edits)
-
-
-def with_message(plain: Template, **changes: Any) -> Template:  # noqa: ANN401 - of a message
-    """Return a template whose SOAP message differs in some fields."""
-    return replace(plain, body=replace(plain.message or Message(), **changes))
-
-
 def place_of_role(bound: BoundOperation, role: str) -> Steps:
     """Return where a role stands in an operation's request, or the place whose path is given: `/Criteria/Person`.
 
@@ -355,24 +365,3 @@ def place_of_role(bound: BoundOperation, role: str) -> Steps:
             f"nothing in the WSDL's request plays the role {role!r}; say what does in `names`"
         )
     return place
-
-
-def as_caller(case: Case, caller: str) -> Case:
-    """Return a case whose messages name a caller."""
-    return replace(
-        case,
-        request=_by(case.request, caller),
-        control=_step_by(case.control, caller) if case.control is not None else None,
-        preamble=tuple(_step_by(step, caller) for step in case.preamble),
-        availability_probe=_step_by(case.availability_probe, caller)
-        if case.availability_probe is not None
-        else None,
-    )
-
-
-def _step_by(step: Step, caller: str) -> Step:
-    return replace(step, request=_by(step.request, caller))
-
-
-def _by(template: Template, caller: str) -> Template:
-    return with_message(template, caller=caller)

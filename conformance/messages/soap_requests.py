@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from conformance.messages.mutated import MessageVariants
 from conformance.messages.rest import RestRequests, fields
 from conformance.messages.soap import SoapMessages
-from conformance.model.case import Case, Template
+from conformance.messages.templates import with_message
+from conformance.model.case import Case, Forgery, Template
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
 from conformance.strategies.drawing import Drawing
@@ -49,9 +50,18 @@ class SoapRequests:
         """Return a case once for each caller that plays it."""
         return self.messages.variants_by_caller(case)
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for one caller of each kind and type of key."""
+        names = self.messages.data.callers.one_of_each_sort()
+        return [with_message(template, caller=name) for name in names]
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""
         return MessageVariants(self.messages).mutations(case)
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Return a case's request with what is signed and what is forged in its place."""
+        return MessageVariants(self.messages).forged(case, pair)
 
     def drawing(self, case: Case) -> Drawing:
         """Return the messages of a case whose probe draws them from the types of the WSDL."""

@@ -6,7 +6,7 @@ Protocols only.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from conformance.model.case import Case, Template
+from conformance.model.case import Case, Forgery, Template
 from conformance.model.contract import Operation
 from conformance.model.exchange import Request
 from conformance.strategies.drawing import Drawing
@@ -46,8 +46,14 @@ class RequestBuilder(Protocol):
     def variants_by_caller(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it: itself alone where there are no callers."""
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for each sort of caller: itself alone where there are no callers."""
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""
+
+    def forged(self, case: Case, pair: Forgery) -> Template:
+        """Return a case's request with what is signed and what is forged in its place."""
 
     def drawing(self, case: Case) -> Drawing:
         """Return the messages of a case whose probe draws them from a WSDL's types."""

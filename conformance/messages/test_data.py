@@ -12,7 +12,14 @@ from typing import Any
 
 from conformance.credentials.assertions import Callers
 from conformance.identifiers.near_misses import IDENTIFIER_GENERATORS, near_misses
+from conformance.identifiers.notations import notations, other_lengths
 from conformance.identifiers.rules import IdentifierKind, check
+from conformance.model.case import (
+    ODD_LENGTHS,
+    OTHER_NOTATIONS,
+    OTHER_NUMBERS,
+    OWN_NOTATIONS,
+)
 from conformance.model.contract import CallerRule, SoapRules
 from conformance.model.errors import MissingDataError
 from conformance.strategies.broken_identifiers import Defect, breakages
@@ -105,12 +112,21 @@ class CallerData:
             number = IDENTIFIER_GENERATORS[identity](random.Random(own))  # noqa: S311
         return _required(number, f"data.others.{identity}")
 
-    def others(self, caller: str) -> list[str]:
-        """Return numbers of others than a caller: one, and on a local target some that are easily taken for its own."""
-        identity = self.rule(caller).identity
-        own = self.callers.identity(caller)
+    def others(self, caller: str, form: str = OTHER_NUMBERS) -> tuple[str, ...]:
+        """Return numbers of a form (NUMBER_FORMS) that may stand in the place of a caller's own.
+
+        Those of others are one, and on a local target some that are easily taken for the caller's own.
+        """
+        identity, own = self.rule(caller).identity, self.callers.identity(caller)
+        if form == ODD_LENGTHS:
+            return other_lengths(own)
+        if form == OWN_NOTATIONS:
+            return notations(identity, own)
+        other = self.other(identity, caller)
+        if form == OTHER_NOTATIONS:
+            return notations(identity, other)
         near = near_misses(identity, own) if self.local else ()
-        return list(dict.fromkeys((self.other(identity, caller), *near)))
+        return tuple(dict.fromkeys((other, *near)))
 
     def _own(self, caller: str) -> str:
         return _required(self.callers.identity(caller), f"callers.{caller}.requester")

@@ -7,7 +7,9 @@ what the gateway is there for.
 import functools
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +17,7 @@ from cryptography import x509
 from lxml import etree
 from starlette.routing import Route
 
-from conformance.checks import soap_request
+from conformance.checks import soap_request, wss
 from conformance.checks.request_problem import RequestProblem
 from conformance.checks.secured_request import (
     CHECKS,
@@ -23,13 +25,20 @@ from conformance.checks.secured_request import (
     leaving_out,
     name_of,
 )
-from conformance.checks.soap_request import ExpectedRequest, Incoming
+from conformance.checks.soap_request import Check, ExpectedRequest, Incoming
 from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import CertificateOwner, make_authority
-from conformance.mock.dossier_callers import lend_callers, private_folder
-from conformance.mock.dossier_rules import (
+from conformance.mock.dossier.callers import lend_callers, private_folder
+from conformance.mock.dossier.leniency import (
+    ONE_SEQUENCE,
+    CallerSequences,
+    careful_checks,
+    known_names,
+    read_carelessly,
+)
+from conformance.mock.dossier.rules import (
     REQUESTER,
     RULES,
     Rule,
@@ -42,6 +51,7 @@ from conformance.mock.service import RequestContext, Served, demand_known
 from conformance.mock.sts import TokenService
 from conformance.model.errors import SpecError
 from conformance.model.exchange import Request
+from conformance.soap.markup import Element
 from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import SoapContract
 from conformance.soap.xsd.wsdl import read_contract
@@ -50,21 +60,42 @@ PATH: Final = "/DossierNumberGeneration/v1"
 CORE: Final = "urn:be:fgov:ehealth:commons:core:v2"
 SUCCESS: Final = "urn:be:fgov:ehealth:2.0:status:Success"
 
+LAPSES: Final = (
+    "request_of_body",
+    "own_instant",
+    "own_request",
+    "late_tolerated",
+    "early_tolerated",
+)
+"""What a right service does besides the checks, by names that faults leave out.
+
+It takes the request from the Body, says when it answers and which request, and bears with clocks that are off.
+"""
+
 _PLATFORM: Final = CertificateOwner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL TEST")
 
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with an STS, and callers whose keys lie in a private folder until it is closed.
 
-    Checks that may be left out are those of the gateway and the RULES.
+    What may be left out are the RULES, the LAPSES, and what `dossier.leniency` names.
     """
-    demand_known(without, (*RULES, *map(name_of, CHECKS)))
+    demand_known(without, (*RULES, *LAPSES, *known_names()))
     authority = make_authority()
     tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
     expected = _expected(spec, (tokens.credential.certificate,), sts.ISSUER)
-    door = Gateway(expected, gateway.utc_now, leaving_out(CHECKS, without))
+    strict = [check for name, check in _STRICT.items() if name in without]
+    door = Gateway(expected, gateway.utc_now, (*careful_checks(without), *strict))
     rules = tuple(rule for name, rule in RULES.items() if name not in without)
-    generate = functools.partial(generate_covid_id, rules=rules)
+    generate = functools.partial(
+        generate_covid_id,
+        rules=rules,
+        habits=Habits(
+            frozenset(LAPSES) - {*without},
+            read=functools.partial(read_carelessly, without=without),
+            number=CallerSequences() if ONE_SEQUENCE in without else _new_identifier,
+        ),
+    )
     tell = functools.partial(gateway.error_fault, spec.contract.errors)
     endpoint = Endpoint(gateway.answering(door, generate, tell))
     folder, close = private_folder()
@@ -97,19 +128,74 @@ def request_problems(
     yield from caller_problems(caller, incoming.request, rules)
 
 
-def generate_covid_id(accepted: Accepted, rules: Sequence[Rule] | None = None) -> bytes:
+def _new_identifier(caller: str) -> str:
+    """Return an identifier that nobody else has, whoever the caller is."""
+    del caller
+    return str(uuid.uuid4())
+
+
+@dataclass(slots=True)
+class Habits:
+    """Which of the LAPSES a service is free of, and the Id of the request before.
+
+    `read` returns a request as the service reads it, `number` the next identifier for a caller's number.
+    """
+
+    kept: frozenset[str] = frozenset(LAPSES)
+    before: str | None = None
+    read: Callable[[Element], Element] = lambda request: request
+    number: Callable[[str], str] = _new_identifier
+
+
+def generate_covid_id(
+    accepted: Accepted,
+    rules: Sequence[Rule] | None = None,
+    habits: Habits | None = None,
+) -> bytes:
     """Return the answer to a request: a new identifier, or why there is none (sections 5.2.1.2 and 8).
 
     Raises SoapRefusalError where the first problem is told by a fault.
     """
     caller = caller_of(accepted.assertion)
     own = RULES.values() if rules is None else rules
-    problem = next(caller_problems(caller, accepted.request, own), None)
+    habits = habits if habits is not None else Habits()
+    if "request_of_body" not in habits.kept:
+        accepted = replace(accepted, request=_first_of_its_kind(accepted.request))
+    problem = next(caller_problems(caller, habits.read(accepted.request), own), None)
     if problem is None:
-        return _response(accepted, SUCCESS, identifier=str(uuid.uuid4()))
+        identifier = habits.number(caller.number)
+        return _response(accepted, SUCCESS, identifier=identifier, habits=habits)
     if problem.code == REQUESTER:
-        return _response(accepted, REQUESTER, message=problem.reason)
+        return _response(accepted, REQUESTER, message=problem.reason, habits=habits)
     raise SoapRefusalError(problem)
+
+
+def _first_of_its_kind(request: Element) -> Element:
+    """Return the first element of a request's name in its document, wherever it stands."""
+    return next(request.getroottree().getroot().iter(request.tag))
+
+
+def _not_late(incoming: Incoming) -> Iterator[RequestProblem]:
+    """Refuse a Timestamp that has expired, by no more than a moment."""
+    expires = incoming.moment("Expires")
+    if expires is not None and incoming.now > expires:
+        yield wss.unauthenticated("late_tolerated", "the Timestamp has expired")
+
+
+def _not_early(incoming: Incoming) -> Iterator[RequestProblem]:
+    """Refuse a Timestamp from the future, be it of the next minute."""
+    created = incoming.moment("Created")
+    if created is not None and created - incoming.now > _MINUTE:
+        reason = "the Timestamp was created in the future"
+        yield wss.unauthenticated("early_tolerated", reason)
+
+
+_MINUTE: Final = timedelta(minutes=1)
+_STRICT: Final[Mapping[str, Check]] = {
+    "late_tolerated": _not_late,
+    "early_tolerated": _not_early,
+}
+"""The checks of a gateway that does not bear with other clocks."""
 
 
 def _expected(
@@ -136,7 +222,12 @@ def _contract(wsdl: Path, root: Path, thread: int) -> SoapContract:
 
 
 def _response(
-    accepted: Accepted, status: str, *, message: str = "", identifier: str = ""
+    accepted: Accepted,
+    status: str,
+    *,
+    message: str = "",
+    identifier: str = "",
+    habits: Habits | None = None,
 ) -> bytes:
     """Return a GenerateCovidIdResponse in an envelope."""
     tag = etree.QName(accepted.operation.response)
@@ -145,10 +236,9 @@ def _response(
         {"Id": f"_{uuid.uuid4()}"},
         nsmap={"dng": tag.namespace or "", "core": CORE},
     )
-    answered = accepted.request.get("Id")
-    if answered is not None:
-        root.set("InResponseTo", answered)
-    root.set("IssueInstant", instant(gateway.utc_now()))
+    said = _said_of_request(accepted.request, habits or Habits())
+    for name, value in said.items():
+        root.set(name, value)
     told = etree.SubElement(root, f"{{{CORE}}}Status")
     etree.SubElement(told, f"{{{CORE}}}StatusCode", Value=status)
     if message:
@@ -156,3 +246,13 @@ def _response(
     if identifier:
         etree.SubElement(root, "CovidDossierIdentifier").text = identifier
     return gateway.envelope(root)
+
+
+def _said_of_request(request: Element, habits: Habits) -> dict[str, str]:
+    """Return which request is answered, where it has an Id, and when (section 5.2.1.2)."""
+    own, asked = request.get("Id"), request.get("IssueInstant", "")
+    answered = own if "own_request" in habits.kept else habits.before or own
+    habits.before = own
+    now = instant(gateway.utc_now()) if "own_instant" in habits.kept else asked
+    named = {} if answered is None else {"InResponseTo": answered}
+    return named | {"IssueInstant": now}

@@ -128,6 +128,7 @@ class Message:
     out, and `replace` gives values to write, although the schema wants it otherwise; `edits` are further changes.
     `mutation` names what is wrong with the message's security, "" for nothing. `body` is the request element as XML
     text where it is not to be built from the values by the WSDL; its id and time are written anew at each sending.
+    `forged` is what the mutation puts in the place of what is signed, where it puts something there.
     """
 
     caller: str = ""
@@ -137,6 +138,7 @@ class Message:
     edits: tuple[MessageMutation, ...] = ()
     mutation: str = ""
     body: str = ""
+    forged: "Message | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +156,9 @@ Body = bytes | JsonBody | Message
 class Template:
     """A request in the making: an operation, and what differs from its plain form.
 
-    `path` is appended to the operation's path; a header set to None is left out. `parameters` fill the
-    path's placeholders, the others make up the query in front of `query`. `token` is the role of the
-    access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
+    `path` is appended to the operation's path, or to `instead`, which stands in its place; a header set to None is left
+    out. `parameters` fill the path's placeholders, others make up the query in front of `query`. `token` is the role
+    of the access token, with an alteration behind `!`. Texts that begin with `$` stand for the target's test data.
     """
 
     operation: str
@@ -167,6 +169,7 @@ class Template:
     body: Body = b""
     parameters: Mapping[str, str] = field(default_factory=dict)
     token: str = ""
+    instead: str = ""
 
     @property
     def message(self) -> Message | None:
@@ -236,9 +239,17 @@ class Listed:
     rows: tuple[Mapping[str, Mapping[str, str]], ...]
 
 
+OTHER_NUMBERS, ODD_LENGTHS = "other-numbers", "odd-lengths"
+OWN_NOTATIONS, OTHER_NOTATIONS = "own-notations", "other-notations"
+NUMBER_FORMS = frozenset({OTHER_NUMBERS, OWN_NOTATIONS, OTHER_NOTATIONS, ODD_LENGTHS})
+"""Numbers of somebody else; the own or another one with blanks, dots and dashes; too few digits, or too many."""
+
+
 @dataclass(frozen=True, slots=True)
 class OtherNumbers:
-    """The request once for each number of somebody else in the place of the caller's own."""
+    """The request once for each number of a form in the place of the caller's own: a name of NUMBER_FORMS."""
+
+    form: str = OTHER_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +260,27 @@ class Scripted:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Forgery:
+    """Two requests of which one is signed, and the other is forged in its place; by itself, signed, that one is served.
+
+    Where the signed one is `refused` by itself, a success tells that the forged one was processed.
+    """
+
+    signed: Template
+    forged: Template
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forgeries:
+    """The request broken by its mutation, once for each pair of what is signed and what is forged in its place."""
+
+    pairs: tuple[Forgery, ...]
+
+
 Mutated = Sweep | Listed | OtherNumbers
-Probe = Single | Property | WsdlProperty | Mutated | Scripted
+Probe = Single | Property | WsdlProperty | Mutated | Forgeries | Scripted
 """How a case probes the service."""
 
 VALID_MESSAGES, BROKEN_MESSAGES = "valid-messages", "broken-messages"
@@ -279,8 +309,9 @@ class Case:
     before the probe or (`control_after`) after it; the `preamble` brings the service into the state that the probe
     needs. `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
-    that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
-    whether the service is there at all.
+    that a refusal has. With `other_callers` one caller of each kind and type of key plays it, but the first caller's.
+    The `availability_probe` is a request that shows, where the probe's answer tells of an outage, whether the service
+    is there at all.
     """
 
     id: str
@@ -301,6 +332,7 @@ class Case:
     tls: str = ""
     intrusive: bool = False
     caller: str = ""
+    other_callers: bool = False
     words: str = ""
     availability_probe: Step | None = None
 

@@ -150,9 +150,9 @@ class SoapRules:
 
     `names` maps a section (operations, request, parts, answer) to the spellings of each role; `outcomes` names status
     codes; `checks` has the checks of an answer by their key in soap.yaml, `further_checks` those that its elements,
-    details and same_person stand for, `messages` the words printed for a refusal; `details` names the elements of a
-    status detail; `gates` are codes of a gateway that does not know the caller, `unavailable` codes of an outage,
-    `busy` those of them that say when to ask again: after a while.
+    details and same_person stand for, `messages` the words printed for a refusal, `message_values` what is filled in
+    there; `details` names the elements of a status detail; `gates` are codes of a gateway that does not know the
+    caller, `unavailable` codes of an outage, `busy` those of them that say when to ask again: after a while.
     """
 
     wsdl: Path
@@ -167,6 +167,7 @@ class SoapRules:
     gates: frozenset[str]
     unavailable: frozenset[str]
     busy: frozenset[str] = frozenset()
+    message_values: Mapping[str, CheckRule] = field(default_factory=dict)
 
     @property
     def answer_checks(self) -> tuple[CheckRule, ...]:

@@ -18,7 +18,7 @@ from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.store import Record
 from conformance.messages.rebuilt import remark, request_of
 from conformance.messages.recorded import ReplayItem, fits, place_of
-from conformance.messages.soap import as_caller
+from conformance.messages.templates import as_caller
 from conformance.model.case import Case, Step, Template
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Finding, Judgement, Severity

@@ -13,7 +13,13 @@ from conformance.formats.schemas import suggestion
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts, person_kind
 from conformance.identifiers.rules import IdentifierKind, check
-from conformance.model.case import Case, OtherNumbers, Template
+from conformance.model.case import (
+    OTHER_NOTATIONS,
+    OTHER_NUMBERS,
+    Case,
+    OtherNumbers,
+    Template,
+)
 from conformance.review.remarks import Remark, Severity, at
 from conformance.review.subject import CALLERS, ReviewSubject, callers_of_case, roles_of
 
@@ -149,7 +155,8 @@ def _missing_for_soap(subject: ReviewSubject, case: Case) -> Iterator[tuple[str,
 def _others(subject: ReviewSubject, case: Case) -> set[str]:
     """Return the kinds of number of another person that a case needs, and neither test data nor a caller has."""
     texts = list(_message_texts(case))
-    if isinstance(case.probe, OtherNumbers):
+    form = case.probe.form if isinstance(case.probe, OtherNumbers) else ""
+    if form in {OTHER_NUMBERS, OTHER_NOTATIONS}:
         texts.append("$other")
     references = [text.partition(".") for text in texts]
     kinds = {kind for what, _, kind in references if what == "$other"}

@@ -17,8 +17,9 @@ from conformance.soap.markup import (
     local_name,
     parse,
     serialise,
+    without_prefixes,
 )
-from conformance.soap.message import SignedDraft
+from conformance.soap.message import SignedDraft, text_place
 from conformance.soap.names import DS, ECDSA_SHA256, RSA_SHA256, SOAP, SOAP12
 from conformance.soap.security.resigning import (
     ECDSA_SHA1,
@@ -63,6 +64,14 @@ def change_prefixes(draft: SignedDraft) -> None:
     _write_anew(
         draft, {f"p{number}": space for number, space in enumerate(sorted(spaces))}
     )
+
+
+def default_namespaces(draft: SignedDraft) -> None:
+    """Write the Body and all in it without prefixes, which makes it no other message, and sign it again."""
+    draft.text = without_prefixes(draft.body)
+    set_digest(reference_to(draft, draft.body), canonical(parse(draft.text)))
+    draft.envelope.replace(draft.body, text_place())
+    resign(draft)
 
 
 def _write_anew(

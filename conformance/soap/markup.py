@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
 from conformance.model.errors import ConformanceError
+from conformance.soap.names import XML
 
 Element = etree._Element  # noqa: SLF001 - lxml publishes the class of its elements under this name only
 LARGEST: Final = 8 * 2**20
@@ -19,6 +21,11 @@ LARGEST: Final = 8 * 2**20
 
 _TAG = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 """A start tag, in the values of whose attributes anything may stand."""
+
+
+_IN_TEXT: Final = {"\r": "&#13;"}
+_IN_VALUES: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+"""What a parser would read as something else (XML 1.0, sections 2.11 and 3.3.3)."""
 
 
 class XmlError(ConformanceError):
@@ -84,6 +91,36 @@ def canonical(element: Element) -> bytes:
     return etree.tostring(
         element, method="c14n", exclusive=True, with_comments=False, with_tail=False
     )
+
+
+def without_prefixes(element: Element) -> bytes:
+    """Return an element in UTF-8 whose namespaces, and those of all below it, are declared as default ones.
+
+    Attributes that have a namespace keep a prefix, as they have to (Namespaces in XML, section 6.2).
+    """
+    return "".join(_unprefixed(element, None)).encode()
+
+
+def _unprefixed(element: Element, around: str | None) -> Iterator[str]:
+    """Yield the markup of an element in whose surroundings a default namespace holds (None: not known)."""
+    space, name = namespace(element), local(element)
+    own = "" if space == around else f" xmlns={quoteattr(space)}"
+    yield f"<{name}{own}"
+    for number, (attribute, value) in enumerate(element.attrib.items()):
+        where = etree.QName(attribute)
+        prefix = f"a{number}:" if where.namespace else ""
+        if where.namespace == XML:
+            prefix = (
+                "xml:"  # bound without a declaration (Namespaces in XML, section 3)
+            )
+        elif prefix:
+            yield f" xmlns:{prefix[:-1]}={quoteattr(str(where.namespace))}"
+        yield f" {prefix}{where.localname}={quoteattr(str(value), _IN_VALUES)}"
+    yield f">{escape(element.text or '', _IN_TEXT)}"
+    for child in children(element):
+        yield from _unprefixed(child, space)
+        yield escape(child.tail or "", _IN_TEXT)
+    yield f"</{name}>"
 
 
 def local(element: Element) -> str:

@@ -47,6 +47,7 @@ _PUBLIC_KEY: Final = "http://docs.oasis-open.org/ws-sx/wstrust/200512/PublicKey"
 """As the platform's clients write it: without the hyphen of the namespace."""
 _PLACE = "assertion"
 _PLACE_BYTES = b"<?assertion here?>"
+_TEXT, _TEXT_BYTES = "text", b"<?text here?>"
 _TOKEN_HOURS: Final = 24
 _QUOTED = 200
 
@@ -64,6 +65,8 @@ class SignedDraft:
     """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
 
     A change to it may put another signer in the place of the first; `borrowed` is an assertion of another caller.
+    `forged` is a request that a change may put in the place of the signed one; `text` goes in at its own place, as the
+    bytes that it is.
     """
 
     envelope: Element
@@ -76,6 +79,8 @@ class SignedDraft:
     signer: Signer
     assertion: Assertion
     borrowed: Assertion | None = None
+    forged: Element | None = None
+    text: bytes = b""
 
 
 def secure(
@@ -96,16 +101,7 @@ def signed(
     lifetime: timedelta = LIFETIME,
 ) -> SignedDraft:
     """Return a signed message, in which a processing instruction stands in for the assertion."""
-    # Declared once and for all at the top, so that parts keep their prefixes, and their digests, wherever they stand.
-    kept = {
-        prefix
-        for element in envelope.iter(etree.Element)
-        for prefix in element.nsmap
-        if prefix
-    }
-    etree.cleanup_namespaces(
-        envelope, top_nsmap={"wsu": WSU}, keep_ns_prefixes=sorted({*kept, "wsu"})
-    )
+    _declare_at_top(envelope)
     security = _security(envelope)
     body = body_of(envelope)
     body.set(WSU_ID, _name("body"))
@@ -126,12 +122,33 @@ def signed(
     )
 
 
+def _declare_at_top(envelope: Element) -> None:
+    """Declare prefixes once and for all at the top, so that parts keep them, and their digests, wherever they stand.
+
+    Where default namespaces are declared they stay as they are: one that is taken back (xmlns="") would get lost.
+    """
+    kept = {
+        prefix for element in envelope.iter(etree.Element) for prefix in element.nsmap
+    }
+    if None not in kept:
+        etree.cleanup_namespaces(
+            envelope,
+            top_nsmap={"wsu": WSU},
+            keep_ns_prefixes=sorted({*map(str, kept), "wsu"}),
+        )
+
+
 def written(draft: SignedDraft, assertion: bytes | None = None) -> bytes:
     """Return the bytes of a message, the assertion's own (or others) in their place."""
     return filled(
-        serialise(draft.envelope),
+        serialise(draft.envelope).replace(_TEXT_BYTES, draft.text, 1),
         draft.assertion.data if assertion is None else assertion,
     )
+
+
+def text_place() -> Element:
+    """Return what stands in for a draft's `text` until its very bytes go in."""
+    return etree.ProcessingInstruction(_TEXT, "here")
 
 
 def placeholder() -> Element:

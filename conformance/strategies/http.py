@@ -141,9 +141,20 @@ def _with_query_lengths(plain: Template) -> tuple[Template, ...]:
     )
 
 
+_NOT_ASCII = tuple(map(quote, ("\u00e9", "\u0142", "\u20ac", "\U00020bb7")))
+"""A letter of ISO 8859-1, one beyond it, a sign of three bytes in UTF-8, and a character beyond 16 bits."""
+
+
 def _with_queries(plain: Template) -> tuple[Template, ...]:
-    """Return a field without value, one with a value of one character, and twice the same field."""
-    return tuple(replace(plain, query=query) for query in ("xa=", "xa=1", "xa=1&xa=2"))
+    """Return a field without value, with a value of one character, twice the same field, and letters beyond ASCII."""
+    queries = ("xa=", "xa=1", "xa=1&xa=2", *(f"xa={text}" for text in _NOT_ASCII))
+    return tuple(replace(plain, query=query) for query in queries)
+
+
+def _with_unknown_paths(plain: Template) -> tuple[Template, ...]:
+    """Return names of one level and of two, and with each sort of letter that is not ASCII."""
+    names = ("unknown", "unknown/unknown", *(f"unknown-{text}" for text in _NOT_ASCII))
+    return tuple(replace(plain, path=f"{plain.path}/{name}") for name in names)
 
 
 def _with_usual_headers(plain: Template) -> tuple[Template, ...]:
@@ -160,6 +171,7 @@ EDGES: Mapping[str, Edges] = {
     "unexpected-header": _with_usual_headers,
     "user-agent": _with_user_agents,
     "unexpected-query": _with_queries,
+    "unknown-path": _with_unknown_paths,
     "long-query": _with_query_lengths,
 }
 

@@ -17,6 +17,7 @@ from conformance.soap.malformed import (
     change_prefixes,
     cover_assertion,
     cut,
+    default_namespaces,
     drop_body,
     empty_body,
     foreign_header,
@@ -50,8 +51,9 @@ from conformance.soap.security.resigning import (
     XPATH,
     XSLT,
     SecurityMutation,
-    alter,
     altered_assertion,
+    forged_request,
+    put_request,
     reference_to,
     resign,
     signed_info,
@@ -61,6 +63,9 @@ from conformance.soap.security.wrapping import (
     double_body_first,
     double_body_last,
     double_body_with_same_id,
+    forge_body_in_header,
+    forge_request_in_header,
+    forge_without_prefixes_in_header,
     ignored,
     refer_elsewhere,
     refer_elsewhere_too,
@@ -70,6 +75,7 @@ from conformance.soap.security.wrapping import (
     transform_xpath,
     transform_xslt,
     wrap_assertion,
+    wrap_beside_default_namespaces,
     wrap_in_assertion,
     wrap_timestamp,
     wrapped,
@@ -115,7 +121,7 @@ def _uncover_timestamp(draft: SignedDraft) -> None:
 
 
 def _alter_body(draft: SignedDraft) -> None:
-    alter(draft.body)
+    put_request(draft.body, forged_request(draft))
 
 
 def _alter_timestamp(draft: SignedDraft) -> None:
@@ -281,6 +287,18 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
         _SEE_WHAT_IS_SIGNED, wrapped(lambda draft: draft.signature, f"{{{DS}}}Object")
     ),
     "wrapped-in-assertion": SecurityMutation(_SEE_WHAT_IS_SIGNED, wrap_in_assertion),
+    "wrapped-beside-default-namespaces": SecurityMutation(
+        _SEE_WHAT_IS_SIGNED, wrap_beside_default_namespaces
+    ),
+    "forged-request-in-header": SecurityMutation(
+        _SEE_WHAT_IS_SIGNED, forge_request_in_header
+    ),
+    "forged-body-in-header": SecurityMutation(
+        _SEE_WHAT_IS_SIGNED, forge_body_in_header
+    ),
+    "forged-without-prefixes-in-header": SecurityMutation(
+        _SEE_WHAT_IS_SIGNED, forge_without_prefixes_in_header
+    ),
     "wrapped-timestamp": SecurityMutation(_SEE_WHAT_IS_SIGNED, wrap_timestamp),
     "wrapped-in-security": SecurityMutation(
         _SEE_WHAT_IS_SIGNED, wrapped(lambda draft: draft.security)
@@ -325,6 +343,10 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "replay": SecurityMutation(_WSS_REPLAY, replay=True),
     "sha1": SecurityMutation(_DIGEST, weaken),
     "token-signed": SecurityMutation(_WSS_TOKEN_SIGNATURE, cover_assertion),
+    "tolerated-future": SecurityMutation(_WSS_TIMESTAMP, shift=WITHIN_TOLERANCE),
+    "default-namespaces": SecurityMutation(
+        _SOAP_XML, default_namespaces, about_header=False
+    ),
     "other-prefixes": SecurityMutation(_SOAP_XML, change_prefixes, about_header=False),
     "not-well-formed": SecurityMutation(_WSI_MALFORMED, raw=cut, about_header=False),
     "document-type": SecurityMutation(

@@ -4,11 +4,14 @@ Must not decide what is changed.
 """
 
 import base64
+import copy
 import hashlib
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
@@ -17,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from lxml import etree
 
 from conformance.model.errors import MissingDataError
-from conformance.soap.markup import Element, canonical
+from conformance.soap.markup import Element, canonical, children, local_name
 from conformance.soap.message import LIFETIME, SignedDraft
 from conformance.soap.names import DS
 from conformance.soap.security.saml import Assertion
-from conformance.soap.security.wss import WSU_ID
+from conformance.soap.security.wss import WSU_ID, instant
 
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 XSLT = "http://www.w3.org/TR/1999/REC-xslt-19991116"
@@ -33,6 +36,7 @@ RSA_SHA1, ECDSA_SHA1 = (
 HMAC = "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"
 WRAPPER = "{urn:example:wrapper}Wrapper"
 ELSEWHERE = "http://127.0.0.1:9/elsewhere"
+_IDS: Final = frozenset({"Id", "ID", "id"})
 
 Change = Callable[[SignedDraft], None]
 
@@ -129,32 +133,60 @@ def swap_digit(text: str) -> str:
     return text[:middle] + ("A" if text[middle] != "A" else "B") + text[middle + 1 :]
 
 
-def alter(body: Element) -> None:
-    """Change the last text below an element, which stays valid by the schema."""
+def forged_request(draft: SignedDraft) -> Element:
+    """Return what is forged in the place of the signed request: what the draft has, else a copy with another text."""
+    signed_request = children(draft.body)[0]
+    if draft.forged is not None:
+        return copy.deepcopy(draft.forged)
+    forged = copy.deepcopy(signed_request)
+    alter(forged)
+    _renew_ids(forged)
+    return forged
+
+
+def put_request(body: Element, request: Element) -> None:
+    """Put a request in the place of a Body's own."""
+    body.replace(children(body)[0], request)
+
+
+def alter(request: Element) -> None:
+    """Change the last text below an element: as long as before, a digit or letter in the place of its last one."""
     leaves = [
         element
-        for element in body.iter(etree.Element)
+        for element in request.iter(etree.Element)
         if not len(element) and element.text
     ]
-    leaves[-1].text = f"{leaves[-1].text or ''}0"
+    text = str(leaves[-1].text)
+    leaves[-1].text = text[:-1] + _another(text[-1])
+
+
+def _another(character: str) -> str:
+    """Return another character of the same sort."""
+    if character.isdecimal():
+        return "1" if character != "1" else "2"
+    other = "a" if character not in "aA" else "b"
+    return other.upper() if character.isupper() else other
+
+
+def _renew_ids(request: Element) -> None:
+    """Give an element an Id of its own: an xs:ID occurs once in a document (XML Schema 2, section 3.3.8)."""
+    for name in [one for one in request.attrib if local_name(str(one)) in _IDS]:
+        request.set(name, f"_{uuid.uuid4()}")
 
 
 def altered_assertion(assertion: Assertion) -> bytes:
-    """Return an assertion with another value of its last number, of its last attribute where it has none.
+    """Return an assertion that ends a second earlier, which is within all limits that somebody else might look at."""
+    found = re.search(rb"(NotOnOrAfter\s*=\s*[\"'])([^\"']+)", assertion.data)
+    end = _moment_of(found[2]) if found else None
+    if found is None or end is None:
+        raise MissingDataError("the assertion has no end in time that could be changed")
+    earlier = instant(end - timedelta(seconds=1)).encode()
+    return assertion.data[: found.start(2)] + earlier + assertion.data[found.end(2) :]
 
-    A number stays a number, so that nothing but the signature gives the change away.
-    """
-    found = list(
-        re.finditer(rb"(AttributeValue(?:\s[^>]*)?>)([^<]+)(<)", assertion.data)
-    )
-    found = [one for one in found if one[2].strip().isdigit()] or found
-    if not found:
-        raise MissingDataError(
-            "the assertion has no attribute whose value could be changed"
-        )
-    at = found[-1].end(2)
-    return (
-        assertion.data[: at - 1]
-        + (b"1" if assertion.data[at - 1 : at] != b"1" else b"2")
-        + assertion.data[at:]
-    )
+
+def _moment_of(data: bytes) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(data.decode("ascii"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

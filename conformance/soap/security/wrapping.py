@@ -10,8 +10,15 @@ from datetime import datetime, timedelta
 from lxml import etree
 
 from conformance.model.errors import MissingDataError
-from conformance.soap.markup import Element, canonical, parse, serialise
-from conformance.soap.message import SignedDraft
+from conformance.soap.markup import (
+    Element,
+    canonical,
+    children,
+    parse,
+    serialise,
+    without_prefixes,
+)
+from conformance.soap.message import SignedDraft, text_place
 from conformance.soap.names import DS, ENVELOPED, WSSE
 from conformance.soap.security.resigning import (
     ELSEWHERE,
@@ -19,8 +26,9 @@ from conformance.soap.security.resigning import (
     XPATH,
     XSLT,
     Change,
-    alter,
     altered_assertion,
+    forged_request,
+    put_request,
     reference_to,
     resign,
     set_digest,
@@ -31,9 +39,9 @@ from conformance.soap.security.wss import SAML_ID, WSU_ID, instant
 
 
 def _forged(draft: SignedDraft, name: str | None) -> Element:
-    """Return a copy of the Body with another value, and an id of its own, the given one, or none."""
+    """Return a copy of the Body with the forged request, and an id of its own, the given one, or none."""
     forged = copy.deepcopy(draft.body)
-    alter(forged)
+    put_request(forged, forged_request(draft))
     if name is None:
         del forged.attrib[WSU_ID]
     else:
@@ -61,6 +69,31 @@ def wrapped(
     return change
 
 
+def wrap_beside_default_namespaces(draft: SignedDraft) -> None:
+    """Move the signed Body into a wrapper in the Header, and put a forged one without prefixes in its place."""
+    draft.text = without_prefixes(_forged(draft, None))
+    draft.envelope.replace(draft.body, text_place())
+    etree.SubElement(draft.header, WRAPPER).append(draft.body)
+
+
+def forge_request_in_header(draft: SignedDraft) -> None:
+    """Put a forged request into the Header before all else, and leave the signed Body where it is."""
+    draft.header.insert(0, forged_request(draft))
+
+
+def forge_body_in_header(draft: SignedDraft) -> None:
+    """Put a forged Body into a header block before all else, and leave the signed one where it is."""
+    block = etree.Element(WRAPPER)
+    block.append(_forged(draft, None))
+    draft.header.insert(0, block)
+
+
+def forge_without_prefixes_in_header(draft: SignedDraft) -> None:
+    """Put a forged request without prefixes into the Header before all else, and leave the signed Body where it is."""
+    draft.text = without_prefixes(forged_request(draft))
+    draft.header.insert(0, text_place())
+
+
 def wrap_in_assertion(draft: SignedDraft) -> None:
     """Move the signed Body into the assertion's own Signature, which no signature covers; its other bytes stay."""
     draft.envelope.replace(draft.body, _forged(draft, None))
@@ -73,8 +106,14 @@ def wrap_in_assertion(draft: SignedDraft) -> None:
     if not ends:
         raise MissingDataError("the assertion has no signature of its own")
     draft.assertion = replace(
-        draft.assertion, data=data[: ends[-1]] + serialise(inside) + data[ends[-1] :]
+        draft.assertion, data=data[: ends[-1]] + _shielded(inside) + data[ends[-1] :]
     )
+
+
+def _shielded(element: Element) -> bytes:
+    """Return an element in UTF-8 that no default namespace around it reaches."""
+    data = serialise(element)
+    return data.replace(b" ", b' xmlns="" ', 1)
 
 
 def wrap_assertion(draft: SignedDraft) -> None:
@@ -108,12 +147,12 @@ def double_body_last(draft: SignedDraft) -> None:
 
 
 def wrap_timestamp(draft: SignedDraft) -> None:
-    """Move the signed Timestamp into a wrapper in the Header, and put a later one in its place."""
+    """Move the signed Timestamp into a wrapper in the Header, and put one of a second before in its place."""
     forged = copy.deepcopy(draft.stamp)
     del forged.attrib[WSU_ID]
     for moment in forged:
         moment.text = instant(
-            datetime.fromisoformat(str(moment.text)) + timedelta(seconds=20)
+            datetime.fromisoformat(str(moment.text)) - timedelta(seconds=1)
         )
     draft.security.replace(draft.stamp, forged)
     etree.SubElement(draft.header, WRAPPER).append(draft.stamp)
@@ -129,9 +168,9 @@ def _add_transform(draft: SignedDraft, algorithm: str, *inside: Element) -> Elem
 
 
 def xpath() -> Element:
-    """Return an XPath expression that selects no text (XML Signature, section 6.6.3)."""
+    """Return an XPath expression that selects nothing of what is in a Body (XML Signature, section 6.6.3)."""
     element = etree.Element(f"{{{DS}}}XPath")
-    element.text = "not(self::text())"
+    element.text = "count(ancestor-or-self::*[parent::*[local-name()='Body']]) = 0"
     return element
 
 
@@ -146,19 +185,19 @@ def stylesheet() -> Element:
 
 
 def transform_xpath(draft: SignedDraft) -> None:
-    """Sign the Body through an XPath that leaves all texts out, then change one of them."""
+    """Sign the Body through an XPath that leaves the request out, then put another one in its place."""
     bare = copy.deepcopy(draft.body)
-    for element in bare.iter(etree.Element):
-        element.text = element.tail = None
+    for request in children(bare):
+        bare.remove(request)
     set_digest(_add_transform(draft, XPATH, xpath()), canonical(bare))
-    alter(draft.body)
+    put_request(draft.body, forged_request(draft))
     resign(draft)
 
 
 def transform_xslt(draft: SignedDraft) -> None:
     """Sign what a stylesheet makes of the Body, then change the Body."""
     set_digest(_add_transform(draft, XSLT, stylesheet()), b"<same></same>")
-    alter(draft.body)
+    put_request(draft.body, forged_request(draft))
     resign(draft)
 
 
@@ -201,7 +240,7 @@ def refer_to_another_document(draft: SignedDraft) -> None:
         ),
         b"another",
     )
-    alter(draft.body)
+    put_request(draft.body, forged_request(draft))
     resign(draft)
 
 
