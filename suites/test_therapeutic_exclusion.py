@@ -21,22 +21,20 @@ from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Judgement, merge
 from conformance.plugin import Verify
 
+from .therapeutic_exclusion_answers import is_absent
 from .therapeutic_exclusion_births import play_births
-from .therapeutic_exclusion_model import (
-    MOST_ENTRIES,
+from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_keeper import Keeper, own_case
+from .therapeutic_exclusion_model import MOST_ENTRIES
+from .therapeutic_exclusion_player import Player
+from .therapeutic_exclusion_requests import (
     SERVICE,
-    Blocked,
-    Keeper,
-    Player,
-    Step,
-    Verb,
     declaration,
-    is_absent,
-    own_case,
     parties,
     person,
     revocation,
 )
+from .therapeutic_exclusion_steps import Step, Verb
 
 pytestmark = pytest.mark.service(SERVICE)
 

@@ -38,7 +38,6 @@ from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
 from suites import test_status_dashboard as dashboard_suite
 from suites import test_therapeutic_exclusion as exclusion_suite
-from suites.therapeutic_exclusion_model import Player
 
 PROCEDURES: Mapping[str, Procedure] = {
     **getattr(dashboard_suite, "PROCEDURES", {}),
@@ -113,6 +112,10 @@ def _method(owner: type, name: str, result: Callable[[], object]) -> Without:
     return lambda patch: patch.setattr(owner, name, lambda *_, **__: result())
 
 
+def _in_suite(place: str, result: Callable[[], object]) -> Without:
+    return lambda patch: patch.setattr(f"suites.therapeutic_exclusion_{place}", lambda *_, **__: result())
+
+
 def _nothing() -> Iterator[Any]:
     return iter(())
 
@@ -144,14 +147,14 @@ REST_CHECKS: Mapping[str, Without] = {
     **{name: _rule(name) for name in RULES},
 }
 MODEL_CHECKS: Mapping[str, Without] = {
-    "listed": _method(Player, "_listed", Judgement),
-    "invented-names": _method(Player, "_invented_names", _nothing),
-    "kinds": _method(Player, "_kinds", _nothing),
-    "ordered": _method(Player, "_ordered", _nothing),
-    "counted": _method(Player, "_counted", _nothing),
-    "recorded": _method(Player, "_recorded", _nothing),
-    "newest": _method(Player, "_newest", _nothing),
-    "timed": _method(Player, "_timed", _nothing),
+    "listed": _in_suite("player.listed", Judgement),
+    "invented-names": _in_suite("lists.invented_names", _nothing),
+    "kinds": _in_suite("lists.kinds", _nothing),
+    "ordered": _in_suite("player.ordered", _nothing),
+    "counted": _in_suite("player.counted", _nothing),
+    "recorded": _in_suite("player.recorded", list),
+    "newest": _in_suite("player.newest", _nothing),
+    "timed": _in_suite("player.timed", _nothing),
 }
 SOAP_CHECKS: Mapping[str, Without] = {
     "expectation": _method(SoapOracle, "_expectation_findings", _nothing),

@@ -18,7 +18,10 @@ from conformance.model.case import Template
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.model.verdict import Judgement, Severity
 from suites.test_therapeutic_exclusion import PROCEDURES
-from suites.therapeutic_exclusion_model import MOST_ENTRIES, SERVICE, Party, Person, Player, Step, Verb
+from suites.therapeutic_exclusion_model import MOST_ENTRIES
+from suites.therapeutic_exclusion_player import Player
+from suites.therapeutic_exclusion_requests import SERVICE, Party, Person
+from suites.therapeutic_exclusion_steps import Step, Verb
 
 PATIENT, OTHER = "90010199794", "85061599690"
 CALLERS = {"citizen": PATIENT, "other_citizen": OTHER, "parent": "70010100000", "mandatary": "70010100001"}
