@@ -14,14 +14,12 @@ from conformance.model.verdict import Finding, Severity
 
 from .therapeutic_exclusion_answers import (
     Entry,
-    authors,
     bag_of,
     clock_of,
-    entry_of,
     identifiers,
     name_of,
 )
-from .therapeutic_exclusion_model import MOST_ENTRIES, Situation
+from .therapeutic_exclusion_model import MOST_ENTRIES, Situation, What
 from .therapeutic_exclusion_requests import Key
 
 _CLOCKS_APART = timedelta(minutes=15)
@@ -45,6 +43,32 @@ def ordered(situation: Situation, rows: list[Any]) -> Iterator[Finding]:
                 actual,
             )
             return
+
+
+def ordered_in_moments(situation: Situation, rows: list[Any]) -> Iterator[Finding]:
+    """Yield an observation where entries of one moment stand in the order in which their changes were made.
+
+    The moments that a service shows are left open by the erratum 5.6/equal-moments; what was changed last is known.
+    """
+    changes = [change.what for change in reversed(situation.model.changes)]
+    shown = [
+        (str(row.get("operation")), key)
+        for row in rows[: len(changes)]
+        for key in situation.known_or_first(row, "target")
+    ]
+    if shown == changes or Counter(shown) != Counter(changes):
+        return
+    at = next(at for at, what in enumerate(shown) if what != changes[at])
+    yield situation.observation(
+        "5.6/newest-first",
+        "entries of one moment do not stand newest first (erratum 5.6/equal-moments)",
+        _told(changes[at]),
+        _told(shown[at]),
+    )
+
+
+def _told(what: What) -> str:
+    return f"{what[0]} of {name_of(what[1])}"
 
 
 def counted(
@@ -87,39 +111,6 @@ def foreign(situation: Situation, rows: list[Any]) -> Iterator[Finding]:
             return
 
 
-def authored(
-    situation: Situation,
-    rows: list[Any],
-    bag: Counter[Entry],
-    others: set[tuple[str, Key]],
-) -> list[Finding]:
-    """Check that as many entries as are new name among their authors the patient who made the changes.
-
-    Left out are changes like those that a representative has made.
-    """
-    fresh = bag - situation.model.kept(MOST_ENTRIES)
-    own = [
-        row
-        for row in rows
-        if entry_of(row) in fresh and situation.who.ssin in authors(row)
-    ]
-    unnamed = fresh - bag_of(own)
-    for entry in unnamed:
-        if any((entry[0], key) in others for key in situation.own_first(entry[2])):
-            continue
-        message = "no author of an entry is the person who made the change"
-        named = next(row.get("author") for row in rows if entry_of(row) == entry)
-        return [
-            situation.finding(
-                "5.6/author-responsible",
-                message,
-                situation.who.ssin,
-                show(named),
-            )
-        ]
-    return []
-
-
 def timed(
     situation: Situation, exchange: Exchange, bag: Counter[Entry], begun: datetime
 ) -> Iterator[Finding]:
@@ -147,7 +138,7 @@ def timed(
 
 def recorded(situation: Situation, bag: Counter[Entry]) -> list[Finding]:
     """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
-    changes = Counter(situation.model.changes)
+    changes = Counter(change.what for change in situation.model.changes)
     kept = situation.model.kept(max(MOST_ENTRIES - changes.total(), 0))
     surplus, gone = bag - kept, kept - bag
     if gone:

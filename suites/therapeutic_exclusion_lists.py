@@ -9,12 +9,8 @@ from conformance.model.verdict import Finding, Judgement
 
 from .therapeutic_exclusion_answers import identifiers, name_of
 from .therapeutic_exclusion_model import Situation
-from .therapeutic_exclusion_requests import (
-    INVENTED_FIRST_NAME,
-    INVENTED_NAME,
-    SERVICE,
-    Key,
-)
+from .therapeutic_exclusion_names import dropped_names, invented_names, spoiled_names
+from .therapeutic_exclusion_requests import SERVICE, Key
 from .therapeutic_exclusion_steps import Verb
 
 
@@ -63,8 +59,11 @@ def listed(
                     show(row.get("patient")),
                 )
             )
-        findings += invented_names(situation, row.get("hcParty"))
-        findings += kinds(situation, row.get("hcParty"))
+        party = row.get("hcParty")
+        findings += invented_names(situation, party)
+        findings += spoiled_names(situation, party)
+        findings += kinds(situation, party)
+    findings += dropped_names(situation, [row.get("hcParty") for row in rows])
     counts = Counter({f"{SERVICE}/{name}": 1 for name in (rule, "5.5/active-only")})
     return Judgement(tuple(findings), counts)
 
@@ -83,27 +82,6 @@ def blame(situation: Situation, key: Key, rule: str) -> str:
             else ("5.3/declares" if own and not revoking else rule)
         )
     return "5.4/revokes" if revoking and own else rule
-
-
-def invented_names(situation: Situation, party: Any) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part
-    """Check that a party does not carry a name that a declaration of ours gave it (section 5.3)."""
-    if not isinstance(party, dict) or not {INVENTED_NAME, INVENTED_FIRST_NAME} & {
-        party.get("name"),
-        party.get("firstName"),
-    }:
-        return
-    slug = (
-        "organisation-name"
-        if party.get("qualificationCode") == "orgpharmacy"
-        else "practitioner-names"
-    )
-    message = "a name given in a declaration is published"
-    yield situation.finding(
-        f"5.3/{slug}",
-        message,
-        "the name of the authentic source",
-        show(party),
-    )
 
 
 def kinds(situation: Situation, party: Any) -> Iterator[Finding]:  # noqa: ANN401 - an answer's part

@@ -18,13 +18,25 @@ MOST_ENTRIES = 1500
 """The most entries of a history without pageSize (section 5.6)."""
 
 
+What = tuple[str, Key]
+"""What a change does, in the history's own word, and to which party."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that was made: what it did, and by the token of which representative ("": the patient)."""
+
+    what: What
+    by: str = ""
+
+
 @dataclass(slots=True)
 class Model:
     """What the service should hold of one patient: active parties, and the changes made since it began."""
 
     active: dict[Key, Mapping[str, Any]]
     past: list[Mapping[str, Any]]
-    changes: list[tuple[str, Key]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
     _kept: tuple[int, "Counter[Entry]"] | None = None
 
     def kept(self, number: int) -> "Counter[Entry]":
@@ -34,20 +46,20 @@ class Model:
             self._kept = number, bag_of(self.past[:number])
         return self._kept[1]
 
-    def declare(self, key: Key) -> bool:
+    def declare(self, key: Key, by: str = "") -> bool:
         """Note a declaration and tell whether it succeeds."""
         if key in self.active:
             return False
         self.active[key] = {}
-        self.changes.append(("DECLARE_EXCLUSION", key))
+        self.changes.append(Change(("DECLARE_EXCLUSION", key), by))
         return True
 
-    def revoke(self, key: Key) -> bool:
+    def revoke(self, key: Key, by: str = "") -> bool:
         """Note a revocation and tell whether it succeeds."""
         if key not in self.active:
             return False
         del self.active[key]
-        self.changes.append(("REVOKE_EXCLUSION", key))
+        self.changes.append(Change(("REVOKE_EXCLUSION", key), by))
         return True
 
 
@@ -82,6 +94,13 @@ class Situation:
             expected,
             actual,
         )
+
+    def observation(
+        self, rule: str, message: str, expected: str, actual: str
+    ) -> Finding:
+        """Return an observation on a rule, which is the same whatever the steps were."""
+        severity = Severity.OBSERVATION
+        return Finding(f"{SERVICE}/{rule}", severity, message, "body", expected, actual)
 
     def known_or_first(self, row: Any, member: str = "hcParty") -> list[Key]:  # noqa: ANN401 - an answer's part
         """Return the key of an entry's party: one of ours where it names one, else the first identifier."""

@@ -24,21 +24,22 @@ from .therapeutic_exclusion_answers import (
     objects,
     qualification_of,
 )
+from .therapeutic_exclusion_authors import authored, number_in_token
 from .therapeutic_exclusion_conversation import Conversation
 from .therapeutic_exclusion_histories import (
-    authored,
     counted,
     foreign,
     newest,
     ordered,
+    ordered_in_moments,
     recorded,
     timed,
 )
 from .therapeutic_exclusion_lists import blame, listed
 from .therapeutic_exclusion_model import MOST_ENTRIES, Model, Situation
+from .therapeutic_exclusion_names import names_in_entries
 from .therapeutic_exclusion_requests import (
     SERVICE,
-    Key,
     Party,
     Person,
     consultation,
@@ -61,7 +62,7 @@ class Player:
     """Plays steps for one patient and compares the service with the model after each.
 
     `watchers` are tokens of representatives, who have to see what the patient sees. `full` is the last full history
-    that was read, after `read` changes; `others` are the changes that representatives made.
+    that was read, after `read` changes.
     """
 
     execution: CaseExecution
@@ -72,7 +73,6 @@ class Player:
     read: int = 0
     purpose: Purpose = Purpose.PROBE
     watchers: tuple[str, ...] = ()
-    others: set[tuple[str, Key]] = field(default_factory=set)
     talk: Conversation = field(init=False)
     _begun: datetime = _LONG_AGO
 
@@ -195,8 +195,7 @@ class Player:
     def _declared(
         self, exchange: Exchange, party: Party, steps: Sequence[Step]
     ) -> Judgement:
-        if self.model.declare(party.key):
-            self._note_author(steps[-1])
+        if self.model.declare(party.key, steps[-1].by):
             return self.talk.expect(exchange, "5.3/declares", [clause("201")], steps)
         return self.talk.expect(
             exchange, "5.3/conflict", [clause("409"), clause("400", "BIZ001")], steps
@@ -244,15 +243,14 @@ class Player:
     def _revoked(
         self, exchange: Exchange, party: Party, steps: Sequence[Step]
     ) -> Judgement:
-        if self.model.revoke(party.key):
-            self._note_author(steps[-1])
+        if self.model.revoke(party.key, steps[-1].by):
             return self.talk.expect(exchange, "5.4/revokes", [clause("204")], steps)
         return self.talk.expect(exchange, "5.4/not-found", NOTHING_THERE, steps)
 
-    def _note_author(self, step: Step) -> None:
-        """Note that a representative made the last change, whose own number nobody has told."""
-        if step.by:
-            self.others.add(self.model.changes[-1])
+    def _actors(self) -> dict[str, str]:
+        """Return the numbers of the representatives who have made changes, by role."""
+        roles = {change.by for change in self.model.changes if change.by}
+        return {role: number_in_token(self.execution, role) for role in sorted(roles)}
 
     def _consult(
         self, who: Person, party: Party | None, steps: Sequence[Step]
@@ -315,6 +313,8 @@ class Player:
             return list(newest(situation, rows, self.full)) if fresh else []
         bag = bag_of(rows)
         return recorded(situation, bag) or [
-            *authored(situation, rows, bag, self.others),
+            *authored(situation, rows, bag, self._actors()),
             *timed(situation, exchange, bag, self._begun),
+            *ordered_in_moments(situation, rows),
+            *names_in_entries(situation, rows, bag),
         ]

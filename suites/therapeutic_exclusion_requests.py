@@ -1,6 +1,6 @@
 """The requests that sequences for Therapeutic Exclusion are made of: about whom, to which party, in whose name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from conformance.engine.execution import CaseExecution
@@ -9,6 +9,8 @@ from conformance.model.errors import MissingDataError
 
 SERVICE = "therapeutic-exclusion"
 INVENTED_NAME, INVENTED_FIRST_NAME = "Inventedname", "Inventedfirst"
+INVENTED = frozenset({INVENTED_NAME, INVENTED_FIRST_NAME})
+"""Names that declarations of ours give, and that nobody has."""
 
 Key = tuple[str, str]
 """A health care party as an identifier's type and value."""
@@ -16,11 +18,13 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A health care party of the target's test data."""
+    """A health care party of the target's test data; its names are the authentic source's, "" if unknown."""
 
     kind: str
     number: str
     qualification: str
+    name: str = ""
+    first_name: str = ""
 
     @property
     def key(self) -> Key:
@@ -45,11 +49,17 @@ def parties(execution: CaseExecution) -> list[Party]:
     """Return the target's practitioners and pharmacies; raises MissingDataError where there is none."""
     data = execution.session.service.settings.get("data", {})
     found = [
-        Party("ssin", row["ssin"], row["qualification"])
+        Party(
+            "ssin",
+            row["ssin"],
+            row["qualification"],
+            row.get("name", ""),
+            row.get("first_name", ""),
+        )
         for row in data.get("practitioners", ())
     ]
     found += [
-        Party("nihii", row["nihii"], "orgpharmacy")
+        Party("nihii", row["nihii"], "orgpharmacy", row.get("name", ""))
         for row in data.get("pharmacies", ())
     ]
     if not found:
@@ -57,6 +67,12 @@ def parties(execution: CaseExecution) -> list[Party]:
             "the target gives neither data.practitioners nor data.pharmacies"
         )
     return found
+
+
+def first_of_each_kind(known: Sequence[Party]) -> tuple[int, ...]:
+    """Return the places of the first party of each kind: a practitioner and a pharmacy, as far as there are some."""
+    places = {party.kind: place for place, party in reversed(list(enumerate(known)))}
+    return tuple(sorted(places.values()))
 
 
 def person(execution: CaseExecution, data: str, token: str) -> Person:
