@@ -22,7 +22,9 @@ from conformance.plugin import Verify
 from .therapeutic_exclusion_answers import is_absent
 from .therapeutic_exclusion_births import play_births
 from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
+from .therapeutic_exclusion_letters import play_letters
 from .therapeutic_exclusion_people import play_representatives, play_two_patients
 from .therapeutic_exclusion_player import Player
 from .therapeutic_exclusion_requests import (
@@ -110,6 +112,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     "representatives": unless_blocked(play_representatives),
     "professions": unless_blocked(play_professions),
     "births": unless_blocked(play_births),
+    "forms": unless_blocked(play_forms),
+    "letters": unless_blocked(play_letters),
 }
 
 

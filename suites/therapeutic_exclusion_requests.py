@@ -9,7 +9,19 @@ from conformance.model.errors import MissingDataError
 
 SERVICE = "therapeutic-exclusion"
 INVENTED_NAME, INVENTED_FIRST_NAME = "Inventedname", "Inventedfirst"
-INVENTED = frozenset({INVENTED_NAME, INVENTED_FIRST_NAME})
+ACCENTED = "Inventéd-Ñøßname", "Ïnventëd"
+BEYOND_LATIN_1 = (
+    "Łĭşŧőŵy d\N{RIGHT SINGLE QUOTATION MARK}Œuvre",
+    "Ằnh-Žofia e\N{COMBINING ACUTE ACCENT}",
+)
+INVENTED = frozenset(
+    {
+        INVENTED_NAME,
+        INVENTED_FIRST_NAME,
+        *ACCENTED,
+        *BEYOND_LATIN_1,
+    }
+)
 """Names that declarations of ours give, and that nobody has."""
 
 Key = tuple[str, str]
