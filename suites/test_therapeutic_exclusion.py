@@ -21,6 +21,7 @@ from conformance.plugin import Verify
 
 from .therapeutic_exclusion_answers import is_absent
 from .therapeutic_exclusion_births import play_births
+from .therapeutic_exclusion_callers import play_callers
 from .therapeutic_exclusion_conversation import Blocked
 from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
@@ -112,6 +113,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "representatives": unless_blocked(play_representatives),
     "professions": unless_blocked(play_professions),
     "births": unless_blocked(play_births),
+    "callers": unless_blocked(play_callers),
     "forms": unless_blocked(play_forms),
     "letters": unless_blocked(play_letters),
 }

@@ -46,10 +46,15 @@ def objects(exchange: Exchange) -> list[dict[str, Any]]:
 
 def is_absent(exchange: Exchange) -> bool:
     """Tell whether an answer says that there is nothing: by 404, or by 400 and BIZ002."""
+    return error_is(exchange, (_ABSENT,), "BIZ002")
+
+
+def error_is(exchange: Exchange, statuses: tuple[int, ...], code: str) -> bool:
+    """Tell whether an answer refuses by one of some statuses, or by 400 and a code of the catalogue."""
     response = exchange.response
     if response is None or response.status != _REFUSED:
-        return response is not None and response.status == _ABSENT
-    return "BIZ002" in error_codes(parse(response.body).document)
+        return response is not None and response.status in statuses
+    return code in error_codes(parse(response.body).document)
 
 
 def clock_of(response: Response | None) -> datetime | None:
