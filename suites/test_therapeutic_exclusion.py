@@ -26,6 +26,7 @@ from .therapeutic_exclusion_conversation import Blocked
 from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
 from .therapeutic_exclusion_letters import play_letters
+from .therapeutic_exclusion_limits import play_long_history, play_many_parties
 from .therapeutic_exclusion_people import play_representatives, play_two_patients
 from .therapeutic_exclusion_player import Player
 from .therapeutic_exclusion_requests import (
@@ -115,6 +116,8 @@ PROCEDURES: Mapping[str, Procedure] = {
     "births": unless_blocked(play_births),
     "callers": unless_blocked(play_callers),
     "forms": unless_blocked(play_forms),
+    "many-parties": unless_blocked(play_many_parties),
+    "long-history": unless_blocked(play_long_history),
     "letters": unless_blocked(play_letters),
 }
 

@@ -49,6 +49,11 @@ def is_absent(exchange: Exchange) -> bool:
     return error_is(exchange, (_ABSENT,), "BIZ002")
 
 
+def unknown_party(exchange: Exchange) -> bool:
+    """Tell whether a declaration is refused for a party that nobody knows (erratum 8.1.3/unknown-party)."""
+    return error_is(exchange, (), "VAL006")
+
+
 def error_is(exchange: Exchange, statuses: tuple[int, ...], code: str) -> bool:
     """Tell whether an answer refuses by one of some statuses, or by 400 and a code of the catalogue."""
     response = exchange.response

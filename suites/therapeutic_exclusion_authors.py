@@ -69,7 +69,7 @@ def _groups(
             for key in situation.own_first(entry[2]):
                 named.setdefault((entry[0], key), []).append(frozenset(authors(row)))
     made: dict[What, Counter[str]] = {}
-    for change in situation.model.changes:
+    for change in situation.model.shown:
         made.setdefault(change.what, Counter())[change.by] += 1
     return [_Alike(made[what], names) for what, names in named.items() if what in made]
 

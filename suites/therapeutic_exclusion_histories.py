@@ -50,7 +50,7 @@ def ordered_in_moments(situation: Situation, rows: list[Any]) -> Iterator[Findin
 
     The moments that a service shows are left open by the erratum 5.6/equal-moments; what was changed last is known.
     """
-    changes = [change.what for change in reversed(situation.model.changes)]
+    changes = [change.what for change in reversed(situation.model.shown)]
     shown = [
         (str(row.get("operation")), key)
         for row in rows[: len(changes)]
@@ -138,7 +138,7 @@ def timed(
 
 def recorded(situation: Situation, bag: Counter[Entry]) -> list[Finding]:
     """Compare the history with the changes made and with what was there before, as bags: ties are left open."""
-    changes = Counter(change.what for change in situation.model.changes)
+    changes = Counter(change.what for change in situation.model.shown)
     kept = situation.model.kept(max(MOST_ENTRIES - changes.total(), 0))
     surplus, gone = bag - kept, kept - bag
     if gone:

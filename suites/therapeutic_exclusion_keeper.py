@@ -11,6 +11,7 @@ from conformance.model.wording import count_of
 
 from .therapeutic_exclusion_answers import name_of, qualification_of
 from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_limits import made_up_parties
 from .therapeutic_exclusion_player import Player
 from .therapeutic_exclusion_requests import (
     SERVICE,
@@ -60,7 +61,7 @@ class Keeper:
     def restore(self) -> str:
         """Bring the active exclusions back to what they were, and say what was done and how the history grew."""
         now = self._player()
-        known = {party.key: party for party in now.parties}
+        known = {party.key: party for party in (*made_up_parties(), *now.parties)}
         surplus = [
             known[key]
             for key in now.model.active

@@ -46,6 +46,11 @@ class Model:
             self._kept = number, bag_of(self.past[:number])
         return self._kept[1]
 
+    @property
+    def shown(self) -> list[Change]:
+        """Return the changes that a whole history shows, which has so many entries at most (5.6)."""
+        return self.changes[-MOST_ENTRIES:]
+
     def declare(self, key: Key, by: str = "") -> bool:
         """Note a declaration and tell whether it succeeds."""
         if key in self.active:

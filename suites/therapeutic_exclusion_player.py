@@ -172,6 +172,15 @@ class Player:
             case _:
                 return self._history(who, step.page_size, steps)
 
+    @property
+    def entries(self) -> int:
+        """Return how many entries have been made, shown or not."""
+        return len(self.model.past) + len(self.model.changes)
+
+    def change(self, step: Step) -> Judgement:
+        """Make one change, and judge its answer alone."""
+        return self._step(step, [step])
+
     def _wait(self) -> Judgement:
         """Let a second pass where all of the history happened in one, so that its order cannot be told."""
         if (

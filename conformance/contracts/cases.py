@@ -96,6 +96,7 @@ def _case(
         claim=ClaimedResource(**row["claim"]) if "claim" in row else None,
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
+        thorough=row.get("thorough", False),
         caller=row.get("caller", ""),
         words=row.get("words", ""),
         availability_probe=_step(row["witness"], requests)

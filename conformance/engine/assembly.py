@@ -108,7 +108,7 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
         plan.target, service, requests, wire.transport, wire.ledger, wire.recorder
     )
     return ExecutionContext(
-        session, oracle, plan.seed, plan.examples, plan.counterexamples
+        session, oracle, plan.seed, plan.examples, plan.counterexamples, plan.thorough
     )
 
 

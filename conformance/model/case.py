@@ -280,7 +280,7 @@ class Case:
     needs. `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
     that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
-    whether the service is there at all.
+    whether the service is there at all. A `thorough` case takes thousands of requests.
     """
 
     id: str
@@ -303,6 +303,7 @@ class Case:
     caller: str = ""
     words: str = ""
     availability_probe: Step | None = None
+    thorough: bool = False
 
     @property
     def procedure(self) -> str | None:
