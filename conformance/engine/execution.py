@@ -94,7 +94,7 @@ class CaseExecution:
         """Send a request that is complete already, and return the exchange; a template says what it stands for."""
         self._last_body = request.body
         exchange = self.session.send(self.case.id, request, purpose)
-        self._note(exchange, template, purpose)
+        self.note(exchange, template, purpose)
         return exchange
 
     def refused(self, template: Template, exchange: Exchange) -> bool:
@@ -157,7 +157,7 @@ class CaseExecution:
         self.deciding = [exchange.id]
         self.counterexample = Counterexample(tuple(self.ids[before:]), words(parts))
 
-    def _note(self, exchange: Exchange, template: Template, purpose: Purpose) -> None:
+    def note(self, exchange: Exchange, template: Template, purpose: Purpose) -> None:
         """Remember an exchange, and what its answer says of the credential."""
         self.ids.append(exchange.id)
         response = exchange.response

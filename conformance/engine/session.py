@@ -4,7 +4,7 @@ Waits politely where a service is busy. Knows neither REST nor SOAP: a builder m
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -21,6 +21,7 @@ from conformance.target.policy import RULE, Sender, may_send
 from conformance.target.target import ServiceTarget, Target
 from conformance.traffic.interruption import raise_if_requested
 from conformance.traffic.ledger import Ledger
+from conformance.traffic.side_by_side import Lane, make_lanes, send_lanes, why_apart
 from conformance.traffic.transport import Transport
 
 PATIENCE_S = 10.0
@@ -123,6 +124,42 @@ class Session:
         number = next(self.recorder.numbers)
         return self.recorder.record(
             Exchange(number, case, purpose, started, elapsed, request, outcome)
+        )
+
+    def send_side_by_side(
+        self, case: str, requests: Sequence[Request], purpose: Purpose = Purpose.PROBE
+    ) -> tuple[tuple[Exchange, ...], str]:
+        """Send requests at the same moment, each on a connection of its own, once.
+
+        Returns the exchanges in the order of the requests, and why it is not shown that they were under way at the same
+        time, "" where it is. All turns within the target's limits are taken before. Errors as for `exchange`.
+        """
+        for request in requests:
+            self.demand_allowed(request.method)
+        for _ in requests:
+            self.ledger.take(self._reserve())
+        raise_if_requested()
+        # A peer that serves one connection after the other must not wait for the kept one.
+        self.transport.close()
+        lanes = make_lanes(self.transport, requests)
+        try:
+            send_lanes(lanes, self.transport.timeout)
+        finally:
+            exchanges = tuple(self._record(case, purpose, lane) for lane in lanes)
+        return exchanges, why_apart(lanes)
+
+    def _record(self, case: str, purpose: Purpose, lane: Lane) -> Exchange:
+        number = next(self.recorder.numbers)
+        return self.recorder.record(
+            Exchange(
+                number,
+                case,
+                purpose,
+                lane.started,
+                lane.elapsed,
+                lane.request,
+                lane.outcome,
+            )
         )
 
     def demand_allowed(self, method: str) -> None:

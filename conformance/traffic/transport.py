@@ -9,8 +9,9 @@ import contextlib
 import socket
 import ssl
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import SplitResult, urlsplit
 
 import h11
@@ -39,17 +40,47 @@ _Origin = tuple[str, str, int]
 
 @dataclass(slots=True)
 class _Connection:
-    """A socket to one origin with its HTTP state; `used` is true once it has carried a request."""
+    """A socket to one origin with its HTTP state; `used` is true once it has carried a request.
+
+    `held` is what is kept back of a request that is to leave at the same moment as another.
+    """
 
     origin: _Origin
     sock: socket.socket
     http: h11.Connection
     raw: bytearray = field(default_factory=bytearray)
     used: bool = False
+    held: bytes = b""
 
     def serves(self, origin: _Origin) -> bool:
         """Tell whether the idle connection leads to an origin and has nothing left to read."""
         return self.origin == origin and not is_readable(self.sock)
+
+    def has_answered(self) -> bool:
+        """Tell whether bytes of an answer have come, or the peer has closed; what has come is kept."""
+        self.sock.settimeout(0)
+        try:
+            data = self.sock.recv(_CHUNK)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        except OSError:
+            return True
+        if data:
+            self.take_in(data)
+        return True
+
+    def take_in(self, data: bytes) -> None:
+        """Keep the first bytes of an answer as they came, and read all of them as HTTP."""
+        room = _KEPT_RAW - len(self.raw)
+        if room > 0:
+            self.raw += data[:room]
+        self.http.receive_data(data)
+
+    def abort(self) -> None:
+        """Wake up whoever waits for the peer in another thread: it reads the end of the connection."""
+        with contextlib.suppress(OSError):
+            # Not the method of a TLS socket, which must not be changed while another thread reads from it.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
         with contextlib.suppress(OSError):
@@ -109,6 +140,53 @@ class Transport:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def another(self) -> Self:
+        """Return a transport with the same trust and limits, and a connection of its own."""
+        other = replace(self)
+        other._tls = self._tls  # noqa: SLF001 - of its own class: reading trust anew takes long
+        return other
+
+    def open(self, request: Request, deadline: float) -> None:
+        """Open a new connection for a request without sending it; raises FailureError."""
+        self._connect(urlsplit(request.url), deadline, fresh=True)
+
+    def write(self, request: Request, deadline: float) -> None:
+        """Send all but the last byte of a request on the connection opened for it; raises FailureError."""
+        data = _message(self._opened.http, request)
+        _send(self._opened, data[:-1], deadline)
+        self._opened.held = data[-1:]
+
+    def finish(self, deadline: float) -> bool:
+        """Send the last byte of a request; tell whether it went out. Raises FailureError."""
+        return _send(self._opened, self._opened.held, deadline)
+
+    def has_answered(self) -> bool:
+        """Tell, without waiting, whether bytes of an answer have come or the peer has closed."""
+        return self._opened.has_answered()
+
+    def read(self, request: Request, deadline: float) -> Response | TransportFailure:
+        """Return the answer to a request that was written, or why there is none, and close the connection."""
+        connection = self._opened
+        try:
+            head, informational = _read_head(connection, deadline)
+            return _read_body(connection, head, informational, request.method, deadline)
+        except FailureError as failure:
+            return TransportFailure(failure.kind, str(failure), bytes(connection.raw))
+        finally:
+            self.close()
+
+    def abort(self) -> None:
+        """End a `read` that goes on in another thread."""
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
+
+    @property
+    def _opened(self) -> _Connection:
+        if self._connection is None:
+            raise ValueError("no connection was opened for this request")
+        return self._connection
 
     def _exchange(self, request: Request, deadline: float) -> Response:
         url = urlsplit(request.url)
@@ -189,7 +267,11 @@ def _message(http: h11.Connection, request: Request) -> bytes:
 
 
 def _write(connection: _Connection, request: Request, deadline: float) -> None:
-    data = _message(connection.http, request)
+    _send(connection, _message(connection.http, request), deadline)
+
+
+def _send(connection: _Connection, data: bytes, deadline: float) -> bool:
+    """Send bytes; tell whether all of them went out."""
     try:
         connection.sock.settimeout(left(deadline))
         connection.sock.sendall(data)
@@ -199,7 +281,8 @@ def _write(connection: _Connection, request: Request, deadline: float) -> None:
         ) from None
     except OSError:
         # A peer may answer and close before it has read everything; its answer is still to be read.
-        return
+        return False
+    return True
 
 
 def _receive(connection: _Connection, deadline: float) -> None:
@@ -218,10 +301,7 @@ def _receive(connection: _Connection, deadline: float) -> None:
         raise FailureError(
             ErrorKind.CLOSED, f"the peer closed the connection {started}"
         )
-    room = _KEPT_RAW - len(connection.raw)
-    if room > 0:
-        connection.raw += data[:room]
-    connection.http.receive_data(data)
+    connection.take_in(data)
 
 
 def _next_event(
