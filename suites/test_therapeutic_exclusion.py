@@ -114,7 +114,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "representatives": unless_blocked(play_representatives),
     "professions": unless_blocked(play_professions),
     "births": unless_blocked(play_births),
-    "callers": unless_blocked(play_callers),
+    "refused-callers": unless_blocked(play_callers),
     "forms": unless_blocked(play_forms),
     "many-parties": unless_blocked(play_many_parties),
     "long-history": unless_blocked(play_long_history),
