@@ -5,7 +5,7 @@ So a check can be taken away, and what is found without it compared with what wa
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -36,11 +36,13 @@ from conformance.selftest.mutants import MutantRun
 from conformance.selftest.selftest import EXAMPLES
 from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
+from suites import test_dossier_number_generation as dossier_suite
 from suites import test_status_dashboard as dashboard_suite
 from suites import test_therapeutic_exclusion as exclusion_suite
 
 PROCEDURES: Mapping[str, Procedure] = {
     **getattr(dashboard_suite, "PROCEDURES", {}),
+    **dossier_suite.PROCEDURES,
     **exclusion_suite.PROCEDURES,
 }
 
@@ -73,7 +75,9 @@ class Playback:
             campaign = open_campaign(plan, Path(folder), embedded)
             for name, records in recorded:
                 if name in cases:
-                    patch.setattr(Session, "send_once", _answers(map(recorded_exchange, records)))
+                    once = _answers(map(recorded_exchange, records))
+                    patch.setattr(Session, "send_once", once)
+                    patch.setattr(Session, "send_side_by_side", _together(once))
                     case = cases[name]
                     yield case_record(campaign.run(case, PROCEDURES.get(case.procedure or "")))
             campaign.close()
@@ -97,6 +101,17 @@ def _answers(exchanges: Iterator[Exchange]) -> Callable[..., Exchange]:
         return found
 
     return once
+
+
+def _together(once: Callable[..., Exchange]) -> Callable[..., tuple[tuple[Exchange, ...], str]]:
+    """Return what gives the recorded answers to requests that were sent side by side, which are taken to overlap."""
+
+    def side_by_side(
+        session: Session, case: str, requests: Sequence[Request], purpose: Purpose
+    ) -> tuple[tuple[Exchange, ...], str]:
+        return tuple(once(session, case, request, purpose) for request in requests), ""
+
+    return side_by_side
 
 
 def _asked(request: Request) -> tuple[str, str]:

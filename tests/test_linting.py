@@ -426,7 +426,7 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
         ("expectation empty-last-name names the detail CbssNote, which soap.yaml does not have",),
     ),
     "breach that nobody made": (
-        _change("common/matrix.yaml", "breach: no-signature,", "breach: no-stamp,"),
+        _change("common/matrix.yaml", "breach: empty-security,", "breach: no-stamp,"),
         ("names the mutation no-stamp, which does not exist",),
     ),
     "sweep that nobody made": (

@@ -40,7 +40,7 @@ from conformance.formats.documents import read
 from conformance.formats.schemas import specs_root
 from conformance.mock import dossier_number_generation as module
 from conformance.mock import gateway
-from conformance.mock.dossier_rules import REQUESTER
+from conformance.mock.dossier.rules import REQUESTER
 from conformance.mock.gateway import Accepted, Gateway
 from conformance.mock.platform import LocalPlatform
 from conformance.model.case import CaseKind

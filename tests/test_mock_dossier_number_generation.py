@@ -22,9 +22,9 @@ from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.identifiers.fictitious import seems_fictitious
 from conformance.identifiers.reading import doubts
 from conformance.identifiers.rules import IdentifierKind, check
-from conformance.mock import dossier_callers, dossier_number_generation
-from conformance.mock.dossier_number_generation import serve
-from conformance.mock.dossier_rules import (
+from conformance.mock import dossier_number_generation
+from conformance.mock.dossier import callers
+from conformance.mock.dossier.rules import (
     AssertionHolder,
     CallerKind,
     caller_known,
@@ -32,6 +32,7 @@ from conformance.mock.dossier_rules import (
     cbe_number,
     person_number,
 )
+from conformance.mock.dossier_number_generation import serve
 from conformance.mock.platform import LocalPlatform
 from conformance.mock.service import Served
 from conformance.model.contract import CallerRule, SoapRules
@@ -254,7 +255,7 @@ def test_private_files_are_private_and_disappear() -> None:
 def test_nothing_is_left_where_the_start_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where the platform cannot start, the folder disappears too."""
     monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: _made(tmp_path / prefix))
-    monkeypatch.setattr(dossier_callers, "write_private", _fails)
+    monkeypatch.setattr(callers, "write_private", _fails)
     with pytest.raises(ZeroDivisionError), LocalPlatform((SPEC,)):
         pass
     monkeypatch.undo()

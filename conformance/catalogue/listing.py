@@ -337,6 +337,8 @@ def _sent(case: Case, operation: Operation) -> str:
     if request.message is None:
         return f"{request.method or operation.method} {operation.path}{request.path}"
     caller = "as the first caller"
+    if case.other_callers:
+        caller = "as one caller of each other kind and type of key"
     if case.caller:
         caller = f"as each {case.caller.replace('_', ' ')}"
     return ", ".join([*_message_parts(request.message, operation), caller])

@@ -98,6 +98,7 @@ def _case(
         intrusive=row.get("intrusive", False),
         thorough=row.get("thorough", False),
         caller=row.get("caller", ""),
+        other_callers=row.get("others", False),
         words=row.get("words", ""),
         availability_probe=_step(row["witness"], requests)
         if "witness" in row
@@ -151,8 +152,21 @@ def read_matrix_cases(
         }
         try:
             yield _case(contract.service, case, expectations, requests)
+            if row.get("others"):
+                again = _by_others(case)
+                yield _case(contract.service, again, expectations, requests)
         except LookupError as error:
             raise SpecError(f"{where}: matrix: {error.args[0]}") from None
+
+
+def _by_others(case: Data) -> Data:
+    """Return a case that the other callers play which a service might treat in another way than the first one."""
+    return {
+        **case,
+        "id": f"{case['id']}-by-others",
+        "title": f"{case['title']}, whichever kind of caller and of key it comes from",
+        "others": True,
+    }
 
 
 def _expectations(data: Data) -> dict[str, Expectation]:

@@ -95,6 +95,13 @@ class Callers:
         """Return the rule of a caller's kind."""
         return self.rules[self.kind(name)]
 
+    def one_of_each_sort(self) -> tuple[str, ...]:
+        """Return the first caller of each kind and type of key, in the order of the file; errors as for `signer`."""
+        sorts: dict[tuple[str, str], str] = {}
+        for name in self.settings:
+            sorts.setdefault((self.kind(name), self.signer(name).algorithm), name)
+        return tuple(sorts.values())
+
     def signer(self, name: str) -> Signer:
         """Return a caller's key, ready for signing; raises SecretError where it cannot be had."""
         if name not in self._signers:

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from conformance.engine.assessment import send_step
+from conformance.engine.assessment import explained, send_step
 from conformance.engine.execution import CaseExecution, ExecutionContext, Procedure
 from conformance.engine.probing import run_probe
 from conformance.engine.search import distinct
@@ -134,11 +134,11 @@ class Runner:
         """Judge a case by each caller that plays it, or by itself alone."""
         variants = self.session.requests.variants_by_caller(execution.case)
         if len(variants) == 1:
-            return self._run_variant(execution, variants[0], procedure)
+            return self._named_variant(execution, variants[0], procedure)
         judgements: list[Judgement] = []
         for variant in variants:
             try:
-                judgements.append(self._run_variant(execution, variant, procedure))
+                judgements.append(self._named_variant(execution, variant, procedure))
             except CredentialRefusedError as error:
                 judgements.append(Judgement(inconclusive_reason=str(error)))
             except MissingDataError as error:
@@ -148,6 +148,18 @@ class Runner:
                     raise
                 break  # what was found stays found
         return distinct(merge(judgements))
+
+    def _named_variant(
+        self, execution: CaseExecution, case: Case, procedure: Procedure | None
+    ) -> Judgement:
+        """Run a case as one caller plays it; what is wrong names the caller where it is one among several sorts."""
+        judgement = self._run_variant(execution, case, procedure)
+        message = case.request.message
+        if not case.other_callers or message is None:
+            return judgement
+        if judgement.violated and execution.ids:
+            execution.deciding.append(execution.ids[-1])
+        return explained(judgement, f", sent by the caller {message.caller!r}")
 
     def _run_variant(
         self, execution: CaseExecution, case: Case, procedure: Procedure | None

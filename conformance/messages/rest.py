@@ -95,6 +95,10 @@ class RestRequests:
         """Return the case itself: a REST service's callers are the roles of its tokens."""
         return [case]
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return the request itself: a REST service's callers are the roles of its tokens."""
+        return [template]
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Raise MissingDataError: only SOAP messages are mutated."""
         raise MissingDataError(f"only SOAP messages are changed by {case.probe}")

@@ -63,12 +63,26 @@ class SoapMessages:
 
         Raises MissingDataError where the target gives no caller of the case's kind.
         """
+        if case.other_callers:
+            return [as_caller(case, name) for name in self._other_callers()]
         names = self.data.callers.names(case.caller)
         if not names:
             kind = case.caller.replace("_", " ")
             lacking = f" of the kind {kind}" if kind else "s"
             raise MissingDataError(f"the target gives no caller{lacking}")
         return [as_caller(case, name) for name in (names if case.caller else names[:1])]
+
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for one caller of each kind and type of key, in the order of the target file."""
+        return [_by(template, name) for name in self.data.callers.one_of_each_sort()]
+
+    def _other_callers(self) -> tuple[str, ...]:
+        names = self.data.callers.one_of_each_sort()[1:]
+        if not names:
+            raise MissingDataError(
+                "the target gives no caller of another kind, or with another type of key, than the first one"
+            )
+        return names
 
     def post(self, template: Template, repeated: bytes | None = None) -> Post:
         """Return what to send for a template; raises MissingDataError where the target lacks data for it.

@@ -49,6 +49,10 @@ class SoapRequests:
         """Return a case once for each caller that plays it."""
         return self.messages.variants_by_caller(case)
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for one caller of each kind and type of key."""
+        return self.messages.by_each_caller(template)
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""
         return MessageVariants(self.messages).mutations(case)

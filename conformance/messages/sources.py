@@ -46,6 +46,9 @@ class RequestBuilder(Protocol):
     def variants_by_caller(self, case: Case) -> list[Case]:
         """Return a case once for each caller that plays it: itself alone where there are no callers."""
 
+    def by_each_caller(self, template: Template) -> list[Template]:
+        """Return a request once for each sort of caller: itself alone where there are no callers."""
+
     def mutations(self, case: Case) -> Iterator[Template]:
         """Yield a case's request once for each mutation that its probe names."""
 

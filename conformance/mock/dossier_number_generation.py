@@ -7,7 +7,7 @@ what the gateway is there for.
 import functools
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,15 @@ from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.mock import gateway, sts
 from conformance.mock.authority import CertificateOwner, make_authority
-from conformance.mock.dossier_callers import lend_callers, private_folder
-from conformance.mock.dossier_rules import (
+from conformance.mock.dossier.callers import lend_callers, private_folder
+from conformance.mock.dossier.leniency import (
+    ONE_SEQUENCE,
+    CallerSequences,
+    careful_checks,
+    known_names,
+    read_carelessly,
+)
+from conformance.mock.dossier.rules import (
     REQUESTER,
     RULES,
     Rule,
@@ -42,6 +49,7 @@ from conformance.mock.service import RequestContext, Served, demand_known
 from conformance.mock.sts import TokenService
 from conformance.model.errors import SpecError
 from conformance.model.exchange import Request
+from conformance.soap.markup import Element
 from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import SoapContract
 from conformance.soap.xsd.wsdl import read_contract
@@ -56,15 +64,20 @@ _PLATFORM: Final = CertificateOwner("CBE", "0809394427", "EHEALTH-PLATFORM LOCAL
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service with an STS, and callers whose keys lie in a private folder until it is closed.
 
-    Checks that may be left out are those of the gateway and the RULES.
+    What may be left out are the RULES, and what `dossier.leniency` names.
     """
-    demand_known(without, (*RULES, *map(name_of, CHECKS)))
+    demand_known(without, (*RULES, *known_names()))
     authority = make_authority()
     tokens = TokenService(authority, authority.issue_sts(_PLATFORM), gateway.utc_now)
     expected = _expected(spec, (tokens.credential.certificate,), sts.ISSUER)
-    door = Gateway(expected, gateway.utc_now, leaving_out(CHECKS, without))
+    door = Gateway(expected, gateway.utc_now, careful_checks(without))
     rules = tuple(rule for name, rule in RULES.items() if name not in without)
-    generate = functools.partial(generate_covid_id, rules=rules)
+    generate = functools.partial(
+        generate_covid_id,
+        rules=rules,
+        read=functools.partial(read_carelessly, without=without),
+        number=CallerSequences() if ONE_SEQUENCE in without else _new_identifier,
+    )
     tell = functools.partial(gateway.error_fault, spec.contract.errors)
     endpoint = Endpoint(gateway.answering(door, generate, tell))
     folder, close = private_folder()
@@ -97,16 +110,28 @@ def request_problems(
     yield from caller_problems(caller, incoming.request, rules)
 
 
-def generate_covid_id(accepted: Accepted, rules: Sequence[Rule] | None = None) -> bytes:
+def _new_identifier(caller: str) -> str:
+    """Return an identifier that nobody else has, whoever the caller is."""
+    del caller
+    return str(uuid.uuid4())
+
+
+def generate_covid_id(
+    accepted: Accepted,
+    rules: Sequence[Rule] | None = None,
+    read: Callable[[Element], Element] = lambda request: request,
+    number: Callable[[str], str] = _new_identifier,
+) -> bytes:
     """Return the answer to a request: a new identifier, or why there is none (sections 5.2.1.2 and 8).
 
-    Raises SoapRefusalError where the first problem is told by a fault.
+    `read` returns a request as the service reads it, `number` the next identifier for a caller's number. Raises
+    SoapRefusalError where the first problem is told by a fault.
     """
     caller = caller_of(accepted.assertion)
     own = RULES.values() if rules is None else rules
-    problem = next(caller_problems(caller, accepted.request, own), None)
+    problem = next(caller_problems(caller, read(accepted.request), own), None)
     if problem is None:
-        return _response(accepted, SUCCESS, identifier=str(uuid.uuid4()))
+        return _response(accepted, SUCCESS, identifier=number(caller.number))
     if problem.code == REQUESTER:
         return _response(accepted, REQUESTER, message=problem.reason)
     raise SoapRefusalError(problem)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from conformance.mock.fault_company import Company
 from conformance.mock.fault_edits import edit_body
 from conformance.mock.fault_matching import (
     Pairs,
@@ -53,6 +54,7 @@ class Faulty:
     operations: Mapping[str, Operation]
     tokens: Mapping[str, str]
     _matched: int = 0
+    _company: Company = field(default_factory=Company)
     _done: list[str] = field(default_factory=list)
     _answers: defaultdict[tuple[str, str, tuple[tuple[str, str], ...]], list[Said]] = (
         field(default_factory=lambda: defaultdict(list))
@@ -94,6 +96,8 @@ class Faulty:
     async def _answer(self, scope: Scope, seen: SeenRequest, receive: Receive) -> Said:
         operation, fault = self._operation(seen), self.fault
         asked = self._asks(seen, operation)
+        if asked and fault.when.beside:
+            asked = await self._company.is_there(fault.when.beside)
         changes_request = fault.ask != Ask()
         # What is counted is the change to the request, where there is one, else that to the answer.
         touched = asked and (not changes_request or self._due())

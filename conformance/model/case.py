@@ -279,8 +279,9 @@ class Case:
     before the probe or (`control_after`) after it; the `preamble` brings the service into the state that the probe
     needs. `tls` names the requirement that an answer over TLS shows to be kept. `caller` is the kind of caller that
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
-    that a refusal has. The `availability_probe` is a request that shows, where the probe's answer tells of an outage,
-    whether the service is there at all. A `thorough` case takes thousands of requests.
+    that a refusal has. With `other_callers` one caller of each kind and type of key plays it, but the first caller's.
+    The `availability_probe` is a request that shows, where the probe's answer tells of an outage, whether the service
+    is there at all. A `thorough` case takes thousands of requests.
     """
 
     id: str
@@ -301,6 +302,7 @@ class Case:
     tls: str = ""
     intrusive: bool = False
     caller: str = ""
+    other_callers: bool = False
     words: str = ""
     availability_probe: Step | None = None
     thorough: bool = False

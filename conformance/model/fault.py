@@ -39,6 +39,7 @@ class When:
     `target` is the path with the query string behind it as it was sent.
     `tokens` are roles, `none` for no token at all, `other` for one that is not the platform's own. `after` are the
     operations of the last successful requests, those for other operations left out. `every` counts what has matched.
+    With `beside` another such request has to be under way; one that is alone waits so many seconds for it.
     """
 
     operations: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class When:
     entries: Entries | None = None
     after: tuple[str, ...] = ()
     every: int = 1
+    beside: float = 0.0
 
 
 class FaultAction(StrEnum):
@@ -188,6 +190,7 @@ def _when(row: Mapping[str, Any]) -> When:
         entries=Entries(entries["of"], entries.get("plus", 0)) if entries else None,
         after=tuple(row.get("after", ())),
         every=row.get("every", 1),
+        beside=row.get("beside", 0.0),
     )
 
 

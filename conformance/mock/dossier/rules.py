@@ -21,6 +21,9 @@ _LAST_NAME = ("Criteria", "Person", "LastName")
 _PERSON = ("Criteria", "Requester", "PersonIdentifier")
 _NIHII = ("Criteria", "Requester", "InstitutionIdentifier", "Nihii")
 _CBE = ("Criteria", "Requester", "InstitutionIdentifier", "Cbe")
+GENDER: Final = ("Criteria", "Person", "Gender")
+IDENTIFIERS: Final[Mapping[Steps, int]] = {_PERSON: 11, _NIHII: 8, _CBE: 10}
+"""Where the numbers of the requester stand, and how many digits each has."""
 _OTHER = (
     "does not correspond to the security information provided in the Envelope header"
 )
