@@ -27,6 +27,7 @@ from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
 from .therapeutic_exclusion_letters import play_letters
 from .therapeutic_exclusion_limits import play_long_history, play_many_parties
+from .therapeutic_exclusion_moments import play_equal_changes
 from .therapeutic_exclusion_people import play_representatives, play_two_patients
 from .therapeutic_exclusion_player import Player
 from .therapeutic_exclusion_requests import (
@@ -116,6 +117,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "births": unless_blocked(play_births),
     "refused-callers": unless_blocked(play_callers),
     "forms": unless_blocked(play_forms),
+    "equal-changes": unless_blocked(play_equal_changes),
     "many-parties": unless_blocked(play_many_parties),
     "long-history": unless_blocked(play_long_history),
     "letters": unless_blocked(play_letters),

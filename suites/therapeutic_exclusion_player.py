@@ -98,13 +98,14 @@ class Player:
         self.full, self.read = self.talk.rows(past, "the history at the start"), 0
         self._begun = past.started
         rows = self.talk.rows(active, "the consultation at the start")
-        known_or_first = self._situation(()).known_or_first
+        known_or_first = self.situation(()).known_or_first
         self.model = Model(
             {key: row for row in rows for key in known_or_first(row)}, self.full
         )
         return Judgement()
 
-    def _situation(self, steps: Sequence[Step]) -> Situation:
+    def situation(self, steps: Sequence[Step]) -> Situation:
+        """Return what answers are compared with after some steps."""
         return Situation(self.who, self.parties, self.model, steps)
 
     def served(self, role: str) -> Judgement:
@@ -232,7 +233,7 @@ class Player:
         if not after or after == before:
             return judgement
         message = "a declaration that was refused has changed the active exclusion's profession"
-        finding = self._situation(steps).finding("5.3/conflict", message, before, after)
+        finding = self.situation(steps).finding("5.3/conflict", message, before, after)
         return merge([judgement, Judgement((finding,))])
 
     def _profession(self, who: Person, party: Party) -> str:
@@ -266,7 +267,7 @@ class Player:
     ) -> Judgement:
         exchange, situation = (
             self.talk.send(consultation(who, party)),
-            self._situation(steps),
+            self.situation(steps),
         )
         wanted = [key for key in self.model.active if party is None or key == party.key]
         rule = "5.5/all" if party is None else f"5.5/by-{party.kind}"
@@ -306,7 +307,7 @@ class Player:
         self, exchange: Exchange, page_size: int, length: int, steps: Sequence[Step]
     ) -> list[Finding]:
         """Compare the entries of a history, whole or a page, with the model."""
-        situation, rows = self._situation(steps), objects(exchange)
+        situation, rows = self.situation(steps), objects(exchange)
         known = self.read == len(self.model.changes) and len(self.full) == length
         findings = [
             *ordered(situation, rows),

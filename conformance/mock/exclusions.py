@@ -135,13 +135,22 @@ class ExclusionRules:
 
     `most_active` is how many parties a patient can exclude at a time, None for any number (2.1); `most_entries` how
     many a history shows, None for all (5.6); `newest_stay` tells that a full history loses its oldest entry;
-    `newest_first` that changes of one second stand in descending order.
+    `newest_first` that changes of one second stand in descending order. `together` are the operations of which two that
+    come at the same moment are both made, as if neither knew of the other; with `recorded_twice` one of two
+    declarations is refused, and both are recorded.
     """
 
     most_active: int | None = None
     most_entries: int | None = HISTORY_LIMIT
     newest_stay: bool = True
     newest_first: bool = True
+    together: frozenset[ChangeOperation] = frozenset()
+    recorded_twice: bool = False
+
+    @property
+    def hesitates(self) -> bool:
+        """Tell whether time passes between the look at the state and the change of it."""
+        return bool(self.together) or self.recorded_twice
 
 
 RULES: Mapping[str, ExclusionRules] = MappingProxyType(
@@ -150,6 +159,13 @@ RULES: Mapping[str, ExclusionRules] = MappingProxyType(
         "history-limit": ExclusionRules(most_entries=None),
         "newest-entries-stay": ExclusionRules(newest_stay=False),
         "newest-first-in-a-second": ExclusionRules(newest_first=False),
+        "declarations-in-turn": ExclusionRules(
+            together=frozenset({ChangeOperation.DECLARE})
+        ),
+        "revocations-in-turn": ExclusionRules(
+            together=frozenset({ChangeOperation.REVOKE})
+        ),
+        "entries-in-turn": ExclusionRules(recorded_twice=True),
     }
 )
 """The checks of the state that a seeded fault can leave out, and the rules that hold without each."""
@@ -172,19 +188,40 @@ class Exclusions:
     _active: dict[str, dict[PartyIdentity, Party]] = field(default_factory=dict)
     _histories: dict[str, deque[Change]] = field(default_factory=dict)
 
-    def declare(self, patient: str, party: Party, author: Author) -> None:
-        """Exclude a party; raises AlreadyExcludedError."""
+    def declare(
+        self,
+        patient: str,
+        party: Party,
+        author: Author,
+        seen: tuple[Party, ...] | None = None,
+    ) -> None:
+        """Exclude a party; raises AlreadyExcludedError.
+
+        `seen` is what was active when the request came, None where that does not matter.
+        """
         active = self._active.setdefault(patient, {})
-        if party.identity in active:
+        late = seen == () and party.identity in active
+        if late and self.rules.recorded_twice:
+            self._record(patient, party, author, ChangeOperation.DECLARE)
+        overlooked = late and ChangeOperation.DECLARE in self.rules.together
+        if party.identity in active and not overlooked:
             raise AlreadyExcludedError
         if self.rules.most_active is not None and len(active) >= self.rules.most_active:
             del active[next(iter(active))]
         active[party.identity] = party
         self._record(patient, party, author, ChangeOperation.DECLARE)
 
-    def revoke(self, patient: str, identity: PartyIdentity, author: Author) -> None:
-        """End the exclusion of a party; raises NotExcludedError."""
+    def revoke(
+        self,
+        patient: str,
+        identity: PartyIdentity,
+        author: Author,
+        seen: tuple[Party, ...] | None = None,
+    ) -> None:
+        """End the exclusion of a party; raises NotExcludedError. `seen` is as with a declaration."""
         party = self._active.get(patient, {}).pop(identity, None)
+        if party is None and seen and ChangeOperation.REVOKE in self.rules.together:
+            party = seen[0]
         if party is None:
             raise NotExcludedError
         self._record(patient, party, author, ChangeOperation.REVOKE)

@@ -4,6 +4,7 @@ Source: Therapeutic Exclusion cookbook 1.2, chapters 5 and 8. Must not know the 
 to its state but the four operations.
 """
 
+import asyncio
 import functools
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -117,6 +118,9 @@ _OPERATIONS: Final[Mapping[str, ExclusionRequest]] = {
 """What is checked of a request, by the contract's operation."""
 
 
+_HESITATION_S = 0.05
+
+
 class ExclusionRefusalError(Exception):
     """A request is refused for a problem."""
 
@@ -159,24 +163,36 @@ class TherapeuticExclusion:
     async def _change(self, http: HttpRequest) -> Response:
         if http.method == "POST":
             request = exchange_request(http, await read_beginning(http, BODY_BYTES))
-            return self._declare(request, self._admitted(request, DECLARATION))
+            return await self._declare(request, self._admitted(request, DECLARATION))
         request = exchange_request(http, b"")
-        return self._revoke(request, self._admitted(request, REVOCATION))
+        return await self._revoke(request, self._admitted(request, REVOCATION))
 
-    def _declare(self, request: Request, holder: TokenHolder) -> Response:
+    async def _seen(
+        self, patient: str, identity: PartyIdentity
+    ) -> tuple[Party, ...] | None:
+        """Return what is active before a change, and hesitate, where a seeded fault wants it; else None at once."""
+        if not self.exclusions.rules.hesitates:
+            return None
+        seen = self.exclusions.active(patient, identity)
+        await asyncio.sleep(_HESITATION_S)
+        return seen
+
+    async def _declare(self, request: Request, holder: TokenHolder) -> Response:
         patient, party = read_declaration(json.loads(request.body))
+        seen = await self._seen(patient, party.identity)
         try:
-            self.exclusions.declare(patient, party, holder.author)
+            self.exclusions.declare(patient, party, holder.author, seen)
         except AlreadyExcludedError:
             raise _refusal("new_exclusion", Code.EXISTS, HTTPStatus.CONFLICT) from None
         return Response(status_code=HTTPStatus.CREATED)
 
-    def _revoke(self, request: Request, holder: TokenHolder) -> Response:
+    async def _revoke(self, request: Request, holder: TokenHolder) -> Response:
         patient, identity = REVOCATION.patient(request), wanted_party(request)
         if patient is None or identity is None:
             raise _refusal("party_given", Code.NO_PARTY, HTTPStatus.BAD_REQUEST)
+        seen = await self._seen(patient, identity)
         try:
-            self.exclusions.revoke(patient, identity, holder.author)
+            self.exclusions.revoke(patient, identity, holder.author, seen)
         except NotExcludedError:
             raise _absent() from None
         return Response(status_code=HTTPStatus.NO_CONTENT)
