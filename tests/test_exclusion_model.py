@@ -44,6 +44,7 @@ class Service:
     revoking: int = 0
     date: timedelta | None = timedelta()
     local: bool = False
+    deciding: list[str] = field(default_factory=list)
     active: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ticks: "count[int]" = field(default_factory=count)
@@ -124,7 +125,7 @@ class Service:
         for owner in owners:
             named = CALLERS[token] if self.mistake == "patient-is-caller" else owner
             rows = [
-                {"patient": {"identifier": [{"type": "ssin", "value": named}]}, "hcParty": {**party, "name": "A"}}
+                {"patient": {"identifier": [{"type": "ssin", "value": named}]}, "hcParty": with_names(party)}
                 for key, party in self.active[owner].items()
                 if number in (None, key)
             ]
@@ -150,6 +151,11 @@ class Service:
         player = Player(cast("CaseExecution", self), Person(PATIENT, "citizen"), PARTIES)
         player.begin()
         return player.play(steps)
+
+
+def with_names(party: dict[str, Any]) -> dict[str, Any]:
+    """Return a party with names, as an answer shows it."""
+    return {**party, "name": "A", "firstName": "B" if party["qualificationCode"].startswith("pers") else None}
 
 
 def broken(judgement: Judgement, severity: Severity = Severity.VIOLATION) -> set[str]:
