@@ -56,7 +56,7 @@ def play_many_parties(execution: CaseExecution) -> Judgement:
     if judgement.violated:
         return judgement
     try:
-        return _declare_until(player, limit + _NEAR)
+        return _declare_until(player, max(limit, len(player.model.active)) + _NEAR)
     finally:
         own = {party.key for party in made_up_parties()}
         for party in known:

@@ -62,8 +62,8 @@ def refused_both(service: Service, template: Template, first: Exchange) -> Excha
 def side_by_side(service: Service, second: Second, obstacle: str = "") -> Callable[..., Overlap]:
     """Return what plays two requests at the same moment against a service in memory."""
 
-    def send(execution: CaseExecution, prepare: Callable[[], Sequence[Template]]) -> Overlap:
-        del execution
+    def send(execution: CaseExecution, prepare: Callable[[], Sequence[Template]], attempts: int) -> Overlap:
+        del execution, attempts
         one, other = prepare()
         first = service.send(one)
         exchanges = (first, second(service, other, first))
