@@ -116,6 +116,21 @@ def test_requests_that_did_not_overlap_decide_nothing(monkeypatch: pytest.Monkey
     assert (broken(judgement), judgement.inconclusive_reason) == (set(), "they did not overlap")
 
 
+def test_round_that_did_not_overlap_is_made_up_for_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each act has to be seen once; a machine may be too slow, or a service too fast, now and then."""
+    service = Service(local=True)
+    proven, apart = side_by_side(service, in_turn), side_by_side(service, in_turn, "they did not overlap")
+    rounds = iter([apart, proven, proven, *[apart] * 5])
+
+    def overlap(*arguments: Any) -> Overlap:  # noqa: ANN401 - as the engine has it
+        return next(rounds)(*arguments)
+
+    monkeypatch.setattr(therapeutic_exclusion_moments, "overlap", overlap)
+    judgement = play_equal_changes(cast("CaseExecution", service))
+    assert (broken(judgement), judgement.inconclusive_reason) == (set(), "")
+    assert judgement.evaluated["therapeutic-exclusion/5.4/not-found"] > 0
+
+
 def test_case_of_two_equal_changes_is_intrusive() -> None:
     """Requests side by side are sent where the target's owner agrees only."""
     assert SPEC.cases["therapeutic-exclusion/5.3/same-moment"].intrusive
