@@ -19,10 +19,10 @@ from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Judgement, merge
 
-from .therapeutic_exclusion_model import (
-    NOTHING_THERE,
+from .therapeutic_exclusion_answers import NOTHING_THERE
+from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_requests import (
     SERVICE,
-    Blocked,
     Party,
     Person,
     consultation,

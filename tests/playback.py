@@ -39,7 +39,6 @@ from conformance.target.reading import choose_services, load_target
 from suites import test_dossier_number_generation as dossier_suite
 from suites import test_status_dashboard as dashboard_suite
 from suites import test_therapeutic_exclusion as exclusion_suite
-from suites.therapeutic_exclusion_model import Player
 
 PROCEDURES: Mapping[str, Procedure] = {
     **getattr(dashboard_suite, "PROCEDURES", {}),
@@ -128,6 +127,14 @@ def _method(owner: type, name: str, result: Callable[[], object]) -> Without:
     return lambda patch: patch.setattr(owner, name, lambda *_, **__: result())
 
 
+def _in_suite(*places: str, result: Callable[[], object]) -> Without:
+    def without(patch: pytest.MonkeyPatch) -> None:
+        for place in places:
+            patch.setattr(f"suites.therapeutic_exclusion_{place}", lambda *_, **__: result())
+
+    return without
+
+
 def _nothing() -> Iterator[Any]:
     return iter(())
 
@@ -159,14 +166,18 @@ REST_CHECKS: Mapping[str, Without] = {
     **{name: _rule(name) for name in RULES},
 }
 MODEL_CHECKS: Mapping[str, Without] = {
-    "listed": _method(Player, "_listed", Judgement),
-    "invented-names": _method(Player, "_invented_names", _nothing),
-    "kinds": _method(Player, "_kinds", _nothing),
-    "ordered": _method(Player, "_ordered", _nothing),
-    "counted": _method(Player, "_counted", _nothing),
-    "recorded": _method(Player, "_recorded", _nothing),
-    "newest": _method(Player, "_newest", _nothing),
-    "timed": _method(Player, "_timed", _nothing),
+    "listed": _in_suite("player.listed", result=Judgement),
+    "invented-names": _in_suite("lists.invented_names", "names.invented_names", result=_nothing),
+    "kinds": _in_suite("lists.kinds", result=_nothing),
+    "ordered": _in_suite("player.ordered", result=_nothing),
+    "counted": _in_suite("player.counted", result=_nothing),
+    "recorded": _in_suite("player.recorded", result=list),
+    "newest": _in_suite("player.newest", result=_nothing),
+    "authored": _in_suite("player.authored", result=list),
+    "ordered-in-moments": _in_suite("player.ordered_in_moments", result=_nothing),
+    "spoiled-names": _in_suite("lists.spoiled_names", "names.spoiled_names", result=_nothing),
+    "dropped-names": _in_suite("lists.dropped_names", result=_nothing),
+    "timed": _in_suite("player.timed", result=_nothing),
 }
 SOAP_CHECKS: Mapping[str, Without] = {
     "expectation": _method(SoapOracle, "_expectation_findings", _nothing),

@@ -13,12 +13,19 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.engine.execution import CaseExecution
+from conformance.identifiers.reading import person_kind
+from conformance.identifiers.rules import check
 from conformance.judging.rest import RestOracle
 from conformance.model.case import Template
+from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.model.verdict import Judgement, Severity
 from suites.test_therapeutic_exclusion import PROCEDURES
-from suites.therapeutic_exclusion_model import MOST_ENTRIES, SERVICE, Party, Person, Player, Step, Verb
+from suites.therapeutic_exclusion_limits import made_up_parties
+from suites.therapeutic_exclusion_model import MOST_ENTRIES
+from suites.therapeutic_exclusion_player import Player
+from suites.therapeutic_exclusion_requests import SERVICE, Party, Person
+from suites.therapeutic_exclusion_steps import Step, Verb
 
 PATIENT, OTHER = "90010199794", "85061599690"
 CALLERS = {"citizen": PATIENT, "other_citizen": OTHER, "parent": "70010100000", "mandatary": "70010100001"}
@@ -36,6 +43,8 @@ class Service:
     absent: tuple[int, str] = (404, "")
     revoking: int = 0
     date: timedelta | None = timedelta()
+    local: bool = False
+    deciding: list[str] = field(default_factory=list)
     active: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     entries: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ticks: "count[int]" = field(default_factory=count)
@@ -52,7 +61,7 @@ class Service:
         return SimpleNamespace(
             requests=SimpleNamespace(token=str, value={"$patient": PATIENT, "$other_patient": OTHER}.__getitem__),
             service=SimpleNamespace(settings={"data": data, "tokens": dict.fromkeys(CALLERS, "")}),
-            target=SimpleNamespace(local=False),
+            target=SimpleNamespace(local=self.local),
         )
 
     def refused(self, *_: object) -> bool:
@@ -82,15 +91,7 @@ class Service:
         nothing = self.absent[0], [{"code": self.absent[1], "message": "none"}] if self.absent[1] else None
         match template.operation:
             case "declareExclusion":
-                party = body["hcParty"]
-                number = party["identifier"][0]["value"]
-                if number in active:
-                    if self.mistake == "conflict-overwrites":
-                        active[number] = party
-                    return 409, None
-                active[number] = party
-                self._log(entries, party, "DECLARE_EXCLUSION", template.token)
-                return 201, None
+                return self._declared(body["hcParty"], active, entries, template.token)
             case "revokeExclusion":
                 if self.revoking or number not in active:
                     return (self.revoking, None) if self.revoking else nothing
@@ -101,15 +102,30 @@ class Service:
             case "getExclusions":
                 return self._listed(patient, number, template.token) or nothing
             case _:
-                shown = entries[: int(query.get("pageSize", MOST_ENTRIES))]
+                most = None if self.mistake == "history-endless" else MOST_ENTRIES
+                shown = entries[: int(query["pageSize"]) if "pageSize" in query else most]
                 return (200, shown) if shown else nothing
+
+    def _declared(self, party: Any, active: dict[str, Any], entries: list[Any], token: str) -> tuple[int, Any]:  # noqa: ANN401
+        number = party["identifier"][0]["value"]
+        if number in active:
+            if self.mistake == "conflict-overwrites":
+                active[number] = party
+            return 409, None
+        if self.mistake == "at-most-ten" and len(active) >= 10:
+            return 409, None
+        if self.mistake == "only-known" and number not in {one.number for one in PARTIES}:
+            return 400, [{"code": "VAL006", "message": "Invalid hcparty id"}]
+        active[number] = party
+        self._log(entries, party, "DECLARE_EXCLUSION", token)
+        return 201, None
 
     def _listed(self, patient: str, number: str | None, token: str) -> tuple[int, Any] | None:
         owners = [patient, *self.active] if self.mistake == "leak-filter" and number else [patient]
         for owner in owners:
             named = CALLERS[token] if self.mistake == "patient-is-caller" else owner
             rows = [
-                {"patient": {"identifier": [{"type": "ssin", "value": named}]}, "hcParty": {**party, "name": "A"}}
+                {"patient": {"identifier": [{"type": "ssin", "value": named}]}, "hcParty": with_names(party)}
                 for key, party in self.active[owner].items()
                 if number in (None, key)
             ]
@@ -125,7 +141,7 @@ class Service:
         entry = {
             "author": [{"identifier": [{"type": "ssin", "value": CALLERS[token]}]}],
             "target": {**party, "name": "A"},
-            "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:03}Z",
+            "timestamp": f"{moment:%Y-%m-%dT%H:%M:%S}.{fraction:06}Z",
             "operation": operation,
         }
         entries.insert(len(entries) if self.mistake == "unstable" else 0, entry)
@@ -135,6 +151,11 @@ class Service:
         player = Player(cast("CaseExecution", self), Person(PATIENT, "citizen"), PARTIES)
         player.begin()
         return player.play(steps)
+
+
+def with_names(party: dict[str, Any]) -> dict[str, Any]:
+    """Return a party with names, as an answer shows it."""
+    return {**party, "name": "A", "firstName": "B" if party["qualificationCode"].startswith("pers") else None}
 
 
 def broken(judgement: Judgement, severity: Severity = Severity.VIOLATION) -> set[str]:
@@ -220,3 +241,41 @@ def test_refused_declaration_changes_no_profession() -> None:
     steps = Step(Verb.DECLARE), Step(Verb.DECLARE_AGAIN)
     assert broken(Service("conflict-overwrites").play(*steps)) == {"5.3/conflict"}
     assert broken(Service().play(*steps)) == set()
+
+
+@pytest.mark.parametrize(("mistake", "requirement"), [("", set()), ("history-endless", {"5.6/maximum"})])
+def test_history_is_looked_at_around_its_limit(mistake: str, requirement: set[str]) -> None:
+    """With one entry less than 1,500, as many, and one more: then the newest 1,500 are left."""
+    service = Service(mistake)
+    assert broken(played(service, "long-history")) == requirement
+    assert len(service.entries[PATIENT]) == MOST_ENTRIES + 1
+
+
+MANY = SPEC.cases[f"{SERVICE}/2.1/eleven-parties"]
+
+
+@pytest.mark.parametrize(("mistake", "requirement"), [("", set()), ("at-most-ten", {"2.1/several-parties"})])
+def test_more_parties_than_ten_are_excluded_and_revoked_again(mistake: str, requirement: set[str]) -> None:
+    """The parties are made up for a local target, and none of them stays excluded, whatever was found."""
+    service = Service(mistake, local=True, case=MANY)
+    assert broken(played(service, "many-parties")) == requirement
+    assert set(service.active[PATIENT]) <= {party.number for party in PARTIES}
+
+
+def test_parties_are_made_up_for_a_local_target_only() -> None:
+    """Elsewhere a number may have an owner one day."""
+    with pytest.raises(MissingDataError, match="local"):
+        played(Service(case=MANY), "many-parties")
+
+
+def test_refusal_of_parties_that_nobody_knows_decides_nothing() -> None:
+    """The authentic source may be asked who somebody is (erratum 8.1.3/unknown-party)."""
+    judgement = played(Service("only-known", local=True, case=MANY), "many-parties")
+    assert (broken(judgement), "nobody knows" in judgement.not_applicable_reason) == (set(), True)
+
+
+def test_made_up_parties_are_valid_and_differ() -> None:
+    """Each has a number of its own that a service cannot refuse for its digits."""
+    numbers = [party.number for party in made_up_parties()]
+    assert len(set(numbers)) == len(numbers) > 100
+    assert [number for number in numbers if check(person_kind(number), number)] == []

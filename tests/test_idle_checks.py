@@ -40,6 +40,10 @@ MODEL = {
     "counted": (EXCLUSIONS, "page-size-ignored"),
     "recorded": (EXCLUSIONS, "operation-always-declared"),
     "newest": (EXCLUSIONS, "page-of-one-is-oldest"),
+    "authored": (EXCLUSIONS, "patient-recorded-as-parent"),
+    "ordered-in-moments": (EXCLUSIONS, "oldest-first-in-a-second"),
+    "spoiled-names": (EXCLUSIONS, "names-read-as-latin-1"),
+    "dropped-names": (EXCLUSIONS, "pharmacies-unnamed"),
     "timed": (EXCLUSIONS, "timestamp-of-another-zone"),
 }
 """For each comparison of Therapeutic Exclusion with its model, a fault that only it finds."""

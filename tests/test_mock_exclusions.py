@@ -20,6 +20,7 @@ from conformance.mock.exclusions import (
     Scheme,
     published_name,
     qualifies,
+    rules_without,
 )
 
 START = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -154,3 +155,70 @@ def test_qualifications_fit_one_kind_of_party() -> None:
     assert qualifies(ORGANISATION, Scheme.NIHII)
     assert not qualifies(ORGANISATION, Scheme.SSIN)
     assert not any(qualifies(code, scheme) for scheme in Scheme for code in ("", "patient", "PERSPHYSICIAN"))
+
+
+# ------------------------------------------------------------------------------------------- rules that are left out
+
+
+def without(check: str) -> Exclusions:
+    """Return the state of a service that leaves out a check."""
+    return Exclusions(Clock(), rules_without(["authentic-names", check]))
+
+
+def change(state: Exclusions, number: int) -> None:
+    """Declare and revoke in turn, so many times in all."""
+    for turn in range(number):
+        if turn % 2:
+            state.revoke(PATIENT, PHYSICIAN.identity, AUTHOR)
+        else:
+            state.declare(PATIENT, PHYSICIAN, AUTHOR)
+
+
+def test_no_number_of_parties_is_too_many(exclusions: Exclusions) -> None:
+    """A patient excludes as many as there are; a faulty service lets the first one go."""
+    faulty = without("any-number-of-parties")
+    for number in range(11):
+        party = Party(PartyIdentity(Scheme.SSIN, str(number)), "persnurse")
+        exclusions.declare(PATIENT, party, AUTHOR)
+        faulty.declare(PATIENT, party, AUTHOR)
+    assert len(exclusions.active(PATIENT)) == 11
+    assert [party.identity.value for party in faulty.active(PATIENT)] == [str(number) for number in range(1, 11)]
+
+
+def test_history_has_a_limit_unless_a_fault_has_it_otherwise(exclusions: Exclusions) -> None:
+    """The newest entries stay; a faulty service shows all, or keeps the oldest."""
+    endless, stubborn = without("history-limit"), without("newest-entries-stay")
+    for state in (exclusions, endless, stubborn):
+        change(state, HISTORY_LIMIT + 1)
+    lengths = [len(state.history(PATIENT)) for state in (exclusions, endless, stubborn)]
+    assert lengths == [HISTORY_LIMIT, HISTORY_LIMIT + 1, HISTORY_LIMIT]
+    newest = [state.history(PATIENT)[0].operation for state in (exclusions, stubborn)]
+    assert newest == [ChangeOperation.DECLARE, ChangeOperation.REVOKE]
+
+
+def test_entries_of_one_second_stand_newest_first(exclusions: Exclusions) -> None:
+    """A faulty service shows them in the order in which they were made, below those of later seconds."""
+    faulty = without("newest-first-in-a-second")
+    for state in (exclusions, faulty):
+        change(state, 2)
+    told = [[entry.operation for entry in state.history(PATIENT)] for state in (exclusions, faulty)]
+    assert told == [
+        [ChangeOperation.REVOKE, ChangeOperation.DECLARE],
+        [ChangeOperation.DECLARE, ChangeOperation.REVOKE],
+    ]
+
+
+def test_two_changes_at_once_are_made_one_after_the_other(exclusions: Exclusions) -> None:
+    """Whatever was seen before; a faulty service makes both, or records both."""
+    careful, recording, hasty = exclusions, without("entries-in-turn"), without("declarations-in-turn")
+    for state in (careful, recording, hasty):
+        state.declare(PATIENT, PHYSICIAN, AUTHOR, ())
+    hasty.declare(PATIENT, PHYSICIAN, AUTHOR, ())
+    for state in (careful, recording):
+        with pytest.raises(AlreadyExcludedError):
+            state.declare(PATIENT, PHYSICIAN, AUTHOR, ())
+    assert [len(state.history(PATIENT)) for state in (careful, recording, hasty)] == [1, 2, 2]
+    late = without("revocations-in-turn")
+    late.revoke(PATIENT, PHYSICIAN.identity, AUTHOR, (PHYSICIAN,))
+    with pytest.raises(NotExcludedError):
+        exclusions.revoke(OTHER, PHYSICIAN.identity, AUTHOR, (PHYSICIAN,))

@@ -105,12 +105,14 @@ def test_other_settings_come_from_the_ini_file(tmp_path: Path) -> None:
         "ehealth_examples": 2,
         "ehealth_no_counterexamples": True,
         "ehealth_disclose_security": True,
+        "ehealth_thorough": True,
     }
     run = planned_run(settings(tmp_path, ini=ini))
     assert [service.service for service in run.plan.services] == ["status-dashboard"]
     assert run.plan.selection.kinds == (CaseKind.POSITIVE,)
     assert (run.plan.seed, run.plan.examples, run.plan.counterexamples) == (7, 2, None)
     assert run.plan.disclose
+    assert run.plan.thorough
     assert run.named
 
 

@@ -174,6 +174,7 @@ def _cases(specs: Sequence[Spec]) -> Iterator[Row]:
                 "id": case.id,
                 "kind": case.kind.value,
                 "intrusive": case.intrusive,
+                "thorough": case.thorough,
                 "title": case.title,
                 "origin": case.origin,
                 "requirements": case.requirements,
@@ -302,9 +303,10 @@ def _explain_fault(fault: Fault) -> str:
 def _explain_case(spec: Spec, case: Case) -> str:
     operation = spec.contract.operations[case.request.operation]
     intrusive = "; intrusive" if case.intrusive else ""
+    thorough = "; with --thorough" if case.thorough else ""
     lines = [
         f"case {case.id}",
-        f"  {case.title} ({case.kind}; {case.origin}{intrusive})",
+        f"  {case.title} ({case.kind}; {case.origin}{intrusive}{thorough})",
         f"  sends {_sent(case, operation)}{_probed(case.probe)}",
     ]
     if case.request.headers:

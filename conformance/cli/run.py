@@ -62,6 +62,7 @@ def _planned(  # noqa: PLR0913 - the interface's options
     requirements: tuple[str, ...],
     cases: tuple[str, ...],
     known: Path | None,
+    thorough: bool,
     no_counterexamples: bool,
     disclose_security: bool,
 ) -> "Plan":
@@ -81,6 +82,7 @@ def _planned(  # noqa: PLR0913 - the interface's options
         named=bool(services),
         disclose=disclose_security,
         counterexamples=None if no_counterexamples else usual_counterexamples(),
+        thorough=thorough,
     )
 
 

@@ -100,6 +100,7 @@ def _case(
         claim=ClaimedResource(**row["claim"]) if "claim" in row else None,
         tls=row.get("tls", ""),
         intrusive=row.get("intrusive", False),
+        thorough=row.get("thorough", False),
         caller=row.get("caller", ""),
         other_callers=row.get("others", False),
         words=row.get("words", ""),

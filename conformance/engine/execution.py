@@ -28,7 +28,8 @@ _SUCCESS = 2
 class ExecutionContext:
     """What the cases of one service are executed with; `examples` is the number a property draws.
 
-    Counterexamples are kept below `counterexamples` and tried first the next time, where there is such a folder.
+    Counterexamples are kept below `counterexamples` and tried first the next time, where there is such a folder. Cases
+    that take thousands of requests run where it is `thorough`.
     """
 
     session: Session
@@ -36,6 +37,7 @@ class ExecutionContext:
     seed: int
     examples: int
     counterexamples: Path | None = None
+    thorough: bool = False
 
 
 @dataclass(slots=True)

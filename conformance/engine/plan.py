@@ -54,7 +54,8 @@ class Plan:
     `disclose` tells security findings of a service that is not one's own outside the private run folder too; `fault` is
     a mistake that the local platform makes on purpose. What properties find is kept in the folder `counterexamples` and
     tried first the next time, where there is one. `replay` says what is sent again of which run. Without `suites` no
-    case of the specs is run: what is sent is one's own.
+    case of the specs is run: what is sent is one's own. Cases that take thousands of requests run where it is
+    `thorough`.
     """
 
     target: Target
@@ -68,6 +69,7 @@ class Plan:
     counterexamples: Path | None = None
     replay: Mapping[str, Any] = field(default_factory=dict)
     suites: bool = True
+    thorough: bool = False
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -98,13 +100,20 @@ def make_plan(  # noqa: PLR0913 - the options of a run
     named: bool = True,
     disclose: bool = False,
     counterexamples: Path | None = None,
+    thorough: bool = False,
 ) -> Plan:
     """Return a plan with defaults filled in.
 
     Where the services are not `named` by the user, those without a selected case are left out.
 
-    Raises UsageError where the selection names what does not exist, or selects nothing.
+    Raises UsageError where the selection names what does not exist, or selects nothing, and where a run against
+    somebody else's service is to be `thorough`.
     """
+    if thorough and not target.local:
+        raise UsageError(
+            f"--thorough sends thousands of requests, which is for local targets only; {target.name!r} has the "
+            f"environment {target.environment!r}: leave the option out"
+        )
     if selection.restricts and not named:
         services = _with_selected_cases(services, selection)
     plan = Plan(
@@ -116,6 +125,7 @@ def make_plan(  # noqa: PLR0913 - the options of a run
         known,
         disclose,
         counterexamples=counterexamples,
+        thorough=thorough,
     )
     problems = list(_selection_problems(plan))
     if problems:

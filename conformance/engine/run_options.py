@@ -99,6 +99,11 @@ KNOWN = RunOption(
     "File of known failures: case, requirement, reason, expires.",
     is_path=True,
 )
+THOROUGH = RunOption(
+    "--thorough",
+    "Run also the cases on documented limits that take thousands of requests; on local targets only.",
+    value_type=bool,
+)
 NO_COUNTEREXAMPLES = RunOption(
     "--no-counterexamples",
     "Neither try the counterexamples of earlier runs first nor keep new ones.",
@@ -120,6 +125,7 @@ RUN_OPTIONS = (
     REQUIREMENT,
     CASE,
     KNOWN,
+    THOROUGH,
     NO_COUNTEREXAMPLES,
     DISCLOSE_SECURITY,
 )

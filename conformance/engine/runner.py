@@ -115,6 +115,9 @@ class Runner:
         if case.intrusive and not target.intrusive:
             reason = "intrusive cases are off for this target (intrusive: false)"
             return CaseResult(case, Verdict.NOT_RUN, reason)
+        if case.thorough and not self.context.thorough:
+            reason = "it takes thousands of requests: --thorough sends them to a local target"
+            return CaseResult(case, Verdict.NOT_RUN, reason)
         method = (
             case.request.method or contract.operations[case.request.operation].method
         )

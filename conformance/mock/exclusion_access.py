@@ -4,14 +4,15 @@ Must not know what is asked, nor the service's state.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
 from conformance.checks.request_problem import RequestProblem, http_problem
 from conformance.mock.exclusions import Author
 from conformance.mock.iam_connect import tokens as iam_tokens
-from conformance.mock.iam_connect.people import Claims, Profile
+from conformance.mock.iam_connect.people import Claims, Mandate, Person, Profile
 from conformance.mock.iam_connect.tokens import TokenError, Verifier
 from conformance.model.exchange import Request
 
@@ -29,6 +30,31 @@ CHALLENGES: Mapping[str, str] = {
     "mandate": "insufficient_scope",
 }
 """The checks of who asks, each with the error that a challenge names (RFC 6750, section 3.1), "" for none."""
+
+
+_TOKEN_LIFETIME = timedelta(hours=1)
+
+PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
+OTHER = Person("85061599690", "Godelieve", "Wolkenberg", (REST_ACCESS,))
+_PARENT = Person(
+    "64031799653", "Theofiel", "Sterrenveld", (REST_ACCESS,), children=(PATIENT.ssin,)
+)
+_MANDATARY = Person(
+    "71110599535",
+    "Hortense",
+    "Vuurdoorn",
+    (REST_ACCESS,),
+    mandates=(Mandate(PATIENT.ssin, (MANDATE,)),),
+)
+_WRONG_MANDATARY = Person(
+    "58091299721",
+    "Isidoor",
+    "Nevelrots",
+    (REST_ACCESS,),
+    mandates=(Mandate(PATIENT.ssin, ("recipe",)),),
+)
+PEOPLE = (PATIENT, OTHER, _PARENT, _MANDATARY, _WRONG_MANDATARY)
+"""The fictitious people who may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +158,30 @@ def _listed(holder: Mapping[str, Any], name: str) -> list[Any]:
     """Return a member that is a list; an empty one where it is none."""
     member = holder.get(name)
     return member if isinstance(member, list) else []
+
+
+def tokens_by_role(issuer: iam_tokens.Issuer) -> dict[str, str]:
+    """Return a token for each role that a target file knows."""
+    past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
+
+    def token(
+        person: Person,
+        profile: Profile = Profile.CITIZEN,
+        by: iam_tokens.Issuer = issuer,
+    ) -> str:
+        return by.issue(
+            iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile),
+            _TOKEN_LIFETIME,
+        )
+
+    machine = iam_tokens.machine_claims("local-monitoring", SERVICE, (MONITORING,))
+    return {
+        "citizen": token(PATIENT),
+        "parent": token(_PARENT, Profile.PARENT),
+        "mandatary": token(_MANDATARY, Profile.MANDATARY),
+        "mandatary_wrong_type": token(_WRONG_MANDATARY, Profile.MANDATARY),
+        "without_role": token(replace(PATIENT, roles=())),
+        "expired": token(PATIENT, by=past),
+        "other_citizen": token(OTHER),
+        "monitoring": issuer.issue(machine, _TOKEN_LIFETIME),
+    }

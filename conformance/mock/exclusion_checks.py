@@ -169,11 +169,14 @@ def wanted_party(request: Request) -> PartyIdentity | None:
     return None
 
 
-def page_size(request: Request) -> int:
-    """Return the most entries to show; what is no positive number is ignored, since no code refuses it (5.6, 8.1.3)."""
+def page_size(request: Request) -> int | None:
+    """Return the most entries to show, None for as many as there are; what is no positive number counts as none.
+
+    No code refuses such a number (5.6, 8.1.3).
+    """
     written = _query(request).get("pageSize", "")
     size = re.fullmatch("0*([1-9][0-9]{0,3})", written)
-    return min(int(size[1]), HISTORY_LIMIT) if size else HISTORY_LIMIT
+    return min(int(size[1]), HISTORY_LIMIT) if size else None
 
 
 def _patient_problems(text: object) -> Problems:

@@ -4,11 +4,12 @@ Source: Therapeutic Exclusion cookbook 1.2, chapters 5 and 8. Must not know the 
 to its state but the four operations.
 """
 
+import asyncio
 import functools
 import json
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -21,13 +22,16 @@ from conformance.checks.request_problem import RequestProblem
 from conformance.contracts.loading import Spec
 from conformance.mock.exclusion_access import (
     CHALLENGES,
-    MANDATE,
     MONITORING,
+    OTHER,
+    PATIENT,
+    PEOPLE,
     REST_ACCESS,
     SERVICE,
     TokenHolder,
     token_holder,
     token_problems,
+    tokens_by_role,
 )
 from conformance.mock.exclusion_checks import (
     BODY_BYTES,
@@ -46,17 +50,18 @@ from conformance.mock.exclusion_checks import (
 )
 from conformance.mock.exclusions import (
     HISTORY_LIMIT,
+    RULES,
     AlreadyExcludedError,
     Change,
     Exclusions,
     Name,
     NotExcludedError,
     Party,
+    PartyIdentity,
     Scheme,
     published_name,
+    rules_without,
 )
-from conformance.mock.iam_connect import tokens as iam_tokens
-from conformance.mock.iam_connect.people import Mandate, Person, Profile
 from conformance.mock.iam_connect.routes import IamConnect, read_beginning
 from conformance.mock.iam_connect.tokens import Verifier
 from conformance.mock.service import (
@@ -70,39 +75,36 @@ from conformance.mock.service import (
 from conformance.model.exchange import Request
 
 BASE_PATH = "/therapeuticExclusion/v2"
-AUTHENTIC_NAMES: Final = "authentic-names"
-"""The check that names are published as the authentic source has them, whatever a declaration says (section 5.3)."""
+AUTHENTIC_NAMES: Final[Mapping[str, frozenset[Scheme]]] = {
+    "authentic-names": frozenset(Scheme),
+    "authentic-practitioner-names": frozenset({Scheme.SSIN}),
+    "authentic-organisation-names": frozenset({Scheme.NIHII}),
+    "authentic-names-in-history": frozenset(),
+}
+"""The checks that names are those of the authentic source, whatever a declaration says (5.3): of which parties."""
 
-_TOKEN_LIFETIME = timedelta(hours=1)
 
-_PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
-_OTHER = Person("85061599690", "Godelieve", "Wolkenberg", (REST_ACCESS,))
-_PARENT = Person(
-    "64031799653", "Theofiel", "Sterrenveld", (REST_ACCESS,), children=(_PATIENT.ssin,)
-)
-_MANDATARY = Person(
-    "71110599535",
-    "Hortense",
-    "Vuurdoorn",
-    (REST_ACCESS,),
-    mandates=(Mandate(_PATIENT.ssin, (MANDATE,)),),
-)
-_WRONG_MANDATARY = Person(
-    "58091299721",
-    "Isidoor",
-    "Nevelrots",
-    (REST_ACCESS,),
-    mandates=(Mandate(_PATIENT.ssin, ("recipe",)),),
-)
-_PEOPLE = (_PATIENT, _OTHER, _PARENT, _MANDATARY, _WRONG_MANDATARY)
+def _practitioner(ssin: str, qualification: str) -> dict[str, str | None]:
+    """Return a practitioner of the test data, with the names that the authentic source has."""
+    name = published_name(PartyIdentity(Scheme.SSIN, ssin))
+    row = {"ssin": ssin, "qualification": qualification}
+    return row | {"name": name.name, "first_name": name.first_name}
+
+
+def _pharmacy(nihii: str) -> dict[str, str]:
+    """Return a pharmacy of the test data, with the name that the authentic source has."""
+    name = published_name(PartyIdentity(Scheme.NIHII, nihii))
+    return {"nihii": nihii, "name": name.name}
+
+
 _DATA: Mapping[str, Any] = {
-    "patient": _PATIENT.ssin,
-    "other_patient": _OTHER.ssin,
+    "patient": PATIENT.ssin,
+    "other_patient": OTHER.ssin,
     "practitioners": [
-        {"ssin": "70020299541", "qualification": "persphysician"},
-        {"ssin": "77082499654", "qualification": "persnurse"},
+        _practitioner("70020299541", "persphysician"),
+        _practitioner("77082499654", "persnurse"),
     ],
-    "pharmacies": [{"nihii": "61234516"}],
+    "pharmacies": [_pharmacy("61234516")],
 }
 
 
@@ -114,6 +116,9 @@ _OPERATIONS: Final[Mapping[str, ExclusionRequest]] = {
     "getHealth": HEALTH,
 }
 """What is checked of a request, by the contract's operation."""
+
+
+_HESITATION_S = 0.05
 
 
 class ExclusionRefusalError(Exception):
@@ -132,6 +137,7 @@ class TherapeuticExclusion:
     exclusions: Exclusions
     verifier: Verifier
     named: Callable[[Party], Name]
+    named_in_history: Callable[[Party], Name]
 
     def routes(self) -> list[Route]:
         """Return the four operations and the monitoring's one with full paths."""
@@ -157,24 +163,36 @@ class TherapeuticExclusion:
     async def _change(self, http: HttpRequest) -> Response:
         if http.method == "POST":
             request = exchange_request(http, await read_beginning(http, BODY_BYTES))
-            return self._declare(request, self._admitted(request, DECLARATION))
+            return await self._declare(request, self._admitted(request, DECLARATION))
         request = exchange_request(http, b"")
-        return self._revoke(request, self._admitted(request, REVOCATION))
+        return await self._revoke(request, self._admitted(request, REVOCATION))
 
-    def _declare(self, request: Request, holder: TokenHolder) -> Response:
+    async def _seen(
+        self, patient: str, identity: PartyIdentity
+    ) -> tuple[Party, ...] | None:
+        """Return what is active before a change, and hesitate, where a seeded fault wants it; else None at once."""
+        if not self.exclusions.rules.hesitates:
+            return None
+        seen = self.exclusions.active(patient, identity)
+        await asyncio.sleep(_HESITATION_S)
+        return seen
+
+    async def _declare(self, request: Request, holder: TokenHolder) -> Response:
         patient, party = read_declaration(json.loads(request.body))
+        seen = await self._seen(patient, party.identity)
         try:
-            self.exclusions.declare(patient, party, holder.author)
+            self.exclusions.declare(patient, party, holder.author, seen)
         except AlreadyExcludedError:
             raise _refusal("new_exclusion", Code.EXISTS, HTTPStatus.CONFLICT) from None
         return Response(status_code=HTTPStatus.CREATED)
 
-    def _revoke(self, request: Request, holder: TokenHolder) -> Response:
+    async def _revoke(self, request: Request, holder: TokenHolder) -> Response:
         patient, identity = REVOCATION.patient(request), wanted_party(request)
         if patient is None or identity is None:
             raise _refusal("party_given", Code.NO_PARTY, HTTPStatus.BAD_REQUEST)
+        seen = await self._seen(patient, identity)
         try:
-            self.exclusions.revoke(patient, identity, holder.author)
+            self.exclusions.revoke(patient, identity, holder.author, seen)
         except NotExcludedError:
             raise _absent() from None
         return Response(status_code=HTTPStatus.NO_CONTENT)
@@ -201,7 +219,7 @@ class TherapeuticExclusion:
         changes = self.exclusions.history(patient, page_size(request))
         if not changes:
             raise _absent()
-        entries = ",".join(_entry(change, self.named) for change in changes)
+        entries = ",".join(_entry(change, self.named_in_history) for change in changes)
         return Response(f"[{entries}]", media_type="application/json")
 
     async def _health(self, http: HttpRequest) -> Response:
@@ -222,15 +240,19 @@ class TherapeuticExclusion:
 
 def serve(spec: Spec, address: str, without: Sequence[str] = ()) -> Served:
     """Return the service without any exclusion, and its I.AM Connect."""
-    demand_known(without, [AUTHENTIC_NAMES])
+    demand_known(without, [*AUTHENTIC_NAMES, *RULES])
     del spec
-    connect = IamConnect.at(address, SERVICE, _PEOPLE, (MONITORING,), _now)
-    named = _given_name if AUTHENTIC_NAMES in without else _authentic_name
-    service = TherapeuticExclusion(Exclusions(_now), connect.verifier(), named)
+    connect = IamConnect.at(address, SERVICE, PEOPLE, (MONITORING,), _now)
+    service = TherapeuticExclusion(
+        Exclusions(_now, rules_without(without)),
+        connect.verifier(),
+        _naming(without),
+        _given_name if "authentic-names-in-history" in without else _naming(without),
+    )
     realm = connect.healthcare.discovery()
     settings = {
         "base_url": address + BASE_PATH,
-        "tokens": _tokens(connect.healthcare.issuer),
+        "tokens": tokens_by_role(connect.healthcare.issuer),
         "data": dict(_DATA),
         "trust": {"issuer": realm["issuer"], "jwks": realm["jwks_uri"]},
     }
@@ -267,6 +289,20 @@ def content_and_access_problems(
 
 def _authentic_name(party: Party) -> Name:
     return published_name(party.identity)
+
+
+def _naming(without: Sequence[str]) -> Callable[[Party], Name]:
+    """Return what names parties: the authentic source, but for those whose check is left out."""
+    left_out = (AUTHENTIC_NAMES.get(check, frozenset()) for check in without)
+    given = frozenset[Scheme]().union(*left_out)
+    if not given:
+        return _authentic_name
+
+    def named(party: Party) -> Name:
+        publishes = party.identity.scheme in given
+        return (_given_name if publishes else _authentic_name)(party)
+
+    return named
 
 
 def _given_name(party: Party) -> Name:
@@ -348,33 +384,6 @@ def _absent() -> ExclusionRefusalError:
 
 def _refusal(check: str, code: Code, status: int) -> ExclusionRefusalError:
     return ExclusionRefusalError(catalogue_problem(check, code, status))
-
-
-def _tokens(issuer: iam_tokens.Issuer) -> dict[str, str]:
-    """Return a token for each role that a target file knows."""
-    past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
-
-    def token(
-        person: Person,
-        profile: Profile = Profile.CITIZEN,
-        by: iam_tokens.Issuer = issuer,
-    ) -> str:
-        return by.issue(
-            iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile),
-            _TOKEN_LIFETIME,
-        )
-
-    machine = iam_tokens.machine_claims("local-monitoring", SERVICE, (MONITORING,))
-    return {
-        "citizen": token(_PATIENT),
-        "parent": token(_PARENT, Profile.PARENT),
-        "mandatary": token(_MANDATARY, Profile.MANDATARY),
-        "mandatary_wrong_type": token(_WRONG_MANDATARY, Profile.MANDATARY),
-        "without_role": token(replace(_PATIENT, roles=())),
-        "expired": token(_PATIENT, by=past),
-        "other_citizen": token(_OTHER),
-        "monitoring": issuer.issue(machine, _TOKEN_LIFETIME),
-    }
 
 
 def _now() -> datetime:

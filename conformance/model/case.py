@@ -311,7 +311,7 @@ class Case:
     plays the case, each caller of it in turn ("" for the first caller of any kind); `words` names the printed text
     that a refusal has. With `other_callers` one caller of each kind and type of key plays it, but the first caller's.
     The `availability_probe` is a request that shows, where the probe's answer tells of an outage, whether the service
-    is there at all.
+    is there at all. A `thorough` case takes thousands of requests.
     """
 
     id: str
@@ -335,6 +335,7 @@ class Case:
     other_callers: bool = False
     words: str = ""
     availability_probe: Step | None = None
+    thorough: bool = False
 
     @property
     def procedure(self) -> str | None:

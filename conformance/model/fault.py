@@ -138,7 +138,7 @@ class Fault:
     """One mistake: what it breaks, the requirements of which a finding explains it, and what has to be found.
 
     The first of `requirements` is the one that is broken; the others are broken by the same mistake. `without` names
-    checks of the platform that are left out.
+    checks of the platform that are left out. A `thorough` fault is found by cases that take thousands of requests.
     """
 
     id: str
@@ -149,6 +149,7 @@ class Fault:
     ask: Ask = Ask()
     answer: Answer = Answer()
     without: tuple[str, ...] = ()
+    thorough: bool = False
 
     @property
     def service(self) -> str:
@@ -167,6 +168,7 @@ def read_fault(row: Mapping[str, Any]) -> Fault:
         ask=_ask(row.get("ask", {})),
         answer=_answer(row.get("answer", {})),
         without=tuple(row.get("without", ())),
+        thorough=row.get("thorough", False),
     )
 
 

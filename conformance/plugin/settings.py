@@ -30,6 +30,7 @@ from conformance.engine.run_options import (
     SEED,
     SERVICE,
     TARGET,
+    THOROUGH,
     RunOption,
 )
 from conformance.model.case import CaseKind
@@ -68,6 +69,7 @@ def planned_run(config: pytest.Config) -> PlannedRun:
         counterexamples=None
         if _value(config, NO_COUNTEREXAMPLES)
         else usual_counterexamples(),
+        thorough=bool(_value(config, THOROUGH)),
     )
     return PlannedRun(plan, Path(_text(config, OUT)), named=bool(services))
 

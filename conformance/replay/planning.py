@@ -162,6 +162,7 @@ def plan_case(
         examples=run.run.get("examples") or None,
         disclose=disclose,
         counterexamples=usual_counterexamples(),
+        thorough=cases[name].thorough,
     )
     return replace(plan, replay={"run": run.id, "case": name})
 
