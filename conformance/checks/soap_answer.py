@@ -13,6 +13,7 @@ from conformance.checks.problem import Problem
 from conformance.model.exchange import Response
 from conformance.soap.markup import (
     Element,
+    TooMuchXmlError,
     XmlError,
     children,
     local,
@@ -43,7 +44,8 @@ class SoapAnswer:
 
     `body` is the element in the Body, for a fault the Fault; `code` the error code of a fault, "" where it has none;
     `error` the SystemError or BusinessError of its detail; `declared` an element there that is none of the platform's,
-    but that the WSDL declares for a fault.
+    but that the WSDL declares for a fault. `unreadable` says why nothing can be said of a body that may be SOAP, but is
+    more than is read here.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class SoapAnswer:
     code: str = ""
     error: Element | None = None
     declared: Element | None = None
+    unreadable: str = ""
 
 
 def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
@@ -60,9 +63,7 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
     try:
         envelope = _parsed(response)
     except XmlError as problem:
-        shown = response.body[:_SHOWN].decode("utf-8", "replace")
-        reason = f"{problem}: {shown!r}" if response.body else "an empty body"
-        return SoapAnswer(OTHER, reason)
+        return _not_read(response, problem)
     space = namespace(envelope)
     if local(envelope) != "Envelope" or space not in (SOAP, SOAP12):
         return SoapAnswer(OTHER, f"XML, but no SOAP envelope: {path(envelope)}")
@@ -77,6 +78,15 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
     if fault is not None:
         return _read_fault(envelope, fault, faults)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
+
+
+def _not_read(response: Response, problem: XmlError) -> SoapAnswer:
+    """Return why a body is no SOAP, or more than is read."""
+    if isinstance(problem, TooMuchXmlError):
+        return SoapAnswer(OTHER, str(problem), unreadable=str(problem))
+    shown = response.body[:_SHOWN].decode("utf-8", "replace")
+    reason = f"{problem}: {shown!r}" if response.body else "an empty body"
+    return SoapAnswer(OTHER, reason)
 
 
 def _read_fault(
@@ -216,6 +226,8 @@ def _parsed(response: Response) -> Element:
     """Return the root of a body; where only the header says how it is encoded, that is believed."""
     try:
         return parse(response.body)
+    except TooMuchXmlError:
+        raise
     except XmlError:
         found = re.search(
             r"charset=[\"']?([\w.:-]+)",

@@ -36,6 +36,13 @@ def transient(status_line: str) -> Judgement:
     )
 
 
+def too_much(status_line: str, reason: str) -> Judgement:
+    """Return that an answer is more than is read, so that nothing can be said for it or against it."""
+    return Judgement(
+        inconclusive_reason=f"the answer {status_line} is more than can be read: {reason}"
+    )
+
+
 def left_open(clause: Clause | None, summary: str) -> Judgement | None:
     """Return that a clause leaves the case undecided or not applicable, None where it judges the answer."""
     if clause is None:

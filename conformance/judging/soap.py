@@ -32,6 +32,7 @@ from conformance.judging.outcome import (
     count_tls,
     left_open,
     no_whole_answer,
+    too_much,
     transient,
     welcome_clauses,
 )
@@ -78,6 +79,8 @@ class SoapOracle:
         )
         if reading.answer.kind == OTHER and response.status in TRANSIENT_STATUSES:
             return transient(http_line(response))
+        if reading.answer.unreadable:
+            return too_much(http_line(response), reading.answer.unreadable)
         clause = _matching(case.expectation, reading)
         open_case = left_open(clause, reading.summary)
         return open_case or self._judged(reading, case, clause)

@@ -4,9 +4,9 @@ Imports are followed on this machine only: what stands on the network has to be 
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Final
 
 from lxml import etree
@@ -20,6 +20,12 @@ EVERYTHING: Final = MEMORY + "everything.xsd"
 """Address of the schema that only leads to all others."""
 _MOST_PROBLEMS = 50
 """Problems of one element that are described; a hostile answer may have thousands."""
+_MOST_TAGS_AT_ONCE = 10_000
+"""Tags of an element whose problems are looked for with their places in one go."""
+_MOST_ALIKE = 1000
+"""Siblings of one name in a row that are looked at in a longer element."""
+_LONGEST_MESSAGE = 2000
+"""Characters of what a schema says, which quotes the value that it is about."""
 _NAME = re.compile(r"(?:Element|Attribute|, attribute) '(?:\{[^}]*\})?([^']+)'")
 _QUALIFIED = re.compile(
     r"(?:(?<=[\s'(])|(?<=##other))\{(?![\d,]*\})[^{}\s]*\}(?=[\w*])"
@@ -58,11 +64,42 @@ class SchemaSet:
 
     def problems(self, element: Element) -> list[SchemaProblem]:
         """Return what keeps an element from being valid, in document order; an empty list where it is valid."""
-        alone = parse(serialise(element))
+        data = serialise(element)
+        alone = parse(data)
+        if data.count(b"<") > _MOST_TAGS_AT_ONCE:
+            return self._problems_of_long(data, alone)
         if self._schema.validate(alone):
             return []
+        return self._described(alone)
+
+    def _described(self, root: Element) -> list[SchemaProblem]:
         entries: Any = self._schema.error_log
-        return [_problem(entry, alone) for entry in islice(entries, _MOST_PROBLEMS)]
+        prefixes = _prefixes(root)
+        return [
+            _problem(entry, root, prefixes) for entry in islice(entries, _MOST_PROBLEMS)
+        ]
+
+    def _problems_of_long(self, data: bytes, root: Element) -> list[SchemaProblem]:
+        """Return the problems of a long element.
+
+        For the place of each problem libxml2 counts the siblings before it, which for a hundred thousand of them ends
+        never: so whether all is valid is asked without places, and the places of an element with fewer siblings.
+        """
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, schema=self._schema
+        )
+        try:
+            etree.fromstring(data, parser)
+        except etree.XMLSyntaxError as error:
+            told = str(error.msg)[:_LONGEST_MESSAGE]
+        else:
+            return []
+        _drop_surplus(root)
+        if not self._schema.validate(root):
+            return self._described(root)
+        names = _NAME.findall(told)
+        message = _QUALIFIED.sub("", told).rstrip(". ")
+        return [SchemaProblem(message, names[-1] if names else "", path(root))]
 
     def count(self, element: Element) -> int:
         """Return how many problems an element has, however many there are."""
@@ -74,41 +111,52 @@ class SchemaSet:
         return bool(self._schema.validate(parse(serialise(element))))
 
 
-def _problem(entry: "etree._LogEntry", root: Element) -> SchemaProblem:
-    message = str(entry.message)
+def _drop_surplus(root: Element) -> None:
+    """Take out of an element what stands behind many siblings of the same name, at whatever depth."""
+    for parent in list(root.iter(etree.Element)):
+        if len(parent) > _MOST_ALIKE:
+            for _, alike in groupby(parent, key=lambda child: child.tag):
+                for child in list(alike)[_MOST_ALIKE:]:
+                    parent.remove(child)
+
+
+def _problem(
+    entry: "etree._LogEntry", root: Element, prefixes: Mapping[str, str]
+) -> SchemaProblem:
+    message = str(entry.message)[:_LONGEST_MESSAGE]
     names = _NAME.findall(message)
     return SchemaProblem(
         _QUALIFIED.sub("", message).rstrip(". "),
         names[-1] if names else "",
-        _place(entry, root),
+        _place(entry, root, prefixes),
         _WILDCARD in message,
     )
 
 
-def _place(entry: "etree._LogEntry", root: Element) -> str:
+def _place(entry: "etree._LogEntry", root: Element, prefixes: Mapping[str, str]) -> str:
     """Return where a problem is, by local names below the root."""
     elements = (
         node
-        for node in _selected(root, getattr(entry, "path", None))
+        for node in _selected(root, getattr(entry, "path", None), prefixes)
         if isinstance(node, etree._Element)  # noqa: SLF001 - lxml names its class so
     )
     return path(next(elements, root))
 
 
-def _selected(root: Element, xpath: str | None) -> list[object]:
+def _selected(
+    root: Element, xpath: str | None, prefixes: Mapping[str, str]
+) -> list[object]:
     """Return the nodes of an XPath, none where it is no path to nodes."""
     if not xpath:
         return []
-    namespaces = {prefix: uri for prefix, uri in _prefixes(root) if prefix}
     try:
-        nodes = root.getroottree().xpath(xpath, namespaces=namespaces)
+        nodes = root.getroottree().xpath(xpath, namespaces=dict(prefixes))
     except etree.XPathError:
         return []
     return list(nodes) if isinstance(nodes, list) else []
 
 
-def _prefixes(root: Element) -> Iterator[tuple[str, str]]:
-    for element in root.iter(etree.Element):
-        yield from (
-            (prefix or "", address) for prefix, address in element.nsmap.items()
-        )
+def _prefixes(root: Element) -> dict[str, str]:
+    """Return the prefixes of a document with the namespaces that they were declared for last."""
+    declarations = etree.iterwalk(root, events=("start-ns",))
+    return {prefix: uri for _, (prefix, uri) in declarations if prefix}
