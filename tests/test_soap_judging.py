@@ -1106,7 +1106,7 @@ def test_answer_beyond_what_is_read_is_inconclusive(body: str) -> None:
     began = time.process_time()
     judgement = judged(body)
     assert time.process_time() - began < 5
-    assert judgement.inconclusive_reason.startswith("the answer HTTP 200 is more than can be read: ")
+    assert judgement.inconclusive_reason.startswith("the answer HTTP 200 Reason is more than can be read: ")
     assert not judgement.findings
     assert not judgement.evaluated
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from conformance.checks.json_body import Parsed, media_type_problem, parse
-from conformance.checks.json_schema import CompiledSchema, UnreadableError
-from conformance.checks.problem import Problem
+from conformance.checks.json_schema import CompiledSchema, Index, UnreadableError
+from conformance.checks.problem import MOST_AT_ONE_PLACE, Problem
 from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
@@ -218,7 +218,9 @@ class RestOracle:
             reason = f"the answer cannot be held against its schema: {error}"
             return replace(form, inconclusive_reason=reason)
         return Judgement(
-            (*findings, *content.findings), form.evaluated + content.evaluated
+            (*findings, *content.findings),
+            form.evaluated + content.evaluated,
+            content.inconclusive_reason,
         )
 
     def _document(
@@ -239,7 +241,7 @@ class RestOracle:
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(tuple(condense(findings)), +evaluated)
+        return Judgement(tuple(condense(findings)), +evaluated, _left_out(index))
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""
@@ -266,6 +268,13 @@ def error_codes(document: object) -> list[str]:
     rows = document if isinstance(document, list) else [document]
     codes = [row.get("code") for row in rows if isinstance(row, dict)]
     return [code for code in codes if isinstance(code, str)]
+
+
+def _left_out(index: Index) -> str:
+    """Return why a long document is not judged to its end, "" where it is."""
+    if not index.is_cut:
+        return ""
+    return f"only the first {MOST_AT_ONE_PLACE} values at each place were looked at"
 
 
 def _wants_code(case: Case, response: Response) -> bool:
