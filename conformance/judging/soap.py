@@ -43,7 +43,7 @@ from conformance.model.exchange import Exchange
 from conformance.model.verdict import Finding, Judgement, Severity
 from conformance.soap.markup import below
 from conformance.soap.security.mutations import OF_THE_FORM
-from conformance.soap.xsd.schemas import SchemaSet
+from conformance.soap.xsd.schemas import SchemaSet, SchemaUndecidedError
 
 _NOT_A_FAULT, _FAULT_CODE, _OUTCOME = "not-a-fault", "fault-code", "outcome"
 """The checks whose requirement is broken where an answer is not the one that a case wants."""
@@ -83,7 +83,10 @@ class SoapOracle:
             return too_much(http_line(response), reading.answer.unreadable)
         clause = _matching(case.expectation, reading)
         open_case = left_open(clause, reading.summary)
-        return open_case or self._judged(reading, case, clause)
+        try:
+            return open_case or self._judged(reading, case, clause)
+        except SchemaUndecidedError as error:
+            return too_much(http_line(response), str(error))
 
     def judge_step(
         self, exchange: Exchange, case: Case, step: Step, *, body: bool = False

@@ -36,6 +36,8 @@ from conformance.soap.xsd.types import (
 )
 
 _DEEPEST: Final = 24
+_MOST_ELEMENTS: Final = 5000
+"""Places of elements in one request; types that hold one another twice have them without end."""
 _PARTICLES: Final = frozenset({"sequence", "choice", "all", "group", "element", "any"})
 _OPEN_NAMESPACES: Final = frozenset({"##any", "##other"})
 
@@ -72,6 +74,7 @@ class _TypeReader:
 
     components: Components
     simple: SimpleTypeReader
+    read: list[Element] = field(default_factory=list)
 
     def request(self, name: str) -> ElementParticle:
         node = self.components.component("element", name)
@@ -115,6 +118,11 @@ class _TypeReader:
                     raise
 
     def _element(self, node: Element, above: Ancestors) -> Particle:
+        self.read.append(node)
+        if len(self.read) > _MOST_ELEMENTS:
+            raise WsdlError(
+                f"a request may hold more than {_MOST_ELEMENTS} kinds of elements; correct the WSDL's types"
+            )
         if "ref" not in node.attrib:
             return self._declared(node, node, above)
         declaration = self.components.find("element", node, node.get("ref", ""))

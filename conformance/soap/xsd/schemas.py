@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from conformance.model.errors import UsageError
+from conformance.model.errors import ConformanceError, UsageError
 from conformance.soap.markup import Element, parse, path, serialise
 
 MEMORY: Final = "file:///contract/"
@@ -24,6 +24,8 @@ _MOST_TAGS_AT_ONCE = 10_000
 """Tags of an element whose problems are looked for with their places in one go."""
 _MOST_ALIKE = 1000
 """Siblings of one name in a row that are looked at in a longer element."""
+_MOST_UNDECIDED = 5
+"""Values of our own of which a pattern may leave open whether they fit."""
 _LONGEST_MESSAGE = 2000
 """Characters of what a schema says, which quotes the value that it is about."""
 _NAME = re.compile(r"(?:Element|Attribute|, attribute) '(?:\{[^}]*\})?([^']+)'")
@@ -36,6 +38,10 @@ _WILDCARD = "No matching global element declaration available, but demanded by t
 
 class WsdlError(UsageError):
     """A WSDL, or a schema that it refers to, cannot be read or used."""
+
+
+class SchemaUndecidedError(ConformanceError):
+    """Nobody can tell in time whether an element is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class SchemaSet:
     documents: Mapping[str, bytes]
     words: tuple[str, ...]
     _schema: etree.XMLSchema
+    _undecided: int = 0
 
     def problems(self, element: Element) -> list[SchemaProblem]:
         """Return what keeps an element from being valid, in document order; an empty list where it is valid."""
@@ -68,9 +75,18 @@ class SchemaSet:
         alone = parse(data)
         if data.count(b"<") > _MOST_TAGS_AT_ONCE:
             return self._problems_of_long(data, alone)
-        if self._schema.validate(alone):
+        if self._takes(alone):
             return []
         return self._described(alone)
+
+    def _takes(self, root: Element) -> bool:
+        """Tell whether the schemas take an element; raises SchemaUndecidedError where a pattern takes too long."""
+        try:
+            return bool(self._schema.validate(root))
+        except etree.XMLSchemaValidateError:
+            raise SchemaUndecidedError(
+                "a pattern of the WSDL's schemas takes too long for a value; write it so that a text fits in one way"
+            ) from None
 
     def _described(self, root: Element) -> list[SchemaProblem]:
         entries: Any = self._schema.error_log
@@ -95,7 +111,7 @@ class SchemaSet:
         else:
             return []
         _drop_surplus(root)
-        if not self._schema.validate(root):
+        if not self._takes(root):
             return self._described(root)
         names = _NAME.findall(told)
         message = _QUALIFIED.sub("", told).rstrip(". ")
@@ -107,8 +123,17 @@ class SchemaSet:
         return len(entries)
 
     def fits(self, element: Element) -> bool:
-        """Tell whether an element is valid."""
-        return bool(self._schema.validate(parse(serialise(element))))
+        """Tell whether an element is valid, as far as that can be told.
+
+        Raises WsdlError where it could not be told of several: each costs seconds.
+        """
+        try:
+            return self._takes(parse(serialise(element)))
+        except SchemaUndecidedError as error:
+            self._undecided += 1
+            if self._undecided > _MOST_UNDECIDED:
+                raise WsdlError(str(error)) from None
+            return False
 
 
 def _drop_surplus(root: Element) -> None:
