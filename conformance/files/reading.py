@@ -6,7 +6,7 @@ The one reader of foreign files; who calls it says what the file is for. Must no
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 _NO_WAITING: Final = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 """A pipe whose writer never comes, put in the place of a file after it was looked at, is opened at once."""
@@ -36,27 +36,44 @@ def read_bounded(path: Path, largest: int) -> bytes:
 
     Raises UnreadableFileError where it is missing, no file, not to be read, or of more than `largest` bytes.
     """
-    try:
-        # Before opening, since opening a device may do something.
-        _demand_file(path.stat().st_mode)
-        with open(os.open(path, os.O_RDONLY | _NO_WAITING), "rb") as file:  # noqa: PTH123 - of a descriptor
-            _demand_file(os.fstat(file.fileno()).st_mode)
+    with open_file(path) as file:
+        try:
             raw = file.read(largest + 1)
-    except FileNotFoundError:
-        raise UnreadableFileError(
-            ": there is no such file", "put it there or correct the path"
-        ) from None
-    except OSError as error:
-        raise UnreadableFileError(
-            f" cannot be read: {error.strerror}", "let this user read it"
-        ) from None
-    except ValueError:  # a NUL or a lone surrogate
-        raise UnreadableFileError(" is not the name of a file", "correct it") from None
+        except OSError as error:
+            raise _denied(error) from None
     if len(raw) > largest:
         raise UnreadableFileError(
             f" is larger than {largest} bytes, too many for this", "name the right file"
         )
     return raw
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Return a regular file to be read from; raises UnreadableFileError where it is missing or none."""
+    try:
+        # Before opening, since opening a device may do something.
+        _demand_file(path.stat().st_mode)
+        file = open(os.open(path, os.O_RDONLY | _NO_WAITING), "rb")  # noqa: PTH123, SIM115 - of a descriptor; the caller closes it
+    except FileNotFoundError:
+        raise UnreadableFileError(
+            ": there is no such file", "put it there or correct the path"
+        ) from None
+    except OSError as error:
+        raise _denied(error) from None
+    except ValueError:  # a NUL or a lone surrogate
+        raise UnreadableFileError(" is not the name of a file", "correct it") from None
+    try:
+        _demand_file(os.fstat(file.fileno()).st_mode)
+    except UnreadableFileError:
+        file.close()
+        raise
+    return file
+
+
+def _denied(error: OSError) -> UnreadableFileError:
+    return UnreadableFileError(
+        f" cannot be read: {error.strerror}", "let this user read it"
+    )
 
 
 def _demand_file(mode: int) -> None:

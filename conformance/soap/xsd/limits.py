@@ -165,6 +165,8 @@ class _Weights:
             return _MOST_PARTS + 1
         total = 1
         for node in self.components[name].iter(etree.Element):
+            if local(node) == "enumeration":
+                continue
             referred = " ".join(node.get(key, "") for key in _REFERENCES).split()
             total += 1 + sum(
                 self.of(one.rpartition(":")[2], (*above, name)) for one in referred

@@ -4,7 +4,7 @@ Python's own expressions try one way after the other, which takes longer than an
 read patterns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from conformance.soap.xsd.patterns import (
@@ -15,7 +15,7 @@ from conformance.soap.xsd.patterns import (
     Series,
 )
 
-_MOST_STEPS: Final = 50_000
+_MOST_STEPS: Final = 10_000
 
 
 def fits(node: Node, text: str) -> bool:
@@ -30,6 +30,7 @@ class _Matcher:
 
     text: str
     left: int = _MOST_STEPS
+    known: dict[str, int] = field(default_factory=dict)
 
     def after(self, node: Node, starts: int) -> int:
         """Return the places where a part may end that begins at one of some places."""
@@ -65,5 +66,8 @@ class _Matcher:
         return result
 
     def _places(self, some: str) -> int:
-        bits = "".join("1" if one in some else "0" for one in reversed(self.text))
-        return int(bits or "0", 2)
+        """Return the places of a text at which one of some characters stands."""
+        if some not in self.known:
+            bits = "".join("1" if one in some else "0" for one in reversed(self.text))
+            self.known[some] = int(bits or "0", 2)
+        return self.known[some]

@@ -94,7 +94,7 @@ _GREAT_LENGTH: Final = 1000
 _LONGEST: Final = 10_000
 _MOST_TEXTS: Final = 500
 """Texts of one type that are tried, each in a message of its own."""
-_MOST_BRANCHES: Final = 50
+_MOST_BRANCHES: Final = 25
 """Branches of a pattern that have texts of their own."""
 _PLACES: Final = 2
 """Digits behind the point of a number that says nothing of them."""
