@@ -1,6 +1,7 @@
 """Tests of judging an exchange: where problems meet requirements and levels, and what stands in a verdict's way."""
 
 import hashlib
+import itertools
 import json
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.outcome import JUDGING_SECONDS
 from conformance.judging.rest import RestOracle
 from conformance.model.case import Case, Clause, Effect, Expectation
 from conformance.model.contract import Contract, ErrorCode, Level
@@ -585,3 +587,12 @@ def test_long_answer_that_is_right_is_inconclusive_only_beyond_what_is_looked_at
 def test_oddities_without_end_are_told_by_the_first_ones(body: str) -> None:
     """A million odd numbers, or doubled members, are a page of observations."""
     assert len(_judge(_answer(body.encode())).findings) < 100
+
+
+@pytest.mark.parametrize(("body", "violated"), [(BOARD, False), ({"groups": 5}, True)])
+def test_time_for_an_answer_is_limited_and_what_was_found_stays_found(body: object, *, violated: bool) -> None:
+    """An answer whose checks take too long is inconclusive with the reason, but for what was found before."""
+    ticks = itertools.count(step=JUDGING_SECONDS)
+    judgement = _judge(_answer(body), judge=RestOracle(SPEC.contract, lambda: float(next(ticks))))
+    assert judgement.inconclusive_reason.startswith("judging the answer took more than 20 s; ")
+    assert judgement.violated is violated

@@ -1129,3 +1129,14 @@ def test_long_answer_is_judged_in_seconds(body: str) -> None:
     began = time.process_time()
     judged(body)
     assert time.process_time() - began < 10
+
+
+def test_time_for_an_answer_is_limited_and_what_was_found_stays_found() -> None:
+    """An answer whose checks take too long is inconclusive with the reason, but for what was found before."""
+    ticks = count(step=8)
+    assert SPEC.contract.soap is not None
+    clock = lambda: float(next(ticks))  # noqa: E731 - a clock that goes by the look
+    oracle = SoapOracle(SPEC.contract, SPEC.contract.soap, BINDING, ERRORS, RunMemory(), clock)
+    judgement = oracle.judge(exchange(refusal()), SERVED)
+    assert judgement.inconclusive_reason.startswith("judging the answer took more than 20 s; ")
+    assert judgement.violated

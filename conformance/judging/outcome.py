@@ -5,11 +5,20 @@ Must not know how an answer is read; the caller says how it shows one.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 from conformance.model.case import Case, Clause, Effect, Expectation, Step
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Judgement
+
+JUDGING_SECONDS: Final = 20.0
+"""Seconds of CPU that judging one answer may take; it is looked at between checks, each of which has limits of size."""
+
+
+def no_clock() -> float:
+    """Return that no time goes by, for those who judge at leisure."""
+    return 0.0
 
 
 def no_whole_answer(
@@ -41,6 +50,30 @@ def too_much(status_line: str, reason: str) -> Judgement:
     return Judgement(
         inconclusive_reason=f"the answer {status_line} is more than can be read: {reason}"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The time that judging one answer may take: `clock` gives the seconds spent so far (of CPU, in a run)."""
+
+    clock: Callable[[], float]
+    ends: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether the time is over."""
+        return self.clock() > self.ends
+
+
+def allowance(clock: Callable[[], float]) -> Allowance:
+    """Return the time for an answer that is to be judged from now on."""
+    return Allowance(clock, clock() + JUDGING_SECONDS)
+
+
+def stopped(judgement: Judgement) -> Judgement:
+    """Return what was found in an answer until its time was over: that stays, and nothing is said of the rest."""
+    reason = f"judging the answer took more than {JUDGING_SECONDS:g} s; what comes after it was not checked"
+    return replace(judgement, inconclusive_reason=reason)
 
 
 def left_open(clause: Clause | None, summary: str) -> Judgement | None:

@@ -5,7 +5,7 @@ clock, no files.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from conformance.checks.json_body import Parsed, media_type_problem, parse
@@ -22,10 +22,13 @@ from conformance.judging.findings import (
     severity_of,
 )
 from conformance.judging.outcome import (
+    allowance,
     case_of_step,
     count_tls,
     left_open,
+    no_clock,
     no_whole_answer,
+    stopped,
     transient,
     welcome_clauses,
 )
@@ -41,9 +44,12 @@ _FIRST_ERROR_STATUS = 400
 class RestOracle:
     """Judges exchanges of one contract; schemas are compiled once."""
 
-    def __init__(self, contract: Contract) -> None:
-        """Compile the contract's schemas."""
+    def __init__(
+        self, contract: Contract, clock: Callable[[], float] = no_clock
+    ) -> None:
+        """Compile the contract's schemas; `clock` gives the seconds that judging has taken."""
         self._contract = contract
+        self._clock = clock
         self._schemas = {
             name: CompiledSchema(schema) for name, schema in contract.schemas.items()
         }
@@ -231,10 +237,13 @@ class RestOracle:
         schema = self._schemas[name]
         index = schema.index(parsed.document)
         evaluated: Counter[str] = Counter()
+        time = allowance(self._clock)
         for requirement, count in schema.evaluated(index):
             evaluated[requirement] += count
         findings = list(self._laid(schema.problems(parsed.document)))
         for rule in self._contract.rules:
+            if time.is_spent:
+                return stopped(Judgement(tuple(condense(findings)), +evaluated))
             if rule.schema == name:
                 places, options = index[rule.at], rule.options or {}
                 evaluated[rule.requirement] += APPLIES[rule.name](places, options)

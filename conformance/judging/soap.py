@@ -5,7 +5,7 @@ clock, no files.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.checks.soap_answer import (
@@ -31,6 +31,7 @@ from conformance.judging.outcome import (
     case_of_step,
     count_tls,
     left_open,
+    no_clock,
     no_whole_answer,
     too_much,
     transient,
@@ -58,12 +59,18 @@ class SoapOracle:
     binding: Binding
     errors: SchemaSet
     memory: RunMemory
+    clock: Callable[[], float] = no_clock
     _checks: AnswerChecks = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the checks of answers."""
         self._checks = AnswerChecks(
-            self.contract, self.rules, self.binding, self.errors, self.memory
+            self.contract,
+            self.rules,
+            self.binding,
+            self.errors,
+            self.memory,
+            self.clock,
         )
 
     def judge(
@@ -162,7 +169,7 @@ class SoapOracle:
             words = self._word_judgement(answered, case.words)
             findings += words.findings
             evaluated += words.evaluated
-        judgement = Judgement(tuple(findings), evaluated)
+        judgement = Judgement(tuple(findings), evaluated, checked.inconclusive_reason)
         return only(judgement, case.only) if case.only else judgement
 
     def _without_soap(

@@ -91,7 +91,7 @@ def demand_readable(data: bytes) -> None:
 def _syntax_error(error: etree.XMLSyntaxError) -> XmlError:
     """Return what the parser says, which may quote the document, in a few words."""
     words = str(error)[:_LONGEST_REASON]
-    if error.code in _OF_LIMITS:
+    if getattr(error, "code", None) in _OF_LIMITS:
         return TooMuchXmlError(f"beyond what is read here: {words}")
     return XmlError(f"not well-formed XML: {words}")
 
