@@ -925,9 +925,7 @@ def test_missing_wsdl_is_named(tmp_path: Path) -> None:
     """A WSDL that is not there is named."""
     with pytest.raises(WsdlError) as caught:
         read_contract(tmp_path / "none.wsdl", {})
-    assert str(caught.value) == (
-        f"{tmp_path}/none.wsdl: there is no such file; put it there or correct the path"
-    )
+    assert str(caught.value) == (f"{tmp_path}/none.wsdl: there is no such file; put it there or correct the path")
 
 
 def test_doubts_of_the_library_are_not_printed(tmp_path: Path) -> None:
