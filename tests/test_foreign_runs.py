@@ -71,7 +71,7 @@ def test_run_folder_as_runs_write_it_is_read(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_results_with_other_values_than_runs_write_are_told(tmp_path: Path, run: dict[str, object]) -> None:
+def test_results_with_other_values_than_runs_write_are_told(tmp_path: Path, run: dict[str, Any]) -> None:
     """A seed that is a word, a million million examples or an address that is a number are no results of a run."""
     assert "results.json: these are no results of a run: " in _refusal(_folder(tmp_path, **run))
 
