@@ -10,8 +10,8 @@ import pytest
 
 from conformance.engine.assessment import assess
 from conformance.engine.execution import CaseExecution, Procedure
-from conformance.engine.overlapping import overlap
-from conformance.engine.search import distinct
+from conformance.engine.probes.overlapping import overlap
+from conformance.engine.probes.search import distinct
 from conformance.model.case import Case, Message, Scripted, Template
 from conformance.model.exchange import Exchange
 from conformance.model.verdict import Judgement, merge

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.engine.campaign import Campaign
 from conformance.engine.execution import CaseExecution, Procedure
-from conformance.engine.search import distinct
+from conformance.engine.probes.search import distinct
 from conformance.model.case import Case, Scripted, Template
 from conformance.model.errors import ConformanceError, MissingDataError
 from conformance.model.exchange import Purpose

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from conformance.checks.json_body import parse
-from conformance.judging.rest import error_codes
+from conformance.judging.rest_expectation import error_codes
 from conformance.model.case import Clause, Effect
 from conformance.model.exchange import Exchange, Response
 

@@ -13,7 +13,7 @@ from conformance.checks.json_body import parse
 from conformance.engine.execution import CaseExecution
 from conformance.identifiers.reading import compose_bis, compose_ssin
 from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
-from conformance.judging.rest import error_codes
+from conformance.judging.rest_expectation import error_codes
 from conformance.model.case import Clause, Effect, Expectation, Template
 from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Exchange, Purpose

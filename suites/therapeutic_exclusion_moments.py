@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from conformance.engine.execution import CaseExecution
-from conformance.engine.overlapping import MOST_ATTEMPTS, overlap
+from conformance.engine.probes.overlapping import MOST_ATTEMPTS, overlap
 from conformance.model.case import Clause, Effect, Template
 from conformance.model.exchange import Exchange
 from conformance.model.verdict import Judgement, merge

@@ -16,7 +16,7 @@ from conformance.formats import documents
 PACKAGE = Path(__file__).resolve().parent.parent / "conformance"
 
 ORDER = (
-    ("model", "identifiers"),
+    ("model", "identifiers", "files"),
     ("formats", "soap", "traffic"),
     ("checks", "strategies", "evidence"),
     ("contracts",),

@@ -227,7 +227,7 @@ def test_broken_and_missing_files_are_named(tmp_path: Path) -> None:
         bound(tmp_path, "request: {gender")
     with pytest.raises(DocumentError, match=f"{tmp_path}/none.yaml"):
         bind(SPEC, {"names": "none.yaml"}, tmp_path)
-    with pytest.raises(WsdlError, match=f"{tmp_path}/none.wsdl: cannot be read: No such file or directory; put it"):
+    with pytest.raises(WsdlError, match=f"{tmp_path}/none.wsdl: there is no such file; put it"):
         bind(SPEC, {"wsdl": "none.wsdl"}, tmp_path)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.formats import documents
+from conformance.formats.schemas import format_problems, load_format
 from conformance.model.errors import DocumentError
 
 YAML, JSON = Path("some/file.yaml"), Path("some/file.json")
@@ -168,7 +169,7 @@ def test_json_is_read_as_strictly_as_yaml(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "there is no such file"), (b"a: \xe9\n", "cannot be read"), ("folder", "cannot be read")],
+    [(None, "there is no such file"), (b"a: \xe9\n", "cannot be read"), ("folder", "is not a file but a folder")],
     ids=["missing", "Latin-1", "a folder"],
 )
 def test_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | str | None, words: str) -> None:
@@ -191,3 +192,91 @@ def test_written_data_is_read_back_in_its_order() -> None:
     assert documents.parse(text, YAML).data == data
     assert text.index("z:") < text.index("a:") < text.index("m:")
     assert "é" in text
+
+
+def _seconds(text: str, path: Path) -> float:
+    """Return the CPU seconds that a text takes until it is refused."""
+    began = time.process_time()
+    _refused(text, path)
+    return time.process_time() - began
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("rate: " + "1:" * 100_000 + "1", YAML),
+        ("rate: 0x" + "f" * 200_000, YAML),
+        ("rate: " + "1" * 200_000, YAML),
+        ("? " + "1" * 200_000 + "\n: 1", YAML),
+        ('{"rate": ' + "1" * 200_000 + "}", JSON),
+        ('{"rate": 1e' + "1" * 200_000 + "}", JSON),
+    ],
+    ids=["base 60", "base 16", "base 10", "as a key", "JSON", "JSON exponent"],
+)
+def test_number_without_end_is_refused_unread(text: str, path: Path) -> None:
+    """A number of thousands of digits, which takes minutes to compute, is refused by its length."""
+    assert "a number of 2" in _refused(text, path)
+    assert _seconds(text, path) < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("[" * 100 + "]" * 100, YAML),
+        ("{a: " * 100 + "1" + "}" * 100, YAML),
+        ("[" * 100 + "]" * 100, JSON),
+        ('{"a": ' * 20_000 + "1" + "}" * 20_000, JSON),
+    ],
+)
+def test_data_nested_too_deeply_are_refused(text: str, path: Path) -> None:
+    """No file of ours nests a hundred times."""
+    assert "nested too deeply" in _refused(text, path)
+
+
+def test_doubled_key_among_many_is_found_at_once() -> None:
+    """Which key stands twice is found in one pass over them all."""
+    text = "{" + "".join(f'"k{number}": 1, ' for number in range(60_000)) + '"k59999": 1}'
+    assert "the key 'k59999' is given twice" in _refused(text, JSON)
+    assert _seconds(text, JSON) < 1
+
+
+def test_half_a_character_is_refused() -> None:
+    """A JSON file may hold half of a surrogate pair, which nothing can write down again."""
+    assert "half of a character" in _refused(r'{"name": "\ud800"}', JSON)
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: 1\n" + b"#" * documents.LARGEST, b"\xff\xfea\x00:\x00"], ids=["large", "UTF-16"]
+)
+def test_file_is_refused_in_one_short_line(tmp_path: Path, content: bytes) -> None:
+    """A file that is too large, or in another encoding, is told with a remedy and without its content."""
+    file = tmp_path / "file.yaml"
+    file.write_bytes(content)
+    with pytest.raises(DocumentError, match=r"(name the right file|save it as UTF-8)$") as caught:
+        documents.read(file)
+    assert len(str(caught.value)) < 200 + len(str(file))
+
+
+def test_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    """A file that an editor begins with a mark is read like any other."""
+    for name, text in (("a.yaml", "a: 1\r\nb: 2"), ("a.json", '{"a": 1,\r\n"b": 2}')):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
+        assert documents.read(tmp_path / name).data == {"a": 1, "b": 2}
+
+
+def test_thousands_of_mistakes_are_told_by_the_first_ones() -> None:
+    """A file with a mistake on each line gives a page of lines, at once."""
+    document = documents.parse("".join(f"k{number}: 1\n" for number in range(20_000)), YAML)
+    began = time.process_time()
+    told = list(format_problems(document, load_format("target")))
+    assert time.process_time() - began < 2
+    assert len(told) <= 21
+    assert told[-1][1].startswith("more than 20 mistakes")
+
+
+def test_long_line_is_cut_in_its_middle() -> None:
+    """What a file holds is never printed whole, and the remedy at the end of the line stays."""
+    error = DocumentError(f"a.yaml:1: {'x' * 100_000!r} is no address; correct it")
+    assert len(str(error)) < 1300
+    assert str(error).startswith("a.yaml:1: 'xxx")
+    assert str(error).endswith("is no address; correct it")

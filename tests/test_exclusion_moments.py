@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from conformance.engine.execution import CaseExecution
-from conformance.engine.overlapping import Overlap
+from conformance.engine.probes.overlapping import Overlap
 from conformance.model.case import Template
 from conformance.model.exchange import Exchange, Request, Response
 from conformance.model.verdict import Judgement, Severity

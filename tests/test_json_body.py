@@ -113,7 +113,7 @@ def test_many_members_that_occur_twice_are_not_counted_one_by_one() -> None:
     body = b"{" + b",".join(b'"k%d": 0' % (number // 2) for number in range(50_000)) + b"}"
     parsed = parse(body)
     assert len(parsed.document) == 25_000
-    assert [found.actual for found in parsed.oddities] == ["…"]
+    assert [found.actual for found in parsed.oddities] == ["k0, k1, k10, k100, k1000, …"]
 
 
 @pytest.mark.parametrize(

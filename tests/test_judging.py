@@ -1,7 +1,9 @@
 """Tests of judging an exchange: where problems meet requirements and levels, and what stands in a verdict's way."""
 
 import hashlib
+import itertools
 import json
+import time
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
@@ -12,6 +14,7 @@ import pytest
 
 from conformance.contracts.loading import load_spec
 from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.outcome import JUDGING_SECONDS
 from conformance.judging.rest import RestOracle
 from conformance.model.case import Case, Clause, Effect, Expectation
 from conformance.model.contract import Contract, ErrorCode, Level
@@ -528,3 +531,66 @@ def test_contract_is_not_changed_by_judging() -> None:
     before: Contract = deepcopy(SPEC.contract)
     _judge(_answer(_board(status_code=4, id="I11")))
     assert before == SPEC.contract
+
+
+# ------------------------------------------------------------------------------------------ answers without end
+
+ITEM = json.dumps(BOARD["groups"][0]["items"][0])
+GROUP = '{{"groups": [{{"id": "G1", "name": "Group 1", "status_code": 1, "items": [{}]}}]}}'
+WITHOUT_END = {
+    "items that are nothing": GROUP.format("{}," * 2_000_000 + "{}"),
+    "items that are wrong in everything": GROUP.format('{"id": "", "order": 1.5, "name": ""},' * 150_000 + "{}"),
+    "numbers for groups": f'{{"groups": [{"1," * 3_000_000}1]}}',
+    "a list of nothing": f"[{'null,' * 1_500_000}null]",
+}
+
+
+@pytest.mark.parametrize("body", WITHOUT_END.values(), ids=WITHOUT_END)
+def test_answer_of_a_million_mistakes_is_judged_by_the_first_ones(body: str) -> None:
+    """Each mistake costs the validator a kilobyte: the first thousands are enough to break a requirement."""
+    began = time.process_time()
+    judgement = _judge(_answer(body.encode()))
+    assert time.process_time() - began < 15
+    assert judgement.violated
+    assert len(judgement.findings) < 100
+
+
+def test_what_is_wrong_far_behind_is_not_passed_over() -> None:
+    """A long answer whose first values are right, and a later one is not, never counts as right."""
+    right = ",".join(ITEM.replace("I11", f"I{number}") for number in range(30_000))
+    judgement = _judge(_answer(GROUP.format(f"{right},7").encode()))
+    reason = "the answer cannot be held against its schema: it breaks its schema, though not in its first 20000 values"
+    assert judgement.inconclusive_reason == reason
+
+
+def test_what_was_left_out_makes_nothing_wrong() -> None:
+    """That the end of a long answer was not looked at is never held against its beginning."""
+    groups = ",".join(json.dumps(BOARD["groups"][0]).replace("I1", f"I{number}-") for number in range(6_000))
+    body = f'{{"extra": [{"0," * 30_000}0], "groups": [{groups}, 7]}}'
+    assert not _judge(_answer(body.encode())).violated
+
+
+def test_long_answer_that_is_right_is_inconclusive_only_beyond_what_is_looked_at() -> None:
+    """An answer of ten thousand items is judged whole; one of a hundred thousand says that it was not."""
+    for number, reason in ((10_000, ""), (60_000, "only the first 50000 values at each place were looked at")):
+        items = ",".join(
+            ITEM.replace("I11", f"I{at}").replace('"order": 1', f'"order": {at}') for at in range(1, number + 1)
+        )
+        assert _judge(_answer(GROUP.format(items).encode())).inconclusive_reason == reason
+
+
+@pytest.mark.parametrize(
+    "body", [f"[{'1e999,' * 1_000_000}1]", "[" + '{"a":1,"a":1},' * 500_000 + "1]"], ids=["numbers", "members"]
+)
+def test_oddities_without_end_are_told_by_the_first_ones(body: str) -> None:
+    """A million odd numbers, or doubled members, are a page of observations."""
+    assert len(_judge(_answer(body.encode())).findings) < 100
+
+
+@pytest.mark.parametrize(("body", "violated"), [(BOARD, False), ({"groups": 5}, True)])
+def test_time_for_an_answer_is_limited_and_what_was_found_stays_found(body: object, *, violated: bool) -> None:
+    """An answer whose checks take too long is inconclusive with the reason, but for what was found before."""
+    ticks = itertools.count(step=JUDGING_SECONDS)
+    judgement = _judge(_answer(body), judge=RestOracle(SPEC.contract, lambda: float(next(ticks))))
+    assert judgement.inconclusive_reason.startswith("judging the answer took more than 20 s; ")
+    assert judgement.violated is violated

@@ -17,8 +17,8 @@ from lxml import etree
 
 from conformance.contracts.loading import load_spec
 from conformance.engine.execution import CaseExecution
-from conformance.engine.overlapping import MOST_ATTEMPTS, Overlap, overlap, send_side_by_side
 from conformance.engine.plan import Selection, make_plan
+from conformance.engine.probes.overlapping import MOST_ATTEMPTS, Overlap, overlap, send_side_by_side
 from conformance.engine.session import Session
 from conformance.evidence.store import FILE, read_exchanges
 from conformance.formats.documents import dump

@@ -213,3 +213,24 @@ def test_hostile_text_takes_no_longer_than_its_length(start: str, piece: str) ->
     began = time.process_time()
     redactor.text(text)
     assert time.process_time() - began < 5
+
+
+def test_beginning_of_a_secret_that_comes_again_and_again_is_taken_out_at_once() -> None:
+    """A peer may repeat the beginning of a token as often as it has room."""
+    secret = "".join(chr(ord("A") + number * 7 % 26) for number in range(300))
+    redactor = Redactor()
+    redactor.learn(secret, {"token": "citizen"})
+    began = time.process_time()
+    text = redactor.excerpt((secret[:20] + "? ") * 100_000)
+    assert secret[:16] not in text
+    assert time.process_time() - began < 5
+
+
+def test_statement_is_redacted_before_it_is_cut() -> None:
+    """What is said of a message is short, and no half of a secret is left at its end."""
+    redactor = Redactor()
+    redactor.learn("s3cr3t-" * 10, {"token": "citizen"})
+    text = redactor.statement("x" * 3970 + "s3cr3t-" * 10 + "y" * 10_000)
+    assert len(text) < 4100
+    assert "s3cr3t" not in text
+    assert text.endswith("characters)")

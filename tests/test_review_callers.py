@@ -371,7 +371,7 @@ MISTAKES = {
         "correct the kind",
     ),
     # The contract
-    "no WSDL": Mistake(World(service={"wsdl": "gone.wsdl"}), "error", ("gone.wsdl: cannot be read",), "put it there"),
+    "no WSDL": Mistake(World(service={"wsdl": "gone.wsdl"}), "error", ("gone.wsdl: there is no such",), "put it there"),
     "WSDL that is none": Mistake(
         World(service={"wsdl": "caller.saml.xml"}), "error", ("not a WSDL 1.1 document",), "name the service's WSDL"
     ),

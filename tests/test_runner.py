@@ -750,7 +750,7 @@ def test_fault_of_the_harness_is_an_error_of_one_case(bench: Opener, monkeypatch
 def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A case that would send more than GET to production on its way is stopped, and errs."""
     posting: Any = {"posting": lambda plain: st.just(replace(plain, method="POST"))}
-    monkeypatch.setattr("conformance.engine.probing.GENERATORS", {**GENERATORS, **posting})
+    monkeypatch.setattr("conformance.engine.probes.probing.GENERATORS", {**GENERATORS, **posting})
     run = bench(environment="production")
     result = run("5.2/repeated", probe=Property("posting"))
     assert result.verdict is Verdict.ERROR
@@ -761,7 +761,7 @@ def test_request_that_must_not_be_sent_is_an_error(bench: Opener, monkeypatch: p
 def test_strategy_without_an_example_is_an_error(bench: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
     """A property that cannot draw anything has not shown anything."""
     nothing: Any = {"nothing": lambda _: st.integers().filter(lambda _: False)}
-    monkeypatch.setattr("conformance.engine.probing.GENERATORS", {**GENERATORS, **nothing})
+    monkeypatch.setattr("conformance.engine.probes.probing.GENERATORS", {**GENERATORS, **nothing})
     result = bench()("8/unexpected-query", probe=Property("nothing"))
     assert result.verdict is Verdict.ERROR
     assert "the harness erred" in result.reason

@@ -123,7 +123,7 @@ MISSING: Mapping[str, tuple[Any, str]] = {
     "file": ({"file": "nowhere.txt"}, "nowhere.txt: there is no such file"),
     "folder": ({"file": "."}, "is not a file"),
     "file below a file": ({"file": "empty/secret"}, "cannot be read: Not a directory"),
-    "path with NUL": ({"file": "a\0b"}, "the path given for a file is none"),
+    "path with NUL": ({"file": "a\0b"}, "a\\0b is not the name of a file; correct it"),
     "long path": ({"file": "a" * 5000}, "cannot be read: File name too long"),
     "empty file": ({"file": "empty"}, "the secret is empty"),
     "blank file": ({"file": "blank"}, "the secret is empty"),
@@ -169,7 +169,7 @@ def test_unreadable_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "secret").write_text("secret")
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     assert complaint({"file": "secret"}, tmp_path).endswith(
         "secret cannot be read: Permission denied; let this user read it"
     )

@@ -1,5 +1,6 @@
 """Tests of judging SOAP exchanges: envelopes written by hand, and the finding that each slip in one calls for."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -1165,3 +1166,58 @@ def test_code_of_the_content_leaves_a_matter_of_security_open(name: str, code: s
 def test_code_of_the_structure_is_an_observation(code: str) -> None:
     """A second Body is a mistake of structure too, and its code as good as that of the signature."""
     assert named(judged(fault(code), case("4/doubled-body-first"))) == [("observation", "4/security-verified")]
+
+
+# ------------------------------------------------------------------------------------------ answers without end
+
+SIGNS = " ".join(f'a{number}="1"' for number in range(300_000))
+SPACES = " ".join(f'xmlns:n{number}="u:{number}"' for number in range(3_000))
+RESPONSE = f'<d:GenerateCovidIdResponse xmlns:d="{OWN}"'
+BEYOND = {
+    "attributes": envelope(f"{RESPONSE} {SIGNS}/>"),
+    "namespaces": envelope(f"{RESPONSE} {SPACES}>{'<a/>' * 100_000}</d:GenerateCovidIdResponse>"),
+    "elements": envelope(f"{RESPONSE}>{'<a/>' * 300_000}</d:GenerateCovidIdResponse>"),
+    "levels": envelope(f"{RESPONSE}>{'<a>' * 300}{'</a>' * 300}</d:GenerateCovidIdResponse>"),
+}
+
+
+@pytest.mark.parametrize("body", BEYOND.values(), ids=BEYOND)
+def test_answer_beyond_what_is_read_is_inconclusive(body: str) -> None:
+    """An answer of more parts than anybody reads is neither for nor against the service, and says so at once."""
+    began = time.process_time()
+    judgement = judged(body)
+    assert time.process_time() - began < 5
+    assert judgement.inconclusive_reason.startswith("the answer HTTP 200 Reason is more than can be read: ")
+    assert not judgement.findings
+    assert not judgement.evaluated
+
+
+LONG = {
+    "elements that are wrong": refusal(detail=f'<k:CbssStatus xmlns:k="{DETAILS}"><a/></k:CbssStatus>' * 40_000),
+    "elements that nobody declares": refusal(detail='<a xmlns="u:a"/>' * 100_000),
+    "parts of a fault": fault().replace("<detail>", "<faultcode>q:1</faultcode>" * 50_000 + "<detail>"),
+    "elements in the Body": envelope("<a/>" * 100_000),
+    "comments": response().replace("CV-1", "<!---->" * 100_000 + "CV-1"),
+    "an attribute": response(to="A" * 8_000_000),
+    "a text": response(identifier="A" * 8_000_000),
+    "a status": response("S" * 8_000_000),
+}
+
+
+@pytest.mark.parametrize("body", LONG.values(), ids=LONG)
+def test_long_answer_is_judged_in_seconds(body: str) -> None:
+    """Whatever there is much of in an answer, judging it takes time in proportion to its bytes."""
+    began = time.process_time()
+    judged(body)
+    assert time.process_time() - began < 10
+
+
+def test_time_for_an_answer_is_limited_and_what_was_found_stays_found() -> None:
+    """An answer whose checks take too long is inconclusive with the reason, but for what was found before."""
+    ticks = count(step=8)
+    assert SPEC.contract.soap is not None
+    clock = lambda: float(next(ticks))  # noqa: E731 - a clock that goes by the look
+    oracle = SoapOracle(SPEC.contract, SPEC.contract.soap, BINDING, ERRORS, RunMemory(), clock)
+    judgement = oracle.judge(exchange(refusal()), SERVED)
+    assert judgement.inconclusive_reason.startswith("judging the answer took more than 20 s; ")
+    assert judgement.violated

@@ -255,7 +255,7 @@ def test_name_of_no_target_is_refused_with_the_nearest(name: str, words: str) ->
 
 def test_folder_is_no_target_file(tmp_path: Path) -> None:
     """A folder in the place of a file is refused by its name."""
-    with pytest.raises(DocumentError, match="cannot be read"):
+    with pytest.raises(DocumentError, match="is not a file but a folder"):
         load_target(str(tmp_path))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from conformance.contracts.loading import Spec, load_spec, service_ids
+from conformance.evidence.recorded_run import read_results
 from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.formats.schemas import suggestion
 from conformance.model.case import (
@@ -230,7 +231,7 @@ def _runs(folder: Path) -> Iterator[Row]:
 
 
 def _run_row(folder: Path) -> Row:
-    document = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    document = read_results(folder / RESULTS)
     run, counts = document["run"], document["summary"]
     return {
         "id": run["id"],

@@ -7,6 +7,7 @@ import codecs
 import functools
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,8 +17,10 @@ TWICE = "an object has the same member twice"
 TOO_DEEP = "the JSON text is nested too deeply to be read"
 _LONGEST_NUMBER = 300
 _LARGEST = 1e308
-_MOST_MEMBERS_COMPARED = 1000
-"""Members of an object that are looked through for names that stand twice."""
+_MOST_ODDITIES = 50
+"""Oddities of one body that are told; it may have one in each of its values."""
+_MOST_NAMES = 5
+"""Names that stand twice in one object that are told."""
 _UTF16_OR_32 = (
     codecs.BOM_UTF32_LE,
     codecs.BOM_UTF32_BE,
@@ -81,6 +84,11 @@ def parse(body: bytes) -> Parsed:
     return Parsed(document=document, oddities=tuple(oddities))
 
 
+def _note(oddities: list[Problem], oddity: Problem) -> None:
+    if len(oddities) < _MOST_ODDITIES:
+        oddities.append(oddity)
+
+
 def odd(message: str, actual: str = "") -> Problem:
     """Return what is unusual about a body but tolerable."""
     return Problem(message, "body", actual=actual, odd=True)
@@ -123,21 +131,17 @@ def _number(digits: str, oddities: list[Problem]) -> int | float:
         value = float(digits) if not digits.lstrip("-").isdigit() else int(digits)
         if math.isfinite(value):
             return value
-    oddities.append(
-        odd(
-            "a number is larger or longer than others can read",
-            f"{len(digits)} characters",
-        )
-    )
+    message = "a number is larger or longer than others can read"
+    _note(oddities, odd(message, f"{len(digits)} characters"))
     return -_LARGEST if digits.startswith("-") else _LARGEST
 
 
 def _object(pairs: list[tuple[str, Any]], oddities: list[Problem]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = ["…"]
-        if len(names) < _MOST_MEMBERS_COMPARED:
-            twice = sorted({name for name in names if names.count(name) > 1})
-        oddities.append(odd(TWICE, ", ".join(twice)))
+        counts = Counter(name for name, _ in pairs)
+        twice = sorted(name for name, count in counts.items() if count > 1)
+        more = ["…"] if len(twice) > _MOST_NAMES else []
+        names = ", ".join([*twice[:_MOST_NAMES], *more])
+        _note(oddities, odd(TWICE, names))
     return members

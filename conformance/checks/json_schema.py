@@ -4,13 +4,21 @@ Places are written `groups[].items[].id`. The only home of jsonschema_rs. Must n
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
-from conformance.checks.problem import Places, Problem, pointer, show
+from conformance.checks.excerpt import MOST_VALUES, excerpt
+from conformance.checks.problem import (
+    MOST_AT_ONE_PLACE,
+    Path,
+    Places,
+    Problem,
+    pointer,
+    show,
+)
 
 _MOST_UNDOCUMENTED = 50
 _LONGEST_NAME = 60
@@ -58,6 +66,11 @@ class Index:
             )
         return found
 
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether some place has more values than are looked at."""
+        return any(len(places) >= MOST_AT_ONE_PLACE for places in self._found.values())
+
 
 class CompiledSchema:
     """One schema, ready to judge documents."""
@@ -104,19 +117,28 @@ class CompiledSchema:
         return self.places[at].requirement
 
     def problems(self, document: object) -> Iterator[tuple[str, Problem]]:
-        """Yield each schema error with the requirement it breaks.
+        """Yield each schema error with the requirement it breaks; of a long document those of its first values.
 
-        Raises UnreadableError where the document is nested too deeply or a name in it is half a character.
+        Raises UnreadableError where the document is nested too deeply, a name in it is half a character, or only what
+        stands behind its first values is wrong.
         """
+        if self.fits(document):
+            return
+        first = excerpt(document)
         try:
-            errors = list(self._validator.iter_errors(document))
+            errors = list(self._validator.iter_errors(first.document))
         except UnicodeEncodeError as error:
             raise UnreadableError(
                 "a text in it is half of a surrogate pair, which stands for no character"
             ) from error
         except ValueError as error:
             raise UnreadableError(f"it is nested too deeply: {error}") from error
-        for found in errors:
+        own = [found for found in errors if _is_own(found, first.cut)]
+        if first.cut and not own:
+            raise UnreadableError(
+                f"it breaks its schema, though not in its first {MOST_VALUES} values"
+            )
+        for found in own:
             yield self._problem(found)
 
     def evaluated(self, index: Index) -> Iterator[tuple[str, int]]:
@@ -187,6 +209,12 @@ class CompiledSchema:
         return self.requirement_at(at), Problem(
             message, pointer(path), expected, show(error.instance)
         )
+
+
+def _is_own(error: jsonschema_rs.ValidationError, cut: Collection[Path]) -> bool:
+    """Tell whether an error is the document's: what lost something may be wrong for that alone, but in its type."""
+    is_of_type = isinstance(error.kind, jsonschema_rs.ValidationErrorKind.Type)
+    return is_of_type or (*error.instance_path,) not in cut
 
 
 def place_of(path: Iterable[str | int]) -> str:

@@ -6,12 +6,16 @@ Must not know requirements nor severities, save a hint that a check found a tole
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, Final, TypeVar
 
 Path = tuple[str | int, ...]
 """Keys and indexes from a document to a value in it."""
+Found = TypeVar("Found")
 
 _LONGEST = 160
+MOST_AT_ONE_PLACE: Final = 50_000
+"""Values at one place of a document that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +66,28 @@ class Places:
 
     def members(self, name: str) -> "Places":
         """Return the members of a name in the values that are objects and have one."""
-        values = [
+        values = (
             value[name]
             for value in self.values
             if isinstance(value, dict) and name in value
-        ]
+        )
         return Places(
-            values,
-            lambda: [(*path, name) for path, value in self._objects() if name in value],
+            _first(values),
+            lambda: _first(
+                (*path, name) for path, value in self._objects() if name in value
+            ),
         )
 
     def items(self) -> "Places":
         """Return the items of the values that are lists."""
-        values = [
+        values = (
             item for value in self.values if isinstance(value, list) for item in value
-        ]
+        )
         return Places(
-            values,
-            lambda: [
+            _first(values),
+            lambda: _first(
                 (*path, at) for path, value in self._lists() for at in range(len(value))
-            ],
+            ),
         )
 
     def _objects(self) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -97,6 +103,11 @@ class Places:
             for path, one in zip(self.paths, self.values, strict=True)
             if isinstance(one, list)
         )
+
+
+def _first(found: Iterable[Found]) -> list[Found]:
+    """Return what is found at a place, as far as it is looked at."""
+    return list(islice(found, MOST_AT_ONE_PLACE))
 
 
 def pointer(path: Iterable[str | int]) -> str:

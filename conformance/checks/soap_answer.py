@@ -21,6 +21,7 @@ from conformance.checks.problem import Problem
 from conformance.model.exchange import Response
 from conformance.soap.markup import (
     Element,
+    TooMuchXmlError,
     XmlError,
     below,
     children,
@@ -55,6 +56,7 @@ class SoapAnswer:
     `body` is the element in the Body, for a fault the Fault; `code` the error code of a fault, "" where it has none;
     `error` the SystemError or BusinessError of its detail; `declared` an element there that is none of the platform's,
     but that the WSDL declares for a fault. `damage` says what is wrong with an envelope that is not well-formed.
+    `unreadable` says why nothing can be said of a body that may be SOAP, but is more than is read here.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class SoapAnswer:
     error: Element | None = None
     declared: Element | None = None
     damage: XmlDamage | None = None
+    unreadable: str = ""
 
 
 def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
@@ -72,9 +75,7 @@ def read_answer(response: Response, faults: Collection[str] = ()) -> SoapAnswer:
     try:
         found = read_envelope(response)
     except XmlError as problem:
-        shown = response.body[:_SHOWN].decode("utf-8", "replace")
-        reason = f"{problem}: {shown!r}" if response.body else "an empty body"
-        return SoapAnswer(OTHER, reason)
+        return _not_read(response, problem)
     answer = _of_envelope(found.root, faults)
     if not found.damage.mistake:
         return answer
@@ -115,6 +116,15 @@ def _of_envelope(envelope: Element, faults: Collection[str]) -> SoapAnswer:
     if fault is not None:
         return _read_fault(envelope, fault, faults)
     return SoapAnswer(RESPONSE, "", envelope, inside[0])
+
+
+def _not_read(response: Response, problem: XmlError) -> SoapAnswer:
+    """Return why a body is no SOAP, or more than is read."""
+    if isinstance(problem, TooMuchXmlError):
+        return SoapAnswer(OTHER, str(problem), unreadable=str(problem))
+    shown = response.body[:_SHOWN].decode("utf-8", "replace")
+    reason = f"{problem}: {shown!r}" if response.body else "an empty body"
+    return SoapAnswer(OTHER, reason)
 
 
 def _read_fault(

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from conformance.engine.sending import OwnRequest
     from conformance.model.result import CaseResult
 
+_LARGEST_BODY = 8 * 2**20
+"""Bytes of a body that is sent."""
 _LONGEST_BODY = 4000
 """Characters of a body that a terminal still shows well."""
 _MEANINGS = {
@@ -97,12 +99,22 @@ def send(  # noqa: PLR0913 - the interface's options
     from conformance.model.roll_up import verdict_exit_code  # noqa: PLC0415 - the same
 
     values = dict(map(_name_and_value, settings))
-    content = body.read_bytes() if body is not None else None
+    content = _content(body) if body is not None else None
     wanted = OwnRequest(operation, token, caller, values, content)
     result, folder = _send(service, target, out, wanted)
     _print_exchange(folder)
     _print_judgement(result, folder)
     ctx.exit(verdict_exit_code(result.verdict))
+
+
+def _content(body: Path) -> bytes:
+    from conformance.files.reading import UnreadableFileError, read_bounded  # noqa: PLC0415 - help does without
+    from conformance.model.errors import UsageError  # noqa: PLC0415 - the same
+
+    try:
+        return read_bounded(body, _LARGEST_BODY)
+    except UnreadableFileError as error:
+        raise UsageError(error.about(body)) from None
 
 
 def _send(

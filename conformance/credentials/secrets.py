@@ -4,13 +4,13 @@ No message says more of a secret than that it is missing. Must not keep a secret
 """
 
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from conformance.credentials.secret_command import SecretCommand
 from conformance.evidence.redaction import Redactor
+from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.model.errors import SecretError
 
 COMMAND_SECONDS = 30.0
@@ -36,28 +36,10 @@ def resolve(reference: str | Mapping[str, Any], folder: Path, where: str) -> str
 
 def read_file(path: Path, limit: int) -> bytes:
     """Return a file's bytes; raises SecretError where it is missing, no file, unreadable or larger than `limit`."""
-    name = _shown(path)
     try:
-        # Before opening, since opening a pipe without a writer would wait forever.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise SecretError(f"{name} is not a file; name the file itself")
-        with path.open("rb") as file:
-            raw = file.read(limit + 1)
-    except FileNotFoundError:
-        raise SecretError(
-            f"{name}: there is no such file; put it there or correct the path"
-        ) from None
-    except OSError as error:
-        raise SecretError(
-            f"{name} cannot be read: {error.strerror}; let this user read it"
-        ) from None
-    except ValueError:  # a NUL or a lone surrogate
-        raise SecretError("the path given for a file is none; correct it") from None
-    if len(raw) > limit:
-        raise SecretError(
-            f"{name} is larger than {limit} bytes, too many for this; name the right file"
-        )
-    return raw
+        return read_bounded(path, limit)
+    except UnreadableFileError as error:
+        raise SecretError(error.about(_shown(path))) from None
 
 
 def _look_up(reference: str | Mapping[str, Any], folder: Path) -> str:

@@ -99,7 +99,7 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
     requests: RequestBuilder = rest
     oracle: Oracle
     if rules is None:
-        oracle = RestOracle(service.spec.contract)
+        oracle = RestOracle(service.spec.contract, time.thread_time)
     else:
         binding = bind(service.spec, service.settings, plan.target.folder)
         requests = _soap_requests(plan.target, service, rules, binding, rest, wire)
@@ -156,4 +156,6 @@ def make_soap_oracle(spec: Spec, rules: SoapRules, binding: Binding) -> SoapOrac
     """Return the oracle of a SOAP service, with the schema of the platform's faults."""
     root = spec.folder.parent.parent
     errors = read_schema(root / "common" / "xsd" / _ERRORS, bundled_schemas(root))
-    return SoapOracle(spec.contract, rules, binding, errors, RunMemory())
+    return SoapOracle(
+        spec.contract, rules, binding, errors, RunMemory(), time.thread_time
+    )

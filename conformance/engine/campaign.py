@@ -126,7 +126,7 @@ class Campaign:
 
     def safe(self, result: CaseResult) -> CaseResult:
         """Return the result of a case that has ended without secrets, and tell that it has."""
-        result = _redacted(result, self._redactor.text)
+        result = _redacted(result, self._redactor.statement)
         self.events.emit(
             CaseEnded(
                 result.case.id,

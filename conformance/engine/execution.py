@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hypothesis.strategies import SearchStrategy
 
-from conformance.engine.search import Attempt, Drawn, Search, case_dir, words
+from conformance.engine.probes.search import Attempt, Drawn, Search, case_dir, words
 from conformance.engine.session import Session
 from conformance.judging.likely_cause import ForeignAnswer
 from conformance.judging.oracle import Oracle

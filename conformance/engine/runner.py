@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 
 from conformance.engine.assessment import explained, send_step
 from conformance.engine.execution import CaseExecution, ExecutionContext, Procedure
-from conformance.engine.probing import run_probe
+from conformance.engine.probes.probing import run_probe
+from conformance.engine.probes.search import distinct
 from conformance.engine.reachability import Reachability
-from conformance.engine.search import distinct
 from conformance.engine.session import Session
 from conformance.engine.state_guard import effect_of_refused, took_effect
 from conformance.judging.oracle import Oracle
@@ -129,15 +129,17 @@ class Runner:
                 f"the target's {case.claim.setting} does not name {case.claim.value!r}"
             )
             return CaseResult(case, Verdict.NOT_APPLICABLE, reason)
+        unreached = self._why_unreached()
+        return CaseResult(case, Verdict.INCONCLUSIVE, unreached) if unreached else None
+
+    def _why_unreached(self) -> str:
+        """Return why nothing more is sent after several cases that met nothing of the service, "" where it is sent."""
         if self._silent >= _SILENT_CASES:
-            reason = (
+            return (
                 f"not sent: {_SILENT_CASES} cases before it had no answer that can be read "
                 f"from {self.session.address}: {self._last_failure}"
             )
-            return CaseResult(case, Verdict.INCONCLUSIVE, reason)
-        if self._unreached >= _SILENT_CASES:
-            return CaseResult(case, Verdict.INCONCLUSIVE, self.reachability.cause)
-        return None
+        return self.reachability.cause if self._unreached >= _SILENT_CASES else ""
 
     def _lacks_resource(self, case: Case) -> bool:
         """Tell whether the target lists what it has, and what the case needs is not in the list."""

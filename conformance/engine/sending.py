@@ -124,7 +124,7 @@ def _rest_template(
 def _document(body: bytes) -> object:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(
             f"the body is no JSON, so that --set cannot change a value in it: {error}"
         ) from None

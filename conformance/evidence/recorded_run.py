@@ -12,6 +12,7 @@ from typing import Any
 from conformance.evidence.results_document import SCHEMA
 from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
+from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.formats.schemas import suggestion
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Exchange, Purpose
@@ -66,13 +67,13 @@ class RecordedRun:
     def exchange(self, name: str) -> Recorded:
         """Return an exchange by its id, whose leading zeros may be left out; raises UsageError where there is none."""
         wanted = name.zfill(_DIGITS) if name.isdecimal() else name
-        ids = []
+        first = last = ""
         for record in self._records():
             if record["id"] == wanted:
                 return _recorded(self.folder, record)
-            ids.append(record["id"])
+            first, last = first or record["id"], record["id"]
         there = (
-            f"its exchanges are {ids[0]} to {ids[-1]}" if ids else "it has no exchanges"
+            f"its exchanges are {first} to {last}" if first else "it has no exchanges"
         )
         raise UsageError(
             f"the run {self.id} has neither an exchange nor a case {name!r}; {there}{near(name, self.cases)}"
@@ -107,16 +108,21 @@ class RecordedRun:
         """Yield the records; raises UsageError where a line is none."""
         try:
             for record in read_exchanges(self.folder):
-                if not isinstance(record, dict) or not {"id", "case"} <= record.keys():
+                if not _is_record(record):
                     raise UsageError(
                         f"{self.folder / FILE}: a line of it is no exchange"
                     )
                 yield record
+        except UnreadableFileError as error:
+            raise UsageError(error.about(self.folder / FILE)) from None
         except (ValueError, OSError) as error:
             raise UsageError(f"{self.folder / FILE}: cannot be read: {error}") from None
 
 
 _DIGITS = 6
+_LARGEST_RESULTS = 128 * 2**20
+"""Bytes that a results.json may have."""
+_MOST_EXAMPLES = 1_000_000
 
 
 def find_run(name: str, out: Path) -> RecordedRun:
@@ -144,28 +150,62 @@ def near(word: str, known: Mapping[str, Any]) -> str:
     return suggested if suggested.startswith("; did you mean") else ""
 
 
-def _results(path: Path) -> Mapping[str, Any]:
-    """Return the content of results.json, nothing where there is none."""
-    if not path.exists():
-        return {}
+def read_results(path: Path) -> dict[str, Any]:
+    """Return the content of a results.json; raises UsageError where it is none of this form."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_bounded(path, _LARGEST_RESULTS))
         if document["schema"] != SCHEMA:
             raise UsageError(
-                f"{path}: results of another form ({document['schema']}) than {SCHEMA}"
+                f"{path}: results of another form ({document['schema']!r}) than {SCHEMA}"
             )
-        [(case["id"], case["verdict"]) for case in document["cases"]]
-        document["run"]["target"].get("name")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        _demand_form(document)
+    except UnreadableFileError as error:
+        raise UsageError(error.about(path)) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path}: these are no results of a run: {error!r}") from None
-    results: Mapping[str, Any] = document
+    results: dict[str, Any] = document
     return results
+
+
+def _results(path: Path) -> Mapping[str, Any]:
+    """Return the content of results.json, nothing where there is none."""
+    return read_results(path) if path.exists() else {}
+
+
+def _demand_form(document: Mapping[str, Any]) -> None:
+    """Raise ValueError, KeyError or TypeError where results.json is not as runs write it, as far as it is used."""
+    run = document["run"]
+    texts = [*run["target"].values(), *run.get("addresses", {}).values()]
+    texts += run.get("specs", {}).values()
+    for case in document["cases"]:
+        texts += [case["id"], case["verdict"], case.get("service", "")]
+        texts += case.get("exchanges", ())
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise ValueError("a text is none")
+    numbers = [run.get(name, 0) for name in ("seed", "examples")]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("a number is none")
+    if run.get("examples", 0) > _MOST_EXAMPLES:
+        raise ValueError(f"more than {_MOST_EXAMPLES} examples")
+
+
+def _is_record(record: object) -> bool:
+    return isinstance(record, dict) and all(
+        isinstance(record.get(name), str) for name in ("id", "case")
+    )
 
 
 def _recorded(folder: Path, record: Record) -> Recorded:
     try:
         return Recorded(record, recorded_exchange(record))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise UsageError(
             f"{folder / FILE}: {record.get('id')!r} is no exchange as runs write them: {error!r}"
         ) from None

@@ -58,6 +58,8 @@ _ASSERTION_BEGINS = re.compile(
 )
 """A SAML assertion, whoever wrote it down again in other words than it was issued in, or as text inside of XML."""
 _ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
+_LONGEST_STATEMENT = 4000
+"""Characters of a finding's text; a message that it quotes is in the exchange."""
 _SHORTEST_GIVEN = 8
 """Shorter values that a test gives itself are taken out where it gives them, and not wherever they come again."""
 _SHORTEST_SECRET = 4
@@ -145,6 +147,13 @@ class Redactor:
             text = _LOOKS_LIKE_A_CREDENTIAL.sub(_unknown, text)
         return _without_assertions(text) if "Assertion" in text else text
 
+    def statement(self, text: str) -> str:
+        """Return what is said of a message without secrets, and no longer than a person reads."""
+        text = self.text(text)
+        if len(text) <= _LONGEST_STATEMENT:
+            return text
+        return f"{text[:_LONGEST_STATEMENT]}… ({len(text)} characters)"
+
     def excerpt(self, text: str) -> str:
         """Return a text without secrets, nor what somebody who cut it has left of their beginnings and ends."""
         text = self.text(text)
@@ -187,13 +196,14 @@ def _credential_parts(name: str, value: str) -> Iterator[str]:
 
 def _without_beginnings(text: str, secret: str) -> str:
     """Return a text in which what begins like a secret is an ellipsis, as far as it goes on like it."""
-    start = text.find(secret[:_RECOGNISED])
+    clean, end, begins = [], 0, secret[:_RECOGNISED]
+    start = text.find(begins)
     while start >= 0:
-        pairs = zip(text[start:], secret, strict=False)
-        length = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        text = f"{text[:start]}...{text[start + length :]}"
-        start = text.find(secret[:_RECOGNISED], start)
-    return text
+        clean += [text[end:start], "..."]
+        pairs = zip(text[start : start + len(secret)], secret, strict=False)
+        end = start + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        start = text.find(begins, end)
+    return "".join((*clean, text[end:]))
 
 
 def _unknown(match: re.Match[str]) -> str:

@@ -11,9 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from conformance.evidence.json_lines import JsonLines
 from conformance.evidence.redaction import Redactor
+from conformance.files.reading import open_file
 from conformance.model.exchange import (
     ErrorKind,
     Exchange,
@@ -25,6 +27,8 @@ from conformance.model.exchange import (
 )
 
 FILE = "exchanges.jsonl"
+LONGEST_LINE = 64 * 2**20
+"""Bytes of a line: a body of 8 MiB may have six characters for each of its bytes."""
 _WIDE = ("utf-16-le", "utf-16-be")
 _KEPT = (
     "status",
@@ -162,6 +166,7 @@ def recorded_exchange(record: Record) -> Exchange:
         for text in (record["id"], record["case"], asked["method"], asked["url"])
     ):
         raise TypeError("a text is none")
+    urlsplit(asked["url"])  # raises ValueError for what is no address
     outcome: Response | TransportFailure
     if answered is not None:
         kept = {name: answered[name] for name in _KEPT}
@@ -198,10 +203,14 @@ def recorded_exchange(record: Record) -> Exchange:
 
 
 def _read_headers(rows: Iterable[tuple[str, object]]) -> Headers:
-    return tuple(
-        (name, value if isinstance(value, str) else json.dumps(value))
-        for name, value in rows
-    )
+    return tuple((name, _read_header(name, value)) for name, value in rows)
+
+
+def _read_header(name: object, value: object) -> str:
+    """Return the value of a field as text, a reference as its JSON."""
+    if not (isinstance(name, str) and isinstance(value, str | Mapping)):
+        raise TypeError("a header field is none")
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _read_body(body: Mapping[str, str]) -> bytes:
@@ -213,11 +222,25 @@ def _read_body(body: Mapping[str, str]) -> bytes:
 
 
 def read_exchanges(folder: Path) -> Iterator[Record]:
-    """Yield the exchanges of a run folder in the order written; a last line that was cut short is left out."""
+    """Yield the exchanges of a run folder in the order written; a last line that was cut short is left out.
+
+    Raises ValueError where a line is no JSON, or longer than the longest exchange; UnreadableFileError where what has
+    the file's name is none.
+    """
     path = folder / FILE
     if not path.exists():
         return
-    with path.open("rb") as file:
-        for line in file:
+    with open_file(path) as file:
+        while line := file.readline(LONGEST_LINE + 1):
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"a line of more than {LONGEST_LINE} bytes")
             if line.endswith(b"\n"):
-                yield json.loads(line)
+                yield _record(line)
+
+
+def _record(line: bytes) -> Record:
+    try:
+        record: Record = json.loads(line)
+    except RecursionError:
+        raise ValueError("a line is nested too deeply") from None
+    return record

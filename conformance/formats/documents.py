@@ -5,15 +5,24 @@ The only home of the yaml library. Must not know what the data means.
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
+from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.model.errors import DocumentError
 
+LARGEST: Final = 512 * 2**10
+"""Bytes that a file may have: the longest of our own has a fifth of it, and reading it takes a second or two."""
+_DEEPEST: Final = 64
+"""Lists and objects within one another."""
+_LONGEST_NUMBER: Final = 100
+"""Characters of a number; beyond, one of base 60 takes minutes to read."""
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 Pointer = tuple[str | int, ...]
 Data = Any
 """What JSON can hold: dict, list, str, int, float, bool, None."""
@@ -59,17 +68,19 @@ _Loader.yaml_implicit_resolvers = {
 def read(path: Path) -> Document:
     """Read a YAML or JSON file (by its ending).
 
-    Raises DocumentError with file and line where the file is missing, is not UTF-8, is not
-    well-formed, repeats a key, holds what JSON cannot (a key that is no scalar, NaN, infinity), or
+    Raises DocumentError with file and line where the file is missing, larger than LARGEST, no file, not UTF-8, not
+    well-formed or nested too deeply, repeats a key, holds what JSON cannot (a key that is no scalar, NaN, infinity), or
     uses aliases (which could expand without bound).
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DocumentError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DocumentError(f"{path}: cannot be read: {error}") from error
-    return parse(text, path)
+        text = read_bounded(path, LARGEST).decode("utf-8-sig")
+    except UnreadableFileError as error:
+        raise DocumentError(error.about(path)) from None
+    except UnicodeDecodeError as error:
+        raise DocumentError(
+            f"{path}: cannot be read: it is not UTF-8 text (byte {error.start}); save it as UTF-8"
+        ) from None
+    return parse(text.replace("\r\n", "\n").replace("\r", "\n"), path)
 
 
 def parse(text: str, path: Path) -> Document:
@@ -82,7 +93,7 @@ def parse(text: str, path: Path) -> Document:
         if node is None:
             return Document(path, None, {(): 1})
         lines = dict(_Lines(loader, path).below(node, ()))
-        return _finite(Document(path, loader.construct_document(node), lines))
+        return _checked(Document(path, loader.construct_document(node), lines))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise DocumentError(
@@ -101,8 +112,13 @@ def dump(data: Data) -> str:
 
 def _parse_json(text: str, path: Path) -> Document:
     try:
-        data = json.loads(text, object_pairs_hook=lambda pairs: _object(pairs, path))
-        return _finite(Document(path, data, {(): 1}))
+        data = json.loads(
+            text,
+            object_pairs_hook=lambda pairs: _object(pairs, path),
+            parse_int=lambda digits: int(_short_number(digits, f"{path}")),
+            parse_float=lambda digits: float(_short_number(digits, f"{path}")),
+        )
+        return _checked(Document(path, data, {(): 1}))
     except json.JSONDecodeError as error:
         raise DocumentError(
             f"{path}:{error.lineno}: not well-formed JSON: {error.msg}"
@@ -114,32 +130,54 @@ def _parse_json(text: str, path: Path) -> Document:
 def _object(pairs: list[tuple[str, Data]], path: Path) -> dict[str, Data]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice, _ = counts.most_common(1)[0]
         raise DocumentError(f"{path}: the key {twice!r} is given twice")
     return members
 
 
-def _finite(document: Document) -> Document:
-    """Return a document of which every number is one that JSON can hold."""
-    for pointer, number in _numbers(document.data, ()):
-        if not math.isfinite(number):
+def _short_number(digits: str, place: str) -> str:
+    if len(digits) > _LONGEST_NUMBER:
+        raise DocumentError(
+            f"{place}: a number of {len(digits)} characters; write it with {_LONGEST_NUMBER} at most"
+        )
+    return digits
+
+
+def _checked(document: Document) -> Document:
+    """Return a document of which every number and every text is one that JSON can hold."""
+    for pointer, value in _scalars(document.data, ()):
+        problem = _problem(value)
+        if problem:
             where = ".".join(map(str, pointer))
-            raise DocumentError(
-                f"{document.path}:{document.line(pointer)}: {where}: {number} is not a number of JSON"
-            )
+            line = document.line(pointer)
+            raise DocumentError(f"{document.path}:{line}: {where}: {problem}")
     return document
 
 
-def _numbers(data: Data, pointer: Pointer) -> Iterator[tuple[Pointer, float]]:
-    if isinstance(data, float):
+def _problem(value: float | str) -> str:
+    """Return what keeps a number or a text from being one of JSON, "" for nothing."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f"{value} is not a number of JSON"
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return "a text with half of a character; write the whole character"
+    return ""
+
+
+def _scalars(data: Data, pointer: Pointer) -> Iterator[tuple[Pointer, float | str]]:
+    """Yield the numbers with a fraction and the texts of a document; raises RecursionError where it is too deep."""
+    if len(pointer) > _DEEPEST:
+        raise RecursionError("nested too deeply")
+    if isinstance(data, float | str):
         yield pointer, data
     elif isinstance(data, dict):
         for key, value in data.items():
-            yield from _numbers(value, (*pointer, key))
+            yield from _scalars(value, (*pointer, key))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _numbers(value, (*pointer, index))
+            yield from _scalars(value, (*pointer, index))
 
 
 @dataclass(slots=True)
@@ -158,6 +196,10 @@ class _Lines:
                 f"{self.path}:{line}: an alias refers to this value; write it out where it is used"
             )
         self.seen.add(id(node))
+        if len(pointer) > _DEEPEST:
+            line = node.start_mark.line + 1
+            raise DocumentError(f"{self.path}:{line}: nested too deeply")
+        self._demand_short(node)
         if not pointer:
             yield pointer, node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
@@ -177,6 +219,7 @@ class _Lines:
                 raise DocumentError(
                     f"{self.path}:{line}: a key is a text, not a list or an object"
                 )
+            self._demand_short(key)
             name = self.loader.construct_object(key)
             if name in keys:
                 raise DocumentError(
@@ -185,3 +228,8 @@ class _Lines:
             keys.add(name)
             yield (*pointer, name), line
             yield from self.below(value, (*pointer, name))
+
+    def _demand_short(self, node: yaml.Node) -> None:
+        """Raise DocumentError for a number of too many characters, before anybody reads it as one."""
+        if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBERS:
+            _short_number(node.value, f"{self.path}:{node.start_mark.line + 1}")

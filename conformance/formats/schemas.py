@@ -5,8 +5,9 @@ Must not know what the data means.
 
 import functools
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 SECRET_KEYS = frozenset({"tokens", "password"})
 """Keys of a target file whose content is never repeated in a message."""
+_MOST_MISTAKES: Final = 20
+"""Mistakes of one file that are told; somebody who has made more has taken the wrong file."""
 
 
 @functools.cache
@@ -51,11 +54,14 @@ def format_problems(
     import jsonschema  # noqa: PLC0415 - needed for mistakes only
 
     validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(
-        validator.iter_errors(document.data),
+    errors = sorted(
+        islice(validator.iter_errors(document.data), _MOST_MISTAKES),
         key=lambda found: [str(part) for part in found.path],
-    ):
-        yield from _readable(error)
+    )
+    mistakes = (mistake for error in errors for mistake in _readable(error))
+    yield from islice(mistakes, _MOST_MISTAKES)
+    if next(mistakes, None) is not None:
+        yield (), f"more than {_MOST_MISTAKES} mistakes; is this the right file?"
 
 
 def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
@@ -66,8 +72,9 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
         and isinstance(error.instance, dict)
     ):
         known = error.schema.get("properties", {})
-        for key in error.instance.keys() - known.keys():
-            yield (*path, key), f"unknown key {key!r}{suggestion(str(key), known)}"
+        for key in error.instance:
+            if key not in known:
+                yield (*path, key), f"unknown key {key!r}{suggestion(str(key), known)}"
         return
     where = ".".join(str(part) for part in path)
     if SECRET_KEYS & {*path}:

@@ -5,7 +5,8 @@ Must not know how an answer is read; the caller says how it shows one.
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 from conformance.model.case import (
     Case,
@@ -23,6 +24,14 @@ _ON_THE_WAY = {
     "511": "tells of a network that wants a login",
 }
 _ODD_KINDS = frozenset({CaseKind.NEGATIVE, CaseKind.PROPERTY, CaseKind.SECURITY})
+
+JUDGING_SECONDS: Final = 20.0
+"""Seconds of CPU that judging one answer may take; it is looked at between checks, each of which has limits of size."""
+
+
+def no_clock() -> float:
+    """Return that no time goes by, for those who judge at leisure."""
+    return 0.0
 
 
 def no_whole_answer(
@@ -89,6 +98,37 @@ def page_in_front(
 def is_odd_input(case: Case) -> bool:
     """Tell whether a case sends what a filter in front of a service may take for an attack."""
     return case.kind in _ODD_KINDS
+
+
+def too_much(status_line: str, reason: str) -> Judgement:
+    """Return that an answer is more than is read, so that nothing can be said for it or against it."""
+    return Judgement(
+        inconclusive_reason=f"the answer {status_line} is more than can be read: {reason}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The time that judging one answer may take: `clock` gives the seconds spent so far (of CPU, in a run)."""
+
+    clock: Callable[[], float]
+    ends: float
+
+    @property
+    def is_spent(self) -> bool:
+        """Tell whether the time is over."""
+        return self.clock() > self.ends
+
+
+def allowance(clock: Callable[[], float]) -> Allowance:
+    """Return the time for an answer that is to be judged from now on."""
+    return Allowance(clock, clock() + JUDGING_SECONDS)
+
+
+def stopped(judgement: Judgement) -> Judgement:
+    """Return what was found in an answer until its time was over: that stays, and nothing is said of the rest."""
+    reason = f"judging the answer took more than {JUDGING_SECONDS:g} s; what comes after it was not checked"
+    return replace(judgement, inconclusive_reason=reason)
 
 
 def left_open(clause: Clause | None, summary: str) -> Judgement | None:

@@ -6,15 +6,15 @@ clock, no files.
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
 
 from conformance.checks.damaged.content_type import json_type_problems
 from conformance.checks.damaged.json_reading import JsonReading, first_of_twins, read
 from conformance.checks.json_body import TWICE
-from conformance.checks.json_schema import CompiledSchema, UnreadableError
-from conformance.checks.problem import Problem
+from conformance.checks.json_schema import CompiledSchema, Index, UnreadableError
+from conformance.checks.problem import MOST_AT_ONE_PLACE, Problem
 from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.damaged import fits_as_read, judged_as_read, with_twins
 from conformance.judging.findings import (
@@ -31,21 +31,30 @@ from conformance.judging.foreign_answers import (
 )
 from conformance.judging.likely_cause import ForeignAnswer, refusal_of
 from conformance.judging.outcome import (
+    allowance,
     case_of_step,
     count_tls,
     is_odd_input,
     left_open,
+    no_clock,
     no_whole_answer,
     page_in_front,
+    stopped,
     transient,
-    welcome_clauses,
+)
+from conformance.judging.rest_expectation import (
+    ANY_CODE,
+    error_codes,
+    has_status,
+    status_line,
+    wanted_answers,
+    wants_code,
 )
 from conformance.model.case import Case, Clause, Effect, Step
 from conformance.model.contract import Contract, Rule
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity, fold
 
-_ANY_CODE = "*"
 _ADDRESS_KEY = "base_url"
 """Where a target file has the address of a REST service."""
 _SHOWN_CODES = 3
@@ -54,9 +63,12 @@ _SHOWN_CODES = 3
 class RestOracle:
     """Judges exchanges of one contract; schemas are compiled once."""
 
-    def __init__(self, contract: Contract) -> None:
-        """Compile the contract's schemas."""
+    def __init__(
+        self, contract: Contract, clock: Callable[[], float] = no_clock
+    ) -> None:
+        """Compile the contract's schemas; `clock` gives the seconds that judging has taken."""
         self._contract = contract
+        self._clock = clock
         self._schemas = {
             name: CompiledSchema(schema) for name, schema in contract.schemas.items()
         }
@@ -76,11 +88,11 @@ class RestOracle:
         """
         response = exchange.response
         if response is None or response.cut:
-            return no_whole_answer(exchange, _status_line)
+            return no_whole_answer(exchange, status_line)
         clause = self._matching(response, case, unclaimed=unclaimed)
         if clause is None and response.status in TRANSIENT_STATUSES:
-            return transient(_status_line(response))
-        open_case = left_open(clause, _status_line(response))
+            return transient(status_line(response))
+        open_case = left_open(clause, status_line(response))
         return (
             open_case
             or self._page(exchange, response, case, clause)
@@ -152,7 +164,7 @@ class RestOracle:
     def _has_error_shape(self, response: Response) -> bool:
         """Tell whether a body is one of the contract's errors, of whatever operation and status."""
         document = read(response.body).document
-        return self._has_code(document, (_ANY_CODE,)) or any(
+        return self._has_code(document, (ANY_CODE,)) or any(
             self._schemas[name].fits(document) for name in self._error_schemas
         )
 
@@ -164,7 +176,7 @@ class RestOracle:
             return None
         forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
         gate = self._matching(forbidden, case, unclaimed=False)
-        return page_in_front(case, clause, gate, _status_line(response))
+        return page_in_front(case, clause, gate, status_line(response))
 
     def _matching(
         self, response: Response, case: Case, *, unclaimed: bool
@@ -174,7 +186,7 @@ class RestOracle:
             is_meant = unclaimed or not clause.unclaimed
             if (
                 is_meant
-                and _has_status(response, clause)
+                and has_status(response, clause)
                 and self._fits(response, clause)
             ):
                 return clause
@@ -196,7 +208,7 @@ class RestOracle:
 
     def _has_code(self, document: object, wanted: tuple[str, ...]) -> bool:
         """Tell whether an error body has one of some codes, or any of the catalogue."""
-        known = self._contract.errors.keys() if wanted == (_ANY_CODE,) else {*wanted}
+        known = self._contract.errors.keys() if wanted == (ANY_CODE,) else {*wanted}
         return bool(known & {*error_codes(document)})
 
     def _judged(
@@ -213,7 +225,7 @@ class RestOracle:
             self._answer(exchange, response, operation) if is_judged else Judgement()
         )
         findings = tuple(self._expectation_findings(response, case, clause))
-        if clause is None and answer.violated and _wants_code(case, response):
+        if clause is None and answer.violated and wants_code(case, response):
             # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
             findings = ()
         own = Counter() if is_page else Counter({case.requirements[0]: 1})
@@ -229,7 +241,7 @@ class RestOracle:
     ) -> Judgement:
         """Return what an answer says of the requirements that a case is restricted to: its body alone tells."""
         if clause is None or not clause.judge:
-            reason = f"not reached, because the answer is {_status_line(response)}"
+            reason = f"not reached, because the answer is {status_line(response)}"
             return Judgement(inconclusive_reason=reason)
         answer = self._answer(exchange, response, case.request.operation)
         return only(answer, case.only)
@@ -249,7 +261,7 @@ class RestOracle:
             message = (
                 clause.note or "the answer is not the one that the cookbook describes"
             )
-        wanted, seen = _wanted_answers(case), self._seen(response)
+        wanted, seen = wanted_answers(case), self._seen(response)
         yield Finding(requirement, severity, message, "status", wanted, seen)
 
     def _seen(self, response: Response) -> str:
@@ -257,7 +269,7 @@ class RestOracle:
         codes = (
             error_codes(read(response.body).document) if self._contract.errors else []
         )
-        return _status_line(response) + (
+        return status_line(response) + (
             f" with {', '.join(codes[:_SHOWN_CODES])}" if codes else ""
         )
 
@@ -313,17 +325,20 @@ class RestOracle:
         schema = self._schemas[name]
         index = schema.index(document)
         evaluated: Counter[str] = Counter()
+        time = allowance(self._clock)
         for requirement, count in schema.evaluated(index):
             evaluated[requirement] += count
         findings = list(self._laid(schema.problems(document)))
         for rule in self._contract.rules:
+            if time.is_spent:
+                return stopped(Judgement(tuple(findings), +evaluated))
             if rule.schema == name:
                 places, options = index[rule.at], rule.options or {}
                 evaluated[rule.requirement] += APPLIES[rule.name](places, options)
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(tuple(findings), +evaluated)
+        return Judgement(tuple(findings), +evaluated, _left_out(index))
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""
@@ -345,47 +360,12 @@ class RestOracle:
         )
 
 
-def error_codes(document: object) -> list[str]:
-    """Return the codes of an error body: a list of objects with a `code`, or one such object."""
-    rows = document if isinstance(document, list) else [document]
-    codes = [row.get("code") for row in rows if isinstance(row, dict)]
-    return [code for code in codes if isinstance(code, str)]
-
-
-def _wants_code(case: Case, response: Response) -> bool:
-    """Tell whether a case would welcome an answer of this status, had it the right error code."""
-    return any(
-        clause.codes and str(response.status) in clause.statuses
-        for clause in case.expectation.clauses
-    )
-
-
-def _wanted(clause: Clause) -> str:
-    codes = (
-        f" with {' or '.join(clause.codes)}"
-        if clause.codes and clause.codes != (_ANY_CODE,)
-        else ""
-    )
-    return "/".join(clause.statuses) + codes
-
-
-def _wanted_answers(case: Case) -> str:
-    """Say which answers a case welcomes."""
-    welcome = map(_wanted, welcome_clauses(case.expectation))
-    return ", ".join(dict.fromkeys(welcome))
-
-
-def _has_status(response: Response, clause: Clause) -> bool:
-    """Tell whether a clause names a status, or its family, to which a gateway's statuses do not belong."""
-    is_named = str(response.status) in clause.statuses
-    family = f"{response.status // 100}xx"
-    is_of_service = response.status not in TRANSIENT_STATUSES
-    return is_named or (family in clause.statuses and is_of_service)
+def _left_out(index: Index) -> str:
+    """Return why a long document is not judged to its end, "" where it is."""
+    if not index.is_cut:
+        return ""
+    return f"only the first {MOST_AT_ONE_PLACE} values at each place were looked at"
 
 
 def _is_error(response: Response) -> bool:
     return response.status >= FIRST_ERROR
-
-
-def _status_line(response: Response) -> str:
-    return f"{response.status} {response.reason}".strip()

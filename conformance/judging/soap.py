@@ -5,7 +5,7 @@ clock, no files.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -40,19 +40,30 @@ from conformance.judging.outcome import (
     count_tls,
     is_odd_input,
     left_open,
+    no_clock,
     no_whole_answer,
     page_in_front,
+    too_much,
     transient,
-    welcome_clauses,
 )
 from conformance.judging.soap_answer import AnswerChecks, SoapReading, read_soap
-from conformance.model.case import Case, Clause, Effect, Expectation, Step
+from conformance.judging.soap_expectation import (
+    has_unfitting_code,
+    has_unknown_status,
+    is_another_refusal,
+    is_refused_as_wanted,
+    matches,
+    matching,
+    shown,
+    wanted_answers,
+    weighed,
+)
+from conformance.model.case import Case, Clause, Expectation, Step
 from conformance.model.contract import Contract, SoapRules
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity, fold, merge
-from conformance.soap.markup import below
 from conformance.soap.security.mutations import OF_THE_FORM
-from conformance.soap.xsd.schemas import SchemaSet
+from conformance.soap.xsd.schemas import SchemaSet, SchemaUndecidedError
 
 _NOT_A_FAULT, _FAULT_CODE, _OUTCOME = "not-a-fault", "fault-code", "outcome"
 """The checks whose requirement is broken where an answer is not the one that a case wants."""
@@ -69,12 +80,18 @@ class SoapOracle:
     binding: Binding
     errors: SchemaSet
     memory: RunMemory
+    clock: Callable[[], float] = no_clock
     _checks: AnswerChecks = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the checks of answers."""
         self._checks = AnswerChecks(
-            self.contract, self.rules, self.binding, self.errors, self.memory
+            self.contract,
+            self.rules,
+            self.binding,
+            self.errors,
+            self.memory,
+            self.clock,
         )
 
     def judge(
@@ -90,13 +107,18 @@ class SoapOracle:
         )
         if reading.answer.kind == OTHER and response.status in TRANSIENT_STATUSES:
             return transient(http_line(response))
-        clause = _matching(case.expectation, reading)
+        if reading.answer.unreadable:
+            return too_much(http_line(response), reading.answer.unreadable)
+        clause = matching(case.expectation, reading)
         open_case = left_open(clause, reading.summary)
-        return (
-            open_case
-            or self._page(reading, case, clause)
-            or self._judged(reading, case, clause)
-        )
+        try:
+            return (
+                open_case
+                or self._page(reading, case, clause)
+                or self._judged(reading, case, clause)
+            )
+        except SchemaUndecidedError as error:
+            return too_much(http_line(response), str(error))
 
     def judge_step(
         self, exchange: Exchange, case: Case, step: Step, *, body: bool = False
@@ -114,7 +136,7 @@ class SoapOracle:
         reading = read_soap(
             exchange, exchange.response, self.rules, self.binding, own.request.operation
         )
-        if _matches(served, reading):
+        if matches(served, reading):
             return replace(judgement, findings=())
         unserved = self._unexpected(
             case.requirements[0], own.expectation, reading.summary
@@ -179,7 +201,7 @@ class SoapOracle:
         if not (is_page and is_odd_input(case)):
             return None
         forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
-        gate = _matching(case.expectation, replace(reading, response=forbidden))
+        gate = matching(case.expectation, replace(reading, response=forbidden))
         return page_in_front(case, clause, gate, reading.summary)
 
     def _credential_refusal(
@@ -224,7 +246,7 @@ class SoapOracle:
             words = self._word_judgement(answered, case.words)
             findings += words.findings
             evaluated += words.evaluated
-        judgement = Judgement(tuple(findings), evaluated)
+        judgement = Judgement(tuple(findings), evaluated, checked.inconclusive_reason)
         return only(judgement, case.only) if case.only else judgement
 
     def _without_soap(
@@ -254,18 +276,18 @@ class SoapOracle:
         found: Sequence[Finding],
     ) -> Iterator[Finding]:
         """Yield a finding for an unexpected answer, attributed to the requirement that it breaks."""
-        actual = _shown(case, reading)
+        actual = shown(case, reading)
         if clause is not None:
-            yield from _weighed(case, clause, actual)
+            yield from weighed(case, clause, actual)
             return
         is_broken = any(one.severity is Severity.VIOLATION for one in found)
-        if _is_refused_as_wanted(case, reading):
+        if is_refused_as_wanted(case, reading):
             # The message was refused, as it should be; that its code does not fit is another matter.
-            if _has_unfitting_code(reading.answer, is_broken=is_broken):
+            if has_unfitting_code(reading.answer, is_broken=is_broken):
                 yield self._unfitting_code(case, actual)
-        elif _has_unknown_status(reading) and is_broken:
+        elif has_unknown_status(reading) and is_broken:
             return  # the status cannot be read, which a check of the answer has found already
-        elif _is_another_refusal(case, reading) and self.rules.rule_of(_OUTCOME):
+        elif is_another_refusal(case, reading) and self.rules.rule_of(_OUTCOME):
             yield from self._other_outcome(case, answered, actual)
         else:
             yield self._unexpected(case.requirements[0], case.expectation, actual)
@@ -275,7 +297,7 @@ class SoapOracle:
     ) -> Finding:
         severity = severity_of(self.contract, requirement)
         message = "the answer is not one that is allowed here"
-        wanted = _wanted(expectation)
+        wanted = wanted_answers(expectation)
         return Finding(requirement, severity, message, "answer", wanted, actual)
 
     def _unfitting_code(self, case: Case, actual: str) -> Finding:
@@ -292,7 +314,7 @@ class SoapOracle:
         """Yield that a request was refused with another outcome than the one wanted."""
         rule = self.rules.rule_of(_OUTCOME)
         found = self._checks.apply_rule(answered, rule).findings if rule else ()
-        wanted = _wanted(case.expectation)
+        wanted = wanted_answers(case.expectation)
         yield from (replace(one, expected=wanted, actual=actual) for one in found)
 
     def _word_judgement(self, answered: Answered, words: str) -> Judgement:
@@ -305,97 +327,7 @@ class SoapOracle:
         )
 
 
-def _matching(expectation: Expectation, reading: SoapReading) -> Clause | None:
-    """Return the first clause that describes an answer."""
-    return next((one for one in expectation.clauses if _matches(one, reading)), None)
-
-
-def _matches(clause: Clause, reading: SoapReading) -> bool:
-    """Tell whether an answer is what a clause describes: what a clause leaves out, it leaves open."""
-    answer = reading.answer
-    return (
-        _fits_status(clause, reading.response.status)
-        and (not clause.answer or clause.answer == answer.kind)
-        and (not clause.outcomes or reading.outcome in clause.outcomes)
-        and (not clause.detail or _has_element(answer, clause.detail))
-        and (not clause.codes or _has_code(answer, clause.codes))
-    )
-
-
-def _fits_status(clause: Clause, status: int) -> bool:
-    exact, family = str(status), f"{str(status)[0]}xx"
-    return not clause.statuses or bool({exact, family} & set(clause.statuses))
-
-
-def _has_element(answer: SoapAnswer, name: str) -> bool:
-    body = answer.body
-    return body is not None and next(below(body, name), None) is not None
-
-
-def _has_code(answer: SoapAnswer, wanted: tuple[str, ...]) -> bool:
-    """Tell whether a fault's code is one of some, of which one that ends with * stands for all that begin so."""
-    return any(
-        answer.code.startswith(code[:-1]) if code.endswith("*") else answer.code == code
-        for code in wanted
-    )
-
-
 def _breaks_header(case: Case) -> bool:
     """Tell whether a case's message has something wrong in its header, and not only in its form or its Body."""
     mutation = case.request.message.mutation if case.request.message is not None else ""
     return bool(mutation) and mutation not in OF_THE_FORM
-
-
-def _shown(case: Case, reading: SoapReading) -> str:
-    """Return what came, and on which changes of the message."""
-    message = case.request.message
-    if message is None or not message.edits:
-        return reading.summary
-    edits = "; ".join(map(str, message.edits))
-    return f"{reading.summary} on a message with {edits}"
-
-
-def _weighed(case: Case, clause: Clause, actual: str) -> Iterator[Finding]:
-    """Yield the answer of a clause that does not accept it, by the clause's own weight."""
-    if clause.effect is not Effect.ACCEPT:
-        severity, wanted = Severity(clause.effect.value), _wanted(case.expectation)
-        requirement = case.requirements[0]
-        yield Finding(requirement, severity, clause.note, "answer", wanted, actual)
-
-
-def _is_refused_as_wanted(case: Case, reading: SoapReading) -> bool:
-    """Tell whether a case wants a fault, and got one."""
-    wanted = {clause.answer for clause in case.expectation.clauses}
-    return reading.answer.kind == FAULT and FAULT in wanted
-
-
-def _has_unfitting_code(answer: SoapAnswer, *, is_broken: bool) -> bool:
-    """Tell whether the code of a fault that fits no clause can be held against it.
-
-    Whether a code fits that was not found in an element of the WSDL's own, nobody can tell; that there is none is found
-    by the check of the code.
-    """
-    return bool(answer.code) or not (is_broken or answer.declared is not None)
-
-
-def _has_unknown_status(reading: SoapReading) -> bool:
-    return reading.answer.kind == RESPONSE and not reading.outcome
-
-
-def _is_another_refusal(case: Case, reading: SoapReading) -> bool:
-    """Tell whether a case wants a response that is no success, and got one with another outcome."""
-    is_refusal = reading.answer.kind == RESPONSE and reading.outcome not in (
-        "",
-        SUCCESS,
-    )
-    wants_refusal = any(
-        clause.answer == RESPONSE and SUCCESS not in clause.outcomes
-        for clause in case.expectation.clauses
-    )
-    return is_refusal and wants_refusal
-
-
-def _wanted(expectation: Expectation) -> str:
-    """Say which answers a case welcomes."""
-    welcome = (clause.welcome for clause in welcome_clauses(expectation))
-    return ", or ".join(dict.fromkeys(welcome))

@@ -4,7 +4,7 @@ Here problems of SOAP answers meet requirements and levels. Must not know what a
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from conformance.checks.damaged.soap_damage import (
@@ -39,6 +39,7 @@ from conformance.contracts.binding import Binding, BoundOperation
 from conformance.judging.findings import finding_of
 from conformance.judging.forged import request_answered
 from conformance.judging.memory import RunMemory
+from conformance.judging.outcome import allowance, no_clock, stopped
 from conformance.model.contract import CheckRule, Contract, SoapRules
 from conformance.model.errors import SpecError
 from conformance.model.exchange import Exchange, Response
@@ -105,6 +106,7 @@ class AnswerChecks:
     binding: Binding
     errors: SchemaSet
     memory: RunMemory
+    clock: Callable[[], float] = no_clock
     _by_scope: Mapping[Scope, tuple[CheckRule, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,8 +151,11 @@ class AnswerChecks:
         """Apply the checks of a response or fault; `is_bound` tells that the WSDL has the operation."""
         findings: list[Finding] = []
         evaluated: Counter[str] = Counter()
+        time = allowance(self.clock)
         for scope in _scopes(answered.answer, is_bound=is_bound):
             for rule in self._by_scope[scope]:
+                if time.is_spent:
+                    return stopped(Judgement(tuple(findings), +evaluated))
                 self._remember(answered, rule)
                 checked = CHECKS[rule.check].function(answered, rule)
                 findings += self._findings(rule, checked, answered.answer)

@@ -255,7 +255,7 @@ def _kinds(option: Schema) -> list[str]:
 def _as_json(text: str) -> Any:  # noqa: ANN401 - whatever JSON holds
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -4,6 +4,12 @@ Must not know where the errors come from, nor print them.
 """
 
 from collections.abc import Sequence
+from typing import Final
+
+_LONGEST_LINE: Final = 1200
+"""Characters of a line that says what is wrong; what a file holds may be longer."""
+_KEPT_END: Final = 300
+"""Characters of a line's end that are kept, where the remedy stands."""
 
 
 class ConformanceError(Exception):
@@ -22,7 +28,8 @@ class UsageError(ConformanceError):
 
     def __init__(self, problems: Sequence[str] | str) -> None:
         """Keep each problem apart; the message joins them by line."""
-        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        lines = (problems,) if isinstance(problems, str) else problems
+        self.problems = tuple(map(_shortened, lines))
         super().__init__("\n".join(self.problems))
 
 
@@ -58,3 +65,12 @@ class CredentialRefusedError(ConformanceError):
 
 class BudgetError(ConformanceError):
     """The target's budget of requests is used up; the case concerned is not run."""
+
+
+def _shortened(line: str) -> str:
+    """Return a line that a terminal can show: of a longer one its beginning and its end."""
+    if len(line) <= _LONGEST_LINE:
+        return line
+    left_out = len(line) - _LONGEST_LINE
+    begin = line[: _LONGEST_LINE - _KEPT_END]
+    return f"{begin}… ({left_out} characters more) …{line[-_KEPT_END:]}"

@@ -17,7 +17,7 @@ import pytest
 
 from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
-from conformance.engine.search import make_private
+from conformance.engine.probes.search import make_private
 from conformance.model.errors import UsageError
 from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from conformance.engine.assessment import assess, plain_problems, step_problem
 from conformance.engine.execution import CaseExecution
-from conformance.engine.probing import is_unclaimed
+from conformance.engine.probes.probing import is_unclaimed
 from conformance.engine.session import Session
 from conformance.evidence.recorded_run import Recorded
 from conformance.evidence.store import Record

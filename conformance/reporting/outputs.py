@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from conformance.engine.campaign import Campaign
-from conformance.engine.counterexamples import add_commands, update_counterexamples
+from conformance.engine.probes.counterexamples import (
+    add_commands,
+    update_counterexamples,
+)
 from conformance.evidence.results_document import results_document
 from conformance.evidence.run_folder import JUNIT, RESULTS, write_atomically
 from conformance.reporting.html import write_report

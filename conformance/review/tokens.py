@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from conformance.credentials.jwt_claims import claims, expiry, finite_number
 from conformance.credentials.tokens import EXPIRED
+from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.model.errors import ConformanceError
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
@@ -32,6 +33,8 @@ from conformance.review.token_roles import (
 from conformance.target.addresses import address_problem, environment_of
 from conformance.target.policy import is_production
 
+_LARGEST_KEYS = 2**20
+"""Bytes of a file of public keys."""
 _NO_TIME_S = 10**15
 """A number of seconds beyond any calendar, that of a year written in milliseconds included."""
 _REALM = re.compile(r"(?P<base>.*?)/realms/(?P<realm>[^/]+)/?")
@@ -239,9 +242,9 @@ def _keys_problem(subject: ReviewSubject, keys: str) -> str | None:
     if "://" in keys:
         return address_problem(keys, subject.target.environment)
     try:
-        data = json.loads((subject.target.folder / keys).read_bytes())
-    except OSError as error:
-        return f"the file cannot be read: {error.strerror}"
+        data = json.loads(read_bounded(subject.target.folder / keys, _LARGEST_KEYS))
+    except UnreadableFileError as error:
+        return error.about("the file").partition(";")[0]
     except (ValueError, RecursionError):
         return "the file is not JSON"
     if isinstance(data, dict) and data.get("keys"):

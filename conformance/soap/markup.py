@@ -17,6 +17,19 @@ from conformance.soap.names import XML
 Element = etree._Element  # noqa: SLF001 - lxml publishes the class of its elements under this name only
 LARGEST: Final = 8 * 2**20
 """Bytes that a document may have."""
+MOST_TAGS: Final = 250_000
+"""Tags, comments and instructions that a document may have: as many as a parser, and every check, reads in seconds."""
+MOST_ATTRIBUTES: Final = 1000
+"""Attributes and namespace declarations that one element may have; libxml2 reads n of them in n times n steps."""
+MOST_NAMESPACES: Final = 1000
+"""Namespace declarations that may hold at one place, those of all its ancestors together."""
+_MOST_UNSEEN: Final = 20_000
+"""Attributes that a document may have behind the place where it stops being well-formed."""
+_LONGEST_REASON: Final = 300
+_OF_LIMITS: Final = frozenset(
+    {etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_NAME_TOO_LONG}
+)
+"""What libxml2 says of what is well-formed but beyond its own limits: 256 levels, names of 50,000 letters."""
 
 
 _TAG = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
@@ -26,10 +39,16 @@ _TAG = re.compile(rb"<(?:[^<>\"']|\"[^\"]*\"|'[^']*')*>")
 _IN_TEXT: Final = {"\r": "&#13;"}
 _IN_VALUES: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 """What a parser would read as something else (XML 1.0, sections 2.11 and 3.3.3)."""
+_TEXT = etree.XPath("string()", smart_strings=False)
+"""All character data; lxml's own iterator takes n times n steps over n comments."""
 
 
 class XmlError(ConformanceError):
     """Bytes are not XML that is read here: not well-formed, with a DTD, or too large."""
+
+
+class TooMuchXmlError(XmlError):
+    """Bytes may well be XML, but more than is read here: nothing can be said of them."""
 
 
 class _Enough(Exception):  # noqa: N818 - no error: the prolog is over
@@ -41,16 +60,16 @@ def parse(data: bytes) -> Element:
 
     Raises XmlError where it is not well-formed, has a document type declaration, or is larger than LARGEST.
     """
-    if len(data) > LARGEST:
-        raise XmlError(f"larger than {LARGEST} bytes")
-    _refuse_document_type(data)
+    demand_readable(data)
     parser = _parser()
     try:
         root = etree.fromstring(data, parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
+    except etree.XMLSyntaxError as error:
         if not _names_no_uri(parser):
-            raise XmlError(f"not well-formed XML: {error}") from None
+            raise _syntax_error(error) from None
         root = etree.fromstring(data, _parser(recover=True))
+    except ValueError as error:
+        raise XmlError(f"not well-formed XML: {error}") from None
     if root.getroottree().docinfo.internalDTD is not None:
         raise XmlError("a document type declaration is not accepted")
     return root
@@ -72,6 +91,32 @@ def _names_no_uri(parser: etree.XMLParser) -> bool:
         entry.type_name for entry in parser.error_log if entry.level_name != "WARNING"
     }
     return wrong == {"WAR_NS_URI"}
+
+
+def demand_readable(data: bytes) -> None:
+    """Raise XmlError where a document is more than libxml2 reads in seconds, or has a document type declaration.
+
+    To be asked before any parser of libxml2, whose calls nothing can interrupt. Takes time in proportion to the bytes.
+    """
+    if len(data) > LARGEST:
+        raise TooMuchXmlError(f"larger than {LARGEST} bytes")
+    tags, signs = data.count(b"<"), data.count(b"=")
+    is_long, has_many = tags > MOST_TAGS, signs > min(MOST_ATTRIBUTES, MOST_NAMESPACES)
+    is_read = _Scan(whole=has_many and not is_long).run(data)
+    if is_long:
+        raise TooMuchXmlError(f"more than {MOST_TAGS} tags")
+    if not is_read and signs > _MOST_UNSEEN:
+        raise TooMuchXmlError(
+            f"not well-formed, and more than {_MOST_UNSEEN} attributes"
+        )
+
+
+def _syntax_error(error: etree.XMLSyntaxError) -> XmlError:
+    """Return what the parser says, which may quote the document, in a few words."""
+    words = str(error)[:_LONGEST_REASON]
+    if getattr(error, "code", None) in _OF_LIMITS:
+        return TooMuchXmlError(f"beyond what is read here: {words}")
+    return XmlError(f"not well-formed XML: {words}")
 
 
 def serialise(element: Element) -> bytes:
@@ -150,7 +195,7 @@ def below(element: Element, name: str) -> Iterator[Element]:
 
 def text(element: Element) -> str:
     """Return all character data of an element, without surrounding white space."""
-    return "".join(str(part) for part in element.itertext()).strip()
+    return str(_TEXT(element)).strip()
 
 
 def path(element: Element) -> str:
@@ -211,22 +256,47 @@ class _Finder:
             self.depth -= 1
 
 
-def _refuse_document_type(data: bytes) -> None:
-    """Read the prolog only, so that no declaration of entities ever reaches the parser proper."""
-    parser = expat.ParserCreate()
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = _stop
-    try:
-        parser.Parse(data, True)  # noqa: FBT003 - expat takes no keywords
-    except _Enough:
-        return
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        raise XmlError(f"not well-formed XML: {error}") from None
+class _Scan:
+    """Reads the prolog, or the `whole` document, so that no declaration of entities, and no more than is read, passes.
+
+    Nothing is built; the reading stops at the first element where only the prolog is wanted.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole, self.begun, self.namespaces = whole, False, 0
+        self._declared: list[int] = []
+
+    def run(self, data: bytes) -> bool:
+        """Tell whether all was read that was wanted; raises XmlError for what must not be read any further."""
+        parser = expat.ParserCreate()
+        parser.ordered_attributes = True
+        parser.StartDoctypeDeclHandler = _refuse
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end if self.whole else None
+        try:
+            parser.Parse(data, True)  # noqa: FBT003 - expat takes no keywords
+        except _Enough:
+            return True
+        except (expat.ExpatError, ValueError, LookupError) as error:
+            if self.begun:
+                return False  # the parser proper says it better
+            raise XmlError(f"not well-formed XML: {error}") from None
+        return True
+
+    def _start(self, _: str, attributes: list[str]) -> None:
+        self.begun = True
+        if not self.whole:
+            raise _Enough
+        if len(attributes) > 2 * MOST_ATTRIBUTES:
+            raise TooMuchXmlError(f"an element with over {MOST_ATTRIBUTES} attributes")
+        self._declared.append(sum(name.startswith("xmlns") for name in attributes[::2]))
+        self.namespaces += self._declared[-1]
+        if self.namespaces > MOST_NAMESPACES:
+            raise TooMuchXmlError(f"over {MOST_NAMESPACES} namespaces at one place")
+
+    def _end(self, _: str) -> None:
+        self.namespaces -= self._declared.pop()
 
 
 def _refuse(*_: object) -> None:
     raise XmlError("a document type declaration is not accepted")
-
-
-def _stop(*_: object) -> None:
-    raise _Enough

@@ -10,7 +10,14 @@ from typing import Final
 
 from lxml import etree
 
-from conformance.soap.markup import LARGEST, Element, XmlError, parse
+from conformance.soap.markup import (
+    LARGEST,
+    Element,
+    TooMuchXmlError,
+    XmlError,
+    demand_readable,
+    parse,
+)
 
 LOST: Final = "\ufffd"
 """What stands in the place of characters that were lost: the replacement character."""
@@ -81,6 +88,8 @@ def recover(data: bytes, encoding: str = "") -> Recovered:
     """
     try:
         root = parse(data)
+    except TooMuchXmlError:
+        raise
     except XmlError as error:
         mistake = str(error)
     else:
@@ -90,6 +99,8 @@ def recover(data: bytes, encoding: str = "") -> Recovered:
         raise XmlError(mistake)
     try:
         return _with_characters_lost(parse(text.encode()), mistake)
+    except TooMuchXmlError:
+        raise
     except XmlError:
         return _with_parts_lost(text.encode(), mistake)
 
@@ -138,6 +149,7 @@ def own_text(element: Element) -> str:
 
 
 def _with_parts_lost(data: bytes, mistake: str) -> Recovered:
+    demand_readable(data)
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

@@ -12,6 +12,7 @@ from typing import Any
 from conformance.checks.tracing import from_problems, user_agent_problems
 from conformance.contracts.loading import Description, describe, service_ids
 from conformance.contracts.platform_rules import load_tracing
+from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.formats import documents
 from conformance.formats.documents import Document, Pointer
 from conformance.formats.schemas import format_problems, load_format, suggestion
@@ -30,6 +31,8 @@ from conformance.traffic.limits import Limits
 
 _LITERAL = "a secret stands here in plain text; outside local write {env: NAME}, {file: PATH} or {command: [...]}"
 DEFAULT_TIMEOUT = 10.0
+_LARGEST_CA_FILE = 4 * 2**20
+"""Bytes that a file of certificate authorities may have."""
 _POLITE_RATE, _POLITE_BUDGET = 5.0, 2000
 
 Problem = tuple[Pointer, str]
@@ -284,9 +287,10 @@ def _ca_file(folder: Path, name: str | None) -> tuple[Path | None, list[Problem]
         return None, []
     path = folder / name
     try:
+        read_bounded(path, _LARGEST_CA_FILE)
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
-    except FileNotFoundError:
-        problem = f"{path}: there is no such file"
+    except UnreadableFileError as error:
+        problem = error.about(path)
     except OSError as error:
         reason = error.strerror or error
         problem = f"{path}: not a PEM file of certificates: {reason}"

@@ -28,6 +28,7 @@ from conformance.traffic.connecting import (
     system_trust,
 )
 from conformance.traffic.diagnosis import speaks_http2, tls_words
+from conformance.traffic.request_bytes import request_bytes
 
 LARGEST_HEAD = 256 * 2**10
 """Bytes that status line and header fields may have."""
@@ -39,7 +40,6 @@ _QUOTED_BYTES = re.compile(
 """How h11 quotes what it cannot read."""
 _CHUNK = 64 * 2**10
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 _Origin = tuple[str, str, int]
 """Scheme, host and port."""
@@ -160,7 +160,7 @@ class Transport:
 
     def write(self, request: Request, deadline: float) -> None:
         """Send all but the last byte of a request on the connection opened for it; raises FailureError."""
-        data = _message(self._opened.http, request)
+        data = request_bytes(self._opened.http, request)
         _send(self._opened, data[:-1], deadline)
         self._opened.held = data[-1:]
 
@@ -239,44 +239,8 @@ def _origin(url: SplitResult) -> _Origin:
     return url.scheme, str(url.hostname), url.port or default_port
 
 
-def _request_target(url: str) -> str:
-    """Return path and query as the URL spells them (RFC 9112, 3.2.1)."""
-    parts = urlsplit(url)
-    path = parts.path or "/"
-    # urlsplit does not tell an empty query from none, so the text decides.
-    before_fragment, _, _ = url.partition("#")
-    has_query = "?" in before_fragment
-    return f"{path}?{parts.query}" if has_query else path
-
-
-def _header_fields(request: Request) -> list[tuple[bytes, bytes]]:
-    """Return the request's header fields between Host and Content-Length (RFC 9110, 7.2 and 8.6)."""
-    host = urlsplit(request.url).netloc
-    headers = [("Host", host), *request.headers]
-    if request.body or request.method in _WITH_BODY:
-        headers.append(("Content-Length", str(len(request.body))))
-    return [
-        (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
-    ]
-
-
-def _message(http: h11.Connection, request: Request) -> bytes:
-    """Return the bytes of a request; `http` notes that they are sent."""
-    events: list[h11.Event] = [
-        h11.Request(
-            method=request.method,
-            target=_request_target(request.url),
-            headers=_header_fields(request),
-        )
-    ]
-    if request.body:
-        events.append(h11.Data(data=request.body))
-    events.append(h11.EndOfMessage())
-    return b"".join(http.send(event) or b"" for event in events)
-
-
 def _write(connection: _Connection, request: Request, deadline: float) -> None:
-    _send(connection, _message(connection.http, request), deadline)
+    _send(connection, request_bytes(connection.http, request), deadline)
 
 
 def _send(connection: _Connection, data: bytes, deadline: float) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 
 from conformance.checks.damaged.content_type import content_types
 from conformance.model.exchange import Response
-from conformance.soap.markup import XmlError, parse
+from conformance.soap.markup import TooMuchXmlError, XmlError, parse
 from conformance.soap.multipart import root_part
 from conformance.soap.recovery import Recovered, XmlDamage, recover
 
@@ -28,6 +28,8 @@ def read_envelope(response: Response) -> Recovered:
     kind, body = root_part(kind, body) or (kind, body)
     try:
         return Recovered(parse(body), XmlDamage(""))
+    except TooMuchXmlError:
+        raise
     except XmlError as error:
         mistake = error
     found = _CHARSET.search(kind)

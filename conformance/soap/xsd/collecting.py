@@ -14,18 +14,20 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
-from conformance.soap.markup import Element, XmlError, children, parse, path, serialise
+from conformance.soap.markup import Element, children, parse, path, serialise
 from conformance.soap.names import WSDL, XSD
+from conformance.soap.xsd.contract_files import read_xml
+from conformance.soap.xsd.limits import (
+    DEEPEST_REFERENCE,
+    MOST_FILES,
+    demand_followable,
+)
 from conformance.soap.xsd.schemas import EVERYTHING, MEMORY, SchemaSet, WsdlError
 
-_NO_URI: Final = re.compile(
-    rb"\sxmlns:[\w.-]+\s*=\s*(?:\"[^\"<>]*[{}][^\"<>]*\"|'[^'<>]*[{}][^'<>]*')"
-)
-"""A declaration of a namespace with a placeholder in it."""
-_LARGEST = 4 * 2**20
 _IMPORT, _INCLUDE = f"{{{XSD}}}import", f"{{{XSD}}}include"
 _REDEFINE = f"{{{XSD}}}redefine"
 _FOLLOWED = frozenset({_IMPORT, _INCLUDE, _REDEFINE})
+_LONGEST_REASON = 600
 _LONGEST = 10_000
 """Characters of a text that is made up from a facet."""
 _ATOM = re.compile(r"\\[pP]\{\w+\}|\\.|\[(?:\\.|[^\]\\])*\]|[^\\\[\]]", re.DOTALL)
@@ -63,6 +65,7 @@ def read_schema(file: Path, bundled: Mapping[str, Path]) -> SchemaSet:
 
 
 def _compiled(collector: "_SchemaCollector", file: Path) -> SchemaSet:
+    demand_followable(collector.roots.values(), file)
     documents = collector.finished()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     parser.resolvers.add(_Resolver(documents))
@@ -72,7 +75,7 @@ def _compiled(collector: "_SchemaCollector", file: Path) -> SchemaSet:
         )
     except etree.XMLSchemaParseError as error:
         raise WsdlError(
-            f"{file}: its schemas cannot be used: {error}; correct them, or get them anew"
+            f"{file}: its schemas cannot be used: {str(error)[:_LONGEST_REASON]}; correct them, or get them anew"
         ) from None
     return SchemaSet(documents, tuple(dict.fromkeys(collector.words)), schema)
 
@@ -102,11 +105,12 @@ class _SchemaCollector:
     _roots: dict[str, Element] = field(default_factory=dict)
     _groups: dict[str, list[str]] = field(default_factory=dict)
 
-    def wsdl(self, file: Path) -> str:
+    def wsdl(self, file: Path, depth: int = 0) -> str:
         """Read a WSDL with those it imports, and return its address."""
         address = self._address(file, ".wsdl")
         if address in self._roots:
             return address
+        self._demand_few(file, depth)
         root = self._roots[address] = read_xml(file)
         if root.tag != f"{{{WSDL}}}definitions":
             raise WsdlError(
@@ -114,7 +118,7 @@ class _SchemaCollector:
             )
         for node in root.findall(f"{{{WSDL}}}import"):
             location = node.get("location", "")
-            node.set("location", self.wsdl(_beside(file, location)))
+            node.set("location", self.wsdl(_beside(file, location), depth + 1))
         for types in root.findall(f"{{{WSDL}}}types"):
             for schema in types.findall(f"{{{XSD}}}schema"):
                 inline = f"{MEMORY}{len(self._roots)}-inline.xsd"
@@ -122,12 +126,17 @@ class _SchemaCollector:
                 self._groups.setdefault(schema.get("targetNamespace", ""), []).append(
                     inline
                 )
-                self._follow(self._roots[inline], file)
+                self._follow(self._roots[inline], file, depth)
                 types.remove(schema)
             etree.SubElement(types, f"{{{XSD}}}schema").append(
                 _inclusion(self.everything)
             )
         return address
+
+    @property
+    def roots(self) -> Mapping[str, Element]:
+        """Return the documents that were read, by address."""
+        return self._roots
 
     def finished(self) -> dict[str, bytes]:
         """Return all documents by address, their references leading to one another."""
@@ -154,16 +163,17 @@ class _SchemaCollector:
                 if space in groups:
                     node.set("schemaLocation", groups[space])
 
-    def schema(self, file: Path, *, included: bool = False) -> str:
+    def schema(self, file: Path, depth: int = 0, *, included: bool = False) -> str:
         """Read a schema with those it refers to, and return its address."""
         address = self._address(file, ".xsd")
         if address not in self._roots:
+            self._demand_few(file, depth)
             root = self._roots[address] = read_xml(file)
             if root.tag != f"{{{XSD}}}schema":
                 raise WsdlError(
                     f"{file}: not an XML Schema (its root is {path(root)}); correct the reference to it"
                 )
-            self._follow(root, file)
+            self._follow(root, file, depth)
         if not included:
             members = self._groups.setdefault(
                 self._roots[address].get("targetNamespace", ""), []
@@ -172,7 +182,19 @@ class _SchemaCollector:
                 members.append(address)
         return address
 
-    def _follow(self, root: Element, file: Path) -> None:
+    def _demand_few(self, file: Path, depth: int) -> None:
+        """Raise WsdlError where one file more would be too many."""
+        if depth > DEEPEST_REFERENCE:
+            raise WsdlError(
+                f"{file}: more than {DEEPEST_REFERENCE} files refer to one another in a row up to this one; "
+                "correct the references, or put the schemas into fewer files"
+            )
+        if len(self._roots) >= MOST_FILES:
+            raise WsdlError(
+                f"{file}: the WSDL has more than {MOST_FILES} files with this one; put them into fewer files"
+            )
+
+    def _follow(self, root: Element, file: Path, depth: int) -> None:
         """Read what a schema refers to, and make its references lead to addresses in memory."""
         self.words += _words(root)
         for node in children(root):
@@ -184,7 +206,9 @@ class _SchemaCollector:
                 location = self._import_location(node, file)
             if location is None:
                 continue
-            address = self.schema(_beside(file, location), included=not imported)
+            address = self.schema(
+                _beside(file, location), depth + 1, included=not imported
+            )
             node.set("schemaLocation", address)
             if node.tag == _INCLUDE:
                 root.replace(node, _inclusion(address))
@@ -309,37 +333,6 @@ def _character(atom: str) -> str:
         )
     except re.error:  # classes that only schemas have
         return ""
-
-
-def read_xml(file: Path) -> Element:
-    """Return the root of an XML file of bounded size; raises WsdlError where it is none."""
-    try:
-        with file.open("rb") as stream:
-            data = stream.read(_LARGEST + 1)
-        if len(data) > _LARGEST:
-            raise WsdlError(
-                f"{file}: larger than {_LARGEST} bytes, too large for a contract; name the right file"
-            )
-        return parse(_without_unused_namespaces(data))
-    except OSError as error:
-        raise WsdlError(
-            f"{file}: cannot be read: {error.strerror}; put it there or correct the reference"
-        ) from None
-    except XmlError as error:
-        raise WsdlError(f"{file}: {error}; correct it, or get it anew") from None
-
-
-def _without_unused_namespaces(data: bytes) -> bytes:
-    """Leave out declarations of namespaces that are no URIs and that nothing uses: zeep would refuse them.
-
-    Official schemas have placeholders such as `urn:be:...:v{version.major}`.
-    """
-    for declaration in _NO_URI.findall(data):
-        prefix = declaration.partition(b"=")[0].partition(b":")[2].strip()
-        rest = data.replace(declaration, b"")
-        if prefix + b":" not in rest:
-            data = rest
-    return data
 
 
 def _beside(file: Path, location: str) -> Path:

@@ -23,6 +23,7 @@ class Components:
         self._documents = documents
         self._components: dict[tuple[str, str], Element] = {}
         self._visited: dict[tuple[str, str], Element] = {}
+        self._groups: dict[Element, list[Element]] | None = None
         self._visit(EVERYTHING, "")
 
     def _visit(self, address: str, space: str) -> None:
@@ -64,13 +65,24 @@ class Components:
         """Yield the elements that may stand in the place of a global one (section 3.3.6)."""
         if not is_global(head):
             return
-        for (kind, _), node in self._components.items():
-            name = node.get("substitutionGroup", "")
-            if kind != "element" or not name:
-                continue
-            if self.find("element", node, name) is head:
-                yield node
-                yield from self.substitutes(node)
+        heads, known = [head], {head}
+        while heads:
+            for node in self._members_of(heads.pop(0)):
+                if node not in known:
+                    known.add(node)
+                    heads.append(node)
+                    yield node
+
+    def _members_of(self, head: Element) -> list[Element]:
+        """Return the elements that name a global one as the head of their substitution group."""
+        if self._groups is None:
+            self._groups = {}
+            for (kind, _), node in self._components.items():
+                name = node.get("substitutionGroup", "")
+                named = self.find("element", node, name) if name else None
+                if kind == "element" and named is not None:
+                    self._groups.setdefault(named, []).append(node)
+        return self._groups.get(head, [])
 
 
 def qualified_names(node: Element, name: str) -> tuple[str, ...]:

@@ -31,9 +31,12 @@ from conformance.soap.xsd.types import (
     Simple,
     Wildcard,
     narrowed,
+    size,
 )
 from conformance.soap.xsd.values import limits
 
+_MOST_PARTS: Final = 20_000
+"""Elements and attributes of the smallest request."""
 _SPARE: Final = ("A", "a", "1", "0", "AA", "10", "1234567890", "A1", "a@example.org")
 """Texts that are tried where nothing is known of a type."""
 
@@ -128,6 +131,10 @@ def read_grammar(
     excluded = set(excluded)
     while True:  # it ends: each time a place more is left out
         root = narrowed(model, fixed, excluded)
+        if size(root) > _MOST_PARTS:
+            raise WsdlError(
+                f"{contract.file}: a {operation.name} is made to have more than {_MOST_PARTS} parts; correct minOccurs"
+            )
         texts = _Prober(contract.schemas, root, usual).run()
         empty = {leaf.path for leaf in leaves(root) if not texts[leaf.address]}
         if not empty:

@@ -199,19 +199,25 @@ def _times(node: Repeated, limit: int, everything: int) -> int:
     most = limit if node.most is None else min(node.most, limit)
     if single == 2:  # noqa: PLR2004 - one character: any number of them
         return everything >> node.least << node.least & (1 << most + 1) - 1
-    reached, result = 1, 0
-    for times in range(max(most, node.least) + 1):
-        if times >= node.least:
-            if result | reached == result:
-                break
-            result |= reached
-        reached = _sums(reached, single, everything)
-        if not reached:
-            break
+    forced = _power(single, node.least, everything)
+    return _sums(
+        forced, _power(single | 1, max(most - node.least, 0), everything), everything
+    )
+
+
+def _power(single: int, times: int, everything: int) -> int:
+    """Return the lengths of a part that stands some times, by doubling."""
+    result, doubled = 1, single
+    while times:
+        if times & 1:
+            result = _sums(result, doubled, everything)
+        doubled, times = _sums(doubled, doubled, everything), times >> 1
     return result
 
 
 def _sums(first: int, second: int, everything: int) -> int:
+    if first.bit_count() > second.bit_count():
+        first, second = second, first
     result = 0
     for shift in _members(first):
         result |= second << shift
@@ -219,11 +225,7 @@ def _sums(first: int, second: int, everything: int) -> int:
 
 
 def _members(bits: int) -> Iterator[int]:
-    at = 0
-    while bits >> at:
-        if bits >> at & 1:
-            yield at
-        at += 1
+    return (at for at, bit in enumerate(reversed(f"{bits:b}")) if bit == "1")
 
 
 @dataclass(slots=True)

@@ -36,6 +36,8 @@ from conformance.soap.xsd.types import (
 )
 
 _DEEPEST: Final = 24
+_MOST_ELEMENTS: Final = 2000
+"""Places of elements in one request; types that hold one another twice have them without end."""
 _PARTICLES: Final = frozenset({"sequence", "choice", "all", "group", "element", "any"})
 _OPEN_NAMESPACES: Final = frozenset({"##any", "##other"})
 
@@ -72,6 +74,7 @@ class _TypeReader:
 
     components: Components
     simple: SimpleTypeReader
+    read: list[Element] = field(default_factory=list)
 
     def request(self, name: str) -> ElementParticle:
         node = self.components.component("element", name)
@@ -122,11 +125,19 @@ class _TypeReader:
             raise ImpossibleError(f"there is no element {node.get('ref')}")
         return self._declared(declaration, node, above)
 
+    def _demand_few(self, node: Element) -> None:
+        self.read.append(node)
+        if len(self.read) > _MOST_ELEMENTS:
+            raise WsdlError(
+                f"a request may hold more than {_MOST_ELEMENTS} kinds of elements; correct the WSDL's types"
+            )
+
     def _declared(self, node: Element, use: Element, above: Ancestors) -> Particle:
         """Return an element where it is used, or a choice of those that may stand for it."""
         least, most = _occurs(use)
         branches, why = [], f"{node.get('name')} is abstract"
         for branch in [node, *self.components.substitutes(node)]:
+            self._demand_few(branch)
             if is_abstract(branch):
                 continue
             try:

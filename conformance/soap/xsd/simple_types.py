@@ -18,6 +18,8 @@ from conformance.soap.xsd.types import AttributeUse, Bound, Simple
 _LISTS: Final = {"NMTOKENS": "NMTOKEN", "IDREFS": "IDREF", "ENTITIES": "ENTITY"}
 _ANY: Final = frozenset({"anySimpleType", "anyType"})
 _STRING: Final = Simple("string")
+_MOST_DIGITS: Final = 100
+"""Digits of a number that count as a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +134,13 @@ def _with_facet(kind: Simple, name: str, value: str) -> Simple:  # noqa: PLR0911
         case "maxInclusive" | "maxExclusive":
             return replace(kind, highest=Bound(value, name == "maxInclusive"))
         case "totalDigits":
-            return replace(kind, total_digits=int(value))
+            return replace(kind, total_digits=_digits(value))
         case "fractionDigits":
-            return replace(kind, fraction_digits=int(value))
+            return replace(kind, fraction_digits=_digits(value))
         case _:
             return kind
+
+
+def _digits(value: str) -> int | None:
+    """Return how many digits a number may have, None for so many that it is no limit."""
+    return int(value) if int(value) <= _MOST_DIGITS else None

@@ -4,15 +4,16 @@ They are candidates: which of them a place takes is asked of the schema. Must no
 """
 
 import base64
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from itertools import islice
 from typing import Final
 
+from conformance.soap.xsd.matching import fits
 from conformance.soap.xsd.patterns import (
     Alternatives,
     Node,
@@ -21,7 +22,6 @@ from conformance.soap.xsd.patterns import (
     one_branch_each,
     read_pattern,
     text_of_length,
-    translated,
 )
 from conformance.soap.xsd.types import Bound, Simple
 
@@ -92,6 +92,10 @@ _WRONG: Final[dict[str, tuple[str, ...]]] = {
 _GREAT_LENGTH: Final = 1000
 """Characters that a text without a greatest length may have where its patterns leave no usual length."""
 _LONGEST: Final = 10_000
+_MOST_TEXTS: Final = 500
+"""Texts of one type that are tried, each in a message of its own."""
+_MOST_BRANCHES: Final = 25
+"""Branches of a pattern that have texts of their own."""
 _PLACES: Final = 2
 """Digits behind the point of a number that says nothing of them."""
 _PROBES: Final = "?-x0 A"
@@ -103,8 +107,10 @@ def limits(kind: Simple) -> tuple[str, ...]:
     if kind.fixed is not None:
         return (kind.fixed,)
     if kind.enumeration:
-        return tuple(dict.fromkeys(kind.enumeration))
-    texts = dict.fromkeys(_patterned(kind) if kind.patterns else _limits(kind))
+        texts = dict.fromkeys(kind.enumeration)
+        return (*islice(texts, _MOST_TEXTS),)
+    found = _patterned(kind) if kind.patterns else _limits(kind)
+    texts = dict.fromkeys(islice(found, _MOST_TEXTS))
     return (*filter(None, texts), *([""] if "" in texts else []))
 
 
@@ -140,16 +146,8 @@ def matches(kind: Simple, text: str) -> bool:
     longest = _LONGEST if kind.longest is None else kind.longest
     if not shortest <= len(text) <= longest:
         return False
-    patterns = (row for row in expressions(kind) if row is not None)
-    return all(pattern.fullmatch(text) for pattern in patterns)
-
-
-def expressions(kind: Simple) -> tuple[re.Pattern[str] | None, ...]:
-    """Return the patterns of a type, one for each step, as Python has them; None for one that is not read here."""
-    return tuple(
-        None if node is None else re.compile(translated(node))
-        for node in map(_step, kind.patterns)
-    )
+    nodes = (node for node in map(_step, kind.patterns) if node is not None)
+    return all(fits(node, text) for node in nodes)
 
 
 def patterned_texts(kind: Simple) -> tuple[tuple[Node, tuple[int, ...]], ...]:
@@ -348,7 +346,7 @@ def _patterned(kind: Simple) -> Iterator[str]:
     """Yield texts at the limits of the patterns of a type: shortest, longest, and one for each of their branches."""
     nodes = [node for node in map(_step, kind.patterns) if node is not None]
     for node in nodes:
-        for branch in (node, *one_branch_each(node)):
+        for branch in (node, *islice(one_branch_each(node), _MOST_BRANCHES)):
             for length in _lengths(kind, branch, nodes):
                 text = text_of_length(branch, length)
                 if matches(replace(kind, shortest=None, longest=None), text):

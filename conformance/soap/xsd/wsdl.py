@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ from conformance.soap.xsd.schemas import WsdlError
 
 _DEEPEST: Final = 12
 """Levels of elements that are looked at; types may contain themselves."""
+_MOST_PLACES: Final = 20_000
+"""Places of a message; types that hold one another twice have them without end."""
 _TEXT = "_value_1"
 """The name that zeep gives to the text of an element that has attributes too."""
 _SAMPLES: Final = {
@@ -102,6 +105,12 @@ def read_contract(wsdl: Path, bundled: Mapping[str, Path]) -> SoapContract:
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise WsdlError(
             f"{wsdl}: cannot be used: {error!r}; correct it, or get it anew"
+        ) from None
+    except WsdlError as error:
+        raise WsdlError(f"{wsdl}: {error}") from None
+    except RecursionError:
+        raise WsdlError(
+            f"{wsdl}: its types lie too deeply within one another; correct it, or get it anew"
         ) from None
     if not bound:
         why = "".join(f" ({doubt.message})" for doubt in doubts[:1])
@@ -192,8 +201,8 @@ def _described(name: str, operation: Any, address: str) -> SoapOperation:  # noq
         address,
         str(request.qname),
         str(answer.qname) if answer is not None else "",
-        tuple(_places(request.type)),
-        tuple(_places(answer.type)) if answer is not None else (),
+        _bounded_places(name, request.type),
+        _bounded_places(name, answer.type) if answer is not None else (),
         tuple(_faults(operation)),
     )
 
@@ -206,6 +215,16 @@ def _faults(operation: Any) -> Iterator[str]:  # noqa: ANN401 - zeep's types
             for part in message.parts.values()
             if part.element is not None
         )
+
+
+def _bounded_places(name: str, kind: Any) -> tuple[ValuePlace, ...]:  # noqa: ANN401 - zeep's types
+    """Return the places of a type; raises WsdlError where they have no end, though no type contains itself."""
+    places = tuple(islice(_places(kind), _MOST_PLACES + 1))
+    if len(places) > _MOST_PLACES:
+        raise WsdlError(
+            f"the messages of {name} have more than {_MOST_PLACES} places; correct the WSDL's types"
+        )
+    return places
 
 
 def _places(
@@ -263,6 +282,7 @@ class _ElementWriter:
     wanted: Mapping[Steps, str | None]
     abstract: Collection[str] = ()
     sampled: list[Text] = field(default_factory=list)
+    made: Iterator[int] = field(default_factory=count)
 
     def fill(self, element: Element, kind: Any, path: Steps) -> None:  # noqa: ANN401 - zeep's types
         """Write the content of an element of a type."""
@@ -296,11 +316,18 @@ class _ElementWriter:
                 for member in _inside(part):
                     self._add(parent, member, path)
             elif isinstance(part, TypedElement) and len(path) < _DEEPEST:
+                self._demand_few()
                 self.fill(
                     etree.SubElement(parent, part.qname.text),
                     part.type,
                     (*path, str(part.name)),
                 )
+
+    def _demand_few(self) -> None:
+        if next(self.made) > _MOST_PLACES:
+            raise WsdlError(
+                f"a message is made to have more than {_MOST_PLACES} elements; correct minOccurs in the WSDL's types"
+            )
 
     def _chosen(self, choice: Any, path: Steps) -> list[Any]:  # noqa: ANN401 - zeep's types
         """Return the branches of a choice that are wanted, as many as it takes, else the first one that can stand."""

@@ -10,7 +10,7 @@ from conformance.checks.soap_answer import RESPONSE
 from conformance.checks.soap_answered import SUCCESS
 from conformance.engine.assessment import assess, explained, send_step
 from conformance.engine.execution import CaseExecution, Procedure
-from conformance.engine.search import Attempt, distinct, flaky
+from conformance.engine.probes.search import Attempt, distinct, flaky
 from conformance.engine.state_guard import changes, take_snapshots
 from conformance.messages.templates import with_message
 from conformance.model.case import (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.engine.search import case_dir, make_private
+from conformance.engine.probes.search import case_dir, make_private
 from conformance.evidence.curl import curl_line
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.run_folder import write_atomically

@@ -1,0 +1,1 @@
+"""Files from anywhere: read with a limit, and only where they are files."""
