@@ -160,6 +160,19 @@ def test_repeated_content_type_is_a_warning_and_the_body_is_judged(values: tuple
     assert {location for _, _, location in _violations(found)} == {DEFECT}
 
 
+def test_values_of_a_damaged_answer_are_not_compared() -> None:
+    """What is not read whole has no values, so that no change is laid to a request that was sent in between."""
+    body = json.dumps(_document("status-dashboard")).encode()
+    values = [_values(changed) for changed in (body, body[:-9], body.replace(b'"id"', b'"\xff"', 1))]
+    assert [told is None for told in values] == [False, True, True]
+
+
+def _values(body: bytes) -> list[object] | None:
+    response = Response(200, "OK", JSON, body, len(body), "")
+    exchange = Exchange("1", "c", Purpose.GUARD, NOW, 0.1, Request("GET", "http://127.0.0.1/"), response)
+    return ORACLES["status-dashboard"].values(exchange, "getDashboard", ("groups[].id",))
+
+
 def test_a_large_damaged_answer_is_judged_in_bounded_time() -> None:
     """Two megabytes with a mistake in the middle take seconds of CPU."""
     group = {"id": "G", "name": "Group", "status_code": 1, "items": []}

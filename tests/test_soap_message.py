@@ -420,6 +420,13 @@ def test_default_namespace_that_is_declared_above_is_taken_along() -> None:
     assert children(element_of(read))[0].tag == "{urn:own}Own"
 
 
+def test_assertion_below_a_namespace_that_is_no_uri_is_kept_byte_for_byte() -> None:
+    """A placeholder in a namespace around it, which nothing can be canonicalised with, changes nothing."""
+    usual = issued()
+    data = answer(usual.data, ' xmlns:p="urn:example:v{version.major}"')
+    assert issued_assertion(data).data == usual.data
+
+
 @pytest.mark.parametrize("codec", ["utf-16", "iso-8859-1"])
 def test_assertion_in_another_encoding_is_read(codec: str) -> None:
     """An answer that is not in UTF-8 is understood, its assertion written anew."""
