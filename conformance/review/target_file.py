@@ -104,13 +104,16 @@ def limit_remarks(target: Target, requests: int, seconds: float) -> Iterator[Rem
 
 
 def requests_of(case: Case, examples: int) -> int:
-    """Return roughly how many requests a case sends."""
+    """Return roughly how many requests a case sends; a procedure's case may say in its options how many it takes."""
     number = len(case.requests)
     match case.probe:
         case Single():
             return number
-        case Scripted():
-            return number + examples * _STATEFUL_STEPS
+        case _ if case.thorough:
+            return 0  # a local target alone is asked, which has no budget
+        case Scripted(_, options):
+            own: int = options.get("requests", examples * _STATEFUL_STEPS)
+            return number + own
         case Property(strategy) if strategy in EDGES:
             return number * examples + len(EDGES[strategy](case.request))
         case _:
