@@ -131,7 +131,10 @@ class Player:
         ]
         for number, step in enumerate(steps, 1):
             judgements.append(self._step(step, steps[:number]))
-            if not judgements[-1].violated and step.verb in CHANGING:
+            stepped = judgements[-1]
+            # Whether a change was made that something in between answered for, nobody can tell.
+            is_certain = not (stepped.violated or stepped.inconclusive_reason)
+            if is_certain and step.verb in CHANGING:
                 whole = thorough or not self.long or number == changes[-1]
                 judgements.append(self.compare(steps[:number], whole=whole))
             if judgements[-1].violated or judgements[-1].inconclusive_reason:

@@ -69,6 +69,8 @@ SOAP = {
     "not-a-fault": (DOSSIERS, "user-agent-with-letters-refused"),
     "outcome": (DOSSIERS, "requester-refused-as-responder"),
     "printed-message": (DOSSIERS, "requester-refused-without-words"),
+    "not-copied": (DOSSIERS, "issue-instant-copied"),
+    "printed-values": (DOSSIERS, "requester-numbers-swapped"),
 }
 """For each check of SOAP answers, a fault that only it finds."""
 

@@ -455,11 +455,11 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "WSDL that is not there": (
         _soap("soap.yaml", "wsdl: wsdl/DossierNumberGeneration.wsdl", "wsdl: wsdl/Missing.wsdl"),
-        ("Missing.wsdl: cannot be read",),
+        ("Missing.wsdl: there is no such file",),
     ),
     "schema of the WSDL that is not there": (
         _without("wsdl/DossierNumberGenerationCore.xsd"),
-        ("DossierNumberGenerationCore.xsd: cannot be read",),
+        ("DossierNumberGenerationCore.xsd: there is no such file",),
     ),
     "WSDL that is none": (
         _soap("wsdl/DossierNumberGeneration.wsdl", "<wsdl:definitions", "<wsdl:definitins"),

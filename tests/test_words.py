@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.catalogue.listing import all_specs, explain, find_fault
-from conformance.cli import COMMANDS
+from conformance.cli import COMMANDS, console
 from conformance.cli.run import _RunDisplay
 from conformance.engine.events import CaseEnded, RunEnded, RunStarted
 from conformance.engine.plan import Selection, make_plan
@@ -146,14 +146,16 @@ def test_other_reasons_and_verdicts_have_their_own_lines(capfd: pytest.CaptureFi
 
 @pytest.mark.parametrize(
     ("behaviour", "words"),
-    [("refused", "had no answer from"), ("status-word", "had no answer that can be read from")],
+    [("refused", "no connection to "), ("status-word", "the answer breaks HTTP: ")],
     ids=["nothing", "something unreadable"],
 )
 def test_given_up_service_is_told_by_what_there_was(tmp_path: Path, behaviour: str, words: str) -> None:
-    """Cases that are not sent say whether nothing came before them, or nothing that can be read."""
+    """Cases that are not sent say what there was in the place of an answer."""
     with hostile.serve(behaviour) as address:
         document = run_campaign(tmp_path, SERVICE, address, limits={"timeout": 30.0})
-    assert any(f"3 cases before it {words} http" in case["reason"] for case in document["cases"])
+    [reason] = {case["reason"] for case in document["cases"] if case["reason"].startswith("not sent: ")}
+    assert "3 cases before it had no answer that can be read from http" in reason
+    assert words in reason
 
 
 def test_unreadable_answer_is_quoted_as_text(tmp_path: Path) -> None:
@@ -179,13 +181,13 @@ def test_target_of_a_mock_that_has_ended_says_so_once(tmp_path: Path) -> None:
     assert "the mock that wrote this file has ended: start it again" in line
 
 
-def test_target_of_a_mock_warns_where_no_key_store_is_needed(tmp_path: Path) -> None:
-    """A service without key stores is asked all the same, and the warning tells why nothing answers."""
+def test_target_of_a_mock_that_has_ended_serves_where_no_key_store_is_needed(tmp_path: Path) -> None:
+    """A service without key stores is asked all the same: another mock may stand at the address now."""
     with served_platform(tmp_path, [SERVICE, "dossier-number-generation"]) as file:
         pass
     done = told("run", SERVICE, "--target", file, cwd=tmp_path)
     assert done.returncode == 3
-    assert "the mock that wrote this file has ended: start it again" in done.stderr
+    assert "Connection refused" in done.stdout
 
 
 def test_target_of_ones_own_names_each_file_that_is_missing(tmp_path: Path) -> None:
@@ -210,3 +212,12 @@ def test_summaries_of_commands_fit_into_a_line() -> None:
     widest = max(len(entry.name) for entry in COMMANDS)
     assert [entry.help for entry in COMMANDS if len(entry.help) > 80 - widest - 4] == []
     assert not [entry.help for entry in COMMANDS if entry.help.endswith("...")]
+
+
+@pytest.mark.parametrize("text", ["\\[/x]", "[bold]", "a\\", "\\\\[link=x]", "[/]", ":hospital:", "x[0]\\[1]\\"])
+def test_foreign_text_is_printed_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever brackets, backslashes and colons a text has, rich takes none of them for markup or a picture."""
+    console.standard_output.cache_clear()
+    console.print_styled(f"[bold]{console.escaped(text)}[/] and [red]more[/]")
+    console.standard_output.cache_clear()
+    assert capsys.readouterr().out == f"{text} and more\n"

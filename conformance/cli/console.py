@@ -5,6 +5,7 @@ rich is loaded by the first styled line or table; plain text needs click alone. 
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -32,6 +33,8 @@ VERDICT_STYLES = {
 _WIDE, _WIDE_TABLE = 140, 200
 """Columns of an output that is no terminal: enough that no line or table loses words."""
 _SECONDS_BETWEEN_LINES = 1
+_BRACKET = re.compile(r"(\\*)\[(?=([a-z#/@][^\[]*?\])?)")
+"""A bracket with the backslashes before it, and what would make it one of rich's tags."""
 
 
 @functools.cache
@@ -52,7 +55,12 @@ def _console(
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and plain text does without
 
     return Console(
-        file=file, stderr=stderr, highlight=False, soft_wrap=True, width=width
+        file=file,
+        stderr=stderr,
+        highlight=False,
+        emoji=False,
+        soft_wrap=True,
+        width=width,
     )
 
 
@@ -100,7 +108,7 @@ def print_table(rows: Sequence[Row]) -> None:
     for row in rows:
         table.add_row(*(escaped(value) for value in row.values()))
     width = None if sys.stdout.isatty() else _WIDE_TABLE
-    Console(highlight=False, width=width).print(table)
+    Console(highlight=False, emoji=False, width=width).print(table)
 
 
 def new_table() -> "Table":
@@ -132,7 +140,14 @@ def printable(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return foreign text without control characters, and without what rich would take for markup."""
-    return printable(text).replace("[", "\\[")
+    safe = _BRACKET.sub(_escaped_bracket, printable(text))
+    # A backslash at the end would escape the markup that follows.
+    return safe + "\\" * (len(safe) - len(safe.rstrip("\\")))
+
+
+def _escaped_bracket(found: "re.Match[str]") -> str:
+    """Return a bracket as rich prints it: before a tag each backslash counts twice, before another bracket once."""
+    return found[1] * (2 if found[2] else 1) + "\\["
 
 
 class ProgressDisplay:

@@ -26,6 +26,7 @@ from conformance.engine.events import (
 from conformance.engine.execution import Procedure
 from conformance.engine.known import apply_known
 from conformance.engine.plan import Plan
+from conformance.engine.reachability import Reachability
 from conformance.engine.runner import Runner
 from conformance.engine.session import Recorder, exchange_numbers
 from conformance.engine.workers import Workers
@@ -101,7 +102,9 @@ class Campaign:
         if service not in self._runners:
             wire = self._make_wire()
             context = make_context(self.plan, self.service(service), wire)
-            self._runners[service] = Runner(context)
+            # What is sent again is one exchange of a run in which the service was heard of.
+            reachability = Reachability(doubts_passes=not self.plan.replay)
+            self._runners[service] = Runner(context, reachability=reachability)
         return self._runners[service]
 
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:

@@ -26,9 +26,11 @@ class Reachability:
     """What the plain requests of one service meet.
 
     `cause` is what all of them have met since the service was last heard of, with the remedy; "" where it was heard of.
+    `doubts_passes` tells that a refusal that a case wants counts only where the service was heard of in the same run.
     """
 
     cause: str = ""
+    doubts_passes: bool = True
     _kind: str = field(default="", init=False)
     _heard: bool = field(default=False, init=False)
 
@@ -45,7 +47,8 @@ class Reachability:
         if refusal is None:
             return ""
         # A refusal that a case wants is the service's own for as long as the service is known to be there.
-        if verdict is Verdict.PASS and (self._heard or execution.heard):
+        is_believed = self._heard or execution.heard or not self.doubts_passes
+        if verdict is Verdict.PASS and is_believed:
             return ""
         if not self.cause or refusal.kind != self._kind:
             self._ask(execution, refusal)

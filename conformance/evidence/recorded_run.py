@@ -162,7 +162,10 @@ def read_results(path: Path) -> dict[str, Any]:
     except UnreadableFileError as error:
         raise UsageError(error.about(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{path}: these are no results of a run: {error!r}") from None
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise UsageError(
+            f"{path}: not the results of a run: {why}; name a run folder as `run` wrote it"
+        ) from None
     results: dict[str, Any] = document
     return results
 

@@ -16,11 +16,12 @@ from conformance.target.writing import is_of_a_mock
 from conformance.traffic.transport import Transport
 
 
-def _mock_has_ended(target: Target) -> bool:
-    """Tell whether a mock's target file names key stores that are gone; they go when the mock ends."""
+def _mock_has_ended(plan: Plan) -> bool:
+    """Tell whether a mock's target file names key stores that a run needs and that are gone: they go when it ends."""
+    target = plan.target
     callers = [
         caller
-        for service in target.services.values()
+        for service in plan.services
         for caller in (service.settings.get("callers") or {}).values()
     ]
     stores = [target.folder / caller["keystore"] for caller in callers]
@@ -51,7 +52,7 @@ def check_before_run(plan: Plan) -> None:
     A wrong identity, a token of somebody else or one that has run out would accuse the service of what the target file
     does (interface, section 3).
     """
-    if _mock_has_ended(plan.target):
+    if _mock_has_ended(plan):
         raise TargetError(
             f"{plan.target.file}: the mock that wrote this file has ended: start it again with "
             f"`ehealth-conformance mock --write-target {plan.target.file}`"
