@@ -73,14 +73,14 @@ def test_run_folder_as_runs_write_it_is_read(tmp_path: Path) -> None:
 )
 def test_results_with_other_values_than_runs_write_are_told(tmp_path: Path, run: dict[str, Any]) -> None:
     """A seed that is a word, a million million examples or an address that is a number are no results of a run."""
-    assert "results.json: these are no results of a run: " in _refusal(_folder(tmp_path, **run))
+    assert "results.json: not the results of a run: " in _refusal(_folder(tmp_path, **run))
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "", "\x00"], ids=["lists", "objects", "empty", "0"])
 def test_results_that_are_no_json_are_told(tmp_path: Path, text: str) -> None:
     """Nested without end or empty, a results.json is told in a line."""
     (_folder(tmp_path) / "results.json").write_text(text, encoding="utf-8")
-    assert "results.json: these are no results of a run: " in _refusal(tmp_path)
+    assert "results.json: not the results of a run: " in _refusal(tmp_path)
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
