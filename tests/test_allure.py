@@ -229,7 +229,7 @@ def test_the_number_of_files_does_not_depend_on_the_number_of_exchanges(tmp_path
         counts.append((done.files, done.results["summary"]["exchanges"]))
     (few_files, few), (many_files, many) = counts
     assert few_files == many_files
-    assert many > 5 * few
+    assert many > 4 * few
 
 
 @pytest.mark.whole_run

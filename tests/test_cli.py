@@ -90,11 +90,18 @@ def test_run_folder_is_private_and_complete(tmp_path: Path) -> None:
 
 @pytest.mark.whole_run
 def test_two_runs_with_one_seed_send_the_same(tmp_path: Path) -> None:
-    """Same seed, same requests, same results apart from times and ids."""
+    """Same seed, same requests, same results apart from times and ids.
+
+    Two requests at one moment, which are intrusive, are tried until their overlap is shown, and left out here.
+    """
     runs = []
+    file = tmp_path / "target.yaml"
+    file.write_text("{name: x, environment: local, intrusive: false}", encoding="utf-8")
     kinds = ("--kind", "positive", "--kind", "property", "--kind", "stateful")
     for _ in range(2):
-        done = conformance("run", "--seed", "7", "--examples", "2", *kinds, "--out", tmp_path / "out", cwd=tmp_path)
+        done = conformance(
+            "run", "--target", file, "--seed", "7", "--examples", "2", *kinds, "--out", tmp_path / "out", cwd=tmp_path
+        )
         assert done.returncode == 0
     for folder in (tmp_path / "out").iterdir():
         exchanges = [(row["id"], row["case"], _without_address(row["request"])) for row in read_exchanges(folder)]

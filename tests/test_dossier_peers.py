@@ -78,6 +78,9 @@ WARNED = (
 UNSEEN = ("lax-external-fetched",)
 """It fetches what a signature refers to, which nobody offers here."""
 
+FILTERING = ("malformed-html-200",)
+"""A page with 200 answers an ill-formed message, as a filter in front of a service does (inconclusive)."""
+
 UNDECIDED = {
     "unserved-all": "it answers everything by SOA-02001, as a service that is down does",
     "fault-origin-client": "no section says what else Origin may hold than the components of Table 1 (an observation)",
@@ -85,6 +88,7 @@ UNDECIDED = {
     "refusal-identifier-empty": "an empty identifier is none",
     "last-name-soa-03003": "the document names no code for it; the family is accepted (an observation)",
     "mismatch-soa-03002": "as last-name-soa-03003",
+    "not-fault-html-200": "a page with 200 in answer to an odd message is a filter's (a gate)",
 }
 """Variants that their author takes for defects, and that are not held against a service, with the reason."""
 
@@ -148,7 +152,7 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
         assert finding["actual"]
 
 
-INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERVED, *WARNED, *UNSEEN)]
+INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERVED, *WARNED, *UNSEEN, *FILTERING)]
 
 
 @pytest.mark.whole_run
@@ -161,6 +165,15 @@ def test_insecure_or_clumsy_implementation_is_found_by_the_matrix(tmp_path: Path
     accused = {finding["requirement"].partition("/")[2] for finding in _findings(document, "violation")}
     assert document["run"]["exit_code"] == 1
     assert accused & set(wanted), accused
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("name", FILTERING)
+def test_page_in_answer_to_an_ill_formed_message_is_not_judged(tmp_path: Path, name: str) -> None:
+    """What a filter in front of a service may answer accuses nobody, and acquits nobody."""
+    document = _run(tmp_path, name, CaseKind.SECURITY)
+    assert _findings(document, "violation") == []
+    assert document["run"]["exit_code"] == 3
 
 
 @pytest.mark.whole_run

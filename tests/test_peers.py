@@ -44,8 +44,10 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     # The harness's own From is a header that such a service does not know either.
     "http.header": ("8/http-codes", "5.2/production", "5.2/integration", "5.2/acceptance"),
 }
-UNDECIDED = ("status-503",)
-"""Defects that a harness must not judge: 503 tells of load (interface, section 5)."""
+BUSY = "status-503"
+"""A defect that a harness must not judge: 503 tells of load (interface, section 5)."""
+UNREACHED = ("status-404", "html-200")
+"""Defects that cannot be told from a wrong address or a login page: every plain request meets them (section 5)."""
 
 IN_TURN = f"{SERVICE}/5.2/in-turn"
 """The case that the suite plays itself."""
@@ -53,7 +55,7 @@ MIXED_UP = ("prod-mixed-up", "prod-replaced")
 """Defects that only a sequence of requests shows."""
 
 CONFORMING = [name for name, variant in VARIANTS.items() if variant.conforming]
-DEFECTIVE = [name for name, one in VARIANTS.items() if not one.conforming and name not in {*UNDECIDED, *MIXED_UP}]
+DEFECTIVE = [name for name, one in VARIANTS.items() if not one.conforming and name not in {BUSY, *UNREACHED, *MIXED_UP}]
 
 
 def _run(folder: Path, name: str) -> Mapping[str, Any]:
@@ -102,12 +104,20 @@ def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, na
     assert failed == {finding["requirement"] for finding in violations}
 
 
-@pytest.mark.parametrize("name", UNDECIDED)
-def test_busy_implementation_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", UNREACHED)
+def test_implementation_of_which_nothing_is_served_is_not_judged(tmp_path: Path, name: str) -> None:
+    """A service whose every resource is gone, or a page, is inconclusive, and no requirement passes on it."""
+    document = _run(tmp_path, name)
+    assert document["run"]["exit_code"] == 3
+    assert _findings(document, "violation") == []
+    assert "pass" not in {row["verdict"] for row in document["requirements"]}
+
+
+def test_busy_implementation_is_not_judged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A service that answers 503 to everything, also after waiting, is inconclusive and accused of nothing."""
     waits: list[float] = []
     monkeypatch.setattr("conformance.engine.assembly.Session", partial(Session, pause=waits.append))
-    document = _run(tmp_path, name)
+    document = _run(tmp_path, BUSY)
     assert 5 < sum(waits) <= 10
     assert document["run"]["exit_code"] == 3
     assert _findings(document, "violation") == []

@@ -163,7 +163,7 @@ ERRORS = b'[{"code": "VAL002", "description": "The patient identifier is invalid
         (403, ERRORS, True),
         (404, b"", True),
         (404, PAGE, True),
-        (400, b"[]", True),
+        (400, b"[]", False),
     ],
 )
 def test_errors_of_the_contract_are_the_services_own(status: int, body: bytes, *, foreign: bool) -> None:

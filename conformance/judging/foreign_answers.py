@@ -11,11 +11,22 @@ from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
     NETWORK_STATUSES,
 )
-from conformance.judging.likely_cause import is_html
+from conformance.judging.likely_cause import is_html, speaks_of_the_way
 from conformance.model.exchange import Exchange, Response
 
 FIRST_REDIRECTION, FIRST_ERROR = 300, 400
-_FIRST_SERVER_ERROR = 500
+_OF_THE_WAY = (
+    CREDENTIAL_STATUSES
+    | NETWORK_STATUSES
+    | {
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.GONE,
+        HTTPStatus.MISDIRECTED_REQUEST,
+        HTTPStatus.UPGRADE_REQUIRED,
+        HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+    }
+)
+"""Statuses that tell by themselves of a wrong address, a credential, or a server of another kind."""
 _NEVER = BUSY_STATUSES | {HTTPStatus.INTERNAL_SERVER_ERROR}
 """Statuses that do not tell of a wrong way: of load, and the service's own."""
 
@@ -39,9 +50,7 @@ def is_foreign_to_rest(
         return is_html(response)
     if status < FIRST_ERROR:
         return status not in documented
-    if status >= _FIRST_SERVER_ERROR:
-        return status == HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
-    return not has_error_shape(response)
+    return _tells_of_the_way(response) and not has_error_shape(response)
 
 
 def is_foreign_to_soap(response: Response) -> bool:
@@ -53,7 +62,20 @@ def is_foreign_to_soap(response: Response) -> bool:
         return False
     if response.status < FIRST_REDIRECTION:
         return is_html(response)
-    return b"Envelope" not in response.body
+    is_message = b"Envelope" in response.body
+    return not is_message and _tells_of_the_way(response)
+
+
+def _tells_of_the_way(response: Response) -> bool:
+    """Tell whether an answer may come of a wrong way: by its status, or since a page came with it.
+
+    400, 405, 406 or 415 without a page is a service's own that wants something else than the plain request.
+    """
+    status = response.status
+    if status < FIRST_ERROR or status in _OF_THE_WAY:
+        return True
+    is_of_client = status < HTTPStatus.INTERNAL_SERVER_ERROR
+    return is_of_client and (is_html(response) or speaks_of_the_way(response))
 
 
 def is_plain_message(response: Response) -> bool:

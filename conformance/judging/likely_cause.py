@@ -64,10 +64,21 @@ class ForeignAnswer:
 
 
 def is_html(response: Response) -> bool:
-    """Tell whether an answer is a page for a browser, by its media type or by how it begins."""
+    """Tell whether an answer is a page for a browser: it begins as one, or is declared as one and begins as markup.
+
+    A document of the service that is merely declared as a page is none.
+    """
+    if _HTML_START.match(response.body) is not None:
+        return True
     media_type = (response.header("Content-Type") or "").partition(";")[0]
     is_declared = media_type.strip().lower() in _HTML_TYPES
-    return is_declared or _HTML_START.match(response.body) is not None
+    return is_declared and response.body.lstrip().startswith(b"<")
+
+
+def speaks_of_the_way(response: Response) -> bool:
+    """Tell whether an answer says in so many words that a certificate or TLS is wanted."""
+    text = response.body[:_LOOKED_AT].decode("latin-1")
+    return bool(_own_words(response, text))
 
 
 def refusal_of(response: Response, address_key: str) -> ForeignAnswer:

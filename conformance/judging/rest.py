@@ -219,7 +219,8 @@ class RestOracle:
             return self._judged_by_some(exchange, response, case, clause)
         is_judged = clause.judge if clause is not None else _is_error(response)
         operation = case.request.operation
-        is_page = is_page_for_json(exchange, response)
+        is_welcome = clause is None or clause.effect is Effect.ACCEPT
+        is_page = is_welcome and is_page_for_json(exchange, response)
         is_judged = is_judged or is_page
         answer = (
             self._answer(exchange, response, operation) if is_judged else Judgement()

@@ -78,10 +78,11 @@ def is_refused_as_wanted(case: Case, reading: SoapReading) -> bool:
 def has_unfitting_code(answer: SoapAnswer, *, is_broken: bool) -> bool:
     """Tell whether the code of a fault that fits no clause can be held against it.
 
-    Whether a code fits that was not found in an element of the WSDL's own, nobody can tell; that there is none is found
-    by the check of the code.
+    Whether a code fits that was not found in an element of the WSDL's own, or that a damaged answer lost, nobody can
+    tell; that there is none is found by the check of the code.
     """
-    return bool(answer.code) or not (is_broken or answer.declared is not None)
+    may_be_lost = answer.damage is not None or answer.declared is not None
+    return bool(answer.code) or not (is_broken or may_be_lost)
 
 
 def has_unknown_status(reading: SoapReading) -> bool:
