@@ -51,7 +51,9 @@ FORGING = [name for name, case in CASES.items() if isinstance(case.probe, Forger
 IDS = (WSU_ID, "Id", SAML_ID)
 BROKEN_TIME = {name for name, one in MUTATIONS.items() if one.shift or name == "timestamp-altered"}
 """What is wrong with these is the time of the message."""
-OTHERS = {name for name, one in MUTATIONS.items() if one.other or one.borrow or one.expired or one.denied}
+OTHERS = {
+    name for name, one in MUTATIONS.items() if one.other or one.borrow or one.other_key or one.expired or one.denied
+}
 """What is wrong with these is whose assertion it is, or what it says."""
 
 

@@ -388,13 +388,44 @@ def _seen_keys() -> Keys:
     return keys
 
 
-def _key_of_certificate(place: str) -> Keys:
-    """Return a way to take the key of a certificate at a place, else the holder's."""
+def _key_of_certificate(place: str, taken: Callable[[x509.Certificate, Incoming], bool] = lambda *_: True) -> Keys:
+    """Return a way to take the key of a certificate at a place, if it is one that is `taken`, else the holder's."""
 
     def keys(incoming: Incoming) -> list[PublicKey]:
-        return [_key(base64.b64decode(text(one))) for one in _found(incoming, place)] or _holders(incoming)
+        brought = [x509.load_der_x509_certificate(base64.b64decode(text(one))) for one in _found(incoming, place)]
+        found = [one.public_bytes(Encoding.DER) for one in brought if taken(one, incoming)]
+        return [_key(one) for one in found] or _holders(incoming)
 
     return keys
+
+
+def _by_itself(certificate: x509.Certificate, _: Incoming) -> bool:
+    """Tell whether a certificate is nobody's but its own."""
+    return "nobody" in certificate.subject.rfc4514_string()
+
+
+def _named_as_holder(certificate: x509.Certificate, incoming: Incoming) -> bool:
+    """Tell whether a certificate names the holder."""
+    return certificate.subject == _holder_certificate(incoming).subject
+
+
+def _of_somebody_known(certificate: x509.Certificate, incoming: Incoming) -> bool:
+    """Tell whether a certificate is that of another caller."""
+    return not (_by_itself(certificate, incoming) or _named_as_holder(certificate, incoming))
+
+
+def _holder_certificate(incoming: Incoming) -> x509.Certificate:
+    assert incoming.assertion is not None
+    return x509.load_der_x509_certificate(incoming.assertion.certificate)
+
+
+IN_KEY_INFO = f"{SIGNATURE}/d:KeyInfo/d:X509Data/d:X509Certificate"
+IN_TOKEN = "//w:Security/w:BinarySecurityToken"  # noqa: S105 - a place
+
+
+def _bringing(place: str, taken: Callable[[x509.Certificate, Incoming], bool]) -> "Fault":
+    """Return the fault of a platform that takes the key of a certificate in the message."""
+    return Fault({"key_of_assertion": None, "signature_holds": _holding(keys=_key_of_certificate(place, taken))})
 
 
 def _key_value(incoming: Incoming) -> list[PublicKey]:
@@ -748,21 +779,13 @@ FAULTS: Mapping[str, Fault] = {
     "signature-empty": Fault({"signature_holds": _holding(by=_empty_or_good)}),
     # Keys and assertions
     "foreign-key": Fault({"signature_holds": _holding(by=_short_or_good)}),
-    "own-certificate": Fault(
-        {
-            "key_of_assertion": None,
-            "signature_holds": _holding(
-                keys=_key_of_certificate(f"{SIGNATURE}/d:KeyInfo/d:X509Data/d:X509Certificate")
-            ),
-        }
-    ),
-    "own-token": Fault(
-        {
-            "key_of_assertion": None,
-            "signature_holds": _holding(keys=_key_of_certificate("//w:Security/w:BinarySecurityToken")),
-        }
-    ),
+    "own-certificate": _bringing(IN_KEY_INFO, _by_itself),
+    "own-token": _bringing(IN_TOKEN, _by_itself),
     "own-key-value": Fault({"key_of_assertion": None, "signature_holds": _holding(keys=_key_value)}),
+    "certificate-of-another": _bringing(IN_KEY_INFO, _of_somebody_known),
+    "token-of-another": _bringing(IN_TOKEN, _of_somebody_known),
+    "lookalike-certificate": _bringing(IN_KEY_INFO, _named_as_holder),
+    "lookalike-token": _bringing(IN_TOKEN, _named_as_holder),
     "keyed-hash": Fault({"signature_plain": _plain_or_keyed_hash, "signature_holds": _holding(by=_hashed_or_good)}),
     "keyed-hash-cut": Fault({"signature_plain": _plain_or_keyed_hash, "signature_holds": _holding(by=_cut_or_good)}),
     "assertion-of-another": Fault({"signature_holds": _holding(keys=_seen_keys())}),

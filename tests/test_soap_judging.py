@@ -743,7 +743,7 @@ def test_page_with_200_in_answer_to_an_odd_message_is_a_filters() -> None:
     for which in (NO_NAME, SECURITY):
         judgement = judged(answered(PAGE), which)
         assert judgement.findings == ()
-        assert "HTML page where none is documented" in judgement.inconclusive_reason
+        assert "with an HTML page, which the contract does not have" in judgement.inconclusive_reason
 
 
 def test_answer_in_the_encoding_of_its_header_is_read() -> None:

@@ -35,8 +35,9 @@ from conformance.soap.names import (
     WSU,
     X509_TOKEN,
 )
+from conformance.soap.security.doubling import EXPIRED_BY
 from conformance.soap.security.foreign_keys import foreign
-from conformance.soap.security.mutations import EXPIRED_BY, LONG_LIFETIME, MUTATIONS, WITHIN_TOLERANCE
+from conformance.soap.security.mutations import LONG_LIFETIME, MUTATIONS, WITHIN_TOLERANCE
 from conformance.soap.security.resigning import SecurityMutation
 from conformance.soap.security.saml import Assertion, SamlError, element_of, read_assertion, signature_problem
 from conformance.soap.security.wss import WSU_ID, Signer, certificate_text, make_signer
@@ -226,7 +227,7 @@ def broken(name: str, kind: str) -> bytes:
     """Return a message with a breach, as far as that is of its bytes."""
     mutation = MUTATIONS[name]
     assertion, signer = caller(kind)
-    borrowed, _ = caller(next(other for other in KINDS if other != kind))
+    borrowed, other_signer = caller(next(other for other in KINDS if other != kind))
     if mutation.other:
         assertion = borrowed
     elif mutation.expired:
@@ -241,6 +242,8 @@ def broken(name: str, kind: str) -> bytes:
     )
     if mutation.borrow:
         draft.borrowed = borrowed
+    if mutation.other_key:
+        draft.other_signer = other_signer
     if mutation.change is not None:
         mutation.change(draft)
     data = written(draft, mutation.assertion(assertion) if mutation.assertion is not None else None)

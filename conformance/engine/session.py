@@ -32,6 +32,9 @@ _SHORTEST_WAIT_S = 0.1
 _RESTORING_RESERVE = 24
 """Requests that restoring may take, with several workers."""
 _MOST_REPETITIONS = 10
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+_NOT_BEGUN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 def exchange_numbers(prefix: str = "") -> Iterator[str]:
@@ -108,7 +111,7 @@ class Session:
         own, which is no repetition of it.
         """
         exchange = self.send_once(case, request, purpose)
-        if _is_given_up(exchange):
+        if _is_given_up(exchange) and request.method in _SAFE:
             # RFC 9110, 15.5.9: the server had waited in vain on a kept connection; ask again on a new one.
             exchange = self.send_once(case, request, purpose)
         for _ in range(_MOST_REPETITIONS):
@@ -116,7 +119,8 @@ class Session:
             if response is None:
                 break
             is_own_word = self.asks_to_wait(response)
-            if not (is_own_word or response.status in BUSY_STATUSES):
+            is_busy = response.status in BUSY_STATUSES
+            if not (is_own_word or (is_busy and self._may_repeat(request, response))):
                 break
             wait = max(_asked_wait(response), _SHORTEST_WAIT_S)
             if wait > self._patience:
@@ -187,6 +191,15 @@ class Session:
                 lane.outcome,
             )
         )
+
+    def _may_repeat(self, request: Request, response: Response) -> bool:
+        """Tell whether a busy service may be asked the same again.
+
+        A gateway that gave up waiting says nothing of what the service behind it has done, so that a change is not
+        repeated (RFC 9110, 9.2.2); 429 and 503 say that it was not begun.
+        """
+        changes = self.service.spec.contract.stateful and request.method not in _SAFE
+        return not changes or response.status in _NOT_BEGUN
 
     def demand_allowed(self, method: str) -> None:
         """Raise ForbiddenTrafficError where the policy forbids this session a request of a method."""

@@ -3,8 +3,9 @@
 Must not judge: whether the service is there takes more than one answer.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from conformance.judging.findings import (
     BUSY_STATUSES,
@@ -83,8 +84,32 @@ def is_plain_message(response: Response) -> bool:
     return b"Envelope" in response.body and b"Fault" not in response.body
 
 
+def is_resource(document: object, schema: Mapping[str, Any]) -> bool:
+    """Tell whether a document may be one of a schema: a list for a list, an object with a member that is documented."""
+    match schema.get("type"):
+        case "array":
+            return isinstance(document, list)
+        case "object":
+            members = schema.get("properties", {})
+            return isinstance(document, dict) and any(
+                map(members.__contains__, document)
+            )
+        case _:
+            return True
+
+
+def is_page_of_refusal(response: Response) -> bool:
+    """Tell whether a page came with a status that refuses, as filters send it; a 500 is a service's own."""
+    is_refusal = response.status >= FIRST_ERROR and response.status not in _NEVER
+    return is_refusal and is_html(response)
+
+
 def is_page_for_json(exchange: Exchange, response: Response) -> bool:
     """Tell whether a page for a browser came in answer to a request that asks for JSON: no resource of the service."""
-    accepted = ",".join(exchange.request.values("Accept"))
     is_success = response.status < FIRST_REDIRECTION
-    return is_success and "json" in accepted and is_html(response)
+    return is_success and asks_for_json(exchange) and is_html(response)
+
+
+def asks_for_json(exchange: Exchange) -> bool:
+    """Tell whether a request asks for JSON (RFC 9110, 12.5.1)."""
+    return "json" in ",".join(exchange.request.values("Accept"))

@@ -63,16 +63,17 @@ def transient(status_line: str) -> Judgement:
 
 
 def page_in_front(
-    case: Case, clause: Clause | None, gate: Clause | None, status_line: str
+    case: Case, clause: Clause | None, gate: Clause | None, shown: str
 ) -> Judgement | None:
     """Return what a page says of an odd input: a filter or gateway answered, as one does with 403.
 
-    `clause` is what matches the page's status, `gate` what matches 403. None where the clause says all there is to say.
+    `clause` is what matches the page's status, `gate` what matches 403; `shown` says what came. None where the clause
+    says all there is to say.
     """
     if clause is not None and clause.effect is not Effect.ACCEPT:
         return None
     reason = (
-        f"answered {status_line} with an HTML page where none is documented: "
+        f"answered {shown}, which the contract does not have: "
         "a filter or gateway in front of the service?"
     )
     if gate is None or gate.effect is Effect.VIOLATION:
@@ -90,7 +91,7 @@ def page_in_front(
         "a page of something in front of the service came in answer to an odd input",
         "answer",
         "an answer of the service",
-        f"{status_line} with an HTML page",
+        shown,
     )
     return Judgement((note,), not_applicable_reason=reason)
 

@@ -13,8 +13,8 @@ from http import HTTPStatus
 from conformance.checks.damaged.content_type import json_type_problems
 from conformance.checks.damaged.json_reading import JsonReading, first_of_twins, read
 from conformance.checks.json_body import TWICE
-from conformance.checks.json_schema import CompiledSchema, Index, UnreadableError
-from conformance.checks.problem import MOST_AT_ONE_PLACE, Problem
+from conformance.checks.json_schema import CompiledSchema, UnreadableError
+from conformance.checks.problem import Problem
 from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.damaged import fits_as_read, judged_as_read, with_twins
 from conformance.judging.findings import (
@@ -26,8 +26,12 @@ from conformance.judging.findings import (
 )
 from conformance.judging.foreign_answers import (
     FIRST_ERROR,
+    FIRST_REDIRECTION,
+    asks_for_json,
     is_foreign_to_rest,
     is_page_for_json,
+    is_page_of_refusal,
+    is_resource,
 )
 from conformance.judging.likely_cause import ForeignAnswer, refusal_of
 from conformance.judging.outcome import (
@@ -46,6 +50,8 @@ from conformance.judging.rest_expectation import (
     ANY_CODE,
     error_codes,
     has_status,
+    is_error,
+    left_out,
     status_line,
     wanted_answers,
     wants_code,
@@ -108,6 +114,11 @@ class RestOracle:
         )
         served = Clause(tuple(map(str, statuses)), judge=body)
         own = replace(case_of_step(case, step, served), tls="")
+        response = exchange.response
+        if response is not None and is_page_of_refusal(response):
+            return Judgement(
+                inconclusive_reason=f"{status_line(response)} with an HTML page is no answer of the service"
+            )
         judgement = self.judge(exchange, own)
         # A step that is not served stands in the way, however binding the requirement is that the case is about.
         findings = (
@@ -171,12 +182,34 @@ class RestOracle:
     def _page(
         self, exchange: Exchange, response: Response, case: Case, clause: Clause | None
     ) -> Judgement | None:
-        """Return what a page for a browser says of a case that sends odd input, None for all other answers."""
-        if not (is_odd_input(case) and is_page_for_json(exchange, response)):
+        """Return what a filter's answer says of a case that sends odd input, None for all other answers."""
+        if not is_odd_input(case):
+            return None
+        is_page = is_page_for_json(exchange, response)
+        if clause is None:
+            # A refusal was wanted: what is no document of the service has not given anything away.
+            is_page = is_page or is_page_of_refusal(response)
+            is_filters = is_page or self._is_without_resource(response, case)
+        else:
+            is_filters = is_page
+        if not is_filters:
             return None
         forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
         gate = self._matching(forbidden, case, unclaimed=False)
-        return page_in_front(case, clause, gate, status_line(response))
+        what = "an HTML page" if is_page else "a body that is no document of it"
+        return page_in_front(case, clause, gate, f"{status_line(response)} with {what}")
+
+    def _is_without_resource(self, response: Response, case: Case) -> bool:
+        """Tell whether a success brings nothing of what the operation gives: no document, or one of something else."""
+        name = self._contract.operations[case.request.operation].schemas.get(
+            response.status
+        )
+        if name is None or response.status >= FIRST_REDIRECTION:
+            return False
+        reading = read(response.body)
+        if not reading.is_read:
+            return True
+        return not is_resource(reading.document, self._contract.schemas[name])
 
     def _matching(
         self, response: Response, case: Case, *, unclaimed: bool
@@ -217,7 +250,7 @@ class RestOracle:
         """Judge an answer that leaves the case not open: its status by the clause, its body by the contract."""
         if case.only:
             return self._judged_by_some(exchange, response, case, clause)
-        is_judged = clause.judge if clause is not None else _is_error(response)
+        is_judged = clause.judge if clause is not None else is_error(response)
         operation = case.request.operation
         is_welcome = clause is None or clause.effect is Effect.ACCEPT
         is_page = is_welcome and is_page_for_json(exchange, response)
@@ -229,7 +262,13 @@ class RestOracle:
         if clause is None and answer.violated and wants_code(case, response):
             # The refusal is of the right kind; that its code cannot be read is the body's fault, not the rule's.
             findings = ()
-        own = Counter() if is_page else Counter({case.requirements[0]: 1})
+        is_nothing = (
+            is_welcome
+            and asks_for_json(exchange)
+            and self._is_without_resource(response, case)
+        )
+        is_unserved = is_page or is_nothing
+        own = Counter() if is_unserved else Counter({case.requirements[0]: 1})
         evaluated = own + count_tls(case, exchange)
         return Judgement(
             (*findings, *answer.findings),
@@ -339,7 +378,7 @@ class RestOracle:
                 problems = RULES[rule.name](places, options, exchange.started)
                 findings += self._rule_findings(rule, problems)
         findings += self._laid(schema.undocumented(index))
-        return Judgement(tuple(findings), +evaluated, _left_out(index))
+        return Judgement(tuple(findings), +evaluated, left_out(index))
 
     def _laid(self, problems: Iterable[tuple[str, Problem]]) -> Iterator[Finding]:
         """Yield the findings of problems that come with their requirements."""
@@ -359,14 +398,3 @@ class RestOracle:
         return self._schemas.get(
             self._contract.operations[operation].schemas.get(status, "")
         )
-
-
-def _left_out(index: Index) -> str:
-    """Return why a long document is not judged to its end, "" where it is."""
-    if not index.is_cut:
-        return ""
-    return f"only the first {MOST_AT_ONE_PLACE} values at each place were looked at"
-
-
-def _is_error(response: Response) -> bool:
-    return response.status >= FIRST_ERROR

@@ -3,12 +3,15 @@
 Must not judge bodies.
 """
 
+from conformance.checks.json_schema import Index
+from conformance.checks.problem import MOST_AT_ONE_PLACE
 from conformance.judging.findings import TRANSIENT_STATUSES
 from conformance.judging.outcome import welcome_clauses
 from conformance.model.case import Case, Clause
 from conformance.model.exchange import Response
 
 ANY_CODE = "*"
+_FIRST_ERROR = 400
 
 
 def error_codes(document: object) -> list[str]:
@@ -52,3 +55,15 @@ def has_status(response: Response, clause: Clause) -> bool:
 def status_line(response: Response) -> str:
     """Return status and reason of an answer."""
     return f"{response.status} {response.reason}".strip()
+
+
+def is_error(response: Response) -> bool:
+    """Tell whether a status refuses or fails."""
+    return response.status >= _FIRST_ERROR
+
+
+def left_out(index: Index) -> str:
+    """Return why a long document is not judged to its end, "" where it is."""
+    if not index.is_cut:
+        return ""
+    return f"only the first {MOST_AT_ONE_PLACE} values at each place were looked at"

@@ -202,7 +202,8 @@ class SoapOracle:
             return None
         forbidden = replace(response, status=HTTPStatus.FORBIDDEN)
         gate = matching(case.expectation, replace(reading, response=forbidden))
-        return page_in_front(case, clause, gate, reading.summary)
+        shown = f"{reading.summary} with an HTML page"
+        return page_in_front(case, clause, gate, shown)
 
     def _credential_refusal(
         self, exchange: Exchange, response: Response

@@ -130,6 +130,9 @@ class SoapMessages:
         )
         if mutation.borrow:
             draft = replace(draft, borrowed=self._borrowed(caller))
+        if mutation.other_key:
+            other = self.data.callers.signer(self._other(caller))
+            draft = replace(draft, other_signer=other)
         if message.forged is not None:
             draft.forged = body_child(self._changed(bound, message.forged))
         if mutation.change is not None:
@@ -152,6 +155,10 @@ class SoapMessages:
 
     def _borrowed(self, caller: str) -> Assertion:
         """Return an assertion of another caller with another key."""
+        return self.data.callers.assertion(self._other(caller))
+
+    def _other(self, caller: str) -> str:
+        """Return the name of another caller with another key."""
         keys = {
             name: public_key(self.data.callers.signer(name).certificate)
             for name in self.data.callers.names()
@@ -161,7 +168,7 @@ class SoapMessages:
             raise MissingDataError(
                 "the target gives no second caller whose assertion could be borrowed"
             )
-        return self.data.callers.assertion(others[0])
+        return others[0]
 
     def plain(self, template: Template) -> str:
         """Return the request element of a template as XML text, built by the WSDL."""

@@ -64,7 +64,8 @@ class RequestedAttribute:
 class SignedDraft:
     """A message that is signed but not yet written out: its parts, who signed, and the place of the assertion.
 
-    A change to it may put another signer in the place of the first; `borrowed` is an assertion of another caller.
+    A change to it may put another signer in the place of the first; `borrowed` is an assertion of another caller,
+    `other_signer` its key.
     `forged` is a request that a change may put in the place of the signed one; `text` goes in at its own place, as the
     bytes that it is.
     """
@@ -79,6 +80,7 @@ class SignedDraft:
     signer: Signer
     assertion: Assertion
     borrowed: Assertion | None = None
+    other_signer: Signer | None = None
     forged: Element | None = None
     text: bytes = b""
 

@@ -75,17 +75,34 @@ def name_of_nobody(name: str) -> x509.Name:
 
 def make_stranger(subject: x509.Name) -> Signer:
     """Return a key pair unknown to the SUT with a self-signed certificate."""
+    return _unknown(subject, subject, x509.random_serial_number())
+
+
+def _lookalike(genuine: x509.Certificate) -> Signer:
+    """Return a key pair unknown to the SUT with a certificate that names what a genuine one does."""
+    return _unknown(genuine.subject, genuine.issuer, genuine.serial_number)
+
+
+def _unknown(subject: x509.Name, issuer: x509.Name, number: int) -> Signer:
     key = ec.generate_private_key(ec.SECP256R1())
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
     )
-    builder = builder.serial_number(x509.random_serial_number())
+    builder = builder.serial_number(number)
     builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
     builder = builder.not_valid_after(datetime(2045, 1, 1, tzinfo=UTC))
     return make_signer(key, builder.sign(key, hashes.SHA256()))
+
+
+def double_assertion(draft: SignedDraft) -> None:
+    """Put a copy of the assertion with another id, signed by an unknown issuer, before the first."""
+    root = parse(unsigned_assertion(draft.assertion))
+    root.set(SAML_ID, f"_{uuid.uuid4().hex}")
+    sign_enveloped(root, SAML_ID, make_stranger(name_of_nobody("IAM")))
+    draft.place.addprevious(root)
 
 
 def _key_info(draft: SignedDraft, *inside: Element) -> None:
@@ -121,10 +138,45 @@ def own_certificate(draft: SignedDraft) -> None:
 
 def own_token(draft: SignedDraft) -> None:
     """Bring the certificate of the key that has signed as a BinarySecurityToken beside the assertion."""
-    stranger, name = make_stranger(name_of_nobody("nobody")), f"_{uuid.uuid4()}"
-    draft.place.addnext(binary_token(stranger.certificate, name))
+    _sign_with_token(draft, make_stranger(name_of_nobody("nobody")))
+
+
+def certificate_of_another(draft: SignedDraft) -> None:
+    """Let another caller sign and bring its own certificate, which the platform knows, beside the first's assertion."""
+    other = _other_signer(draft)
+    _key_info(draft, x509_data(other.certificate))
+    _sign_as(draft, other)
+
+
+def token_of_another(draft: SignedDraft) -> None:
+    """Let another caller sign and bring its own certificate as a BinarySecurityToken beside the first's assertion."""
+    _sign_with_token(draft, _other_signer(draft))
+
+
+def lookalike_certificate(draft: SignedDraft) -> None:
+    """Let KeyInfo bring a certificate that names subject, issuer and number of the holder's, but another key."""
+    lookalike = _lookalike(draft.signer.certificate)
+    _key_info(draft, x509_data(lookalike.certificate))
+    _sign_as(draft, lookalike)
+
+
+def lookalike_token(draft: SignedDraft) -> None:
+    """Bring a certificate that looks like the holder's as a BinarySecurityToken."""
+    _sign_with_token(draft, _lookalike(draft.signer.certificate))
+
+
+def _other_signer(draft: SignedDraft) -> Signer:
+    if draft.other_signer is None:
+        raise MissingDataError("the target gives no second caller whose key could sign")
+    return draft.other_signer
+
+
+def _sign_with_token(draft: SignedDraft, signer: Signer) -> None:
+    """Sign with a key whose certificate stands in a token beside the assertion."""
+    name = f"_{uuid.uuid4()}"
+    draft.place.addnext(binary_token(signer.certificate, name))
     _key_info(draft, token_reference(name))
-    _sign_as(draft, stranger)
+    _sign_as(draft, signer)
 
 
 def own_key_value(draft: SignedDraft) -> None:

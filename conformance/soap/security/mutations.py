@@ -4,13 +4,9 @@ A mutation changes a message once it is signed; `renew` makes digests and signat
 thing is wrong. Must not send anything, nor know the service.
 """
 
-import copy
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
-
-from lxml import etree
 
 from conformance.soap.malformed import (
     as_soap12,
@@ -27,16 +23,27 @@ from conformance.soap.malformed import (
     with_document_type,
     without_envelope,
 )
-from conformance.soap.markup import Element, parse
 from conformance.soap.message import SignedDraft
-from conformance.soap.names import DS, WSSE, WSU
+from conformance.soap.names import DS, WSU
+from conformance.soap.security.doubling import (
+    EXPIRED_BY,
+    bury_security,
+    double_security,
+    double_timestamp,
+    fresh_header_first,
+    fresh_header_last,
+    fresh_timestamp_first,
+    fresh_timestamp_last,
+)
 from conformance.soap.security.foreign_keys import (
     certificate_for_assertion,
+    certificate_of_another,
     cut_keyed_hash,
+    double_assertion,
     foreign_assertion,
     keyed_hash,
-    make_stranger,
-    name_of_nobody,
+    lookalike_certificate,
+    lookalike_token,
     no_key_info,
     other_key_info,
     own_certificate,
@@ -44,10 +51,10 @@ from conformance.soap.security.foreign_keys import (
     own_token,
     second_caller,
     sign_assertion_oneself,
+    token_of_another,
     unsigned_assertion,
 )
 from conformance.soap.security.resigning import (
-    WRAPPER,
     XPATH,
     XSLT,
     SecurityMutation,
@@ -81,10 +88,8 @@ from conformance.soap.security.wrapping import (
     wrapped,
     xpath,
 )
-from conformance.soap.security.wss import SAML_ID, WSU_ID, instant, sign_enveloped
+from conformance.soap.security.wss import instant
 
-EXPIRED_BY: Final = timedelta(hours=1)
-"""How far the time of a Timestamp is off, beyond any tolerance."""
 WITHIN_TOLERANCE: Final = timedelta(minutes=3)
 """Age of a message whose minute is over, but not the usual tolerance of five minutes for clocks."""
 LONG_LIFETIME: Final = timedelta(minutes=10)
@@ -140,66 +145,6 @@ def _alter_digest(draft: SignedDraft) -> None:
 def _alter_signature(draft: SignedDraft) -> None:
     value = next(draft.signature.iter(f"{{{DS}}}SignatureValue"))
     value.text = swap_digit("".join(str(value.text).split()))
-
-
-def _double_security(draft: SignedDraft) -> None:
-    """Put a second Security header, with a Timestamp of its own and no signature, before the right one."""
-    other = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-    stamp = copy.deepcopy(draft.stamp)
-    stamp.set(WSU_ID, f"_{uuid.uuid4()}")
-    other.append(stamp)
-    draft.security.addprevious(other)
-
-
-def _bury_security(draft: SignedDraft) -> None:
-    """Put the Security header into another header block."""
-    draft.header.remove(draft.security)
-    etree.SubElement(draft.header, WRAPPER).append(draft.security)
-
-
-def _double_timestamp(draft: SignedDraft) -> None:
-    stamp = copy.deepcopy(draft.stamp)
-    stamp.set(WSU_ID, f"_{uuid.uuid4()}")
-    draft.stamp.addprevious(stamp)
-
-
-def _double_assertion(draft: SignedDraft) -> None:
-    """Put a copy of the assertion with another id, signed by an unknown issuer, before the first."""
-    root = parse(unsigned_assertion(draft.assertion))
-    root.set(SAML_ID, f"_{uuid.uuid4().hex}")
-    sign_enveloped(root, SAML_ID, make_stranger(name_of_nobody("IAM")))
-    draft.place.addprevious(root)
-
-
-def _fresh(draft: SignedDraft) -> Element:
-    """Return a Timestamp that is not signed and holds now, where the signed one is over."""
-    stamp = copy.deepcopy(draft.stamp)
-    stamp.set(WSU_ID, f"_{uuid.uuid4()}")
-    for moment in stamp:
-        moment.text = instant(datetime.fromisoformat(str(moment.text)) + EXPIRED_BY)
-    return stamp
-
-
-def _fresh_timestamp_first(draft: SignedDraft) -> None:
-    draft.stamp.addprevious(_fresh(draft))
-
-
-def _fresh_timestamp_last(draft: SignedDraft) -> None:
-    draft.security.append(_fresh(draft))
-
-
-def _fresh_header_first(draft: SignedDraft) -> None:
-    draft.security.addprevious(_other_header(draft))
-
-
-def _fresh_header_last(draft: SignedDraft) -> None:
-    draft.security.addnext(_other_header(draft))
-
-
-def _other_header(draft: SignedDraft) -> Element:
-    other = etree.Element(f"{{{WSSE}}}Security", nsmap={"wsse": WSSE})
-    other.append(_fresh(draft))
-    return other
 
 
 def _empty_security(draft: SignedDraft) -> None:
@@ -263,6 +208,14 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "own-certificate": SecurityMutation(_HOLDER_OF_KEY, own_certificate),
     "own-token": SecurityMutation(_HOLDER_OF_KEY, own_token),
     "own-key-value": SecurityMutation(_HOLDER_OF_KEY, own_key_value),
+    "certificate-of-another": SecurityMutation(
+        _HOLDER_OF_KEY, certificate_of_another, other_key=True
+    ),
+    "token-of-another": SecurityMutation(
+        _HOLDER_OF_KEY, token_of_another, other_key=True
+    ),
+    "lookalike-certificate": SecurityMutation(_HOLDER_OF_KEY, lookalike_certificate),
+    "lookalike-token": SecurityMutation(_HOLDER_OF_KEY, lookalike_token),
     "keyed-hash": SecurityMutation(_SIGNATURE_METHOD, keyed_hash),
     "keyed-hash-cut": SecurityMutation(_SIGNATURE_METHOD, cut_keyed_hash),
     "certificate-for-assertion": SecurityMutation(
@@ -320,21 +273,21 @@ MUTATIONS: Final[Mapping[str, SecurityMutation]] = {
     "reference-document-other": SecurityMutation(_REFERENCE, refer_to_another_document),
     "reference-elsewhere": SecurityMutation(_REFERENCE, refer_elsewhere),
     "reference-document": SecurityMutation(_REFERENCE, refer_to_document),
-    "two-security-headers": SecurityMutation(_WSS_HEADER, _double_security),
-    "buried-security-header": SecurityMutation(_WSS_HEADER, _bury_security),
-    "two-timestamps": SecurityMutation(_WSS_TIMESTAMP, _double_timestamp),
-    "two-assertions": SecurityMutation(_HOLDER_OF_KEY, _double_assertion),
+    "two-security-headers": SecurityMutation(_WSS_HEADER, double_security),
+    "buried-security-header": SecurityMutation(_WSS_HEADER, bury_security),
+    "two-timestamps": SecurityMutation(_WSS_TIMESTAMP, double_timestamp),
+    "two-assertions": SecurityMutation(_HOLDER_OF_KEY, double_assertion),
     "fresh-timestamp-first": SecurityMutation(
-        _WSS_TIMESTAMP, _fresh_timestamp_first, shift=-EXPIRED_BY
+        _WSS_TIMESTAMP, fresh_timestamp_first, shift=-EXPIRED_BY
     ),
     "fresh-timestamp-last": SecurityMutation(
-        _WSS_TIMESTAMP, _fresh_timestamp_last, shift=-EXPIRED_BY
+        _WSS_TIMESTAMP, fresh_timestamp_last, shift=-EXPIRED_BY
     ),
     "fresh-header-first": SecurityMutation(
-        _WSS_HEADER, _fresh_header_first, shift=-EXPIRED_BY
+        _WSS_HEADER, fresh_header_first, shift=-EXPIRED_BY
     ),
     "fresh-header-last": SecurityMutation(
-        _WSS_HEADER, _fresh_header_last, shift=-EXPIRED_BY
+        _WSS_HEADER, fresh_header_last, shift=-EXPIRED_BY
     ),
     "expired": SecurityMutation(_WSS_TIMESTAMP, shift=-EXPIRED_BY),
     "future": SecurityMutation(_WSS_TIMESTAMP, shift=EXPIRED_BY),

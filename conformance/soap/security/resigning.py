@@ -51,7 +51,7 @@ class SecurityMutation:
     the bytes as a whole; `headers` and `method` go over HTTP. `shift` moves the time of its Timestamp, which holds for
     `lifetime`. With `foreign_key` another key signs; `replay` sends the message before once more; `other`, `expired`
     and `denied` take an assertion of another caller, one whose time is over, or one that gives no access, in the place
-    of the caller's own; with `borrow` another caller's assertion is at hand besides.
+    of the caller's own; with `borrow` another caller's assertion is at hand besides, with `other_key` its key.
     """
 
     section: str = ""
@@ -66,6 +66,7 @@ class SecurityMutation:
     replay: bool = False
     other: bool = False
     borrow: bool = False
+    other_key: bool = False
     expired: bool = False
     denied: bool = False
     about_header: bool = True
