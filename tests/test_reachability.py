@@ -15,6 +15,7 @@ from conformance.engine.plan import Selection, make_plan
 from conformance.evidence.results_document import results_document
 from conformance.formats.documents import dump
 from conformance.judging.rest import RestOracle
+from conformance.model.case import Step, Template
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Severity, Verdict
@@ -221,3 +222,39 @@ def test_page_instead_of_a_resource_is_a_violation_where_another_is_served(opene
     assert result.verdict is Verdict.FAIL
     assert {finding.requirement for finding in result.findings} == {"status-dashboard/5.2/json"}
     assert "status-dashboard/5.2/production" not in result.evaluated
+
+
+@pytest.mark.parametrize("status", [403, 406, 501])
+def test_filters_page_with_a_status_that_refuses_is_no_violation(opened: Opener, status: int) -> None:
+    """A page with 501 in answer to an odd query is a filter's, as one with 403, where the plain request is served."""
+    run = opened(lambda request: Answer(status, PAGE, headers=HTML) if request.query else good(request))
+    [result] = run.run("8/unexpected-query")
+    assert result.verdict is not Verdict.FAIL
+
+
+def test_page_with_500_in_answer_to_an_odd_input_is_the_services_own(opened: Opener) -> None:
+    """A server that breaks on an odd query breaks by itself."""
+    run = opened(lambda request: Answer(500, PAGE, headers=HTML) if request.query else good(request))
+    [result] = run.run("8/unexpected-query")
+    assert result.verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize("body", [b'{"httpCode": "404", "httpMessage": "Not Found"}', b"", b"null", b'"ok"'])
+def test_success_without_anything_of_a_resource_lets_no_dashboard_pass(opened: Opener, body: bytes) -> None:
+    """Whoever answers 200 to everything with something else breaks the rule on the answer, and serves no dashboard."""
+    run = opened(lambda _: Answer(200, body, headers=JSON))
+    [result] = run.run("7.2/dashboard")
+    assert result.verdict is Verdict.FAIL
+    assert "status-dashboard/5.2/production" not in result.evaluated
+
+
+def test_page_in_the_place_of_none_does_not_clear_the_way() -> None:
+    """A step that may find nothing is not done where a page came with 404: nobody knows what the service has."""
+    contract = load_spec("therapeutic-exclusion").contract
+    case = next(iter(load_spec("therapeutic-exclusion").cases.values()))
+    step = Step(Template("revokeExclusion"), (204, 404))
+    for body, is_done in ((b"", True), (ERRORS, True), (PAGE, False)):
+        response = Response(404, "Not Found", (), body, len(body), "")
+        exchange = Exchange("1", "x", Purpose.CONTROL, datetime.now(UTC), 0.1, Request("DELETE", "http://x/"), response)
+        judgement = RestOracle(contract).judge_step(exchange, case, step)
+        assert (not judgement.inconclusive_reason and not judgement.violated) is is_done

@@ -323,6 +323,31 @@ def test_server_that_gives_every_request_up_is_busy(peer: Peer, opened: Opener) 
     assert sum(pauses) == 10.0
 
 
+@pytest.mark.parametrize(("status", "sent"), [(502, 1), (504, 1), (522, 1), (408, 1), (429, 2), (503, 2)])
+def test_change_that_a_gateway_gave_up_on_is_not_repeated(tmp_path: Path, status: int, sent: int) -> None:
+    """What is behind a gateway may have made a change; 429 and 503 say that it was not begun (RFC 9110, 9.2.2)."""
+    seen: list[Request] = []
+    answer = _then(_busy(status), Answer(204))
+
+    def handle(request: Request) -> Answer:
+        seen.append(request)
+        return answer(request)
+
+    with serving(handle) as base, ExitStack() as closing:
+        service = "therapeutic-exclusion"
+        file = tmp_path / "target.yaml"
+        data = {"name": "x", "environment": "local", "services": {service: {"base_url": base}}}
+        file.write_text(dump(data), encoding="utf-8")
+        chosen = load_target(str(file))
+        campaign = begin(make_plan(chosen, choose_services(chosen, ()), Selection()), tmp_path)
+        closing.callback(campaign.close)
+        session = campaign.runner(service).session
+        session.pause = lambda _: None
+        case = next(iter(session.service.spec.cases.values()))
+        session.exchange(case, Template("revokeExclusion"))
+    assert len(seen) == sent
+
+
 @pytest.mark.parametrize("status", [407, 511])
 def test_answer_of_a_network_on_the_way_is_not_waited_for(peer: Peer, opened: Opener, status: int) -> None:
     """A proxy or a network that wants a login will want it after a while, too."""

@@ -1,5 +1,6 @@
 """Tests of target files: every mistake with file, line and remedy, all at once, before any request."""
 
+import os
 import socket
 from dataclasses import replace
 from importlib import metadata
@@ -352,3 +353,26 @@ def test_production_is_no_target_for_a_service_with_credentials(file: Path, monk
         load_target(str(file))
     with pytest.raises(TargetError, match="without credentials"):
         load_target("production")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_target_file_takes_the_place_of_a_file_only(tmp_path: Path, kind: str) -> None:
+    """What is no ordinary file stays what it is: a pipe, a link to a file, a folder."""
+    path = tmp_path / "there"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        (tmp_path / "real").write_text("as it was", encoding="utf-8")
+        path.symlink_to(tmp_path / "real")
+    else:
+        path.mkdir()
+    before = path.lstat().st_ino
+    with pytest.raises(UsageError, match="something else stands there"):
+        write_target(path, "name: x")
+    assert path.lstat().st_ino == before
+
+
+def test_target_file_needs_a_name() -> None:
+    """A folder of one's own is no file to write."""
+    with pytest.raises(UsageError, match="name another file"):
+        write_target(Path(), "name: x")

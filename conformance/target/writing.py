@@ -86,7 +86,15 @@ def is_of_a_mock(file: Path | None) -> bool:
 
 
 def write_target(path: Path, text: str) -> None:
-    """Write a private target file so that it appears complete or not at all."""
+    """Write a private target file so that it appears complete or not at all, in the place of a file if at all.
+
+    Raises UsageError where something else stands there: a pipe, a device and a link stay what they are.
+    """
+    is_taken = path.is_symlink() or (path.exists() and not path.is_file())
+    if is_taken or not path.name:
+        raise UsageError(
+            f"{path}: a file is to be written there, and something else stands there; name another file"
+        )
     try:
         write_atomically(path, text)
     except OSError as error:
