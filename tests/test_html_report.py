@@ -332,6 +332,13 @@ def test_service_without_a_passed_case_is_named(tmp_path: Path) -> None:
     assert "No case of status-dashboard passed" in page.text
 
 
+def test_likely_cause_stands_beside_the_verdict(tmp_path: Path) -> None:
+    """What the run noted, such as why nothing of a service was met, is read first, whatever stands in it."""
+    note = "status-dashboard: every plain request was answered 404 <b>: is base_url right?"
+    undecided = results([case("dashboard", "inconclusive", reason="no answer")], exit_code=3, notes=[note])
+    assert f"Note: {note}" in read(write_run(tmp_path, undecided)).text
+
+
 def test_findings_come_first_and_in_the_order_of_their_weight(failing: Path) -> None:
     """Violations, what was not judged, warnings, observations, then requirements, then cases."""
     text = failing.read_text("utf-8")

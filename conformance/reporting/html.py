@@ -200,6 +200,8 @@ def _why(page: ReportPage) -> Iterator[str]:
         yield f"No case of {service} passed, so this run does not show that it conforms."
     if verdicts["not_run"]:
         yield f"{count_of(verdicts['not_run'], 'case')} not run."
+    for note in page.results["run"].get("notes", ()):
+        yield f"Note: {note}"
     if page.embedded.unreadable:
         yield f"A line of {FILE} cannot be read; the exchanges after it are missing here."
 
