@@ -224,6 +224,13 @@ def test_page_instead_of_a_resource_is_a_violation_where_another_is_served(opene
     assert "status-dashboard/5.2/production" not in result.evaluated
 
 
+@pytest.mark.parametrize("status", [304, 400, 405, 406, 415])
+def test_refusal_that_no_wrong_address_has_is_the_services_own(opened: Opener, status: int) -> None:
+    """A service that refuses every plain request for what it asks, without a page, breaks the contract."""
+    [result] = opened(lambda _: Answer(status)).run("7.2/dashboard")
+    assert result.verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize("status", [403, 406, 501])
 def test_filters_page_with_a_status_that_refuses_is_no_violation(opened: Opener, status: int) -> None:
     """A page with 501 in answer to an odd query is a filter's, as one with 403, where the plain request is served."""

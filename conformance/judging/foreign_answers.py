@@ -28,6 +28,8 @@ _OF_THE_WAY = (
     }
 )
 """Statuses that tell by themselves of a wrong address, a credential, or a server of another kind."""
+_REDIRECTIONS = frozenset({300, 301, 302, 303, 307, 308})
+"""Statuses that lead elsewhere (RFC 9110, 15.4); 304 answers a condition, which no plain request has."""
 _NEVER = BUSY_STATUSES | {HTTPStatus.INTERNAL_SERVER_ERROR}
 """Statuses that do not tell of a wrong way: of load, and the service's own."""
 
@@ -50,7 +52,7 @@ def is_foreign_to_rest(
     if status < FIRST_REDIRECTION:
         return is_html(response)
     if status < FIRST_ERROR:
-        return status not in documented
+        return status in _REDIRECTIONS and status not in documented
     return _tells_of_the_way(response) and not has_error_shape(response)
 
 
