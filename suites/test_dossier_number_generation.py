@@ -68,7 +68,7 @@ def _at_once(
     execution.deciding = [exchange.id for exchange in tried.exchanges]
     judgements = [
         Judgement(inconclusive_reason=_BUSY)
-        if _is_busy(exchange)
+        if _is_busy(execution, exchange)
         else _judged(execution, template, exchange)
         for template, exchange in zip(sent, tried.exchanges, strict=True)
     ]
@@ -77,9 +77,10 @@ def _at_once(
     return merge(judgements)
 
 
-def _is_busy(exchange: Exchange) -> bool:
+def _is_busy(execution: CaseExecution, exchange: Exchange) -> bool:
     """Tell whether a request was put off (chapter 8, Table 1: to try again should work)."""
-    return exchange.response is not None and b"SOA-02002" in exchange.response.body
+    response = exchange.response
+    return response is not None and execution.session.asks_to_wait(response)
 
 
 def _judged(

@@ -13,16 +13,14 @@ import pytest
 from conformance.engine.campaign import Campaign
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.probes.search import distinct
-from conformance.model.case import Case, Scripted, Template
+from conformance.model.case import Case, Scripted
 from conformance.model.errors import ConformanceError, MissingDataError
-from conformance.model.exchange import Purpose
 from conformance.model.verdict import Judgement, merge
 from conformance.plugin import Verify
 
-from .therapeutic_exclusion_answers import is_absent
 from .therapeutic_exclusion_births import play_births
 from .therapeutic_exclusion_callers import play_callers
-from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_conversation import Blocked, clear
 from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
 from .therapeutic_exclusion_letters import play_letters
@@ -40,8 +38,6 @@ from .therapeutic_exclusion_requests import (
 from .therapeutic_exclusion_sequences import play_across_seconds, play_sequences
 
 pytestmark = pytest.mark.service(SERVICE)
-
-_SUCCESS = 2
 
 
 def play_as_found(execution: CaseExecution) -> Judgement:
@@ -72,7 +68,7 @@ def play_professions(execution: CaseExecution) -> Judgement:
         codes = probe.options["codes"]
     judgements = []
     for code in codes:
-        _clean_up(execution, revocation(who, practitioner))
+        clear(execution, revocation(who, practitioner))
         request = declaration(who, replace(practitioner, qualification=code))
         exchange = execution.send(request)
         if execution.refused(request, exchange):
@@ -81,18 +77,6 @@ def play_professions(execution: CaseExecution) -> Judgement:
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break
     return merge(judgements)
-
-
-def _clean_up(execution: CaseExecution, request: Template) -> None:
-    """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
-    exchange = execution.send(request, Purpose.CONTROL)
-    response = exchange.response
-    if not is_absent(exchange) and (
-        response is None or response.status // 100 != _SUCCESS
-    ):
-        raise Blocked(
-            f"the revocation before was not served: {response.status if response else 'no answer'}"
-        )
 
 
 def unless_blocked(procedure: Procedure) -> Procedure:

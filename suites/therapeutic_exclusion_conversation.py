@@ -6,6 +6,7 @@ from typing import Any
 
 from conformance.checks.json_body import parse
 from conformance.engine.execution import CaseExecution
+from conformance.judging.foreign_answers import is_page_of_refusal
 from conformance.model.case import Clause, Expectation, Template
 from conformance.model.errors import ConformanceError
 from conformance.model.exchange import Exchange, Purpose
@@ -26,6 +27,18 @@ _SUCCESS = 2
 
 class Blocked(Exception):  # noqa: N818 - not an error: the comparison cannot go on
     """What the model needs to know cannot be learnt from the service."""
+
+
+def clear(execution: CaseExecution, revoking: Template) -> None:
+    """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
+    exchange = execution.send(revoking, Purpose.CONTROL)
+    response = exchange.response
+    status = response.status if response is not None else 0
+    # A page with 404 comes of something in front of the service, which knows nothing of exclusions.
+    is_foreign = response is not None and is_page_of_refusal(response)
+    is_done = status // 100 == _SUCCESS or is_absent(exchange)
+    if is_foreign or not is_done:
+        raise Blocked(f"the revocation before was not served: {status or 'no answer'}")
 
 
 @dataclass(slots=True)

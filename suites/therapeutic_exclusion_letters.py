@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 
 from conformance.engine.execution import CaseExecution
 from conformance.model.case import Template
-from conformance.model.exchange import Purpose
 from conformance.model.verdict import Judgement, merge
 
-from .therapeutic_exclusion_answers import clause, is_absent, objects
-from .therapeutic_exclusion_conversation import Blocked, Conversation
+from .therapeutic_exclusion_answers import clause, objects
+from .therapeutic_exclusion_conversation import Conversation, clear
 from .therapeutic_exclusion_lists import listed
 from .therapeutic_exclusion_model import Model, Situation
 from .therapeutic_exclusion_requests import (
@@ -32,7 +31,6 @@ from .therapeutic_exclusion_requests import (
 )
 from .therapeutic_exclusion_steps import Step, Verb
 
-_SUCCESS = 2
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -83,12 +81,7 @@ class _Declarer:
 
     def clear(self) -> None:
         """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
-        exchange = self.talk.execution.send(
-            revocation(self.who, self.party), Purpose.CONTROL
-        )
-        status = exchange.response.status if exchange.response else 0
-        if not is_absent(exchange) and status // 100 != _SUCCESS:
-            raise Blocked(f"a revocation was not served: {status or 'no answer'}")
+        clear(self.talk.execution, revocation(self.who, self.party))
 
     def judge(self, writing: Writing) -> Judgement:
         """Declare with names, consult, and revoke; what is wrong is laid to the letters where plain ones are served."""

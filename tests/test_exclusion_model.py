@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -21,6 +22,7 @@ from conformance.model.errors import MissingDataError
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.model.verdict import Judgement, Severity
 from suites.test_therapeutic_exclusion import PROCEDURES
+from suites.therapeutic_exclusion_conversation import Blocked, clear
 from suites.therapeutic_exclusion_limits import made_up_parties
 from suites.therapeutic_exclusion_model import MOST_ENTRIES
 from suites.therapeutic_exclusion_player import Player
@@ -212,6 +214,17 @@ def test_clean_up_that_is_not_served_blocks() -> None:
     judgement = played(Service(revoking=503), "professions")
     assert judgement.inconclusive_reason == "the revocation before was not served: 503"
     assert broken(judgement) == set()
+
+
+@pytest.mark.parametrize(("body", "is_clear"), [(b"", True), (b"<html><title>Not Found</title></html>", False)])
+def test_page_with_404_does_not_clear_the_way(body: bytes, *, is_clear: bool) -> None:
+    """404 says that nothing is active, but not where it comes with a page of something in front of the service."""
+    request = Request("DELETE", "http://127.0.0.1/")
+    answer = Response(404, "Not Found", (), body, len(body), "")
+    exchange = Exchange("1", "x", Purpose.CONTROL, datetime.now(UTC), 0.1, request, answer)
+    execution = cast("CaseExecution", SimpleNamespace(send=lambda *_: exchange))
+    with nullcontext() if is_clear else pytest.raises(Blocked, match="was not served: 404"):
+        clear(execution, Template("revokeExclusion"))
 
 
 @pytest.mark.parametrize(

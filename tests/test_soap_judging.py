@@ -15,7 +15,7 @@ from conformance.contracts.binding import Binding, bind
 from conformance.contracts.loading import load_spec
 from conformance.contracts.platform_rules import bundled_schemas
 from conformance.formats.schemas import specs_root
-from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.findings import BUSY_STATUSES
 from conformance.judging.memory import RunMemory
 from conformance.judging.soap import SoapOracle
 from conformance.model.case import (
@@ -753,15 +753,26 @@ def test_answer_in_the_encoding_of_its_header_is_read() -> None:
     assert judged(answered(text.encode("latin-1"), headers=headers)).findings == ()
 
 
-@pytest.mark.parametrize("status", sorted(TRANSIENT_STATUSES))
+@pytest.mark.parametrize("status", sorted(BUSY_STATUSES))
 def test_answer_of_a_gateway_under_load_is_not_judged(status: int) -> None:
-    """429, 502, 503 and 504 without SOAP tell of load or of a gateway."""
+    """408, 429, 502 to 504 and 520 to 530 without SOAP tell of load or of a gateway."""
     judgement = judged(answered(b"<html/>", status), NO_NAME)
     assert named(judgement) == []
     assert (
         judgement.inconclusive_reason
         == f"the answer HTTP {status} Reason tells of load or of a gateway, not of the service"
     )
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(407, "a proxy on the way wants credentials"), (511, "the network wants a login")]
+)
+def test_answer_of_a_proxy_or_a_network_is_not_judged(status: int, words: str) -> None:
+    """407 and 511 without SOAP are never the service's, and say what stands on the way."""
+    for which in (SERVED, NO_NAME, SECURITY):
+        judgement = judged(answered(b"busy", status), which)
+        assert (named(judgement), dict(judgement.evaluated)) == ([], {})
+        assert judgement.inconclusive_reason == f"the answer HTTP {status} Reason is not of the service: {words}"
 
 
 def test_answer_that_was_cut_is_not_judged() -> None:

@@ -93,11 +93,6 @@ def print_error(message: str) -> None:
     standard_error().print(f"[bold red]error:[/] {escaped(message)}")
 
 
-def print_warning(message: str) -> None:
-    """Print a warning to standard error."""
-    standard_error().print(f"[yellow]warning:[/] {escaped(message)}")
-
-
 def print_table(rows: Sequence[Row]) -> None:
     """Print rows of foreign text as a table; words wrap inside their column."""
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and only tables need it

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from conformance.engine.assessment import send_step, step_problem
 from conformance.engine.execution import CaseExecution
-from conformance.judging.findings import CREDENTIAL_STATUSES, TRANSIENT_STATUSES
+from conformance.judging.findings import (
+    CREDENTIAL_STATUSES,
+    FIRST_ERROR,
+    TRANSIENT_STATUSES,
+)
 from conformance.model.case import Case, Step, Template, Unchanged
 from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Finding, Judgement, Severity
 
 _DAMAGED = "an answer that would show a change cannot be read whole"
-_FIRST_REFUSAL = 400
 _CLIENT_ERROR = 4
 
 
@@ -55,9 +58,7 @@ def changes(
     if before.second == after.first:
         return Judgement()
     own = before.steady and after.steady
-    refused = (
-        exchange.response is not None and exchange.response.status >= _FIRST_REFUSAL
-    )
+    refused = exchange.response is not None and exchange.response.status >= FIRST_ERROR
     if own and refused and any(after.second or ()):
         execution.send(template)
         later = take_snapshots(execution, guard)

@@ -4,20 +4,25 @@ Must not know how an answer is checked.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 
 from conformance.checks.problem import Problem
 from conformance.model.contract import Contract, Level
 from conformance.model.verdict import Finding, Judgement, Severity
 
+FIRST_REDIRECTION, FIRST_ERROR = 300, 400
 BUSY_STATUSES = frozenset({408, 429, 502, 503, 504, *range(520, 528), 530})
 """Statuses that tell of load or of a gateway, so that it is worth asking again after a while.
 
 Sources: RFC 9110, 15.5.9 and 15.6.3 to 15.6.5; RFC 6585, 4. 520 to 527 and 530 are those of gateways whose origin
 fails.
 """
-NETWORK_STATUSES = frozenset({407, 511})
-"""Statuses that only a proxy or a network on the way has (RFC 9110, 15.5.8; RFC 6585, 6)."""
-TRANSIENT_STATUSES = BUSY_STATUSES | NETWORK_STATUSES
+NETWORK_STATUSES: Mapping[int, str] = {
+    407: "a proxy on the way wants credentials",
+    511: "the network wants a login",
+}
+"""Statuses that only a proxy or a network on the way has (RFC 9110, 15.5.8; RFC 6585, 6), and what each tells."""
+TRANSIENT_STATUSES = BUSY_STATUSES | NETWORK_STATUSES.keys()
 """Statuses of what stands in front of the service, not of the service, unless a clause names them."""
 
 _BY_LEVEL = {

@@ -10,15 +10,16 @@ from typing import Any
 from conformance.judging.findings import (
     BUSY_STATUSES,
     CREDENTIAL_STATUSES,
+    FIRST_ERROR,
+    FIRST_REDIRECTION,
     NETWORK_STATUSES,
 )
 from conformance.judging.likely_cause import is_html, speaks_of_the_way
 from conformance.model.exchange import Exchange, Response
 
-FIRST_REDIRECTION, FIRST_ERROR = 300, 400
 _OF_THE_WAY = (
     CREDENTIAL_STATUSES
-    | NETWORK_STATUSES
+    | NETWORK_STATUSES.keys()
     | {
         HTTPStatus.NOT_FOUND,
         HTTPStatus.GONE,
@@ -45,14 +46,14 @@ def is_foreign_to_rest(
     A refusal of who asks has no shape that would make it the service's own.
     """
     status = response.status
-    if status in CREDENTIAL_STATUSES | NETWORK_STATUSES:
+    if status in CREDENTIAL_STATUSES or status in NETWORK_STATUSES:
         return True
     if status in _NEVER:
         return False
     if status < FIRST_REDIRECTION:
         return is_html(response)
-    if status < FIRST_ERROR:
-        return status in _REDIRECTIONS and status not in documented
+    if status < FIRST_ERROR and status in documented:
+        return False
     return _tells_of_the_way(response) and not has_error_shape(response)
 
 
@@ -75,9 +76,9 @@ def _tells_of_the_way(response: Response) -> bool:
     400, 405, 406 or 415 without a page is a service's own that wants something else than the plain request.
     """
     status = response.status
-    if status < FIRST_ERROR or status in _OF_THE_WAY:
+    if status in _REDIRECTIONS or status in _OF_THE_WAY:
         return True
-    is_of_client = status < HTTPStatus.INTERNAL_SERVER_ERROR
+    is_of_client = FIRST_ERROR <= status < HTTPStatus.INTERNAL_SERVER_ERROR
     return is_of_client and (is_html(response) or speaks_of_the_way(response))
 
 

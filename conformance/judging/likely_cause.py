@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from conformance.checks.damaged.content_type import media_types
+from conformance.judging.findings import CREDENTIAL_STATUSES, NETWORK_STATUSES
 from conformance.model.exchange import Response
 
 _LOOKED_AT = 64 * 2**10
@@ -36,12 +38,11 @@ _SSL_CERTIFICATE_STATUSES = frozenset({495, 496})
 _OTHER_HTTP_STATUSES = frozenset(
     {HTTPStatus.UPGRADE_REQUIRED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED}
 )
-_CREDENTIAL_STATUSES = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _ON_THE_WAY: Mapping[int, str] = {
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "a proxy on the way wants credentials: ask who operates the network",
-    HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED: "the network wants a login first: log in with a browser",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "ask who operates the network",
+    HTTPStatus.NETWORK_AUTHENTICATION_REQUIRED: "log in with a browser first",
 }
-"""What only a proxy or a network on the way answers (RFC 9110, 15.5.8; RFC 6585, 6)."""
+"""What to do about a proxy or a network on the way."""
 _NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _CLIENT_CERTIFICATE = (
     "the gateway wants a client certificate, and none was shown: "
@@ -70,8 +71,7 @@ def is_html(response: Response) -> bool:
     """
     if _HTML_START.match(response.body) is not None:
         return True
-    media_type = (response.header("Content-Type") or "").partition(";")[0]
-    is_declared = media_type.strip().lower() in _HTML_TYPES
+    is_declared = not _HTML_TYPES.isdisjoint(media_types(response))
     return is_declared and response.body.lstrip().startswith(b"<")
 
 
@@ -95,7 +95,7 @@ def refusal_of(response: Response, address_key: str) -> ForeignAnswer:
             "that the Location leads to, if that is the service's"
         )
         return ForeignAnswer("redirection", seen, remedy)
-    if status in _CREDENTIAL_STATUSES:
+    if status in CREDENTIAL_STATUSES:
         remedy = (
             "is the credential right, and is this client admitted to the service? "
             f"Else is {address_key} right?"
@@ -111,7 +111,7 @@ def _own_words(response: Response, text: str) -> str:
     if response.status in _SSL_CERTIFICATE_STATUSES:
         return _CLIENT_CERTIFICATE
     if response.status in _ON_THE_WAY:
-        return _ON_THE_WAY[response.status]
+        return f"{NETWORK_STATUSES[response.status]}: {_ON_THE_WAY[response.status]}"
     if response.status in _OTHER_HTTP_STATUSES:
         return _wanted_protocol(response.header("Upgrade") or "")
     if response.status < HTTPStatus.BAD_REQUEST:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from conformance.judging.findings import NETWORK_STATUSES
 from conformance.model.case import (
     Case,
     CaseKind,
@@ -19,10 +20,6 @@ from conformance.model.case import (
 from conformance.model.exchange import Exchange, Response
 from conformance.model.verdict import Finding, Judgement, Severity
 
-_ON_THE_WAY = {
-    "407": "tells of a proxy that wants credentials",
-    "511": "tells of a network that wants a login",
-}
 _ODD_KINDS = frozenset({CaseKind.NEGATIVE, CaseKind.PROPERTY, CaseKind.SECURITY})
 
 JUDGING_SECONDS: Final = 20.0
@@ -51,15 +48,17 @@ def no_whole_answer(
     return Judgement()
 
 
-def transient(status_line: str) -> Judgement:
+def transient(status: int, status_line: str) -> Judgement:
     """Return that an answer tells of load, of a gateway or of a proxy (RFC 9110, 15.5.8, 15.5.9, 15.6.3 to 15.6.5).
 
     So do 429 and 511 (RFC 6585, 4 and 6).
     """
-    told = _ON_THE_WAY.get(status_line[:3], "tells of load or of a gateway")
-    return Judgement(
-        inconclusive_reason=f"the answer {status_line} {told}, not of the service"
+    reason = (
+        f"the answer {status_line} tells of load or of a gateway, not of the service"
     )
+    if status in NETWORK_STATUSES:
+        reason = f"the answer {status_line} is not of the service: {NETWORK_STATUSES[status]}"
+    return Judgement(inconclusive_reason=reason)
 
 
 def page_in_front(
@@ -76,14 +75,12 @@ def page_in_front(
         f"answered {shown}, which the contract does not have: "
         "a filter or gateway in front of the service?"
     )
-    if gate is None or gate.effect is Effect.VIOLATION:
-        return Judgement(inconclusive_reason=reason)
-    if gate.effect is Effect.NOT_APPLICABLE:
+    effect = gate.effect if gate is not None else Effect.INCONCLUSIVE
+    if effect is Effect.NOT_APPLICABLE:
         return Judgement(not_applicable_reason=reason)
-    if gate.effect is Effect.INCONCLUSIVE:
-        return Judgement(inconclusive_reason=reason)
-    if gate.effect is Effect.ACCEPT and clause is None:
-        # A refusal was wanted of the service itself, and a page in front of it is none.
+    # Where a refusal was wanted of the service itself, a page in front of it is none.
+    is_wanted = effect is Effect.ACCEPT and clause is None
+    if is_wanted or effect in {Effect.VIOLATION, Effect.INCONCLUSIVE}:
         return Judgement(inconclusive_reason=reason)
     note = Finding(
         case.requirements[0],

@@ -19,14 +19,14 @@ from conformance.checks.rules import APPLIES, RULES
 from conformance.judging.damaged import fits_as_read, judged_as_read, with_twins
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
+    FIRST_ERROR,
+    FIRST_REDIRECTION,
     TRANSIENT_STATUSES,
     finding_of,
     only,
     severity_of,
 )
 from conformance.judging.foreign_answers import (
-    FIRST_ERROR,
-    FIRST_REDIRECTION,
     asks_for_json,
     is_foreign_to_rest,
     is_page_for_json,
@@ -97,11 +97,11 @@ class RestOracle:
             return no_whole_answer(exchange, status_line)
         clause = self._matching(response, case, unclaimed=unclaimed)
         if clause is None and response.status in TRANSIENT_STATUSES:
-            return transient(status_line(response))
+            return transient(response.status, status_line(response))
         open_case = left_open(clause, status_line(response))
         return (
             open_case
-            or self._page(exchange, response, case, clause)
+            or self._filtered(exchange, response, case, clause)
             or self._judged(exchange, response, case, clause)
         )
 
@@ -179,7 +179,7 @@ class RestOracle:
             self._schemas[name].fits(document) for name in self._error_schemas
         )
 
-    def _page(
+    def _filtered(
         self, exchange: Exchange, response: Response, case: Case, clause: Clause | None
     ) -> Judgement | None:
         """Return what a filter's answer says of a case that sends odd input, None for all other answers."""

@@ -5,13 +5,12 @@ Must not judge bodies.
 
 from conformance.checks.json_schema import Index
 from conformance.checks.problem import MOST_AT_ONE_PLACE
-from conformance.judging.findings import TRANSIENT_STATUSES
+from conformance.judging.findings import FIRST_ERROR, TRANSIENT_STATUSES
 from conformance.judging.outcome import welcome_clauses
 from conformance.model.case import Case, Clause
 from conformance.model.exchange import Response
 
 ANY_CODE = "*"
-_FIRST_ERROR = 400
 
 
 def error_codes(document: object) -> list[str]:
@@ -59,7 +58,7 @@ def status_line(response: Response) -> str:
 
 def is_error(response: Response) -> bool:
     """Tell whether a status refuses or fails."""
-    return response.status >= _FIRST_ERROR
+    return response.status >= FIRST_ERROR
 
 
 def left_out(index: Index) -> str:

@@ -23,12 +23,12 @@ from conformance.checks.soap_fault import speaks_of_security
 from conformance.contracts.binding import Binding
 from conformance.judging.findings import (
     CREDENTIAL_STATUSES,
+    FIRST_REDIRECTION,
     TRANSIENT_STATUSES,
     only,
     severity_of,
 )
 from conformance.judging.foreign_answers import (
-    FIRST_REDIRECTION,
     is_foreign_to_soap,
     is_plain_message,
 )
@@ -106,7 +106,7 @@ class SoapOracle:
             exchange, response, self.rules, self.binding, case.request.operation
         )
         if reading.answer.kind == OTHER and response.status in TRANSIENT_STATUSES:
-            return transient(http_line(response))
+            return transient(response.status, http_line(response))
         if reading.answer.unreadable:
             return too_much(http_line(response), reading.answer.unreadable)
         clause = matching(case.expectation, reading)
@@ -114,7 +114,7 @@ class SoapOracle:
         try:
             return (
                 open_case
-                or self._page(reading, case, clause)
+                or self._filtered(reading, case, clause)
                 or self._judged(reading, case, clause)
             )
         except SchemaUndecidedError as error:
@@ -192,7 +192,7 @@ class SoapOracle:
         answer = self._answer(exchange)
         return [value(answer, bound.answer.get(place)) for place in places]
 
-    def _page(
+    def _filtered(
         self, reading: SoapReading, case: Case, clause: Clause | None
     ) -> Judgement | None:
         """Return what a page for a browser says of a case that sends odd input, None for all other answers."""
