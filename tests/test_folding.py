@@ -59,11 +59,11 @@ def test_case_keeps_one_finding_of_a_kind_of_all_its_exchanges() -> None:
 def test_words_say_one_and_many() -> None:
     """A place alone is itself, and of kinds their number alone is said where they have one place each."""
     assert place_words("/a", 1) == "/a"
-    assert place_words("/a", 2) == "/a (and 1 more place)"
-    assert place_words("", 3) == "(and 2 more places)"
+    assert place_words("/a", 2) == "/a (2 times)"
+    assert place_words("", 3) == "(3 times)"
     assert kind_words(1, 1, "warning") == "1 warning"
     assert kind_words(0, 0, "warning") == "0 warnings"
-    assert kind_words(1, 789, "observation") == "1 observation in 789 places"
+    assert kind_words(1, 789, "observation") == "1 observation (789 times)"
 
 
 def test_summary_says_kinds_and_places(capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,4 +71,4 @@ def test_summary_says_kinds_and_places(capsys: pytest.CaptureFixture[str]) -> No
     counts = {"exchanges": 3, "warnings": 2, "warning_places": 14, "observations": 1}
     run = {"services": [], "notes": [], "exit_code": 0}
     print_summary({"summary": counts, "run": run, "cases": []}, Path("run"))
-    assert "3 exchanges, 2 warnings in 14 places, 1 observation\n" in capsys.readouterr().out
+    assert "3 exchanges, 2 warnings (14 times), 1 observation\n" in capsys.readouterr().out

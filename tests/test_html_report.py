@@ -370,7 +370,7 @@ def test_finding_tells_everything_about_itself(failing: Path) -> None:
 def test_same_finding_of_several_cases_is_told_once(failing: Path) -> None:
     """What two cases found alike is one finding with two cases."""
     assert failing.read_text("utf-8").count("one of 1, 2, 3</dd>") == 3  # violation, warning, observation
-    assert "3 findings in 4 places" in read(failing).text
+    assert "3 findings (4 times)" in read(failing).text
 
 
 def test_finding_in_many_places_is_told_once(tmp_path: Path) -> None:
@@ -381,13 +381,13 @@ def test_finding_in_many_places_is_told_once(tmp_path: Path) -> None:
     text = write_run(tmp_path, results(cases)).read_text("utf-8")
     card = text.partition('<article class="card finding')[2].partition("</article>")[0]
     assert text.count('<article class="card finding') == 1
-    assert "(and 790 more places)" in card
+    assert "(791 times)" in card
     assert card.count("<dt>Expected</dt>") == 1
     assert "actual <code>5 (number)</code>" in card
     assert "at <code>/groups/7</code>" in card
     assert "<summary>3 places</summary>" in card
     assert "<code>/groups/1</code>" in card
-    assert "1 finding in 791 places" in read(tmp_path / "report.html").text
+    assert "1 finding (791 times)" in read(tmp_path / "report.html").text
 
 
 def test_finding_of_an_unlisted_requirement_is_shown(tmp_path: Path) -> None:

@@ -200,7 +200,7 @@ def _print_run(document: Record, folder: Path) -> None:
 
 
 def _kinds(counts: Record, noun: str) -> str:
-    """Return how many kinds of warnings or observations there are, and in how many places."""
+    """Return how many kinds of warnings or observations there are, and how often they were found."""
     kinds = counts[f"{noun}s"]
     return kind_words(kinds, counts.get(f"{noun}_places", kinds), noun)
 

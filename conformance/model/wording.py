@@ -9,13 +9,13 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
 
 
 def place_words(location: str, count: int) -> str:
-    """Return where something is that was found so many times, the first time at `location`."""
+    """Return where something is that was found so many times, the first time at `location`, perhaps always there."""
     if count == 1:
         return location
-    return f"{location} (and {count_of(count - 1, 'more place')})".strip()
+    return f"{location} ({count_of(count, 'time')})".strip()
 
 
-def kind_words(kinds: int, places: int, noun: str) -> str:
-    """Return how many kinds of a thing there are, and in how many places where these are more."""
+def kind_words(kinds: int, times: int, noun: str) -> str:
+    """Return how many kinds of a thing there are, and how often they were found where that is more."""
     words = count_of(kinds, noun)
-    return f"{words} in {places} places" if places > kinds else words
+    return f"{words} ({times} times)" if times > kinds else words

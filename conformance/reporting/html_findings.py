@@ -156,7 +156,7 @@ def _occurrence(page: ReportPage, occurrence: _FindingPlace) -> Html:
 
 
 def _where(location: str, count: int) -> Iterator[Html]:
-    """Yield where something was found, and in how many places more."""
+    """Yield where something was found first, and how often."""
     if location:
         yield text_node(" at ")
         yield code_span(clipped(location))
