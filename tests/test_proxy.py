@@ -349,7 +349,7 @@ def test_proxy_that_is_not_there_is_named() -> None:
         failure = failure_of(transport.send(Request("GET", f"https://{GATEWAY}/x")))
     assert failure.kind is ErrorKind.PROXY
     assert "no connection to the proxy http://127.0.0.1:" in failure.message
-    assert "Connection refused; check that proxy is right" in failure.message
+    assert "(Connection refused): check that proxy is right" in failure.message
 
 
 def _silence(sock: socket.socket) -> None:
@@ -439,7 +439,7 @@ def test_look_up_of_a_proxy_that_hangs_names_the_proxy(hanging: list[str]) -> No
     """A proxy whose name is not resolved is the proxy's failure."""
     failure = failure_of(through("http://proxy.invalid:3128", LIMIT).send(Request("GET", f"https://{GATEWAY}/x")))
     assert failure.kind is ErrorKind.PROXY
-    assert "no connection to the proxy http://proxy.invalid:3128: the name proxy.invalid was not" in failure.message
+    assert "no connection to the proxy http://proxy.invalid:3128 (the name proxy.invalid was not" in failure.message
     assert hanging == ["proxy.invalid"]
 
 

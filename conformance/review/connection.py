@@ -26,6 +26,7 @@ from conformance.traffic.connecting import Route, late_words, open_bare, secured
 from conformance.traffic.diagnosis import tls_words
 from conformance.traffic.failure import FailureError
 
+_CLIENT_KEY = "tls.client"
 _CHECK = "check host and port, and that the service is up"
 _HANDSHAKE_REMEDIES = {  # X509_V_ERR_... of OpenSSL
     9: "it, or one above it, is not valid yet: compare this machine's clock, else tell the operator",
@@ -53,7 +54,7 @@ def connection_remarks(
                         subject, f"{where}{place}", way, sock
                     )
     except FailureError as failure:
-        topic, message, remedy = _failed(failure)
+        topic, message, remedy = _failed(failure, way)
         yield subject.remark("error", topic, where + message, remedy)
     except (OSError, UnicodeError) as error:
         late = late_words(error, way, time.monotonic() + subject.target.limits.timeout)
@@ -63,18 +64,27 @@ def connection_remarks(
         yield subject.remark("error", topic, where + message, remedy)
 
 
-def failure_remedy(failure: TransportFailure) -> str:
-    """Return what to do about an answer that did not come."""
-    if failure.kind in {ErrorKind.PROXY, ErrorKind.TLS}:
-        return "follow what is said there"
-    return "check the address and that the service is up"
+def unanswered(asked: str, failure: TransportFailure) -> tuple[str, str, str]:
+    """Return topic, message and remedy of an answer that did not come."""
+    topic, reason, remedy = (
+        "reachability",
+        failure.message,
+        "check the address and that the service is up",
+    )
+    if failure.kind is ErrorKind.PROXY or _CLIENT_KEY in failure.message:
+        reason, _, remedy = failure.message.rpartition(": ")
+        topic = "proxy" if failure.kind is ErrorKind.PROXY else "tls"
+    return topic, f"no answer to {asked}: {reason}", remedy
 
 
-def _failed(failure: FailureError) -> tuple[str, str, str]:
+def _failed(failure: FailureError, way: Route) -> tuple[str, str, str]:
     """Return topic, message and remedy of a way that a proxy or the name service does not open."""
     message, _, remedy = str(failure).rpartition(": ")
-    topic = "proxy" if failure.kind is ErrorKind.PROXY else "reachability"
-    return topic, message or str(failure), remedy if message else _CHECK
+    if failure.kind is ErrorKind.PROXY:
+        return "proxy", message, remedy
+    if not message:
+        message, remedy = remedy, _CHECK
+    return "reachability", f"{message}{way.unused}", remedy
 
 
 def _refusal(
@@ -91,12 +101,11 @@ def _refusal(
             )
             return "tls", message, remedy
         case ssl.SSLError():
-            message = f"no TLS with {place}: {tls_words(error)}"
-            return (
-                "tls",
-                message,
-                "check scheme and port; TLS 1.2 or 1.3 is needed on both sides",
-            )
+            message, _, remedy = tls_words(error).rpartition(": ")
+            if _CLIENT_KEY not in remedy:
+                message = tls_words(error)
+                remedy = "check scheme and port; TLS 1.2 or 1.3 is needed on both sides"
+            return "tls", f"no TLS with {place}: {message}", remedy
         case socket.gaierror() | UnicodeError():
             message = f"the name {way.host} cannot be resolved{way.unused}"
             return (

@@ -21,7 +21,7 @@ from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.review.connection import (
     clock_remarks,
     connection_remarks,
-    failure_remedy,
+    unanswered,
 )
 from conformance.review.remarks import Remark, Severity, split, tidy
 from conformance.review.subject import CALLERS, ReviewSubject, load_rules
@@ -155,13 +155,10 @@ def _greeting_remarks(
         Request("GET", address, (*subject.target.identity.headers, ("Accept", "*/*")))
     )
     if isinstance(outcome, TransportFailure):
-        message = f"{where}no answer to GET {urlsplit(address).path or '/'}: {outcome.message}"
-        yield subject.remark(
-            "error",
-            "reachability",
-            message,
-            failure_remedy(outcome),
+        topic, message, remedy = unanswered(
+            f"GET {urlsplit(address).path or '/'}", outcome
         )
+        yield subject.remark("error", topic, where + message, remedy)
         return
     network.clocks.add(_origin(address))
     yield from clock_remarks(subject, outcome, before, network.clock(), where)
@@ -276,8 +273,8 @@ def _answer_remarks(
     if role:
         asked += f" with tokens.{role}"
     if isinstance(outcome, TransportFailure):
-        message = f"no answer to {asked}: {outcome.message}"
-        yield subject.remark("error", "reachability", message, failure_remedy(outcome))
+        topic, message, remedy = unanswered(asked, outcome)
+        yield subject.remark("error", topic, message, remedy)
     elif outcome.status in BUSY_STATUSES:
         message = f"the answer to {asked} is {outcome.status}: the service is not available now"
         yield subject.remark(

@@ -95,6 +95,10 @@ def open_socket(way: Route, deadline: float) -> socket.socket:
     place = f"{way.host}:{way.port}"
     try:
         sock = open_bare(way, deadline)
+    except FailureError as failure:
+        if way.proxy is not None:
+            raise
+        raise FailureError(failure.kind, f"{failure}{way.unused}") from None
     except TimeoutError:
         raise FailureError(
             ErrorKind.TIMEOUT,
@@ -177,7 +181,7 @@ def _dial_proxy(proxy: Proxy, deadline: float) -> socket.socket:
     except FailureError as failure:
         reason = str(failure)
     raise FailureError(
-        ErrorKind.PROXY, f"no connection to the proxy {proxy.url}: {reason}; {remedy}"
+        ErrorKind.PROXY, f"no connection to the proxy {proxy.url} ({reason}): {remedy}"
     )
 
 
