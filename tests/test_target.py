@@ -15,11 +15,12 @@ from conformance.contracts.loading import Spec, describe, load_spec, service_ids
 from conformance.contracts.platform_rules import load_tracing
 from conformance.mock.authority import make_server_certificate
 from conformance.model.errors import DocumentError, TargetError, UsageError
-from conformance.target.addresses import address_problem, environment_of, is_loopback
+from conformance.target.addresses import address_problem, environment_of
 from conformance.target.policy import BUILT_IN
 from conformance.target.reading import choose_services, load_target
 from conformance.target.writing import target_text, write_target, written_target
 from conformance.traffic.limits import Limits
+from conformance.traffic.proxy import is_loopback
 
 VECTORS: dict[str, list[dict[str, Any]]] = yaml.safe_load(
     Path(__file__).with_name("vectors").joinpath("target_mistakes.yaml").read_text("utf-8")

@@ -763,7 +763,7 @@ def test_idle_tls_connection_that_the_peer_ends_is_replaced(tmp_path: Path) -> N
 
 def test_verification_cannot_be_switched_off(ca_file: Path) -> None:
     """There is no parameter for it, and what is made verifies chain and name by TLS 1.2 or newer."""
-    assert set(inspect.signature(Transport).parameters) == {"timeout", "ca_file"}
+    assert set(inspect.signature(Transport).parameters) == {"timeout", "ca_file", "proxy", "client"}
     for transport in (Transport(1), Transport(1, ca_file)):
         assert transport.tls.verify_mode is ssl.CERT_REQUIRED
         assert transport.tls.check_hostname

@@ -96,12 +96,13 @@ def owner_of(services: Iterable["ServiceTarget"], role: str) -> "ServiceTarget":
 
 
 def _get(target: "Target", service: "ServiceTarget", role: str) -> str:
-    from conformance.engine.assembly import make_tokens  # noqa: PLC0415 - help and completion do without
+    from conformance.credentials.outgoing import make_transport  # noqa: PLC0415 - help and completion do without
+    from conformance.engine.assembly import make_tokens  # noqa: PLC0415 - the same
     from conformance.evidence.redaction import Redactor  # noqa: PLC0415 - the same
-    from conformance.traffic.transport import Transport  # noqa: PLC0415 - the same
 
-    transport = Transport(target.limits.timeout, target.ca_file)
-    tokens = make_tokens(target, service, transport.send, Redactor())
+    redactor = Redactor()
+    transport = make_transport(target, redactor)
+    tokens = make_tokens(target, service, transport.send, redactor)
     if tokens is None:
         raise AssertionError(f"{service.service} has a token and gives none")
     try:

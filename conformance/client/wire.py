@@ -35,6 +35,7 @@ SOAP_MESSAGE = "ehealth_message"
 """The extension of a request that asks for a SOAP message to be built, and signed when it is sent."""
 ERRORS: Mapping[ErrorKind, type[httpx.TransportError]] = {
     ErrorKind.CONNECT: httpx.ConnectError,
+    ErrorKind.PROXY: httpx.ProxyError,
     ErrorKind.TLS: httpx.ConnectError,
     ErrorKind.TIMEOUT: httpx.ReadTimeout,
     ErrorKind.CLOSED: httpx.ReadError,

@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance import __version__
 from conformance.contracts.loading import Spec
+from conformance.credentials.outgoing import make_transport
 from conformance.engine.assembly import Wire, make_context
 from conformance.engine.embedded import EmbeddedServices
 from conformance.engine.events import (
@@ -39,7 +40,6 @@ from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult
 from conformance.model.verdict import Verdict
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
-from conformance.traffic.transport import Transport
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ class Campaign:
 
     def _make_wire(self) -> Wire:
         limits = self.plan.target.limits
-        transport = Transport(limits.timeout, self.plan.target.ca_file)
+        transport = make_transport(self.plan.target, self._redactor)
         self._resources.callback(transport.close)
         store = self._resources.enter_context(Store(self.folder, self._redactor))
         recorder = Recorder(self._numbers, store, self.events.emit)

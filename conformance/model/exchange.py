@@ -60,6 +60,7 @@ class ErrorKind(StrEnum):
     """Where in an exchange the transport failed."""
 
     CONNECT = "connect"
+    PROXY = "proxy"
     TLS = "tls"
     TIMEOUT = "timeout"
     CLOSED = "closed"

@@ -11,9 +11,9 @@ from conformance.engine.plan import Plan
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import TargetError, UsageError
 from conformance.review import caller_problems, review_offline
+from conformance.review.subject import send_nothing
 from conformance.target.target import ServiceTarget, Target
 from conformance.target.writing import is_of_a_mock
-from conformance.traffic.transport import Transport
 
 
 def _mock_has_ended(plan: Plan) -> bool:
@@ -36,8 +36,7 @@ def credential_problems(
     callers: Collection[str],
 ) -> list[str]:
     """Return why tokens of some roles or assertions of some callers cannot be had, as far as it shows by itself."""
-    send = Transport(target.limits.timeout, target.ca_file).send
-    tokens = make_tokens(target, service, send, Redactor())
+    tokens = make_tokens(target, service, send_nothing, Redactor())
     problems = tokens.check_before_run(roles) if tokens is not None else []
     return problems + (
         caller_problems(target, service, datetime.now(UTC), callers) if callers else []

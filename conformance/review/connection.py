@@ -5,14 +5,14 @@ Must not send more than a handshake.
 
 import socket
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from conformance.model.exchange import Response
+from conformance.model.exchange import ErrorKind, Response, TransportFailure
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
     SOON,
@@ -22,11 +22,15 @@ from conformance.review.remarks import (
     span,
 )
 from conformance.review.subject import ReviewSubject
-from conformance.traffic.diagnosis import tls_words, unused_proxy
+from conformance.traffic.connecting import Route, late_words, open_bare, secured
+from conformance.traffic.diagnosis import tls_words
+from conformance.traffic.failure import FailureError
 
+_CLIENT_KEY = "tls.client"
+_CHECK = "check host and port, and that the service is up"
 _HANDSHAKE_REMEDIES = {  # X509_V_ERR_... of OpenSSL
-    9: "its certificate is not valid yet: compare this machine's clock, else tell the operator",
-    10: "its certificate has expired: tell the operator, who must renew it; compare this machine's clock too",
+    9: "it, or one above it, is not valid yet: compare this machine's clock, else tell the operator",
+    10: "it, or one above it, has expired: tell the operator, who must renew it; compare this machine's clock too",
     18: "put the certificate that signs it into a file and name it as tls.ca_file, if you trust it",
     19: "put the authority's certificate into a file and name it as tls.ca_file, if you trust it",
     20: "name the authority's certificate as tls.ca_file, or tell the operator to send the intermediate certificates",
@@ -37,73 +41,97 @@ _HANDSHAKE_REMEDIES = {  # X509_V_ERR_... of OpenSSL
 
 
 def connection_remarks(
-    subject: ReviewSubject, address: str, tls: ssl.SSLContext, where: str
+    subject: ReviewSubject, way: Route, where: str
 ) -> Iterator[Remark]:
     """Yield whether a host can be reached, and over TLS what it shows of itself."""
-    url = urlsplit(address)
-    host, port = str(url.hostname), url.port or (443 if url.scheme == "https" else 80)
-    place = f"{host}:{port}"
+    place = f"{way.host}:{way.port}"
+    deadline = time.monotonic() + subject.target.limits.timeout
     try:
-        with closing(
-            socket.create_connection((host, port), subject.target.limits.timeout)
-        ) as bare:
-            if url.scheme == "https":
-                with closing(tls.wrap_socket(bare, server_hostname=host)) as sock:
-                    yield from _certificate_remarks(subject, f"{where}{place}", sock)
-    except OSError as error:
+        with closing(open_bare(way, deadline)) as bare:
+            if way.tls is not None:
+                with closing(secured(bare, way.tls, way.host, deadline)) as sock:
+                    yield from _certificate_remarks(
+                        subject, f"{where}{place}", way, sock
+                    )
+    except FailureError as failure:
+        topic, message, remedy = _failed(failure, way)
+        yield subject.remark("error", topic, where + message, remedy)
+    except (OSError, UnicodeError) as error:
+        late = late_words(error, way, time.monotonic() + subject.target.limits.timeout)
         topic, message, remedy = _refusal(
-            error, host, place, subject.target.limits.timeout
+            error, way, place, subject.target.limits.timeout, late
         )
         yield subject.remark("error", topic, where + message, remedy)
 
 
+def unanswered(asked: str, failure: TransportFailure) -> tuple[str, str, str]:
+    """Return topic, message and remedy of an answer that did not come."""
+    topic, reason, remedy = (
+        "reachability",
+        failure.message,
+        "check the address and that the service is up",
+    )
+    if failure.kind is ErrorKind.PROXY or _CLIENT_KEY in failure.message:
+        reason, _, remedy = failure.message.rpartition(": ")
+        topic = "proxy" if failure.kind is ErrorKind.PROXY else "tls"
+    return topic, f"no answer to {asked}: {reason}", remedy
+
+
+def _failed(failure: FailureError, way: Route) -> tuple[str, str, str]:
+    """Return topic, message and remedy of a way that a proxy or the name service does not open."""
+    message, _, remedy = str(failure).rpartition(": ")
+    if failure.kind is ErrorKind.PROXY:
+        return "proxy", message, remedy
+    if not message:
+        message, remedy = remedy, _CHECK
+    return "reachability", f"{message}{way.unused}", remedy
+
+
 def _refusal(
-    error: OSError, host: str, place: str, timeout: float
+    error: OSError | UnicodeError, way: Route, place: str, timeout: float, late: str
 ) -> tuple[str, str, str]:
     """Return topic, message and remedy of a connection that fails."""
     match error:
         case ssl.SSLCertVerificationError():
-            message = (
-                f"the certificate of {place} does not hold: {error.verify_message}"
-            )
+            whose = f": {late}" if late else ""
+            message = f"the certificate of {place} does not hold: {error.verify_message}{whose}"
             remedy = _HANDSHAKE_REMEDIES.get(
                 error.verify_code,
                 "tell the operator, or name its authority as tls.ca_file",
             )
             return "tls", message, remedy
         case ssl.SSLError():
-            message = f"no TLS with {place}: {tls_words(error)}"
-            return (
-                "tls",
-                message,
-                "check scheme and port; TLS 1.2 or 1.3 is needed on both sides",
-            )
-        case socket.gaierror():
-            message = f"the name {host} cannot be resolved{unused_proxy(host)}"
+            message, _, remedy = tls_words(error).rpartition(": ")
+            if _CLIENT_KEY not in remedy:
+                message = tls_words(error)
+                remedy = "check scheme and port; TLS 1.2 or 1.3 is needed on both sides"
+            return "tls", f"no TLS with {place}: {message}", remedy
+        case socket.gaierror() | UnicodeError():
+            message = f"the name {way.host} cannot be resolved{way.unused}"
             return (
                 "reachability",
                 message,
                 "correct the address, or this machine's name service",
             )
         case TimeoutError():
-            message = f"no connection to {place} within {timeout:g} seconds{unused_proxy(host)}"
+            message = f"no connection to {place} within {timeout:g} seconds{way.unused}"
             return (
                 "reachability",
                 message,
                 "open the firewall for it, or raise limits.timeout",
             )
-    message = f"no connection to {place}: {error.strerror or error}{unused_proxy(host)}"
-    return "reachability", message, "check host and port, and that the service is up"
+    message = f"no connection to {place}: {error.strerror or error}{way.unused}"
+    return "reachability", message, _CHECK
 
 
 def _certificate_remarks(
-    subject: ReviewSubject, place: str, sock: ssl.SSLSocket
+    subject: ReviewSubject, place: str, way: Route, sock: ssl.SSLSocket
 ) -> Iterator[Remark]:
     certificate: Mapping[str, Any] = sock.getpeercert() or {}
     ends = certificate_end(certificate)
     left = ends - subject.now
     message = (
-        f"{place} speaks {sock.version()}; its certificate by {name_of(certificate.get('issuer'))} "
+        f"{place}{way.through} speaks {sock.version()}; its certificate by {name_of(certificate.get('issuer'))} "
         f"ends on {ends:%Y-%m-%d}, in {left.days} days"
     )
     if left < SOON:

@@ -4,7 +4,7 @@ Must not use a key.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography.x509 import Certificate
@@ -12,7 +12,13 @@ from cryptography.x509 import Certificate
 from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.model.errors import SecretError
-from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, split
+from conformance.review.remarks import (
+    CLOCK_TOLERANCE,
+    SOON,
+    Remark,
+    Severity,
+    split,
+)
 from conformance.review.subject import CALLERS, ReviewSubject
 
 _RENEW = "ask for a new certificate and put its key store here"
@@ -68,23 +74,35 @@ def validity_remarks(
     remedy: str = _RENEW,
 ) -> Iterator[Remark]:
     """Yield whether a key store's certificate holds now, and that it ends within some time."""
-    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    if ends <= subject.now:
-        message = f"{place}.keystore: the certificate expired on {ends:%Y-%m-%d}"
-        yield subject.remark(subject.firm, "certificate", message, remedy)
-    elif ends - subject.now < soon and not subject.target.local:
-        message = f"{place}.keystore: the certificate ends on {ends:%Y-%m-%d}, in {(ends - subject.now).days} days"
-        yield subject.remark("warning", "certificate", message, remedy)
-    if starts > subject.now + CLOCK_TOLERANCE:
-        message = (
-            f"{place}.keystore: the certificate is valid only from {starts:%Y-%m-%d}"
-        )
+    for found in certificate_time(
+        certificate, place, subject.now, soon, local=subject.target.local
+    ):
         yield subject.remark(
-            subject.firm,
-            "certificate",
-            message,
-            "wait until then, or set this machine's clock",
+            found.severity, found.topic, found.message, found.remedy or remedy
         )
+
+
+def certificate_time(
+    certificate: Certificate,
+    place: str,
+    now: datetime,
+    soon: timedelta = SOON,
+    *,
+    local: bool,
+) -> Iterator[Remark]:
+    """Yield the remarks on a certificate's time, with "" as remedy where it is to be renewed."""
+    starts, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    firm: Severity = "warning" if local else "error"
+    store = f"{place}.keystore: the certificate"
+    if ends <= now:
+        yield Remark(firm, "certificate", f"{store} expired on {ends:%Y-%m-%d}", "")
+    elif ends - now < soon and not local:
+        message = f"{store} ends on {ends:%Y-%m-%d}, in {(ends - now).days} days"
+        yield Remark("warning", "certificate", message, "")
+    if starts > now + CLOCK_TOLERANCE:
+        message = f"{store} is valid only from {starts:%Y-%m-%d}"
+        remedy = "wait until then, or set this machine's clock"
+        yield Remark(firm, "certificate", message, remedy)
 
 
 def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> KeyStore:

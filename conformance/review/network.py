@@ -11,13 +11,18 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from conformance.credentials.outgoing import make_transport
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import BUSY_STATUSES
 from conformance.judging.likely_cause import is_html, refusal_of
 from conformance.model.contract import Contract
-from conformance.model.errors import ConformanceError, SecretError
+from conformance.model.errors import ConformanceError, SecretError, UsageError
 from conformance.model.exchange import Request, Response, TransportFailure
-from conformance.review.connection import clock_remarks, connection_remarks
+from conformance.review.connection import (
+    clock_remarks,
+    connection_remarks,
+    unanswered,
+)
 from conformance.review.remarks import Remark, Severity, split, tidy
 from conformance.review.subject import CALLERS, ReviewSubject, load_rules
 from conformance.review.tokens import token_remarks
@@ -58,11 +63,10 @@ def review_network(
     endpoints it names; no message to a SOAP service or an STS. Raises SpecError as `review_offline` does.
     """
     redactor = Redactor()
-    line = (
-        transport()
-        if transport is not None
-        else Transport(target.limits.timeout, target.ca_file)
-    )
+    try:
+        line = transport() if transport else make_transport(target, redactor)
+    except UsageError:
+        return ()  # reported offline
     remarks: list[Remark] = []
     network = _Network(line, clock, pause)
     try:
@@ -114,7 +118,7 @@ def _reached_remarks(
     origin = _origin(address)
     if origin not in network.handshakes:
         network.handshakes[origin] = tuple(
-            connection_remarks(subject, address, network.line.tls, where)
+            connection_remarks(subject, network.line.way(urlsplit(address)), where)
         )
         yield from network.handshakes[origin]
     elif not network.usable(address):
@@ -151,13 +155,10 @@ def _greeting_remarks(
         Request("GET", address, (*subject.target.identity.headers, ("Accept", "*/*")))
     )
     if isinstance(outcome, TransportFailure):
-        message = f"{where}no answer to GET {urlsplit(address).path or '/'}: {outcome.message}"
-        yield subject.remark(
-            "error",
-            "reachability",
-            message,
-            "check the address and that the service is up",
+        topic, message, remedy = unanswered(
+            f"GET {urlsplit(address).path or '/'}", outcome
         )
+        yield subject.remark("error", topic, where + message, remedy)
         return
     network.clocks.add(_origin(address))
     yield from clock_remarks(subject, outcome, before, network.clock(), where)
@@ -272,10 +273,8 @@ def _answer_remarks(
     if role:
         asked += f" with tokens.{role}"
     if isinstance(outcome, TransportFailure):
-        remedy = "check the address and that the service is up"
-        yield subject.remark(
-            "error", "reachability", f"no answer to {asked}: {outcome.message}", remedy
-        )
+        topic, message, remedy = unanswered(asked, outcome)
+        yield subject.remark("error", topic, message, remedy)
     elif outcome.status in BUSY_STATUSES:
         message = f"the answer to {asked} is {outcome.status}: the service is not available now"
         yield subject.remark(

@@ -12,6 +12,7 @@ from conformance.review.callers import caller_remarks
 from conformance.review.contracts import contract_remarks
 from conformance.review.data import data_remarks, missing_remarks
 from conformance.review.keystores import keystore_remarks
+from conformance.review.outgoing import outgoing_remarks
 from conformance.review.remarks import Remark, tidy
 from conformance.review.subject import (
     ReviewSubject,
@@ -83,6 +84,7 @@ def review_offline(
     remarks = [
         *identity_remarks(target),
         *authority_remarks(target, now),
+        *outgoing_remarks(target, services, now, redactor),
         *limit_remarks(target, requests, seconds),
     ]
     for subject in subjects:

@@ -4,11 +4,11 @@ Must not send anything nor look a name up.
 """
 
 import fnmatch
-import ipaddress
 import re
 from urllib.parse import urlsplit
 
 from conformance.contracts.platform_rules import load_environments
+from conformance.traffic.proxy import is_loopback
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 """A host name, or an IP address."""
@@ -34,16 +34,6 @@ def address_problem(address: str, environment: str) -> str | None:
             f"but the target's environment is {environment}"
         )
     return None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is one of this machine's loopback addresses."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def environment_of(host: str) -> str | None:

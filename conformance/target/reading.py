@@ -18,6 +18,7 @@ from conformance.formats.documents import Document, Pointer
 from conformance.formats.schemas import format_problems, load_format, suggestion
 from conformance.model.errors import SpecError, TargetError
 from conformance.target.addresses import address_problem
+from conformance.target.network import proxy_problems, read_client, read_proxy
 from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
 from conformance.target.target import (
     Identity,
@@ -129,6 +130,10 @@ def _from_document(document: Document) -> Target:
         document.path.parent, _texts(data, "tls").get("ca_file")
     )
     problems += ca_problems
+    problems += proxy_problems(data.get("proxy"))
+    if environment != LOCAL:
+        sections = {key: data.get(key) for key in ("proxy", "tls")}
+        problems += [(at, _LITERAL) for at in _literal_secrets(sections)]
     if problems:
         raise _target_error(document, problems)
     default = own_identity()
@@ -144,6 +149,8 @@ def _from_document(document: Document) -> Target:
         limits=_limits(data.get("limits", {}), environment),
         services=Services(services),
         file=document.path,
+        proxy=read_proxy(data.get("proxy")),
+        client=read_client(data.get("tls")),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from conformance import __version__
 from conformance.contracts.loading import Description, Spec, load_spec
 from conformance.model.exchange import Headers
+from conformance.target.network import ClientKeyStore, ProxySetting
 from conformance.target.policy import LOCAL
 from conformance.traffic.limits import Limits
 
@@ -99,6 +100,8 @@ class Target:
     limits: Limits
     services: Mapping[str, ServiceTarget]
     file: Path | None = None
+    proxy: ProxySetting = None
+    client: ClientKeyStore | None = None
 
     @property
     def local(self) -> bool:

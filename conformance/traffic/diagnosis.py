@@ -8,28 +8,47 @@ import re
 import ssl
 from collections.abc import Mapping
 
-_PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy")
+from conformance.traffic.proxy import is_loopback, named_by_environment
+
 _HTTP2_FRAME = re.compile(rb"\x00..[\x04\x07]", re.DOTALL)
 """The head of a SETTINGS or GOAWAY frame, by which an HTTP/2 server begins (RFC 9113, 3.4 and 4.1)."""
 _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST")
 _WANTS_CERTIFICATE = ("CERTIFICATE_REQUIRED",)
+_REFUSES_CERTIFICATE = (
+    "ALERT_BAD_CERTIFICATE",
+    "ALERT_CERTIFICATE_EXPIRED",
+    "ALERT_CERTIFICATE_REVOKED",
+    "ALERT_CERTIFICATE_UNKNOWN",
+    "ALERT_UNSUPPORTED_CERTIFICATE",
+    "ALERT_UNKNOWN_CA",
+    "ALERT_ACCESS_DENIED",
+)
+CLIENT_REMEDY = "name its key store as tls.client in the target file"
 _NO_COMMON_GROUND = ("PROTOCOL_VERSION", "HANDSHAKE_FAILURE", "NO_SHARED_CIPHER")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def tls_words(error: ssl.SSLError) -> str:
-    """Return why TLS failed, in words where its reason has one meaning, with OpenSSL's name for it."""
+def tls_words(error: ssl.SSLError, late: str = "") -> str:
+    """Return why TLS failed, in words where its reason has one meaning, with OpenSSL's name for it.
+
+    `late` says whose certificate is out of date, where that is why.
+    """
     reason = str(error.reason or "").upper()
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate does not hold: {error.verify_message}"
+        whose = f": {late}" if late else ""
+        return f"its certificate does not hold: {error.verify_message}{whose}"
     if any(word in reason for word in _WANTS_CERTIFICATE):
-        return f"it wants a client certificate ({reason})"
+        return f"it wants a client certificate ({reason}): {CLIENT_REMEDY}"
+    if any(word in reason for word in _REFUSES_CERTIFICATE):
+        return (
+            f"it refuses the client certificate, or wants one ({reason}): check tls.client in the target file, "
+            "and ask the gateway's operator which certificates are admitted"
+        )
     if any(word in reason for word in _NO_TLS):
         return f"the port speaks no TLS ({reason}): check scheme and port"
     if any(word in reason for word in _NO_COMMON_GROUND):
         return (
             f"it refuses the handshake ({reason}): TLS 1.2 or 1.3 is needed on both sides, "
-            "and it may want a client certificate"
+            f"and it may want a client certificate: {CLIENT_REMEDY}"
         )
     return str(error)
 
@@ -41,9 +60,10 @@ def speaks_http2(received: bytes) -> bool:
 
 def unused_proxy(host: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return in words that the environment names a proxy, which is not used; "" where it names none, or of loopback."""
-    if host in _LOOPBACK:
+    named = named_by_environment(environment)
+    if named is None or is_loopback(host):
         return ""
-    named = next((name for name in _PROXIES if environment.get(name)), "")
-    if not named:
-        return ""
-    return f"; {named} is set in the environment and is not used: the harness connects directly"
+    return (
+        f"; {named.variable} is set in the environment and is not used: the harness connects directly; "
+        "write `proxy: env` into the target file to go through that proxy"
+    )

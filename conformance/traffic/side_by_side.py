@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
-from conformance.traffic.connecting import FailureError
+from conformance.traffic.failure import FailureError
 from conformance.traffic.interruption import raise_if_requested
 from conformance.traffic.transport import Transport
 

@@ -21,13 +21,16 @@ import h11
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.traffic.body import Body, content_coding
 from conformance.traffic.connecting import (
-    FailureError,
+    ClientCertificate,
+    Route,
     is_readable,
-    left,
     open_socket,
     system_trust,
+    way_to,
 )
 from conformance.traffic.diagnosis import speaks_http2, tls_words
+from conformance.traffic.failure import FailureError, left
+from conformance.traffic.proxy import Proxy
 from conformance.traffic.request_bytes import request_bytes
 
 LARGEST_HEAD = 256 * 2**10
@@ -99,11 +102,14 @@ class Transport:
     """Sends one request at a time, keeping the connection alive between requests to one origin.
 
     `timeout` is the number of seconds for a whole exchange, from connecting to the last byte; `ca_file` (PEM) has
-    certificate authorities to trust besides the system's.
+    certificates to trust besides the system's authorities. `proxy` leads to hosts over https, and `client` is the
+    certificate for gateways that ask for one.
     """
 
     timeout: float
     ca_file: Path | None = None
+    proxy: Proxy | None = None
+    client: ClientCertificate | None = None
     _tls: ssl.SSLContext | None = field(default=None, init=False)
     _connection: _Connection | None = field(default=None, init=False)
 
@@ -114,7 +120,15 @@ class Transport:
             self._tls = system_trust()
             if self.ca_file is not None:
                 self._tls.load_verify_locations(cafile=self.ca_file)
+            if self.client is not None:
+                self.client.load_into(self._tls)
         return self._tls
+
+    def way(self, url: SplitResult) -> Route:
+        """Return how an address is reached; plain http, which is for loopback only, never through a proxy."""
+        if url.scheme != "https":
+            return way_to(_origin(url), None, None)
+        return way_to(_origin(url), self.tls, self.proxy)
 
     def send(
         self, request: Request, timeout: float | None = None
@@ -226,9 +240,7 @@ class Transport:
         if kept is not None and not fresh and kept.serves(origin):
             return kept
         self.close()
-        sock = open_socket(
-            origin, self.tls if url.scheme == "https" else None, deadline
-        )
+        sock = open_socket(self.way(url), deadline)
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
         self._connection = _Connection(origin, sock, http)
         return self._connection
