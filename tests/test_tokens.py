@@ -22,13 +22,15 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from conformance.contracts.loading import load_spec
+from conformance.credentials.asking import Send
 from conformance.credentials.jwt_claims import claims, expiry
-from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens, Send
+from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens
 from conformance.evidence.redaction import Redactor
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import CredentialRefusedError, SecretError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.traffic.transport import Transport
+from conformance.traffic.waiting import Patience
 from tests.scripted import Scripted
 from tests.test_keystore import PASSWORD, Key, certificate, store
 
@@ -81,8 +83,10 @@ def tokens(  # noqa: PLR0913 - what each test changes
     clock: Callable[[], float] | None = None,
     environment: str = "local",
     redactor: Redactor | None = None,
+    patience: Patience | None = None,
+    pause: Callable[[float], None] | None = None,
 ) -> AccessTokens:
-    """Return the tokens of a target's section, which sends nothing unless it is told whereto."""
+    """Return the tokens of a target's section, which sends nothing unless it is told whereto, and waits in no time."""
     return AccessTokens(
         references=references,
         folder=folder,
@@ -92,6 +96,8 @@ def tokens(  # noqa: PLR0913 - what each test changes
         headers=HEADERS,
         clock=clock or Clock(),
         redactor=redactor or Redactor(),
+        patience=patience or Patience(),
+        pause=pause or (lambda _: None),
     )
 
 
@@ -445,7 +451,22 @@ def test_new_token_is_asked_for_before_the_old_one_expires(
     assert len(endpoint.asked) == 2
 
 
-@pytest.mark.parametrize("lasting", [True, "300", None, 0, -5, math.nan, math.inf, 10**400])
+@pytest.mark.parametrize("lasting", [300, "300", " 300 ", "300.0", 300.0])
+def test_expires_in_may_be_a_text(tmp_path: Path, lasting: object) -> None:
+    """Digits in a text say how long a token lasts as a number does."""
+    clock, endpoint = Clock(), Scripted([granted("opaque", expires_in=lasting), granted("second")])
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held.get("monitoring")
+    clock.now += 300 - MARGIN - 1
+    assert held.get("monitoring") == "opaque"
+    clock.now += 1
+    assert held.get("monitoring") == "second"
+
+
+@pytest.mark.parametrize(
+    "lasting",
+    [True, None, 0, -5, math.nan, math.inf, 10**400, "", "soon", "-5", "1e3", "0", "٣", "9" * 5000, [300], {"s": 300}],
+)
 def test_expires_in_that_means_nothing_is_left_alone(tmp_path: Path, lasting: object) -> None:
     """Where an answer does not say how long its token lasts, the token alone does."""
     clock, endpoint = Clock(), Scripted([granted("opaque", expires_in=lasting)])
@@ -473,18 +494,19 @@ REFUSALS: Mapping[str, tuple[Response | TransportFailure, str]] = {
     "terminal escapes": (response({"error": "\x1b[2J\n"}, 400), r"answered with status 400, '\x1b[2J\n'; check"),
     "redirect": (response(b"", 302), "answered with status 302; check token_url, or try again later"),
     "created": (response({"access_token": "opaque"}, 201), "answered with status 201; check token_url"),
-    "busy": (response(b"", 503), "answered with status 503; check token_url, or try again later"),
+    "busy": (response(b"", 503), "answered with status 503; it is busy or down: try again later"),
     "page": (response(b"<html>"), "answered with something else than a JSON object; check token_url"),
     "list": (response(b"[]"), "answered with something else than a JSON object"),
     "nested": (response(b"[" * 100_000), "answered with something else than a JSON object"),
     "not UTF-8": (response(b'{"access_token": "\xff"}'), "answered with something else than a JSON object"),
     "cut": (
         response({"access_token": "opaque"}, cut="the peer closed"),
-        "answered with something else than a JSON object",
+        "gives no whole answer: 'the peer closed'; check address and network",
     ),
     "empty object": (response({}), "answered without an access_token; ask its operator"),
     "empty token": (granted(""), "answered without an access_token"),
     "token is a number": (response({"access_token": 5}), "answered without an access_token"),
+    "type is a number": (granted("opaque", **{KIND: 5}), "answered with something else than a bearer token"),
     "no bearer token": (granted("opaque", **{KIND: "DPoP"}), "answered with something else than a bearer token"),
     "type is a list": (granted("opaque", **{KIND: ["Bearer"]}), "answered with something else than a bearer token"),
     "token is a sentence": (granted("two words"), "answered with something else than a bearer token"),
@@ -496,7 +518,7 @@ REFUSALS: Mapping[str, tuple[Response | TransportFailure, str]] = {
 def test_refusal_is_a_matter_of_the_network(tmp_path: Path, answer: Response | TransportFailure, message: str) -> None:
     """Whatever a token endpoint answers instead of a token is told with a remedy, and asks for no second time soon."""
     clock, endpoint = Clock(), Scripted([answer, granted(token(600))])
-    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock, patience=Patience(0))
     assert held.check_before_run(["monitoring"]) == []
     assert not endpoint.asked
     refusal = complaint(held, "monitoring", CredentialRefusedError)
@@ -508,6 +530,13 @@ def test_refusal_is_a_matter_of_the_network(tmp_path: Path, answer: Response | T
     assert held.get("monitoring") == token(600)
 
 
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+def test_type_of_a_token_may_be_left_open(tmp_path: Path, kind: str | None) -> None:
+    """A bearer token is one in any case of letters, and where the answer says nothing else."""
+    endpoint = Scripted([granted("opaque", **{KIND: kind})])
+    assert tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint).get("monitoring") == "opaque"
+
+
 def test_refusal_leads_to_no_pass_and_no_failure() -> None:
     """What a refused credential leaves is inconclusive."""
     assert CredentialRefusedError.exit_code == 3
@@ -517,7 +546,7 @@ def test_old_token_outlives_a_refusal(tmp_path: Path) -> None:
     """While an old token holds, a token endpoint that is down does no harm; afterwards it does."""
     down = TransportFailure(ErrorKind.TIMEOUT, "the peer did not answer in time")
     clock, endpoint = Clock(), Scripted([granted(token(300)), down, down])
-    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock, patience=Patience(0))
     for seconds in (0, 271, 280, 299):
         clock.now = START + seconds
         assert held.get("monitoring") == token(300)

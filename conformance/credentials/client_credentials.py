@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from conformance.credentials.asking import BUSY_REMEDY, is_busy, wait_wanted
 from conformance.credentials.jwt_claims import json_object
 from conformance.credentials.keystore import KeyStore
 from conformance.model.errors import CredentialRefusedError, SecretError
@@ -108,8 +109,14 @@ def token_response(
         )
     members = json_object(outcome.body)
     if outcome.status != HTTPStatus.OK:
-        raise CredentialRefusedError(_refusal(outcome.status, members or {}, quote))
-    if outcome.cut or members is None:
+        refusal = _refusal(outcome, members or {}, quote)
+        raise CredentialRefusedError(refusal, wait_wanted(outcome))
+    if outcome.cut:
+        why = quote(outcome.cut)
+        raise CredentialRefusedError(
+            f"gives no whole answer: {why}; check address and network"
+        )
+    if members is None:
         raise CredentialRefusedError(
             "answered with something else than a JSON object; check token_url"
         )
@@ -117,10 +124,12 @@ def token_response(
 
 
 def _refusal(
-    status: int, members: Mapping[str, Any], quote: Callable[[str], str]
+    outcome: Response, members: Mapping[str, Any], quote: Callable[[str], str]
 ) -> str:
     """Return a refusal in words, with the endpoint's reasons (RFC 6749, section 5.2)."""
     reasons = (members.get(name) for name in ("error", "error_description"))
     quoted = "".join(f", {quote(text)}" for text in reasons if isinstance(text, str))
-    remedy = _REMEDIES.get(status, "check token_url, or try again later")
-    return f"answered with status {status}{quoted}; {remedy}"
+    remedy = _REMEDIES.get(outcome.status, "check token_url, or try again later")
+    if is_busy(outcome):
+        remedy = BUSY_REMEDY
+    return f"answered with status {outcome.status}{quoted}; {remedy}"

@@ -6,6 +6,7 @@ judge what a service makes of them.
 
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from conformance.credentials.asking import Send, ask
 from conformance.credentials.client_credentials import (
     GRANT,
     ConfidentialClient,
@@ -21,14 +23,15 @@ from conformance.credentials.client_credentials import (
     token_response,
 )
 from conformance.credentials.holder import Fetched, Holder, LapsedError
-from conformance.credentials.jwt_claims import claims, expiry, finite_number
+from conformance.credentials.jwt_claims import claims, expiry, stated_seconds
 from conformance.credentials.keystore import open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
-from conformance.model.exchange import Headers, Request, Response, TransportFailure
+from conformance.model.exchange import Headers, Request
 from conformance.target.addresses import address_problem
 from conformance.target.policy import LOCAL, RULE, Sender, may_send
+from conformance.traffic.waiting import Patience
 
 EXPIRED = "expired"
 """The role of a genuine token whose time is over, which is never renewed."""
@@ -41,8 +44,6 @@ _SHORTEST_WAIT_S = 1.0
 _QUOTED_CHARACTERS = 200
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750, section 2.1
 
-Send = Callable[[Request], Response | TransportFailure]
-
 
 @dataclass(slots=True, kw_only=True)
 class AccessTokens:
@@ -50,7 +51,8 @@ class AccessTokens:
 
     `references` are the file's own: a text, `{env}`, `{file}`, `{command}` or `{client_credentials}`;
     paths are relative to `folder`; `where` begins every message. `headers` (User-Agent, From) go
-    with each request to a token endpoint; `clock` gives epoch seconds. Threads may share it.
+    with each request to a token endpoint; `clock` gives epoch seconds, and `pause` waits for some, as long as the
+    `patience` lasts. Threads may share it.
     """
 
     references: Mapping[str, Any] = field(repr=False)
@@ -61,6 +63,8 @@ class AccessTokens:
     headers: Headers
     clock: Callable[[], float]
     redactor: Redactor = field(repr=False)
+    patience: Patience = field(default_factory=Patience)
+    pause: Callable[[float], None] = time.sleep
     _holder: Holder[str] = field(init=False, repr=False)
     _clients: dict[str, ConfidentialClient] = field(default_factory=dict, repr=False)
     _clients_lock: Lock = field(default_factory=Lock, repr=False)
@@ -86,6 +90,13 @@ class AccessTokens:
         raise CredentialRefusedError(
             f"{place}: the token has run out and there is no other: {reason}"
         )
+
+    def give_up(self, role: str) -> bool:
+        """Forget a token that a service refused, where the harness got it itself; tell whether a new one can be had."""
+        if role not in self.references or self._settings(role) is None:
+            return False
+        self._holder.drop(role)
+        return True
 
     def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
         """Return what is wrong with the tokens that a run needs, one line each, without sending anything.
@@ -183,10 +194,14 @@ class AccessTokens:
         return self._holder.ask(role, issuer, partial(self._granted, role, client))
 
     def _granted(self, role: str, client: ConfidentialClient) -> Fetched[str]:
-        now = self.clock()
-        assertion = client.assertion(int(now))
-        self.redactor.learn(assertion, {"client_assertion": role})
-        outcome = self.send(client.token_request(assertion, self.headers))
+        asked_at: list[float] = []
+
+        def made() -> Request:
+            asked_at.append(self.clock())
+            return self._request(role, client, asked_at[-1])
+
+        outcome = ask(made, self.send, self.patience, self.pause)
+        now = asked_at[-1]  # a token's seconds may count from before its answer came
         answer = token_response(outcome, self._quote)
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
@@ -205,21 +220,27 @@ class AccessTokens:
             )
         return Fetched(token, ends)
 
+    def _request(self, role: str, client: ConfidentialClient, now: float) -> Request:
+        """Return a request for a token, with an assertion that was never used."""
+        assertion = client.assertion(int(now))
+        self.redactor.learn(assertion, {"client_assertion": role})
+        return client.token_request(assertion, self.headers)
+
     def _quote(self, text: str) -> str:
         """Return the beginning of a peer's text, without any secret that it may repeat."""
         return repr(self.redactor.text(text)[:_QUOTED_CHARACTERS])
 
 
 def _is_bearer(answer: Mapping[str, Any]) -> bool:
-    """Tell whether the type of a token is Bearer, in any case of letters (RFC 6749, section 5.1)."""
-    kind = answer.get("token_type", "Bearer")
-    return isinstance(kind, str) and kind.lower() == "bearer"
+    """Tell whether the type of a token is Bearer, in any case of letters (RFC 6749, section 5.1), or is not told."""
+    kind = answer.get("token_type")
+    return kind is None or (isinstance(kind, str) and kind.lower() == "bearer")
 
 
 def _ends(token: str, answer: Mapping[str, Any], now: float) -> list[float]:
     """Return the ends that a token and its response state (RFC 6749, section 5.1), in epoch seconds."""
     expires = expiry(token)
-    seconds = finite_number(answer.get("expires_in"))
+    seconds = stated_seconds(answer.get("expires_in"))
     ends = [] if expires is None else [expires]
     if seconds is not None and seconds > 0:
         ends.append(now + seconds)
