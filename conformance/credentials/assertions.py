@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.credentials.asking import Send, ask, demand_not_busy
+from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.keystore import open_keystore
 from conformance.credentials.secrets import read_file, resolve
@@ -122,12 +123,13 @@ class Callers:
         """Return a caller's key, ready for signing; raises SecretError where it cannot be had."""
         if name not in self._signers:
             row, place = self.settings[name], self._place(name)
-            password = resolve(row["password"], self.folder, f"{place}.password")
+            path = self.folder / row["keystore"]
+            password = resolve(
+                row["password"], self.folder, f"{place}.password", no_password(path)
+            )
             self.redactor.learn(password, {"password": name})
             try:
-                store = open_keystore(
-                    self.folder / row["keystore"], password, row.get("alias")
-                )
+                store = open_keystore(path, password, row.get("alias"))
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
             self._signers[name] = make_signer(store.key, store.certificate)

@@ -22,6 +22,7 @@ from conformance.credentials.client_credentials import (
     signature_algorithm,
     token_response,
 )
+from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.jwt_claims import claims, expiry, stated_seconds
 from conformance.credentials.keystore import open_keystore
@@ -141,8 +142,14 @@ class AccessTokens:
         ends = None if role == EXPIRED else expiry(token)
         return Fetched(token, math.inf if ends is None else ends)
 
-    def _secret(self, reference: Any, place: str, written_as: Mapping[str, str]) -> str:  # noqa: ANN401 - a file's data
-        secret = resolve(reference, self.folder, place)
+    def _secret(
+        self,
+        reference: Any,  # noqa: ANN401 - a file's data
+        place: str,
+        written_as: Mapping[str, str],
+        if_empty: str = "put the secret there",
+    ) -> str:
+        secret = resolve(reference, self.folder, place, if_empty)
         self.redactor.learn(secret, written_as)
         if isinstance(reference, str) and self.environment != LOCAL:
             raise SecretError(
@@ -176,15 +183,22 @@ class AccessTokens:
         problem = _url_problem(role, url, self.environment)
         if problem:
             raise SecretError(f"{place}: {problem}")
-        password = self._secret(
-            settings["password"], f"{place}.password", {"password": role}
-        )
         path = self.folder / settings["keystore"]
+        password = self._secret(
+            settings["password"],
+            f"{place}.password",
+            {"password": role},
+            no_password(path),
+        )
         try:
             store = open_keystore(path, password, settings.get("alias"))
-            algorithm = signature_algorithm(store)
+            signature_algorithm(store)
         except SecretError as error:
             raise SecretError(f"{place}.keystore: {error}") from None
+        try:
+            algorithm = signature_algorithm(store, settings.get("algorithm", ""))
+        except SecretError as error:
+            raise SecretError(f"{place}.algorithm: {error}") from None
         return ConfidentialClient(url, settings["client_id"], store, algorithm)
 
     def _issued(self, role: str, settings: Mapping[str, Any]) -> Fetched[str]:
