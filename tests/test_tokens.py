@@ -304,12 +304,61 @@ def test_expired_token_is_refused_before_the_run(seconds: float, message: str) -
     assert complaint(tokens({"citizen": token(seconds)})).endswith(f"the token expired {message}; get a new one")
 
 
-@pytest.mark.parametrize("value", ["two words", "Bearer opaque", "line\nbreak", "é", "a=b", "trailing "])
-def test_what_no_header_can_carry_is_refused(value: str) -> None:
-    """A text that is no bearer token by its characters never reaches a header."""
-    assert "this is no access token (RFC 6750, section 2.1); give the token and nothing else" in complaint(
-        tokens({"citizen": value})
-    )
+ODDITIES: Mapping[str, str] = {
+    "two words": "",
+    "é": "",
+    "a=b": "",
+    "nul\0": "",
+    "zero\u200bwidth": "",
+    "Bearer opaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "bearer\topaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "Bearer: opaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "line\nbreak": ": it has 2 lines",
+    "one\r\n\r\ntwo\r\nthree": ": it has 3 lines",
+    '"opaque"': ": it stands in quotation marks",
+    "\u201copaque\u201d": ": it stands in quotation marks",
+    '{"access_token": "opaque"}': ": it is a whole JSON object, such as the answer whose member access_token is",
+}
+
+
+@pytest.mark.parametrize("source", ["literal", "file"])
+@pytest.mark.parametrize("value", ODDITIES)
+def test_what_no_header_can_carry_is_refused(tmp_path: Path, value: str, source: str) -> None:
+    """A text that is no bearer token by its characters never reaches a header, and what it is instead is told."""
+    (tmp_path / "token").write_bytes(value.encode())
+    said = complaint(tokens({"citizen": value if source == "literal" else {"file": "token"}}, tmp_path))
+    assert f"this is no access token (RFC 6750, section 2.1){ODDITIES[value]}" in said
+    assert said.endswith("; give the token and nothing else")
+    assert "opaque" not in said
+
+
+AROUND: Mapping[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda text: text,
+    "line end": lambda text: text + b"\n",
+    "line end of Windows": lambda text: text + b"\r\n",
+    "blank lines behind": lambda text: text + b"\n\n\n",
+    "blank lines of Windows behind": lambda text: text + b"\r\n\r\n",
+    "blank lines before": lambda text: b"\n\n" + text,
+    "blanks": lambda text: b"  " + text + b" \t\n",
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text + b"\r\n",
+    "no-break space": lambda text: text + "\u00a0\n".encode(),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("value", [token(), "opaque-token=="])
+def test_what_stands_around_a_token_is_no_part_of_it(tmp_path: Path, around: str, value: str) -> None:
+    """Blank lines, blanks and a byte order mark in a token's file are left out, and the token alone is a secret."""
+    redactor = Redactor()
+    (tmp_path / "token").write_bytes(AROUND[around](value.encode()))
+    assert tokens({"citizen": {"file": "token"}}, tmp_path, redactor=redactor).get("citizen") == value
+    assert redactor.text(f"<{value}>") == '<{"token": "citizen"}>'
+
+
+def test_file_in_utf_16_is_named(tmp_path: Path) -> None:
+    """A file as some shells write it is told as what it is."""
+    (tmp_path / "token").write_bytes("opaque".encode("utf-16"))
+    assert "is not UTF-8 text; save it as UTF-8" in complaint(tokens({"citizen": {"file": "token"}}, tmp_path))
 
 
 @pytest.mark.parametrize("environment", ["simulation", "integration", "acceptance", "production"])
@@ -667,7 +716,8 @@ def test_no_message_holds_a_secret(tmp_path: Path, secret: str) -> None:
 
     jwt_of_secret = token(-1, note=secret)
     held = [
-        tokens({"citizen": f"{secret} "}),
+        tokens({"citizen": f"{secret} {secret}"}),
+        tokens({"citizen": f"Bearer {secret}"}),
         tokens({"citizen": secret}, environment="acceptance"),
         tokens({"citizen": jwt_of_secret}),
         tokens({EXPIRED: token(note=secret)}),

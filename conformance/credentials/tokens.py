@@ -43,6 +43,8 @@ PATIENCE = 30.0
 
 _SHORTEST_WAIT_S = 1.0
 _QUOTED_CHARACTERS = 200
+_SCHEME = re.compile(r"bearer\b", re.ASCII | re.IGNORECASE)
+_QUOTES = frozenset("\"'`\u2018\u2019\u201c\u201d")
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750, section 2.1
 
 
@@ -131,10 +133,13 @@ class AccessTokens:
     def _stored(self, role: str) -> Fetched[str]:
         """Return a token that the file names."""
         place = self._place(role)
-        token = self._secret(self.references[role], place, {"token": role})
+        text = self._secret(self.references[role], place, {"token": role})
+        token = text.strip()
+        self.redactor.learn(token, {"token": role})
         if not _BEARER.fullmatch(token):
             raise SecretError(
-                f"{place}: this is no access token (RFC 6750, section 2.1); give the token and nothing else"
+                f"{place}: this is no access token (RFC 6750, section 2.1){_oddity(token)}; "
+                "give the token and nothing else"
             )
         problem = _time_problem(role, token, self.clock())
         if problem:
@@ -243,6 +248,20 @@ class AccessTokens:
     def _quote(self, text: str) -> str:
         """Return the beginning of a peer's text, without any secret that it may repeat."""
         return repr(self.redactor.text(text)[:_QUOTED_CHARACTERS])
+
+
+def _oddity(text: str) -> str:
+    """Return what a text that is no token has instead, as far as that can be told without showing it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if _SCHEME.match(text):
+        return ': it begins with the word "Bearer", which the harness writes itself'
+    if text.startswith("{"):
+        return ": it is a whole JSON object, such as the answer whose member access_token is the token"
+    if len(lines) > 1:
+        return f": it has {len(lines)} lines"
+    if text[:1] in _QUOTES or text[-1:] in _QUOTES:
+        return ": it stands in quotation marks"
+    return ""
 
 
 def _is_bearer(answer: Mapping[str, Any]) -> bool:
