@@ -21,6 +21,7 @@ from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, MissingDataError, SecretError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.soap.security.wss import certificate_text
+from conformance.traffic.waiting import Patience
 from tests.scripted import Scripted
 from tests.test_keystore import Key, certificate, store
 
@@ -155,9 +156,10 @@ def callers(  # noqa: PLR0913 - what each test changes
     clock: Callable[[], datetime] | None = None,
     environment: str = "local",
     redactor: Redactor | None = None,
+    patience: float = 0.0,
     **others: Mapping[str, Any],
 ) -> Callers:
-    """Return callers of whom the first is `physician`; they send nothing unless they are told whereto."""
+    """Return callers of whom the first is `physician`; they send nothing unless told whereto, and wait in no time."""
     rules = SPEC.contract.soap
     assert rules is not None
     return Callers(
@@ -170,6 +172,8 @@ def callers(  # noqa: PLR0913 - what each test changes
         headers=HEADERS,
         clock=clock or Clock(),
         redactor=redactor or Redactor(),
+        patience=Patience(patience),
+        pause=lambda _: None,
     )
 
 

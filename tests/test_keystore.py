@@ -156,11 +156,18 @@ def test_alias_that_is_not_there_is_answered_with_those_that_are(
 
 
 MISTAKES: Mapping[str, tuple[bytes, str]] = {
-    "empty": (b"", "is not a PKCS#12 key store; convert it"),
-    "PEM": (b"-----BEGIN PRIVATE KEY-----", "is not a PKCS#12 key store"),
-    "Java's own": (b"\xfe\xed\xfe\xed\0\0\0\2", "is not a PKCS#12 key store"),
-    "certificate": (b"\x30\x03\x02\x01\x03", "the password is wrong, or the file is damaged"),
-    "cut": (SEVERAL[:-9], "the password is wrong, or the file is damaged"),
+    "empty": (b"", "is empty; put the key store there"),
+    "text": (b"no key store", "is not a PKCS#12 key store, nor anything to make one of; name the"),
+    "text with a mark": (
+        b"\xef\xbb\xbf" + SEVERAL,
+        "begins with a byte order mark, so that it was saved as text; copy",
+    ),
+    "PEM in UTF-16": ("-----BEGIN PRIVATE KEY-----".encode("utf-16"), "begins with a byte order mark"),
+    "PEM of something": (b"-----BEGIN DH PARAMETERS-----", "is a PEM file without private key, not PKCS#12; name"),
+    "some DER": (b"\x30\x03\x02\x01\x03", "the password is wrong, or the file is damaged; correct the password"),
+    "cut": (SEVERAL[:-9], "the file ends too early or is damaged; copy it again, byte by byte"),
+    "line ends changed": (SEVERAL.replace(b"\n", b"\r\n"), "the file ends too early or is damaged; copy it again"),
+    "recoded": (SEVERAL.decode("latin-1").encode(), "the file ends too early or is damaged; copy it again"),
     "large": (b"\x30" * (2**20 + 1), "is larger than 1048576 bytes"),
     "other password": (store(EC_KEY, certificate(EC_KEY), password=PASSWORD[::-1]), "the password is wrong"),
     "no key": (store(None, None, (certificate(EC_KEY),)), "it has no private key; export"),
@@ -172,7 +179,7 @@ MISTAKES: Mapping[str, tuple[bytes, str]] = {
     ),
     "Edwards curve": (
         store(ed25519.Ed25519PrivateKey.generate(), None, (certificate(EC_KEY),)),
-        "its key is neither RSA nor EC",
+        "its key is neither RSA nor EC, and the platform knows no other; give",
     ),
 }
 
@@ -185,6 +192,22 @@ def test_mistake_is_named(tmp_path: Path, raw: bytes, message: str) -> None:
     assert str(path) in problem
     assert message in problem
     assert ";" in problem
+
+
+@pytest.mark.parametrize("password", [f"{PASSWORD} ", f" {PASSWORD}", f"{PASSWORD}\n", f"\t{PASSWORD}"])
+def test_blanks_around_a_password_are_pointed_at(tmp_path: Path, password: str) -> None:
+    """A password with a blank or a line end too many is told from any other wrong one."""
+    path = write(tmp_path, store(EC_KEY, certificate(EC_KEY)))
+    assert "the password begins or ends with a blank or a line end" in complaint(path, password)
+    assert open_keystore(write(tmp_path, store(EC_KEY, certificate(EC_KEY), password=password)), password)
+
+
+def test_several_keys_without_names_cannot_be_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no key has a name, no alias helps, and the remedy is a key store with one of them."""
+    path = write(tmp_path, SEVERAL)
+    monkeypatch.setattr(keystore, "_friendly_name", lambda _: "")
+    monkeypatch.setattr(keystore, "_entry", lambda alias, key, _: keystore._Entry(alias, key, None))
+    assert "its keys have no names, so put the one for authentication alone into a key store" in complaint(path)
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ from conformance.review import (
 from conformance.target.reading import choose_services, load_target
 from conformance.target.target import ServiceTarget, Target
 from conformance.target.writing import written_target
+from tests.issuers import playing
+from tests.issuers import token as issued
 from tests.peers import therapeutic_exclusion as peers
 
 NOW = datetime(2026, 3, 24, 12, tzinfo=UTC)
@@ -592,6 +594,20 @@ def test_token_endpoint_that_cannot_be_reached_is_an_error_of_the_network(tmp_pa
         assert not [one for one in review_offline(target, services, NOW) if one.severity == "error"]
         (found,) = _having(review_network(target, services, clock=_at_now), "monitoring")
     assert (found.severity, found.topic, found.network) == ("error", "credential", True)
+
+
+def test_opaque_token_of_a_token_endpoint_is_a_note(tmp_path: Path) -> None:
+    """Nobody can have given a wrong one where the endpoint itself issued it; that it cannot be reviewed is said."""
+    data = _with_client(tmp_path, datetime.now(UTC) + timedelta(days=400))
+    data["target"] |= {"environment": "local", "limits": {"timeout": 30}}
+    own = data["target"]["services"][SERVICE]["tokens"]["monitoring"]["client_credentials"]
+    with playing([issued("an-opaque-token")]) as issuer, _serving(Peer()) as address:
+        own["token_url"] = issuer.address
+        data["target"]["services"][SERVICE]["base_url"] = address
+        target, services = _load(tmp_path, data)
+        target = replace(target, environment="simulation")
+        found = _having(review_network(target, services, clock=_at_now), "tokens.monitoring is not a JSON Web Token")
+    assert [one.severity for one in found] == ["note"]
 
 
 def _at_now() -> datetime:

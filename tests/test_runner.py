@@ -19,6 +19,7 @@ from conformance.evidence.store import read_exchanges
 from conformance.formats.documents import dump
 from conformance.judging.rest import RestOracle
 from conformance.messages.rest import RestRequests
+from conformance.messages.sources import TokenSource
 from conformance.model.case import Case, CaseKind, Property, Step, Template
 from conformance.model.errors import CredentialRefusedError
 from conformance.model.exchange import Exchange
@@ -86,7 +87,7 @@ class Bench:
         self.pauses: list[float] = []
         self.runner.session.pause = self.pauses.append
 
-    def take_tokens(self, tokens: "Tokens") -> None:
+    def take_tokens(self, tokens: TokenSource) -> None:
         """Have access tokens come from a source of a test."""
         requests = self.runner.session.requests
         assert isinstance(requests, RestRequests)
@@ -544,6 +545,11 @@ class Tokens:
         if role == "down":
             raise CredentialRefusedError("the issuer does not answer")
         return f"head.{role}.signature"
+
+    def give_up(self, role: str) -> bool:
+        """Have no other token than this one."""
+        del role
+        return False
 
     def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
         """Find nothing wrong."""

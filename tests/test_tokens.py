@@ -22,13 +22,15 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from conformance.contracts.loading import load_spec
+from conformance.credentials.asking import Send
 from conformance.credentials.jwt_claims import claims, expiry
-from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens, Send
+from conformance.credentials.tokens import EXPIRED, MARGIN, PATIENCE, AccessTokens
 from conformance.evidence.redaction import Redactor
 from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import CredentialRefusedError, SecretError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.traffic.transport import Transport
+from conformance.traffic.waiting import Patience
 from tests.scripted import Scripted
 from tests.test_keystore import PASSWORD, Key, certificate, store
 
@@ -81,8 +83,10 @@ def tokens(  # noqa: PLR0913 - what each test changes
     clock: Callable[[], float] | None = None,
     environment: str = "local",
     redactor: Redactor | None = None,
+    patience: Patience | None = None,
+    pause: Callable[[float], None] | None = None,
 ) -> AccessTokens:
-    """Return the tokens of a target's section, which sends nothing unless it is told whereto."""
+    """Return the tokens of a target's section, which sends nothing unless it is told whereto, and waits in no time."""
     return AccessTokens(
         references=references,
         folder=folder,
@@ -92,6 +96,8 @@ def tokens(  # noqa: PLR0913 - what each test changes
         headers=HEADERS,
         clock=clock or Clock(),
         redactor=redactor or Redactor(),
+        patience=patience or Patience(),
+        pause=pause or (lambda _: None),
     )
 
 
@@ -298,12 +304,61 @@ def test_expired_token_is_refused_before_the_run(seconds: float, message: str) -
     assert complaint(tokens({"citizen": token(seconds)})).endswith(f"the token expired {message}; get a new one")
 
 
-@pytest.mark.parametrize("value", ["two words", "Bearer opaque", "line\nbreak", "é", "a=b", "trailing "])
-def test_what_no_header_can_carry_is_refused(value: str) -> None:
-    """A text that is no bearer token by its characters never reaches a header."""
-    assert "this is no access token (RFC 6750, section 2.1); give the token and nothing else" in complaint(
-        tokens({"citizen": value})
-    )
+ODDITIES: Mapping[str, str] = {
+    "two words": "",
+    "é": "",
+    "a=b": "",
+    "nul\0": "",
+    "zero\u200bwidth": "",
+    "Bearer opaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "bearer\topaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "Bearer: opaque": ': it begins with the word "Bearer", which the harness writes itself',
+    "line\nbreak": ": it has 2 lines",
+    "one\r\n\r\ntwo\r\nthree": ": it has 3 lines",
+    '"opaque"': ": it stands in quotation marks",
+    "\u201copaque\u201d": ": it stands in quotation marks",
+    '{"access_token": "opaque"}': ": it is a whole JSON object, such as the answer whose member access_token is",
+}
+
+
+@pytest.mark.parametrize("source", ["literal", "file"])
+@pytest.mark.parametrize("value", ODDITIES)
+def test_what_no_header_can_carry_is_refused(tmp_path: Path, value: str, source: str) -> None:
+    """A text that is no bearer token by its characters never reaches a header, and what it is instead is told."""
+    (tmp_path / "token").write_bytes(value.encode())
+    said = complaint(tokens({"citizen": value if source == "literal" else {"file": "token"}}, tmp_path))
+    assert f"this is no access token (RFC 6750, section 2.1){ODDITIES[value]}" in said
+    assert said.endswith("; give the token and nothing else")
+    assert "opaque" not in said
+
+
+AROUND: Mapping[str, Callable[[bytes], bytes]] = {
+    "nothing": lambda text: text,
+    "line end": lambda text: text + b"\n",
+    "line end of Windows": lambda text: text + b"\r\n",
+    "blank lines behind": lambda text: text + b"\n\n\n",
+    "blank lines of Windows behind": lambda text: text + b"\r\n\r\n",
+    "blank lines before": lambda text: b"\n\n" + text,
+    "blanks": lambda text: b"  " + text + b" \t\n",
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text + b"\r\n",
+    "no-break space": lambda text: text + "\u00a0\n".encode(),
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("value", [token(), "opaque-token=="])
+def test_what_stands_around_a_token_is_no_part_of_it(tmp_path: Path, around: str, value: str) -> None:
+    """Blank lines, blanks and a byte order mark in a token's file are left out, and the token alone is a secret."""
+    redactor = Redactor()
+    (tmp_path / "token").write_bytes(AROUND[around](value.encode()))
+    assert tokens({"citizen": {"file": "token"}}, tmp_path, redactor=redactor).get("citizen") == value
+    assert redactor.text(f"<{value}>") == '<{"token": "citizen"}>'
+
+
+def test_file_in_utf_16_is_named(tmp_path: Path) -> None:
+    """A file as some shells write it is told as what it is."""
+    (tmp_path / "token").write_bytes("opaque".encode("utf-16"))
+    assert "is not UTF-8 text; save it as UTF-8" in complaint(tokens({"citizen": {"file": "token"}}, tmp_path))
 
 
 @pytest.mark.parametrize("environment", ["simulation", "integration", "acceptance", "production"])
@@ -348,26 +403,33 @@ def form_of(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(request.body.decode(), strict_parsing=True).items()}
 
 
+P256, P384, P521 = (ec.generate_private_key(curve) for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()))
+
+
 @pytest.mark.parametrize(
-    ("key", "algorithm"),
+    ("key", "wanted", "algorithm"),
     [
-        (RSA_KEY, "RS256"),
-        (ec.generate_private_key(ec.SECP256R1()), "ES256"),
-        (ec.generate_private_key(ec.SECP384R1()), "ES384"),
-        (ec.generate_private_key(ec.SECP521R1()), "ES512"),
+        (RSA_KEY, None, "RS256"),
+        (P256, None, "ES256"),
+        (P384, None, "ES384"),
+        (P521, None, "ES512"),
+        *((RSA_KEY, name, name) for name in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")),
+        (P256, "ES256", "ES256"),
+        (P384, "ES384", "ES384"),
     ],
-    ids=["RS256", "ES256", "ES384", "ES512"],
+    ids=str,
 )
-def test_assertion_proves_the_client(tmp_path: Path, key: Key, algorithm: str) -> None:
+def test_assertion_proves_the_client(tmp_path: Path, key: Key, wanted: str | None, algorithm: str) -> None:
     """The assertion verifies with the certificate's key, is made out to the realm, new, and short-lived."""
     endpoint = Scripted([granted(token(60)), granted(token(600))])
     clock = Clock(START + 0.9)
-    held = tokens({"monitoring": asking(tmp_path, key=key)}, tmp_path, send=endpoint, clock=clock)
+    changes = {} if wanted is None else {"algorithm": wanted}
+    held = tokens({"monitoring": asking(tmp_path, changes, key)}, tmp_path, send=endpoint, clock=clock)
     held.get("monitoring")
     clock.now += 40
     held.get("monitoring")
     public = certificate(key).public_key()
-    kind = RSAKey if algorithm == "RS256" else ECKey
+    kind = RSAKey if key is RSA_KEY else ECKey
     seen = []
     for request, at in zip(endpoint.asked, (START, START + 40), strict=True):
         form = form_of(request)
@@ -381,6 +443,23 @@ def test_assertion_proves_the_client(tmp_path: Path, key: Key, algorithm: str) -
         seen.append(read.claims.pop("jti"))
         assert read.claims == {"iss": "machine", "sub": "machine", "aud": REALM, "iat": at, "exp": at + 60}
     assert len(set(seen)) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "wanted", "message"),
+    [
+        (RSA_KEY, "ES256", "'ES256' does not fit the key in the key store (RSA); leave it out, or write RS256 or"),
+        (P256, "PS256", "'PS256' does not fit the key in the key store (secp256r1); leave it out, or write ES256"),
+        (P384, "ES256", "'ES256' does not fit the key in the key store (secp384r1); leave it out, or write ES384"),
+        (RSA_KEY, "none", "'none' does not fit the key"),
+        (RSA_KEY, "HS256", "'HS256' does not fit the key"),
+    ],
+    ids=str,
+)
+def test_algorithm_has_to_fit_the_key(tmp_path: Path, key: Key, wanted: str, message: str) -> None:
+    """An algorithm of another type of key or curve is a mistake, told before anything is sent, with those that fit."""
+    said = complaint(tokens({"monitoring": asking(tmp_path, {"algorithm": wanted}, key)}, tmp_path), "monitoring")
+    assert said.startswith(f"{WHERE}.monitoring.client_credentials.algorithm: {message}")
 
 
 def test_token_request_says_who_asks(tmp_path: Path) -> None:
@@ -445,7 +524,22 @@ def test_new_token_is_asked_for_before_the_old_one_expires(
     assert len(endpoint.asked) == 2
 
 
-@pytest.mark.parametrize("lasting", [True, "300", None, 0, -5, math.nan, math.inf, 10**400])
+@pytest.mark.parametrize("lasting", [300, "300", " 300 ", "300.0", 300.0])
+def test_expires_in_may_be_a_text(tmp_path: Path, lasting: object) -> None:
+    """Digits in a text say how long a token lasts as a number does."""
+    clock, endpoint = Clock(), Scripted([granted("opaque", expires_in=lasting), granted("second")])
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held.get("monitoring")
+    clock.now += 300 - MARGIN - 1
+    assert held.get("monitoring") == "opaque"
+    clock.now += 1
+    assert held.get("monitoring") == "second"
+
+
+@pytest.mark.parametrize(
+    "lasting",
+    [True, None, 0, -5, math.nan, math.inf, 10**400, "", "soon", "-5", "1e3", "0", "٣", "9" * 5000, [300], {"s": 300}],
+)
 def test_expires_in_that_means_nothing_is_left_alone(tmp_path: Path, lasting: object) -> None:
     """Where an answer does not say how long its token lasts, the token alone does."""
     clock, endpoint = Clock(), Scripted([granted("opaque", expires_in=lasting)])
@@ -473,18 +567,19 @@ REFUSALS: Mapping[str, tuple[Response | TransportFailure, str]] = {
     "terminal escapes": (response({"error": "\x1b[2J\n"}, 400), r"answered with status 400, '\x1b[2J\n'; check"),
     "redirect": (response(b"", 302), "answered with status 302; check token_url, or try again later"),
     "created": (response({"access_token": "opaque"}, 201), "answered with status 201; check token_url"),
-    "busy": (response(b"", 503), "answered with status 503; check token_url, or try again later"),
+    "busy": (response(b"", 503), "answered with status 503; it is busy or down: try again later"),
     "page": (response(b"<html>"), "answered with something else than a JSON object; check token_url"),
     "list": (response(b"[]"), "answered with something else than a JSON object"),
     "nested": (response(b"[" * 100_000), "answered with something else than a JSON object"),
     "not UTF-8": (response(b'{"access_token": "\xff"}'), "answered with something else than a JSON object"),
     "cut": (
         response({"access_token": "opaque"}, cut="the peer closed"),
-        "answered with something else than a JSON object",
+        "gives no whole answer: 'the peer closed'; check address and network",
     ),
     "empty object": (response({}), "answered without an access_token; ask its operator"),
     "empty token": (granted(""), "answered without an access_token"),
     "token is a number": (response({"access_token": 5}), "answered without an access_token"),
+    "type is a number": (granted("opaque", **{KIND: 5}), "answered with something else than a bearer token"),
     "no bearer token": (granted("opaque", **{KIND: "DPoP"}), "answered with something else than a bearer token"),
     "type is a list": (granted("opaque", **{KIND: ["Bearer"]}), "answered with something else than a bearer token"),
     "token is a sentence": (granted("two words"), "answered with something else than a bearer token"),
@@ -496,7 +591,7 @@ REFUSALS: Mapping[str, tuple[Response | TransportFailure, str]] = {
 def test_refusal_is_a_matter_of_the_network(tmp_path: Path, answer: Response | TransportFailure, message: str) -> None:
     """Whatever a token endpoint answers instead of a token is told with a remedy, and asks for no second time soon."""
     clock, endpoint = Clock(), Scripted([answer, granted(token(600))])
-    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock, patience=Patience(0))
     assert held.check_before_run(["monitoring"]) == []
     assert not endpoint.asked
     refusal = complaint(held, "monitoring", CredentialRefusedError)
@@ -508,6 +603,13 @@ def test_refusal_is_a_matter_of_the_network(tmp_path: Path, answer: Response | T
     assert held.get("monitoring") == token(600)
 
 
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+def test_type_of_a_token_may_be_left_open(tmp_path: Path, kind: str | None) -> None:
+    """A bearer token is one in any case of letters, and where the answer says nothing else."""
+    endpoint = Scripted([granted("opaque", **{KIND: kind})])
+    assert tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint).get("monitoring") == "opaque"
+
+
 def test_refusal_leads_to_no_pass_and_no_failure() -> None:
     """What a refused credential leaves is inconclusive."""
     assert CredentialRefusedError.exit_code == 3
@@ -517,7 +619,7 @@ def test_old_token_outlives_a_refusal(tmp_path: Path) -> None:
     """While an old token holds, a token endpoint that is down does no harm; afterwards it does."""
     down = TransportFailure(ErrorKind.TIMEOUT, "the peer did not answer in time")
     clock, endpoint = Clock(), Scripted([granted(token(300)), down, down])
-    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock)
+    held = tokens({"monitoring": asking(tmp_path)}, tmp_path, send=endpoint, clock=clock, patience=Patience(0))
     for seconds in (0, 271, 280, 299):
         clock.now = START + seconds
         assert held.get("monitoring") == token(300)
@@ -594,7 +696,13 @@ def everything(error: Exception) -> str:
     return "".join(traceback.format_exception(error)) + repr(error) + repr(error.args) + repr(vars(error))
 
 
-@given(secret=st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=12, max_size=60))
+ROOT = Path(__file__).parents[1]
+SOURCES = "".join(path.read_text("utf-8") for room in ("conformance", "tests") for path in (ROOT / room).rglob("*.py"))
+"""All that a traceback may quote: a secret that stands in it cannot be told from the harness's own words."""
+SECRETS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S")), min_size=12, max_size=60)
+
+
+@given(secret=SECRETS.filter(lambda text: text not in SOURCES))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_message_holds_a_secret(tmp_path: Path, secret: str) -> None:
     """Whatever is wrong with a token or password, and whatever an endpoint repeats, no message has any of it."""
@@ -608,7 +716,8 @@ def test_no_message_holds_a_secret(tmp_path: Path, secret: str) -> None:
 
     jwt_of_secret = token(-1, note=secret)
     held = [
-        tokens({"citizen": f"{secret} "}),
+        tokens({"citizen": f"{secret} {secret}"}),
+        tokens({"citizen": f"Bearer {secret}"}),
         tokens({"citizen": secret}, environment="acceptance"),
         tokens({"citizen": jwt_of_secret}),
         tokens({EXPIRED: token(note=secret)}),

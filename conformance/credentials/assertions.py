@@ -5,6 +5,7 @@ what a service makes of it.
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from conformance.credentials.asking import Send, ask, demand_not_busy
+from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.keystore import open_keystore
 from conformance.credentials.secrets import read_file, resolve
@@ -39,8 +42,7 @@ from conformance.soap.security.saml import (
 from conformance.soap.security.wss import Signer, make_signer
 from conformance.target.addresses import address_problem
 from conformance.target.policy import RULE, Sender, may_send
-
-Send = Callable[[Request], Response | TransportFailure]
+from conformance.traffic.waiting import Patience
 
 MARGIN: Final = timedelta(seconds=60)
 """How long before its end an assertion is renewed; in the middle of its time where that is shorter."""
@@ -57,7 +59,8 @@ class Callers:
     """The callers that a service's section of a target file names.
 
     `settings` are the file's own; paths are relative to `folder`; `where` begins every message. `headers` (User-Agent,
-    From) go with each request to an STS; `clock` gives the time in UTC.
+    From) go with each request to an STS; `clock` gives the time in UTC, and `pause` waits for some seconds, as long as
+    the `patience` lasts.
     """
 
     settings: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -69,6 +72,8 @@ class Callers:
     headers: Headers
     clock: Callable[[], datetime]
     redactor: Redactor = field(repr=False)
+    patience: Patience = field(default_factory=Patience)
+    pause: Callable[[float], None] = time.sleep
     _signers: dict[str, Signer] = field(default_factory=dict, repr=False)
     _holder: Holder[Assertion] = field(init=False, repr=False)
 
@@ -118,12 +123,13 @@ class Callers:
         """Return a caller's key, ready for signing; raises SecretError where it cannot be had."""
         if name not in self._signers:
             row, place = self.settings[name], self._place(name)
-            password = resolve(row["password"], self.folder, f"{place}.password")
+            path = self.folder / row["keystore"]
+            password = resolve(
+                row["password"], self.folder, f"{place}.password", no_password(path)
+            )
             self.redactor.learn(password, {"password": name})
             try:
-                store = open_keystore(
-                    self.folder / row["keystore"], password, row.get("alias")
-                )
+                store = open_keystore(path, password, row.get("alias"))
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
             self._signers[name] = make_signer(store.key, store.certificate)
@@ -251,7 +257,6 @@ class Callers:
         return self._holder.ask(name, issuer, partial(self._granted, name))
 
     def _granted(self, name: str) -> Fetched[Assertion]:
-        now = self.clock()
         signer, address = self.signer(name), str(self.settings[name]["sts"])
         problem = self._address_problem(address)
         if problem:
@@ -262,8 +267,15 @@ class Callers:
             ("Accept", "text/xml"),
         )
         headers = (*self.headers, *soap_headers)
-        body = token_request(signer, self._claims(name), now)
-        issued = self._read_response(self.send(Request("POST", address, headers, body)))
+        claimed = self._claims(name)
+
+        def made() -> Request:
+            body = token_request(signer, claimed, self.clock())
+            return Request("POST", address, headers, body)
+
+        outcome = ask(made, self.send, self.patience, self.pause)
+        now = self.clock()
+        issued = self._read_response(outcome)
         self.redactor.learn(issued.data.decode("utf-8", "replace"), {"assertion": name})
         problem = _time_problem(issued, now)
         if problem:
@@ -282,6 +294,7 @@ class Callers:
             raise CredentialRefusedError(
                 f"gives no answer: {self._quote(outcome.message)}; check address and network"
             )
+        demand_not_busy(outcome)
         try:
             return issued_assertion(outcome.body)
         except SamlError as error:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from conformance.credentials.asking import BUSY_REMEDY, is_busy, wait_wanted
 from conformance.credentials.jwt_claims import json_object
 from conformance.credentials.keystore import KeyStore
 from conformance.model.errors import CredentialRefusedError, SecretError
@@ -29,6 +30,7 @@ _REALM = re.compile(r"https?://[^/]+/(?:[^/]+/)*?realms/[^/]+")
 _REMEDIES = dict.fromkeys(
     (400, 401, 403), "check client_id, and that it has the certificate in the key store"
 )
+_RSA_ALGORITHMS = ("RS256", "PS256", "RS384", "RS512", "PS384", "PS512")
 _CURVES = {
     "secp256r1": "ES256",
     "secp384r1": "ES384",
@@ -78,21 +80,38 @@ class ConfidentialClient:
         return Request("POST", self.token_url, (*headers, *media_types), body)
 
 
-def signature_algorithm(store: KeyStore) -> str:
-    """Return the signature algorithm for a key; raises SecretError where there is none."""
+def signature_algorithm(store: KeyStore, wanted: str = "") -> str:
+    """Return the signature algorithm for a key: the `wanted` one, or without it the usual one of its type and curve.
+
+    Raises SecretError where there is none, or where the wanted one does not fit.
+    """
+    fitting = _fitting_algorithms(store)
+    if not wanted:
+        return fitting[0]
+    if wanted not in fitting:
+        kind = "RSA" if isinstance(store.key, RSAPrivateKey) else store.key.curve.name
+        raise SecretError(
+            f"{wanted!r} does not fit the key in the key store ({kind}); "
+            f"leave it out, or write {' or '.join(fitting)}"
+        )
+    return wanted
+
+
+def _fitting_algorithms(store: KeyStore) -> tuple[str, ...]:
+    """Return the algorithms that a key can sign with, the usual one first; raises SecretError where there is none."""
     if not isinstance(store.key, RSAPrivateKey):
         name = store.key.curve.name
         if name not in _CURVES:
             raise SecretError(
                 f"nothing can be signed with a key on the curve {name}; use {', '.join(_CURVES)} or RSA"
             )
-        return _CURVES[name]
-    # RFC 7518, section 3.3
+        return (_CURVES[name],)
+    # RFC 7518, sections 3.3 and 3.5
     if store.key.key_size < _SMALLEST_RSA_BITS:
         raise SecretError(
             f"its RSA key has {store.key.key_size} bits; {_SMALLEST_RSA_BITS} are needed"
         )
-    return "RS256"
+    return _RSA_ALGORITHMS
 
 
 def token_response(
@@ -108,8 +127,14 @@ def token_response(
         )
     members = json_object(outcome.body)
     if outcome.status != HTTPStatus.OK:
-        raise CredentialRefusedError(_refusal(outcome.status, members or {}, quote))
-    if outcome.cut or members is None:
+        refusal = _refusal(outcome, members or {}, quote)
+        raise CredentialRefusedError(refusal, wait_wanted(outcome))
+    if outcome.cut:
+        why = quote(outcome.cut)
+        raise CredentialRefusedError(
+            f"gives no whole answer: {why}; check address and network"
+        )
+    if members is None:
         raise CredentialRefusedError(
             "answered with something else than a JSON object; check token_url"
         )
@@ -117,10 +142,12 @@ def token_response(
 
 
 def _refusal(
-    status: int, members: Mapping[str, Any], quote: Callable[[str], str]
+    outcome: Response, members: Mapping[str, Any], quote: Callable[[str], str]
 ) -> str:
     """Return a refusal in words, with the endpoint's reasons (RFC 6749, section 5.2)."""
     reasons = (members.get(name) for name in ("error", "error_description"))
     quoted = "".join(f", {quote(text)}" for text in reasons if isinstance(text, str))
-    remedy = _REMEDIES.get(status, "check token_url, or try again later")
-    return f"answered with status {status}{quoted}; {remedy}"
+    remedy = _REMEDIES.get(outcome.status, "check token_url, or try again later")
+    if is_busy(outcome):
+        remedy = BUSY_REMEDY
+    return f"answered with status {outcome.status}{quoted}; {remedy}"

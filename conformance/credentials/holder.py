@@ -50,7 +50,7 @@ class Holder(Generic[Credential]):
     """Holds one credential a name; threads may share it, since one fetches while the others wait.
 
     `clock` gives epoch seconds; `due` takes the end of a credential and the present time, and returns when to renew it;
-    an issuer that has refused is not asked again for `patience` seconds.
+    an issuer that has refused is not asked again for `patience` seconds, or for as long as it asked itself.
     """
 
     clock: Callable[[], float]
@@ -80,6 +80,11 @@ class Holder(Generic[Credential]):
             if name not in self._leases:
                 self._leases[name] = self._leased(fetch(name))
 
+    def drop(self, name: str) -> None:
+        """Forget the credential of a name, so that it is fetched anew when it is needed next."""
+        with self._lock:
+            self._leases.pop(name, None)
+
     def ask(
         self, name: str, issuer: str, request: Callable[[], Fetched[Credential]]
     ) -> Fetched[Credential]:
@@ -94,7 +99,8 @@ class Holder(Generic[Credential]):
             return request()
         except CredentialRefusedError as error:
             reason = f"{issuer} {error}"
-            self._refusals[name] = _Refusal(self.clock() + self.patience, reason)
+            left_alone = max(self.patience, error.wait)
+            self._refusals[name] = _Refusal(self.clock() + left_alone, reason)
             raise CredentialRefusedError(reason) from None
 
     def _leased(self, fetched: Fetched[Credential]) -> _Lease[Credential]:

@@ -14,6 +14,8 @@ _SIGNED_JWT = re.compile(
     r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*", re.ASCII
 )  # RFC 7515, section 3.1
 
+_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
+
 
 def claims(token: str) -> Mapping[str, Any] | None:
     """Return the claims of a JWT, unverified (RFC 7519, section 7.2); None where the text is no signed JWT."""
@@ -38,6 +40,13 @@ def finite_number(value: object) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def stated_seconds(value: object) -> float | None:
+    """Return a number of seconds that a JSON document states, be it in a text as some servers write it; else None."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
+        value = float(value)
+    return finite_number(value)
 
 
 def json_object(raw: bytes) -> dict[str, Any] | None:

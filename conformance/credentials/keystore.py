@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs12
 from cryptography.x509 import Certificate
 
+from conformance.credentials.foreign_stores import export_command, what_it_is
 from conformance.credentials.secrets import read_file
 from conformance.model.errors import SecretError
 
@@ -22,13 +23,17 @@ AUTHENTICATION = "authentication"
 """The alias of the platform's own choice for the key that identifies its owner, beside those for encryption."""
 
 _LARGEST_FILE = 2**20
-_SEQUENCE = b"\x30"
+_NAMED_CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _DATA = bytes.fromhex("2a864886f70d010701")  # 1.2.840.113549.1.7.1
 _SHROUDED_KEY = bytes.fromhex("2a864886f70d010c0a0102")  # 1.2.840.113549.1.12.10.1.2
 _FRIENDLY_NAME = bytes.fromhex("2a864886f70d010914")  # 1.2.840.113549.1.9.20
 _INDEFINITE = 0x80
 _CONSTRUCTED = 0x20
 _END_OF_CONTENTS = b"\0\0"
+
+_TOGETHER = "export key and certificate together, such as with " + export_command(
+    "KEY.pem", "CERTIFICATE.pem", "NEW.p12"
+)
 
 Element = tuple[int, bytes]
 """The tag of a BER value, and its contents."""
@@ -60,21 +65,46 @@ def open_keystore(path: Path, password: str, alias: str | None = None) -> KeySto
     where file, password, key, alias or certificate is missing or wrong.
     """
     raw = read_file(path, _LARGEST_FILE)
-    if not raw.startswith(_SEQUENCE):
-        raise SecretError(
-            f"{path} is not a PKCS#12 key store; convert it with "
-            "`keytool -importkeystore -deststoretype pkcs12` or `openssl pkcs12 -export`"
-        )
+    other = what_it_is(raw, path)
+    if other:
+        raise SecretError(f"{path} {other}")
     try:
         entries, certificates = _read(raw, password.encode())
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise SecretError(
-            f"{path}: the password is wrong, or the file is damaged; correct the password"
-        ) from None
+    except UnsupportedAlgorithm as error:
+        raise SecretError(f"{path}: {_unsupported(error)}") from None
+    except (ValueError, TypeError):
+        raise SecretError(f"{path}: {_unreadable(raw, password)}") from None
     try:
         return _chosen(entries, certificates, alias)
     except SecretError as error:
         raise SecretError(f"{path}: {error}") from None
+
+
+def _unreadable(raw: bytes, password: str) -> str:
+    """Return why a key store cannot be read: it is cut, or it is as good as its password is wrong."""
+    with suppress(IndexError, ValueError, RecursionError):
+        _elements(raw)
+        if password != password.strip():
+            return (
+                "the password is wrong, or the file is damaged; "
+                "mind that the password begins or ends with a blank or a line end"
+            )
+        return "the password is wrong, or the file is damaged; correct the password"
+    return "the file ends too early or is damaged; copy it again, byte by byte"
+
+
+def _unsupported(error: UnsupportedAlgorithm) -> str:
+    """Return what a key store holds that nothing here can use, and what to do."""
+    if "explicit" in str(error):
+        return (
+            "its key or a certificate describes its elliptic curve in full (explicit parameters), "
+            f"and it is none of {', '.join(_NAMED_CURVES)}; make a key on a curve that is named, such as by "
+            "`openssl ecparam -name prime256v1 -genkey -noout -out key.pem`, and ask for a certificate for it"
+        )
+    return (
+        "its key, or what protects it, is of a kind that is not known here; "
+        "export RSA or EC key and certificate anew, protected with AES-256"
+    )
 
 
 def _read(
@@ -121,14 +151,17 @@ def _chosen(
 ) -> KeyStore:
     entry = _select(entries, alias)
     if not isinstance(entry.key, RSAPrivateKey | EllipticCurvePrivateKey):
-        raise SecretError("its key is neither RSA nor EC; the platform knows no other")
+        raise SecretError(
+            "its key is neither RSA nor EC, and the platform knows no other; "
+            "give the key store that the platform's certificate came with"
+        )
     if entry.certificate is None:
         reason = (
             "no certificate in it belongs to its key"
             if certificates
             else "it has no certificate"
         )
-        raise SecretError(f"{reason}; export key and certificate together")
+        raise SecretError(f"{reason}; {_TOGETHER}")
     return KeyStore(
         entry.key,
         entry.certificate,
@@ -139,9 +172,7 @@ def _chosen(
 
 def _select(entries: Sequence[_Entry], alias: str | None) -> _Entry:
     if not entries:
-        raise SecretError(
-            "it has no private key; export the key together with its certificate"
-        )
+        raise SecretError(f"it has no private key; {_TOGETHER}")
     if alias is None and len(entries) == 1:
         return entries[0]
     wanted = AUTHENTICATION if alias is None else alias
@@ -156,6 +187,8 @@ def _alias_remedy(entries: Sequence[_Entry]) -> str:
     known = ", ".join(repr(entry.alias) for entry in entries if entry.alias)
     if known:
         return f"give one of {known}"
+    if len(entries) > 1:
+        return f"its keys have no names, so put the one for authentication alone into a key store: {_TOGETHER}"
     return "leave `alias` out, since its key has none"
 
 

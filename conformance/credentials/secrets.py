@@ -20,14 +20,20 @@ LARGEST_SECRET = 64 * 2**10
 _FORMS = "write {env: NAME}, {file: PATH} or {command: [PROGRAM, ARGUMENT, ...]}"
 
 
-def resolve(reference: str | Mapping[str, Any], folder: Path, where: str) -> str:
+def resolve(
+    reference: str | Mapping[str, Any],
+    folder: Path,
+    where: str,
+    if_empty: str = "put the secret there",
+) -> str:
     """Return the secret that a reference stands for: a literal, `{env}`, `{file}` or `{command}`.
 
     Files are relative to `folder`, where commands run too. One line end after a file's or a
-    command's text is no part of the secret. Raises SecretError, which begins with `where`.
+    command's text is no part of the secret. Raises SecretError, which begins with `where`; `if_empty` says what to do
+    about a secret that is empty.
     """
     try:
-        return _checked(_look_up(reference, folder))
+        return _checked(_look_up(reference, folder), if_empty)
     except SecretError as error:
         raise SecretError(
             [f"{where}: {problem}" for problem in error.problems]
@@ -58,9 +64,9 @@ def _look_up(reference: str | Mapping[str, Any], folder: Path) -> str:
     raise SecretError(f"this is no reference to a secret; {_FORMS}")
 
 
-def _checked(secret: str) -> str:
+def _checked(secret: str, if_empty: str) -> str:
     if not secret.strip():
-        raise SecretError("the secret is empty; put the secret there")
+        raise SecretError(f"the secret is empty; {if_empty}")
     try:
         secret.encode()
     except UnicodeEncodeError:

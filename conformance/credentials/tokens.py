@@ -6,6 +6,7 @@ judge what a service makes of them.
 
 import math
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,21 +15,24 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from conformance.credentials.asking import Send, ask
 from conformance.credentials.client_credentials import (
     GRANT,
     ConfidentialClient,
     signature_algorithm,
     token_response,
 )
+from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
-from conformance.credentials.jwt_claims import claims, expiry, finite_number
+from conformance.credentials.jwt_claims import claims, expiry, stated_seconds
 from conformance.credentials.keystore import open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
-from conformance.model.exchange import Headers, Request, Response, TransportFailure
+from conformance.model.exchange import Headers, Request
 from conformance.target.addresses import address_problem
 from conformance.target.policy import LOCAL, RULE, Sender, may_send
+from conformance.traffic.waiting import Patience
 
 EXPIRED = "expired"
 """The role of a genuine token whose time is over, which is never renewed."""
@@ -39,9 +43,9 @@ PATIENCE = 30.0
 
 _SHORTEST_WAIT_S = 1.0
 _QUOTED_CHARACTERS = 200
+_SCHEME = re.compile(r"bearer\b", re.ASCII | re.IGNORECASE)
+_QUOTES = frozenset("\"'`\u2018\u2019\u201c\u201d")
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750, section 2.1
-
-Send = Callable[[Request], Response | TransportFailure]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +54,8 @@ class AccessTokens:
 
     `references` are the file's own: a text, `{env}`, `{file}`, `{command}` or `{client_credentials}`;
     paths are relative to `folder`; `where` begins every message. `headers` (User-Agent, From) go
-    with each request to a token endpoint; `clock` gives epoch seconds. Threads may share it.
+    with each request to a token endpoint; `clock` gives epoch seconds, and `pause` waits for some, as long as the
+    `patience` lasts. Threads may share it.
     """
 
     references: Mapping[str, Any] = field(repr=False)
@@ -61,6 +66,8 @@ class AccessTokens:
     headers: Headers
     clock: Callable[[], float]
     redactor: Redactor = field(repr=False)
+    patience: Patience = field(default_factory=Patience)
+    pause: Callable[[float], None] = time.sleep
     _holder: Holder[str] = field(init=False, repr=False)
     _clients: dict[str, ConfidentialClient] = field(default_factory=dict, repr=False)
     _clients_lock: Lock = field(default_factory=Lock, repr=False)
@@ -86,6 +93,13 @@ class AccessTokens:
         raise CredentialRefusedError(
             f"{place}: the token has run out and there is no other: {reason}"
         )
+
+    def give_up(self, role: str) -> bool:
+        """Forget a token that a service refused, where the harness got it itself; tell whether a new one can be had."""
+        if role not in self.references or self._settings(role) is None:
+            return False
+        self._holder.drop(role)
+        return True
 
     def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
         """Return what is wrong with the tokens that a run needs, one line each, without sending anything.
@@ -119,10 +133,13 @@ class AccessTokens:
     def _stored(self, role: str) -> Fetched[str]:
         """Return a token that the file names."""
         place = self._place(role)
-        token = self._secret(self.references[role], place, {"token": role})
+        text = self._secret(self.references[role], place, {"token": role})
+        token = text.strip()
+        self.redactor.learn(token, {"token": role})
         if not _BEARER.fullmatch(token):
             raise SecretError(
-                f"{place}: this is no access token (RFC 6750, section 2.1); give the token and nothing else"
+                f"{place}: this is no access token (RFC 6750, section 2.1){_oddity(token)}; "
+                "give the token and nothing else"
             )
         problem = _time_problem(role, token, self.clock())
         if problem:
@@ -130,8 +147,14 @@ class AccessTokens:
         ends = None if role == EXPIRED else expiry(token)
         return Fetched(token, math.inf if ends is None else ends)
 
-    def _secret(self, reference: Any, place: str, written_as: Mapping[str, str]) -> str:  # noqa: ANN401 - a file's data
-        secret = resolve(reference, self.folder, place)
+    def _secret(
+        self,
+        reference: Any,  # noqa: ANN401 - a file's data
+        place: str,
+        written_as: Mapping[str, str],
+        if_empty: str = "put the secret there",
+    ) -> str:
+        secret = resolve(reference, self.folder, place, if_empty)
         self.redactor.learn(secret, written_as)
         if isinstance(reference, str) and self.environment != LOCAL:
             raise SecretError(
@@ -165,15 +188,22 @@ class AccessTokens:
         problem = _url_problem(role, url, self.environment)
         if problem:
             raise SecretError(f"{place}: {problem}")
-        password = self._secret(
-            settings["password"], f"{place}.password", {"password": role}
-        )
         path = self.folder / settings["keystore"]
+        password = self._secret(
+            settings["password"],
+            f"{place}.password",
+            {"password": role},
+            no_password(path),
+        )
         try:
             store = open_keystore(path, password, settings.get("alias"))
-            algorithm = signature_algorithm(store)
+            signature_algorithm(store)
         except SecretError as error:
             raise SecretError(f"{place}.keystore: {error}") from None
+        try:
+            algorithm = signature_algorithm(store, settings.get("algorithm", ""))
+        except SecretError as error:
+            raise SecretError(f"{place}.algorithm: {error}") from None
         return ConfidentialClient(url, settings["client_id"], store, algorithm)
 
     def _issued(self, role: str, settings: Mapping[str, Any]) -> Fetched[str]:
@@ -183,10 +213,14 @@ class AccessTokens:
         return self._holder.ask(role, issuer, partial(self._granted, role, client))
 
     def _granted(self, role: str, client: ConfidentialClient) -> Fetched[str]:
-        now = self.clock()
-        assertion = client.assertion(int(now))
-        self.redactor.learn(assertion, {"client_assertion": role})
-        outcome = self.send(client.token_request(assertion, self.headers))
+        asked_at: list[float] = []
+
+        def made() -> Request:
+            asked_at.append(self.clock())
+            return self._request(role, client, asked_at[-1])
+
+        outcome = ask(made, self.send, self.patience, self.pause)
+        now = asked_at[-1]  # a token's seconds may count from before its answer came
         answer = token_response(outcome, self._quote)
         token = answer.get("access_token")
         if not isinstance(token, str) or not token:
@@ -205,21 +239,41 @@ class AccessTokens:
             )
         return Fetched(token, ends)
 
+    def _request(self, role: str, client: ConfidentialClient, now: float) -> Request:
+        """Return a request for a token, with an assertion that was never used."""
+        assertion = client.assertion(int(now))
+        self.redactor.learn(assertion, {"client_assertion": role})
+        return client.token_request(assertion, self.headers)
+
     def _quote(self, text: str) -> str:
         """Return the beginning of a peer's text, without any secret that it may repeat."""
         return repr(self.redactor.text(text)[:_QUOTED_CHARACTERS])
 
 
+def _oddity(text: str) -> str:
+    """Return what a text that is no token has instead, as far as that can be told without showing it."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    if _SCHEME.match(text):
+        return ': it begins with the word "Bearer", which the harness writes itself'
+    if text.startswith("{"):
+        return ": it is a whole JSON object, such as the answer whose member access_token is the token"
+    if len(lines) > 1:
+        return f": it has {len(lines)} lines"
+    if text[:1] in _QUOTES or text[-1:] in _QUOTES:
+        return ": it stands in quotation marks"
+    return ""
+
+
 def _is_bearer(answer: Mapping[str, Any]) -> bool:
-    """Tell whether the type of a token is Bearer, in any case of letters (RFC 6749, section 5.1)."""
-    kind = answer.get("token_type", "Bearer")
-    return isinstance(kind, str) and kind.lower() == "bearer"
+    """Tell whether the type of a token is Bearer, in any case of letters (RFC 6749, section 5.1), or is not told."""
+    kind = answer.get("token_type")
+    return kind is None or (isinstance(kind, str) and kind.lower() == "bearer")
 
 
 def _ends(token: str, answer: Mapping[str, Any], now: float) -> list[float]:
     """Return the ends that a token and its response state (RFC 6749, section 5.1), in epoch seconds."""
     expires = expiry(token)
-    seconds = finite_number(answer.get("expires_in"))
+    seconds = stated_seconds(answer.get("expires_in"))
     ends = [] if expires is None else [expires]
     if seconds is not None and seconds > 0:
         ends.append(now + seconds)

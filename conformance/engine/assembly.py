@@ -4,14 +4,15 @@ Must not send anything by itself.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from conformance.contracts.binding import Binding, bind
 from conformance.contracts.loading import Spec
 from conformance.contracts.platform_rules import bundled_schemas
+from conformance.credentials.asking import Send
 from conformance.credentials.assertions import Callers
-from conformance.credentials.tokens import AccessTokens, Send
+from conformance.credentials.tokens import AccessTokens
 from conformance.engine.execution import ExecutionContext
 from conformance.engine.plan import Plan
 from conformance.engine.session import Recorder, Session
@@ -29,8 +30,10 @@ from conformance.model.contract import Contract, SoapRules
 from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.soap.xsd.collecting import read_schema
 from conformance.target.target import ServiceTarget, Target
+from conformance.traffic.interruption import raise_if_requested
 from conformance.traffic.ledger import Ledger
 from conformance.traffic.transport import Transport
+from conformance.traffic.waiting import Patience
 
 _NOBODY = "nobody@example.org"
 _ERRORS = "errors-soa-v1.xsd"
@@ -38,7 +41,11 @@ _ERRORS = "errors-soa-v1.xsd"
 
 
 def make_tokens(
-    target: Target, service: ServiceTarget, send: Send, redactor: Redactor
+    target: Target,
+    service: ServiceTarget,
+    send: Send,
+    redactor: Redactor,
+    patience: Patience | None = None,
 ) -> AccessTokens | None:
     """Return the access tokens that a target file gives for a service, or None where it gives none."""
     references = service.settings.get("tokens")
@@ -53,15 +60,17 @@ def make_tokens(
         headers=target.identity.headers,
         clock=time.time,
         redactor=redactor,
+        patience=patience or Patience(),
     )
 
 
-def make_callers(
+def make_callers(  # noqa: PLR0913, PLR0917 - all that callers are made of
     target: Target,
     service: ServiceTarget,
     rules: SoapRules,
     send: Send,
     redactor: Redactor,
+    patience: Patience | None = None,
 ) -> Callers:
     """Return the SOAP callers that a target file gives for a service."""
     return Callers(
@@ -74,21 +83,27 @@ def make_callers(
         headers=target.identity.headers,
         clock=lambda: datetime.now(UTC),
         redactor=redactor,
+        patience=patience or Patience(),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How the requests of a service travel: over a transport, within the target's limits, recorded and redacted."""
+    """How the requests of a service travel: over a transport, within the target's limits, recorded and redacted.
+
+    The service and who issues its credentials share one `patience`.
+    """
 
     transport: Transport
     ledger: Ledger
     recorder: Recorder
     redactor: Redactor
+    patience: Patience = field(default_factory=Patience)
 
     def send_counted(self, request: Request) -> Response | TransportFailure:
         """Send a request for a credential, which counts within the target's limits as any other."""
         self.ledger.take()
+        raise_if_requested()
         return self.transport.send(request)
 
 
@@ -112,6 +127,7 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
         wire.ledger,
         wire.recorder,
         asks_to_wait=oracle.asks_to_wait,
+        patience=wire.patience,
     )
     return ExecutionContext(
         session, oracle, plan.seed, plan.examples, plan.counterexamples, plan.thorough
@@ -125,7 +141,9 @@ def _rest_requests(target: Target, service: ServiceTarget, wire: Wire) -> RestRe
         address=str(service.address),
         identity=identity_headers(target, contract),
         data=ServiceData(service.settings.get("data", {})),
-        tokens=make_tokens(target, service, wire.send_counted, wire.redactor),
+        tokens=make_tokens(
+            target, service, wire.send_counted, wire.redactor, wire.patience
+        ),
         learn=wire.redactor.learn,
     )
 
@@ -147,7 +165,9 @@ def _soap_requests(  # noqa: PLR0913, PLR0917 - the parts of a SOAP message
     http: RestRequests,
     wire: Wire,
 ) -> SoapRequests:
-    callers = make_callers(target, service, rules, wire.send_counted, wire.redactor)
+    callers = make_callers(
+        target, service, rules, wire.send_counted, wire.redactor, wire.patience
+    )
     data = CallerData(rules, callers, service.settings, target.local)
     return SoapRequests(http, SoapMessages(binding, data, lambda: datetime.now(UTC)))
 

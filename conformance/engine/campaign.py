@@ -114,6 +114,8 @@ class Campaign:
             runner = self.runner(case.service)
             result = runner.run(case, procedure)
         self._note_cause(case.service, runner.reachability.cause)
+        for text in runner.session.renewals.take_notes():
+            self.note(f"{case.service}: {text}")
         result = self.safe(result)
         return apply_known(result, self.plan.known, datetime.now(UTC).date())
 

@@ -112,9 +112,33 @@ class CaseExecution:
         renewed: Callable[[], Request] | None = None,
     ) -> Exchange:
         exchange = self.session.send(self.case.id, request, purpose, renewed)
+        if renewed is not None:
+            exchange = self._with_new_token(exchange, template, purpose, renewed)
         self._last_body = exchange.request.body
         self.note(exchange, template, purpose)
         return exchange
+
+    def _with_new_token(
+        self,
+        exchange: Exchange,
+        template: Template,
+        purpose: Purpose,
+        renewed: Callable[[], Request],
+    ) -> Exchange:
+        """Return what came of a request; of one whose token was refused, what comes of it with a new one."""
+        session, renewals = self.session, self.session.renewals
+        if not renewals.is_due(
+            self.case, template, purpose, exchange, session.requests
+        ):
+            return exchange
+        try:
+            request = renewed()
+        except ConformanceError:
+            self.note(exchange, template, purpose)
+            raise
+        again = session.send(self.case.id, request, purpose, renewed)
+        renewals.note(template.token, again)
+        return again
 
     def refused(self, template: Template, exchange: Exchange) -> bool:
         """Tell whether a credential was refused that has not served in this execution: a fault of neither side."""

@@ -6,12 +6,12 @@ Waits politely where a service is busy. Knows neither REST nor SOAP: a builder m
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
 
 from conformance.engine.events import Event, exchange_completed
+from conformance.engine.renewal import Renewals
 from conformance.evidence.store import Store
 from conformance.judging.findings import BUSY_STATUSES
 from conformance.messages.sources import RequestBuilder
@@ -24,14 +24,10 @@ from conformance.traffic.interruption import raise_if_requested
 from conformance.traffic.ledger import Ledger
 from conformance.traffic.side_by_side import Lane, make_lanes, send_lanes, why_apart
 from conformance.traffic.transport import Transport
+from conformance.traffic.waiting import MOST_REPETITIONS, Patience
 
-PATIENCE_S = 10.0
-"""How long a session waits in all for a service that says it is busy."""
-_FIRST_WAIT_S = 1.0
-_SHORTEST_WAIT_S = 0.1
 _RESTORING_RESERVE = 24
 """Requests that restoring may take, with several workers."""
-_MOST_REPETITIONS = 10
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 _NOT_BEGUN = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
@@ -61,7 +57,8 @@ class Recorder:
 class Session:
     """A conversation with one service.
 
-    `pause` waits for some seconds; `asks_to_wait` tells whether an answer does in the service's own words.
+    `pause` waits for some seconds, in all as long as the `patience` lasts; `asks_to_wait` tells whether an answer does
+    in the service's own words.
     """
 
     target: Target
@@ -73,7 +70,8 @@ class Session:
     sender: Sender = Sender.RUN
     pause: Callable[[float], None] = time.sleep
     asks_to_wait: Callable[[Response], bool] = lambda _: False
-    _patience: float = field(default=PATIENCE_S, init=False)
+    patience: Patience = field(default_factory=Patience)
+    renewals: Renewals = field(default_factory=Renewals)
 
     @property
     def address(self) -> str:
@@ -114,7 +112,7 @@ class Session:
         if _is_given_up(exchange) and request.method in _SAFE:
             # RFC 9110, 15.5.9: the server had waited in vain on a kept connection; ask again on a new one.
             exchange = self.send_once(case, request, purpose)
-        for _ in range(_MOST_REPETITIONS):
+        for _ in range(MOST_REPETITIONS):
             response = exchange.response
             if response is None:
                 break
@@ -122,10 +120,9 @@ class Session:
             is_busy = response.status in BUSY_STATUSES
             if not (is_own_word or (is_busy and self._may_repeat(request, response))):
                 break
-            wait = max(_asked_wait(response), _SHORTEST_WAIT_S)
-            if wait > self._patience:
+            wait = self.patience.grant(response)
+            if wait is None:
                 break
-            self._patience -= wait
             self.pause(wait)
             if is_own_word and renewed is not None:
                 request = renewed()
@@ -223,16 +220,3 @@ class Session:
 def _is_given_up(exchange: Exchange) -> bool:
     response = exchange.response
     return response is not None and response.status == HTTPStatus.REQUEST_TIMEOUT
-
-
-def _asked_wait(response: Response) -> float:
-    """Return how many seconds an answer asks to wait (RFC 9110, 10.2.3), or a default."""
-    value = (response.header("Retry-After") or "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max((moment - datetime.now(UTC)) / timedelta(seconds=1), 0.0)
-    except (ValueError, OverflowError):
-        return _FIRST_WAIT_S

@@ -78,12 +78,19 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
         return
     where = ".".join(str(part) for part in path)
     if SECRET_KEYS & {*path}:
-        yield (
-            path,
-            f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}",
-        )
+        yield path, f"{where}: {_hidden(error)}"
         return
     yield path, f"{where}: {error.message}" if where else error.message
+
+
+def _hidden(error: "ValidationError") -> str:
+    """Return what is wrong where a secret may stand, in words that show nothing of it."""
+    if error.validator == "required":
+        return f"{error.message}; add it"  # the name is the schema's
+    if error.validator == "enum" and isinstance(error.schema, dict):
+        return f"write one of {', '.join(error.schema['enum'])}"
+    what = "it is empty" if error.instance == "" else "not a secret's reference"
+    return f"{what}; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}"
 
 
 def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:

@@ -71,6 +71,10 @@ class RestRequests:
         self.learn(altered, {"token": role, "altered": alteration})
         return altered
 
+    def give_up_token(self, role: str) -> bool:
+        """Forget a role's token that was refused; tell whether the next request of that role has a new one."""
+        return self.tokens is not None and self.tokens.give_up(role)
+
     def value(self, text: str) -> str:
         """Return a text, or the test data that it stands for."""
         return self.data.value(text)

@@ -96,6 +96,10 @@ class SoapRequests:
         """Return the access token of a role."""
         return self.http.token(role)
 
+    def give_up_token(self, role: str) -> bool:
+        """Forget a role's token that was refused; tell whether the next request of that role has a new one."""
+        return self.http.give_up_token(role)
+
     def recorded(self, reference: Mapping[str, str]) -> bytes:
         """Return the credential that a record refers to, got again from the target."""
         if "assertion" in reference:

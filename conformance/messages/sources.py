@@ -22,6 +22,9 @@ class TokenSource(Protocol):
     def get(self, role: str) -> str:
         """Return a valid token of a role."""
 
+    def give_up(self, role: str) -> bool:
+        """Forget a token that a service refused, where the harness got it itself; tell whether a new one can be had."""
+
     def check_before_run(self, roles_needed: Iterable[str]) -> list[str]:
         """Return what is wrong with the tokens of some roles, as far as it shows before any request."""
 
@@ -72,6 +75,9 @@ class RequestBuilder(Protocol):
 
     def token(self, role: str) -> str:
         """Return the access token of a role."""
+
+    def give_up_token(self, role: str) -> bool:
+        """Forget a role's token that was refused; tell whether the next request of that role has a new one."""
 
     def recorded(self, reference: Mapping[str, str]) -> bytes:
         """Return the credential that a record refers to, got again from the target."""

@@ -58,9 +58,17 @@ class MissingDataError(ConformanceError):
 
 
 class CredentialRefusedError(ConformanceError):
-    """A credential cannot be had over the network: its issuer refuses or is silent; cases become inconclusive."""
+    """A credential cannot be had over the network: its issuer refuses or is silent; cases become inconclusive.
+
+    `wait` is for how many seconds the issuer asked to be left alone.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        """Keep what the issuer asked for."""
+        super().__init__(message)
+        self.wait = wait
 
 
 class BudgetError(ConformanceError):

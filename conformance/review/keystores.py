@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.x509 import Certificate
 
+from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.keystore import KeyStore, open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.model.errors import SecretError
@@ -107,8 +108,10 @@ def certificate_time(
 
 def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> KeyStore:
     """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
-    password = resolve(settings["password"], subject.target.folder, f"{place}.password")
-    subject.redactor.learn(password, {"password": place})
-    return open_keystore(
-        subject.target.folder / settings["keystore"], password, settings.get("alias")
+    folder = subject.target.folder
+    path = folder / settings["keystore"]
+    password = resolve(
+        settings["password"], folder, f"{place}.password", no_password(path)
     )
+    subject.redactor.learn(password, {"password": place})
+    return open_keystore(path, password, settings.get("alias"))

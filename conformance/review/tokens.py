@@ -53,13 +53,18 @@ def held(subject: ReviewSubject) -> Iterator[tuple[str, str]]:
     if subject.tokens is None:
         return
     for role in subject.roles:
-        reference = subject.service.settings["tokens"][role]
-        if isinstance(reference, Mapping) and "client_credentials" in reference:
+        if _is_issued(subject, role):
             continue
         try:
             yield role, subject.tokens.get(role)
         except ConformanceError:
             continue  # `credential_remarks` reports it
+
+
+def _is_issued(subject: ReviewSubject, role: str) -> bool:
+    """Tell whether a token endpoint issues the token of a role, so that no user can have given a wrong one."""
+    reference = subject.service.settings["tokens"][role]
+    return isinstance(reference, Mapping) and "client_credentials" in reference
 
 
 def token_remarks(subject: ReviewSubject, role: str, token: str) -> Iterator[Remark]:
@@ -72,7 +77,9 @@ def token_remarks(subject: ReviewSubject, role: str, token: str) -> Iterator[Rem
     if content is None:
         message = f"tokens.{role} is not a JSON Web Token, so that its content cannot be reviewed"
         remedy = "give the access token of I.AM Connect as it was issued: three parts with dots between them"
-        severity: Severity = "note" if subject.target.local else "error"
+        severity: Severity = "error"
+        if subject.target.local or _is_issued(subject, role):
+            severity, remedy = "note", "compare it by hand with what the role needs"
         yield subject.remark(severity, "token", message, remedy)
         return
     yield from _type_remarks(subject, role, content)
