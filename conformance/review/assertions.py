@@ -39,7 +39,8 @@ _LARGEST_FILE: Final = 2**20
 _LONGEST_NAME: Final = 80
 _MOST: Final = 3
 _AS_ISSUED: Final = "give the file exactly as the STS issued it, and the certificate of that STS as trust.sts_ca"
-_STRONGER: Final = "the file is not at fault: ask the STS for one that is signed by rsa-sha256 or ecdsa-sha256"
+_STRONGER: Final = "the file is not at fault: ask the STS to sign by the AssertionID, with rsa-sha256 or ecdsa-sha256"
+_INCLUSIVE: Final = "its canonicalisation takes in what stands around it, so that it may not hold in a message"
 _EXACTLY = "save the assertion exactly as the STS issued it"
 _RENEW = (
     "get a new one from the STS, or give its address as `sts` in the place of the file"
@@ -189,16 +190,19 @@ def signature_remarks(
 ) -> Iterator[Remark]:
     """Yield why the STS's signature does not hold, or is not checked."""
     match signature_state(element_of(assertion), trusted):
-        case Holds():
-            return
+        case Holds(alone):
+            if alone:
+                message = f"{place}.assertion: its signature holds as the file stands, but {_INCLUSIVE}"
+                remedy = "where the service refuses it, ask the STS to sign by exclusive canonicalisation"
+                yield subject.remark("note", "assertion", message, remedy)
         case Unchecked(reason, needs):
             message = f"{place}.assertion: {reason}"
             remedy = needs or "make sure that the file is as the STS issued it"
             yield subject.remark("note", "assertion", message, remedy)
-        case Refuted(reason, weak):
+        case Refuted(reason, unfit):
             message = f"{place}.assertion: {reason}"
             yield subject.remark(
-                "error", "assertion", message, _STRONGER if weak else _AS_ISSUED
+                "error", "assertion", message, _STRONGER if unfit else _AS_ISSUED
             )
 
 

@@ -31,7 +31,7 @@ from conformance.soap.security.wss import (
     SAML_ID,
     SignatureError,
     UncheckedSignatureError,
-    WeakSignatureError,
+    UnfitSignatureError,
     references,
     verify,
 )
@@ -42,15 +42,17 @@ _LONGEST_ID: Final = 80
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """The signature is good, and its signer is trusted."""
+    """The signature is good, and its signer is trusted; `alone` where it is so only while nothing stands around it."""
+
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Refuted:
-    """The assertion is not as a trusted issuer signed it; `weak` where only its algorithm is refused."""
+    """The assertion is not as a trusted issuer signed it; `unfit` where it is the way it was signed."""
 
     reason: str
-    weak: bool = False
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ def signature_state(
     """Return whether an assertion's own signature holds, by the certificates that are trusted or their authorities."""
     try:
         signature = _covering(root)
-    except WeakSignatureError as error:
-        return Refuted(str(error), weak=True)
+    except UnfitSignatureError as error:
+        return Refuted(str(error), unfit=True)
     except UncheckedSignatureError as error:
         return Unchecked(f"its signature is not checked: {error}")
     except SignatureError as error:
@@ -126,7 +128,11 @@ def _by_key(signed: _Signed, trusted: Sequence[x509.Certificate]) -> SignatureSt
         return _by_certificate(signed, named, trusted)
     if any(not signed.problem(_der(certificate)) for certificate in trusted):
         is_damaged = ODD_CERTIFICATE in named.clues  # not what it was signed by
-        return Refuted("a certificate in it cannot be read") if is_damaged else Holds()
+        return (
+            Refuted("a certificate in it cannot be read")
+            if is_damaged
+            else _good(signed)
+        )
     return _by_name(signed, named, trusted)
 
 
@@ -141,7 +147,11 @@ def _by_certificate(
         name = named.certificates[0].subject.rfc4514_string()
         return Refuted(f"it is signed by {name!r}, which is not trusted")
     problems = [signed.problem(_der(one)) for one in believed]
-    return Holds() if "" in problems else _broken(signed, problems[0])
+    return _good(signed) if "" in problems else _broken(signed, problems[0])
+
+
+def _good(signed: _Signed) -> Holds:
+    return Holds(alone=takes_in_surroundings(signed.signature))
 
 
 def _by_name(

@@ -72,8 +72,8 @@ class SignatureError(ConformanceError):
     """A signature is missing, does not hold, or covers its parts in a way that is not accepted."""
 
 
-class WeakSignatureError(SignatureError):
-    """A signature uses an algorithm that proves nothing any more."""
+class UnfitSignatureError(SignatureError):
+    """A signature is made in a way that no service takes, be it whole or not: by a weak algorithm, or not by an id."""
 
 
 class UncheckedSignatureError(SignatureError):
@@ -333,7 +333,7 @@ def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:
 def _reference(element: Element, algorithms: Algorithms) -> Reference:
     uri = element.get("URI")
     if uri is None or not _BARE_NAME.fullmatch(uri):
-        raise SignatureError(
+        raise UnfitSignatureError(
             f"the signature refers to {uri!r} instead of a part of the message by its id"
         )
     listed = element.find(f"{{{DS}}}Transforms")
@@ -349,7 +349,7 @@ def _reference(element: Element, algorithms: Algorithms) -> Reference:
 
 
 def _refused(sort: str, algorithm: str) -> SignatureError:
-    kind = WeakSignatureError if _BROKEN.search(algorithm) else UncheckedSignatureError
+    kind = UnfitSignatureError if _BROKEN.search(algorithm) else UncheckedSignatureError
     return kind(f"the {sort} {algorithm!r} is not accepted")
 
 
