@@ -1,5 +1,6 @@
 """Tests of what users are told of assertions from an STS of their own: in the review, in a run, in a message."""
 
+import base64
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from conformance.contracts.binding import bind
 from conformance.contracts.loading import load_spec
 from conformance.formats import documents
 from conformance.mock.platform import LocalPlatform
+from conformance.model.errors import SecretError
+from conformance.model.exchange import Response
 from conformance.review import Remark, caller_problems, review_offline
 from conformance.soap.message import issued_assertion, secure
-from conformance.soap.names import DS, INCLUSIVE, RSA_SHA256, XSD
+from conformance.soap.names import DS, INCLUSIVE, RSA_SHA256, SAML2, XSD
 from conformance.soap.security.resigning import altered_assertion
 from conformance.soap.security.saml import read_assertion, read_moment
 from conformance.soap.security.wss import make_signer
@@ -36,6 +39,8 @@ from tests.issuing import (
     sts,
     x509_data,
 )
+from tests.scripted import Scripted
+from tests.test_callers import callers, complaint
 from tests.test_cli import conformance
 from tests.test_keystore import certificate, store
 
@@ -44,13 +49,13 @@ SPEC = load_spec(SERVICE)
 ADDRESS = "http://127.0.0.1:1/DossierNumberGeneration/v1"
 TRUSTED = sts().public_bytes(Encoding.PEM)
 AUTHORITY = root().public_bytes(Encoding.PEM)
+OWN = {"kind": "person", "keystore": "caller.p12", "password": "zonnebloem", "requester": {"ssin": "70020299541"}}
 STORE = store(rsa_key("person"), person(), password="zonnebloem")  # noqa: S106 - of a file that is made here
 
 
 def _target(folder: Path, assertion: bytes, trusted: bytes = TRUSTED, address: str = ADDRESS) -> Path:
     """Write a target with one caller and all its files."""
-    caller = {"kind": "person", "keystore": "caller.p12", "password": "zonnebloem", "assertion": "caller.saml.xml"}
-    caller |= {"requester": {"ssin": "70020299541"}}  # type: ignore[dict-item]
+    caller = OWN | {"assertion": "caller.saml.xml"}
     (folder / "caller.p12").write_bytes(STORE)
     (folder / "caller.saml.xml").write_bytes(assertion)
     (folder / "sts.pem").write_bytes(trusted)
@@ -143,6 +148,52 @@ def test_inclusive_form_is_noted(tmp_path: Path) -> None:
     (note,) = _remarks(tmp_path, issue(form=INCLUSIVE))
     assert note.severity == "note"
     assert "may not hold in a message" in note.message
+
+
+def test_assertion_in_base64_is_to_be_decoded(tmp_path: Path) -> None:
+    """What STS answers are often kept as is named, with what to do."""
+    (error,) = _remarks(tmp_path, base64.encodebytes(issue()))
+    assert "it is encoded in base64; save it decoded" in error.message
+
+
+@pytest.mark.parametrize("token", ['<x:EncryptedData xmlns:x="urn:x"/>', f'<x:Assertion xmlns:x="{SAML2}"/>'])
+def test_assertion_of_another_kind_is_the_stss(tmp_path: Path, token: str) -> None:
+    """The remedy for what no service of the platform takes is another assertion; so it is in an answer of the STS."""
+    (error,) = _remarks(tmp_path, token.encode())
+    assert "which is not supported" in error.message
+    assert "ask the STS for an assertion of SAML 1.1 that is not encrypted" in error.remedy
+    said = complaint(callers(tmp_path, OWN | {"assertion": "caller.saml.xml"}), SecretError)
+    assert said.endswith("ask the STS for an assertion of SAML 1.1 that is not encrypted")
+    said = complaint(callers(tmp_path, ASKING, send=Scripted([_answer((ANSWER % "").replace("@", token).encode())])))
+    assert said.endswith("ask its operator for an assertion of SAML 1.1 that is not encrypted")
+
+
+def _answer(body: bytes, kind: str = "text/xml") -> Response:
+    return Response(200, "OK", (("Content-Type", kind),), body, len(body), "")
+
+
+ASKING = OWN | {"sts": "https://127.0.0.1/sts"}
+
+
+def test_sts_may_name_the_holder_by_any_name(tmp_path: Path) -> None:
+    """An issued assertion is taken where the key is the caller's, and refused where it is surely another one's."""
+    (tmp_path / "caller.p12").write_bytes(STORE)
+    by_name = "<ds:X509Data>%s</ds:X509Data>"
+    for holder in (by_name % key_id(person()), by_name % issuer_serial(person()), "<ds:KeyName>k</ds:KeyName>"):
+        body = issue(around=ANSWER % "", holder=holder)
+        held = callers(tmp_path, ASKING, send=Scripted([_answer(body)]), clock=lambda: NOW)
+        assert held.assertion("physician").data in body
+    body = issue(around=ANSWER % "", holder=by_name % key_id(sts()))
+    said = complaint(callers(tmp_path, ASKING, send=Scripted([_answer(body)]), clock=lambda: NOW))
+    assert "for another key" in said
+
+
+def test_sts_may_answer_in_parts(tmp_path: Path) -> None:
+    """An STS that answers with MTOM has its envelope in the first part."""
+    (tmp_path / "caller.p12").write_bytes(STORE)
+    body = b"--b\r\nContent-Type: application/xop+xml\r\n\r\n" + issue(around=ANSWER % "") + b"\r\n--b--\r\n"
+    sent = Scripted([_answer(body, 'multipart/related; type="application/xop+xml"; boundary=b')])
+    assert callers(tmp_path, ASKING, send=sent, clock=lambda: NOW).assertion("physician").id == "_a1"
 
 
 def _for(*audiences: str) -> str:

@@ -41,7 +41,7 @@ from conformance.soap.security.key_clues import (
 )
 
 _LONGEST_NAME: Final = 80
-_MOST: Final = 50
+_MOST: Final = 20
 """Names of a key that are looked at; a KeyInfo has one or two."""
 _LONGEST: Final = 100_000
 """Letters of a certificate or a number that are read; those in use have fewer than 10,000."""

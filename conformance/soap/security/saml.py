@@ -33,6 +33,8 @@ from conformance.soap.security.wss import (
 )
 
 _BOOLEAN = ":boolean"
+_BASE64: Final = re.compile(rb"\s*(?:PD94bWwg|PHNhbW|PEFzc2Vy|PHNvYX)[A-Za-z0-9+/\s]+")
+"""How `<?xml `, `<sam`, `<Asser` and `<soa` begin in base64."""
 _CERTIFICATE_HOLDER = ":certificateholder:"
 
 
@@ -159,7 +161,9 @@ def read_assertion(data: bytes) -> Assertion:
     except UnsupportedTokenError as error:
         raise UnsupportedAssertionError(str(error)) from None
     except (XmlError, TakingError) as error:
-        raise SamlError(str(error)) from None
+        is_base64 = _BASE64.match(data) is not None
+        words = "it is encoded in base64; save it decoded" if is_base64 else str(error)
+        raise SamlError(words) from None
 
 
 def read_element(root: Element, data: bytes) -> Assertion:

@@ -63,6 +63,7 @@ DIGESTS: Final = frozenset({SHA256, _SHA384, _SHA512})
 CANONICAL: Final = frozenset({EXCLUSIVE})
 _BROKEN: Final = re.compile(r"(?:md5|sha1|ripemd160)$", re.IGNORECASE)
 """How the names of algorithms end whose digests collide."""
+_NOTHING_MORE: Final = "failed to verify"
 _PEM: Final = b"-----BEGIN PUBLIC KEY"
 _SIGNATURE = [f"{{{DS}}}{name}" for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
 """A Signature's members; an Object, which may have a Manifest with references to anywhere, is not among them."""
@@ -257,7 +258,13 @@ def verify(
             context.register_id(part, name.localname, name.namespace)
         context.verify(signature)
     except xmlsec.Error as error:
-        raise SignatureError(f"the signature does not hold: {error}") from None
+        raise SignatureError(f"the signature does not hold{_more(error)}") from None
+
+
+def _more(error: xmlsec.Error) -> str:
+    """Return what the library says beyond that a signature does not hold."""
+    words = str(error.args[-1]) if error.args else ""
+    return "" if words in {"", _NOTHING_MORE} else f": {words}"
 
 
 def references(signature: Element, algorithms: Algorithms = STRICT) -> list[Reference]:
