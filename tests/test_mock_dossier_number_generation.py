@@ -48,7 +48,8 @@ from conformance.soap.message import (
 )
 from conformance.soap.names import SOAP
 from conformance.soap.security import wss
-from conformance.soap.security.saml import Assertion, element_of, public_key, read_assertion, signature_problem
+from conformance.soap.security.certificates import public_key
+from conformance.soap.security.saml import Assertion, element_of, read_assertion, signature_problem
 from conformance.soap.xsd.contract import Steps, read_value
 from tests.signing import OPERATION, contract
 

@@ -18,11 +18,11 @@ from conformance.soap.markup import Element, parse, serialise
 from conformance.soap.message import TOKEN_ACTION, RequestedAttribute, issued_assertion, token_request
 from conformance.soap.names import AUTH, CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML, SAML_TOKEN, WSSE, WST, WSU
 from conformance.soap.security import wss
+from conformance.soap.security.certificates import public_key
 from conformance.soap.security.saml import (
     Assertion,
     SamlError,
     element_of,
-    public_key,
     read_assertion,
     signature_problem,
 )

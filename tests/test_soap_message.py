@@ -450,7 +450,7 @@ def test_assertion_in_another_encoding_is_read(codec: str) -> None:
         pytest.param(answer(b""), "there is no assertion in it", id="no token"),
         pytest.param(
             answer(b'<s2:Assertion xmlns:s2="urn:oasis:names:tc:SAML:2.0:assertion"/>'),
-            "there is no assertion in it",
+            "there is no SAML 1.1 assertion in it, but one of SAML 2.0, which is not supported",
             id="SAML 2.0",
         ),
         pytest.param(

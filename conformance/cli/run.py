@@ -14,6 +14,7 @@ from conformance.cli.console import (
     ProgressDisplay,
     escaped,
     print_error,
+    print_styled,
 )
 from conformance.cli.options import examples, run_options, services_argument
 from conformance.model.case import CaseKind
@@ -94,9 +95,11 @@ def check_and_run(plan: "Plan", out: Path) -> int:
     from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
     from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
 
-    check_before_run(plan)
+    notes = check_before_run(plan)
     folder = make_folder(out, datetime.now(UTC))
     print_head(plan, folder)
+    for note in notes:
+        print_styled(f"note: {escaped(note)}")
     display = _RunDisplay()
     try:
         outcome = run_suites(plan, folder, listeners=(display,))

@@ -33,10 +33,12 @@ from conformance.soap.message import (
     issued_assertion,
     token_request,
 )
+from conformance.soap.multipart import root_part
+from conformance.soap.security.key_clues import Match
 from conformance.soap.security.saml import (
     Assertion,
     SamlError,
-    public_key,
+    UnsupportedAssertionError,
     read_assertion,
 )
 from conformance.soap.security.wss import Signer, make_signer
@@ -50,6 +52,8 @@ PATIENCE: Final = timedelta(seconds=30)
 """For how long an STS that has refused a caller is not asked again."""
 SKEW: Final = 300.0
 """Seconds by which clocks may differ (cookbooks, section 6.2)."""
+USABLE: Final = "an assertion of SAML 1.1 that is not encrypted"
+"""What services of the platform take."""
 _LARGEST_ASSERTION_BYTES = 2**20
 _QUOTED_CHARACTERS = 200
 
@@ -234,6 +238,10 @@ class Callers:
         """Return an assertion from a file, after giving it to the redactor."""
         try:
             assertion = read_assertion(read_file(path, _LARGEST_ASSERTION_BYTES))
+        except UnsupportedAssertionError as error:
+            raise SecretError(
+                f"{place}: {path}: {error}; ask the STS for {USABLE}"
+            ) from None
         except SamlError as error:
             raise SecretError(
                 f"{place}: {path}: not a SAML 1.1 assertion: {error}; save it as it was issued"
@@ -282,7 +290,7 @@ class Callers:
             raise CredentialRefusedError(
                 f"issued an assertion that does not hold: {problem}; set this machine's clock"
             )
-        if issued.holder and issued.holder != public_key(signer.certificate):
+        if issued.named.match(signer.certificate) is Match.OTHER:
             raise CredentialRefusedError(
                 "issued an assertion for another key; ask its operator why"
             )
@@ -295,8 +303,14 @@ class Callers:
                 f"gives no answer: {self._quote(outcome.message)}; check address and network"
             )
         demand_not_busy(outcome)
+        kind = outcome.header("Content-Type") or ""
+        _, body = root_part(kind, outcome.body) or (kind, outcome.body)
         try:
-            return issued_assertion(outcome.body)
+            return issued_assertion(body)
+        except UnsupportedAssertionError as error:
+            raise CredentialRefusedError(
+                f"answered with status {outcome.status}: {error}; ask its operator for {USABLE}"
+            ) from None
         except SamlError as error:
             raise CredentialRefusedError(
                 f"answered with status {outcome.status}: {self._quote(str(error))}; "

@@ -25,10 +25,11 @@ from conformance.soap.editing import apply
 from conformance.soap.markup import Element, XmlError, parse, serialise
 from conformance.soap.message import CONTENT_TYPE, body_child, signed, written
 from conformance.soap.names import SOAP
+from conformance.soap.security.certificates import public_key
 from conformance.soap.security.foreign_keys import foreign
 from conformance.soap.security.mutations import MUTATIONS
 from conformance.soap.security.resigning import SecurityMutation
-from conformance.soap.security.saml import Assertion, public_key
+from conformance.soap.security.saml import Assertion
 from conformance.soap.security.wss import instant
 from conformance.soap.xsd.contract import Steps, read_value
 

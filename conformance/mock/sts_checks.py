@@ -32,7 +32,7 @@ from conformance.soap.names import (
     WST,
     X509_TOKEN,
 )
-from conformance.soap.security.saml import read_certificate
+from conformance.soap.security.certificates import read_certificate
 from conformance.soap.security.wss import WSU_ID
 from conformance.soap.xsd.contract import SoapOperation
 

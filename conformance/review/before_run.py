@@ -43,8 +43,10 @@ def credential_problems(
     )
 
 
-def check_before_run(plan: Plan) -> None:
-    """Do the offline part of the review; raises UsageError with every mistake, whatever the environment.
+def check_before_run(plan: Plan) -> tuple[str, ...]:
+    """Do the offline part of the review, and return what it leaves open about assertions, one line each.
+
+    Raises UsageError with every mistake, whatever the environment.
 
     Raises TargetError where the target file is that of a mock that has ended.
 
@@ -70,3 +72,8 @@ def check_before_run(plan: Plan) -> None:
     ]
     if errors:
         raise UsageError(errors)
+    return tuple(
+        f"{remark.message}; {remark.remedy}"
+        for remark in remarks
+        if remark.severity == "note" and remark.topic == "assertion"
+    )

@@ -17,6 +17,8 @@ from conformance.model.contract import CallerRule
 from conformance.model.errors import SecretError
 from conformance.review.assertions import (
     assertion_remarks,
+    audience_remarks,
+    holder_remarks,
     read_stored,
     signature_remarks,
     stopping_remarks,
@@ -179,8 +181,11 @@ def _caller_remarks(
         )
     if caller.assertion is not None:
         yield from assertion_remarks(subject, place, caller.assertion)
+        yield from audience_remarks(subject, place, caller.assertion)
         yield from asserted_remarks(subject, place, settings, rule, caller.assertion)
         number = number or caller.assertion.identity(*rule.attributes)
+    if caller.store is not None and caller.assertion is not None:
+        yield from holder_remarks(subject, place, caller.assertion, caller.store)
     if caller.store is not None:
         yield from certificate_remarks(subject, place, caller.store)
         yield from owner_remarks(

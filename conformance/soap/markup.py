@@ -204,12 +204,14 @@ def path(element: Element) -> str:
     return "/" + "/".join(reversed(names))
 
 
-def slice_element(data: bytes, name: str, space: str) -> bytes | None:
+def slice_element(data: bytes, name: str, space: str, skipped: int = 0) -> bytes | None:
     """Return the very bytes of the first element of a name and namespace in a UTF-8 document, or None.
+
+    With `skipped`, that many of them, in the order of their beginnings, are passed over.
 
     They are a document of their own only where the element declares all the namespaces it uses.
     """
-    finder = _Finder(f"{space} {name}" if space else name)
+    finder = _Finder(f"{space} {name}" if space else name, skipped)
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.StartDoctypeDeclHandler = _refuse
     parser.StartElementHandler = lambda tag, _: finder.start(
@@ -232,10 +234,10 @@ def slice_element(data: bytes, name: str, space: str) -> bytes | None:
 
 
 class _Finder:
-    """Remembers where the first element of a tag begins, and where its end tag does."""
+    """Remembers where the first element of a tag, after some that are skipped, begins, and where its end tag does."""
 
-    def __init__(self, tag: str) -> None:
-        self.tag, self.depth = tag, 0
+    def __init__(self, tag: str, skipped: int) -> None:
+        self.tag, self.skipped, self.depth = tag, skipped, 0
         self.begins: int | None = None
         self.ends: int | None = None
 
@@ -243,7 +245,8 @@ class _Finder:
         if self.ends is not None:
             return
         if self.begins is None and tag == self.tag:
-            self.begins = at
+            self.begins = at if not self.skipped else None
+            self.skipped -= 1
         elif self.begins is not None:
             self.depth += 1
 

@@ -15,16 +15,25 @@ from lxml import etree
 from conformance.soap.markup import (
     Element,
     XmlError,
-    canonical,
     children,
     local,
     parse,
     serialise,
-    slice_element,
     text,
 )
-from conformance.soap.names import AUTH, SAML, SAML_TOKEN, SOAP, WSSE, WST, WSU
-from conformance.soap.security.saml import Assertion, SamlError, read_assertion
+from conformance.soap.names import AUTH, SAML_TOKEN, SOAP, SOAP12, WSSE, WST, WSU
+from conformance.soap.security.extraction import (
+    REQUESTED,
+    TakingError,
+    UnsupportedTokenError,
+    taken_or_rewritten,
+)
+from conformance.soap.security.saml import (
+    Assertion,
+    SamlError,
+    UnsupportedAssertionError,
+    read_assertion,
+)
 from conformance.soap.security.wss import (
     WSU_ID,
     Signer,
@@ -194,44 +203,27 @@ def issued_assertion(answer: bytes) -> Assertion:
         root = parse(answer)
     except XmlError as error:
         raise SamlError(f"it is not XML: {error}") from None
-    element = next(root.iter(f"{{{SAML}}}Assertion"), None)
-    if element is None:
-        raise SamlError(_refusal(root))
     try:
-        exact = slice_element(answer, "Assertion", SAML)
-        if exact is not None and _is_the_same(parse(exact), element):
-            return read_assertion(exact)
-    except (SamlError, XmlError):
-        pass  # it uses namespaces that are declared above it, or is not in UTF-8
-    return read_assertion(serialise(element))
-
-
-def _is_the_same(exact: Element, element: Element) -> bool:
-    """Tell whether an element cut out of a document is the one that stands there, with all namespaces that it uses.
-
-    Where a namespace above it is no URI, nothing around it can be canonicalised, and what was cut out is believed.
-    """
-    own = canonical(exact)
-    try:
-        return own == canonical(element)
-    except etree.C14NError:
-        return True
+        return read_assertion(taken_or_rewritten(root, answer))
+    except UnsupportedTokenError as error:
+        raise UnsupportedAssertionError(str(error)) from None
+    except TakingError:
+        raise SamlError(_refusal(root)) from None
 
 
 def _refusal(root: Element) -> str:
-    for name, words in (
-        ("faultstring", "it refuses"),
-        ("Challenge", "it asks for a challenge, which is not supported"),
-    ):
-        found = next(
-            (element for element in root.iter(etree.Element) if local(element) == name),
-            None,
-        )
-        if found is not None:
-            return (
-                f"{words}: {text(found)[:_QUOTED]}" if name == "faultstring" else words
-            )
-    return "there is no assertion in it"
+    """Return what an answer says in the place of a token."""
+    missing = "there is no assertion in it"
+    for element in root.iter(etree.Element):
+        if local(element) == "Challenge":
+            return "it asks for a challenge, which is not supported"
+        is_reason = element.tag == f"{{{SOAP12}}}Reason"
+        if is_reason or local(element) == "faultstring":
+            return f"it refuses: {text(element)[:_QUOTED]}"
+        inside = ", ".join(map(local, children(element)))
+        if local(element) == REQUESTED and inside:
+            missing += f": {REQUESTED} holds {inside[:_QUOTED]}"
+    return missing
 
 
 def _issue(

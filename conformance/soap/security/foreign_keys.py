@@ -16,11 +16,11 @@ from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical, parse, serialise
 from conformance.soap.message import SignedDraft
 from conformance.soap.names import DS, WSSE
+from conformance.soap.security.certificates import public_key
 from conformance.soap.security.resigning import HMAC, resign, signed_info
 from conformance.soap.security.saml import (
     Assertion,
     element_of,
-    public_key,
     signer_certificate,
 )
 from conformance.soap.security.wss import (

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from cryptography.hazmat.primitives import hashes
@@ -23,7 +23,7 @@ from conformance.model.errors import MissingDataError
 from conformance.soap.markup import Element, canonical, children, local_name
 from conformance.soap.message import LIFETIME, SignedDraft
 from conformance.soap.names import DS
-from conformance.soap.security.saml import Assertion
+from conformance.soap.security.saml import Assertion, read_moment
 from conformance.soap.security.wss import WSU_ID, instant
 
 XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
@@ -178,16 +178,8 @@ def _renew_ids(request: Element) -> None:
 def altered_assertion(assertion: Assertion) -> bytes:
     """Return an assertion that ends a second earlier, which is within all limits that somebody else might look at."""
     found = re.search(rb"(NotOnOrAfter\s*=\s*[\"'])([^\"']+)", assertion.data)
-    end = _moment_of(found[2]) if found else None
+    end = read_moment(found[2].decode("ascii", "replace")) if found else None
     if found is None or end is None:
         raise MissingDataError("the assertion has no end in time that could be changed")
     earlier = instant(end - timedelta(seconds=1)).encode()
     return assertion.data[: found.start(2)] + earlier + assertion.data[found.end(2) :]
-
-
-def _moment_of(data: bytes) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(data.decode("ascii"))
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

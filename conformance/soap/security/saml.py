@@ -3,29 +3,27 @@
 Must not decide what the attributes are worth to a service, nor read a clock.
 """
 
-import base64
-import binascii
 import copy
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from conformance.model.errors import ConformanceError
-from conformance.soap.markup import (
-    Element,
-    XmlError,
-    children,
-    local,
-    parse,
-    slice_element,
-    text,
-)
+from conformance.soap.markup import Element, XmlError, children, parse, text
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
+from conformance.soap.security.certificates import has_issued, read_certificate
+from conformance.soap.security.extraction import (
+    TakingError,
+    UnsupportedTokenError,
+    bare,
+    taken_out,
+)
+from conformance.soap.security.key_info import KeyInfoError, NamedKey, read_key_info
 from conformance.soap.security.wss import (
     ASSERTION,
     SAML_ID,
@@ -35,11 +33,17 @@ from conformance.soap.security.wss import (
 )
 
 _BOOLEAN = ":boolean"
+_BASE64: Final = re.compile(rb"\s*(?:PD94bWwg|PHNhbW|PEFzc2Vy|PHNvYX)[A-Za-z0-9+/\s]+")
+"""How `<?xml `, `<sam`, `<Asser` and `<soa` begin in base64."""
 _CERTIFICATE_HOLDER = ":certificateholder:"
 
 
 class SamlError(ConformanceError):
     """Bytes are not a SAML 1.1 assertion that can be used here."""
+
+
+class UnsupportedAssertionError(SamlError):
+    """An assertion is of another version, or encrypted: its issuer has to give another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,9 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """A SAML 1.1 assertion; `data` is exactly what was issued, `holder` the key named (SubjectPublicKeyInfo, DER).
+    """A SAML 1.1 assertion; `data` is exactly what was issued, `named` all that it names its holder's key by.
 
-    `holder` is empty where the assertion names no key; `certificate` where it names one without certificate.
+    `audiences` are those for whom it is meant, by condition: one of each condition has to be the service.
     """
 
     data: bytes = field(repr=False)
@@ -85,9 +89,20 @@ class Assertion:
     not_on_or_after: datetime | None
     subject: str
     methods: tuple[str, ...]
-    holder: bytes
-    certificate: bytes
+    named: NamedKey
     attributes: tuple[Attribute, ...]
+    audiences: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def holder(self) -> bytes:
+        """Return the key of the holder (SubjectPublicKeyInfo, DER), b"" where it is not named by itself."""
+        return next(iter(self.named.public_keys), b"")
+
+    @property
+    def certificate(self) -> bytes:
+        """Return the certificate of the holder as DER, b"" where the assertion brings none."""
+        certificates = self.named.certificates
+        return certificates[0].public_bytes(Encoding.DER) if certificates else b""
 
     def time_problem(self, now: datetime, tolerance: float = 0.0) -> str:
         """Return why an assertion does not hold at a time, give or take some seconds; "" where it does."""
@@ -141,15 +156,14 @@ def read_assertion(data: bytes) -> Assertion:
             raise SamlError(
                 "it is encoded in UTF-16; save it as UTF-8, exactly as it was issued"
             )
-        exact = (
-            data if root.tag == ASSERTION else slice_element(data, "Assertion", SAML)
-        )
-        if exact is None:
-            raise SamlError("there is no SAML 1.1 assertion in it")
-        exact = _bare(exact)
+        exact = bare(data) if root.tag == ASSERTION else taken_out(root, data)
         return read_element(parse(exact), exact)
-    except XmlError as error:
-        raise SamlError(str(error)) from None
+    except UnsupportedTokenError as error:
+        raise UnsupportedAssertionError(str(error)) from None
+    except (XmlError, TakingError) as error:
+        is_base64 = _BASE64.match(data) is not None
+        words = "it is encoded in base64; save it decoded" if is_base64 else str(error)
+        raise SamlError(words) from None
 
 
 def read_element(root: Element, data: bytes) -> Assertion:
@@ -161,16 +175,15 @@ def read_element(root: Element, data: bytes) -> Assertion:
     for signature in root.findall(f"{{{DS}}}Signature"):
         root.remove(signature)
     conditions = root.find(f"{{{SAML}}}Conditions")
-    certificate, holder = _holder(root)
     return Assertion(
         data=data,
         id=root.get(SAML_ID, ""),
         issuer=root.get("Issuer", ""),
-        issued=_moment(root.get("IssueInstant")),
-        not_before=_moment(conditions.get("NotBefore"))
+        issued=read_moment(root.get("IssueInstant")),
+        not_before=read_moment(conditions.get("NotBefore"))
         if conditions is not None
         else None,
-        not_on_or_after=_moment(conditions.get("NotOnOrAfter"))
+        not_on_or_after=read_moment(conditions.get("NotOnOrAfter"))
         if conditions is not None
         else None,
         subject=next(
@@ -179,11 +192,20 @@ def read_element(root: Element, data: bytes) -> Assertion:
         methods=tuple(
             text(element) for element in root.iter(f"{{{SAML}}}ConfirmationMethod")
         ),
-        holder=holder,
-        certificate=certificate,
+        named=_holder(root),
         attributes=tuple(
             _attribute(element) for element in root.iter(f"{{{SAML}}}Attribute")
         ),
+        audiences=_audiences(conditions) if conditions is not None else (),
+    )
+
+
+def _audiences(conditions: Element) -> tuple[tuple[str, ...], ...]:
+    """Return the audiences of each condition (SAML 1.1 core, section 2.3.2.1.2)."""
+    rows = conditions.findall(f"{{{SAML}}}AudienceRestrictionCondition")
+    return tuple(
+        tuple(text(audience) for audience in row.findall(f"{{{SAML}}}Audience"))
+        for row in rows
     )
 
 
@@ -199,7 +221,7 @@ def signature_problem(root: Element, trusted: Sequence[x509.Certificate]) -> str
         return f"it has {len(signatures)} signatures instead of one"
     try:
         signer = _signer(signatures[0])
-        if not any(_issued(signer, authority) for authority in trusted):
+        if not any(has_issued(authority, signer) for authority in trusted):
             return f"it is signed by {signer.subject.rfc4514_string()!r}, which is not trusted"
         covered = references(signatures[0])
         if [reference.part for reference in covered] != [root.get(SAML_ID)]:
@@ -224,46 +246,6 @@ def signer_certificate(root: Element) -> x509.Certificate | None:
         return None
 
 
-def public_key(certificate: x509.Certificate) -> bytes:
-    """Return a certificate's public key as DER (SubjectPublicKeyInfo), as `Assertion.holder` has it."""
-    return certificate.public_key().public_bytes(
-        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
-    )
-
-
-def read_certificate(encoded: str) -> x509.Certificate | None:
-    """Return a certificate in base64, all of which can be read; the library reads it only when it is asked for."""
-    try:
-        certificate = x509.load_der_x509_certificate(
-            base64.b64decode("".join(encoded.split()), validate=True)
-        )
-        _ = (
-            public_key(certificate),
-            certificate.subject,
-            certificate.issuer,
-            certificate.not_valid_after_utc,
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
-        return None
-    return certificate
-
-
-def _bare(data: bytes) -> bytes:
-    """Return a document without byte order mark, XML declaration and what stands around its root."""
-    element_bytes = slice_element(data, "Assertion", SAML)
-    if element_bytes is None:
-        raise SamlError("there is no SAML 1.1 assertion in it")
-    encoding = parse(data).getroottree().docinfo.encoding or "UTF-8"
-    if (
-        encoding.upper() not in ("UTF-8", "US-ASCII", "ASCII")
-        and not element_bytes.isascii()
-    ):
-        raise SamlError(
-            f"it is encoded in {encoding}; save it as UTF-8, exactly as it was issued"
-        )
-    return element_bytes
-
-
 def _signer(signature: Element) -> x509.Certificate:
     named = signature.find(f"{{{DS}}}KeyInfo/{{{DS}}}X509Data/{{{DS}}}X509Certificate")
     return _certificate(text(named) if named is not None else "")
@@ -276,51 +258,24 @@ def _certificate(encoded: str) -> x509.Certificate:
     return certificate
 
 
-def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    if certificate == authority:
-        return True
-    try:
-        certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
-        return False
-    return True
-
-
-def _holder(root: Element) -> tuple[bytes, bytes]:
-    """Return certificate and public key of the holder, as DER; both empty where none is named."""
+def _holder(root: Element) -> NamedKey:
+    """Return by what the first subject that is confirmed by a key names that key."""
     for confirmation in root.iter(f"{{{SAML}}}SubjectConfirmation"):
         methods = [
             text(element)
             for element in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")
         ]
-        if HOLDER_OF_KEY not in methods:
-            continue
-        encoded = next(
-            (
-                text(element)
-                for element in confirmation.iter(f"{{{DS}}}X509Certificate")
-            ),
-            "",
-        )
-        if encoded:
-            certificate = _certificate(encoded)
-            return certificate.public_bytes(Encoding.DER), public_key(certificate)
-        numbers = list(confirmation.iter(f"{{{DS}}}RSAKeyValue"))
-        if numbers:
-            return b"", _rsa_key(numbers[0])
-    return b"", b""
+        named = _key(confirmation) if HOLDER_OF_KEY in methods else NamedKey()
+        if named:
+            return named
+    return NamedKey()
 
 
-def _rsa_key(element: Element) -> bytes:
+def _key(confirmation: Element) -> NamedKey:
     try:
-        parts = {
-            local(child): int.from_bytes(base64.b64decode(text(child)), "big")
-            for child in children(element)
-        }
-        key = RSAPublicNumbers(parts["Exponent"], parts["Modulus"]).public_key()
-    except (ValueError, KeyError, binascii.Error):
-        raise SamlError("the key in it cannot be read") from None
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return read_key_info(confirmation)
+    except KeyInfoError as error:
+        raise SamlError(str(error)) from None
 
 
 def _attribute(element: Element) -> Attribute:
@@ -332,9 +287,15 @@ def _attribute(element: Element) -> Attribute:
     )
 
 
-def _moment(text: str | None) -> datetime | None:
+_MIDNIGHT: Final = re.compile(r"(?<=T)24(?=:00:00(\.0+)?(Z|[+-]\d\d:\d\d)?$)")
+"""The end of a day, which is the beginning of the next (XML Schema 1.0, part 2, section 3.2.7.1)."""
+
+
+def read_moment(written: str | None) -> datetime | None:
+    """Return an xs:dateTime in UTC, None for what is none; without zone it is in UTC (SAML 1.1 core, section 1.2.2)."""
+    usual, is_midnight = _MIDNIGHT.subn("00", (written or "").strip())
     try:
-        moment = datetime.fromisoformat((text or "").strip())
+        moment = datetime.fromisoformat(usual) + timedelta(days=is_midnight)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -27,14 +27,18 @@ from conformance.soap.markup import Element, children
 from conformance.soap.names import (
     BASE64,
     DS,
+    DS_MORE07,
     ECDSA_SHA256,
     ENVELOPED,
     EXCLUSIVE,
+    INCLUSIVE,
+    INCLUSIVE11,
     RSA_SHA256,
     SAML,
     SAML_ASSERTION_ID,
     SAML_TOKEN,
     SHA256,
+    WITH_COMMENTS,
     WSSE,
     WSSE11,
     WSU,
@@ -47,7 +51,6 @@ _SHA384, _SHA512 = (
     "http://www.w3.org/2001/04/xmlenc#sha512",
 )
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
-_WITH_COMMENTS = f"{EXCLUSIVE}WithComments"
 
 STRONG: Final = frozenset(
     {
@@ -58,12 +61,51 @@ STRONG: Final = frozenset(
 """Signature algorithms that are accepted; SHA-1 and keyed hashes are not among them."""
 DIGESTS: Final = frozenset({SHA256, _SHA384, _SHA512})
 CANONICAL: Final = frozenset({EXCLUSIVE})
+_BROKEN: Final = re.compile(r"(?:md5|sha1|ripemd160)$", re.IGNORECASE)
+"""How the names of algorithms end whose digests collide."""
+_NOTHING_MORE: Final = "failed to verify"
+_PEM: Final = b"-----BEGIN PUBLIC KEY"
 _SIGNATURE = [f"{{{DS}}}{name}" for name in ("SignedInfo", "SignatureValue", "KeyInfo")]
 """A Signature's members; an Object, which may have a Manifest with references to anywhere, is not among them."""
 
 
 class SignatureError(ConformanceError):
     """A signature is missing, does not hold, or covers its parts in a way that is not accepted."""
+
+
+class UnfitSignatureError(SignatureError):
+    """A signature is made in a way that no service takes, be it whole or not: by a weak algorithm, or not by an id."""
+
+
+class UncheckedSignatureError(SignatureError):
+    """A signature uses an algorithm that is not checked here: it may hold or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithms:
+    """The algorithms that are accepted in a signature: of SignedInfo's form, of transforms, signatures, digests."""
+
+    canonical: frozenset[str] = CANONICAL
+    transforms: frozenset[str] = CANONICAL | {ENVELOPED}
+    signatures: frozenset[str] = STRONG
+    digests: frozenset[str] = DIGESTS
+
+
+STRICT: Final = Algorithms()
+"""What the platform takes in a message."""
+_FORMS: Final = frozenset(
+    {
+        *(EXCLUSIVE, f"{EXCLUSIVE}{WITH_COMMENTS}"),
+        *(INCLUSIVE, f"{INCLUSIVE}#{WITH_COMMENTS}"),
+        *(INCLUSIVE11, f"{INCLUSIVE11}#{WITH_COMMENTS}"),
+    }
+)
+LEGAL: Final = Algorithms(
+    canonical=_FORMS,
+    transforms=_FORMS | {ENVELOPED},
+    signatures=STRONG | {f"{DS_MORE07}sha{bits}-rsa-MGF1" for bits in (256, 384, 512)},
+)
+"""What an issuer may sign an assertion by, whatever the platform does (XML Signature 1.1, section 6)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,31 +234,40 @@ def verify(
     certificate: bytes,
     parts: Mapping[str, Element],
     attribute: str = WSU_ID,
+    algorithms: Algorithms = STRICT,
 ) -> None:
-    """Verify a signature, by a certificate in DER, over parts of its document, known by their ids.
+    """Verify a signature, by a certificate in DER or a key in PEM, over parts of its document, known by their ids.
 
     The ids stand in the attribute given, those of assertions in their own.
     Raises SignatureError where the signature covers anything else, uses what `references` refuses, or does not hold.
     """
-    for reference in references(signature):
+    for reference in references(signature, algorithms):
         if reference.part not in parts:
             raise SignatureError(
                 f"the signature covers {reference.part!r}, which is no part that it should"
             )
     context = xmlsec.SignatureContext()
     try:
+        is_key = certificate.startswith(_PEM)
+        form = "KeyDataFormatPem" if is_key else "KeyDataFormatCertDer"
         context.key = xmlsec.Key.from_memory(
-            certificate, xmlsec.constants.KeyDataFormatCertDer
+            certificate, getattr(xmlsec.constants, form)
         )
         for part in parts.values():
             name = etree.QName(SAML_ID if part.tag == ASSERTION else attribute)
             context.register_id(part, name.localname, name.namespace)
         context.verify(signature)
     except xmlsec.Error as error:
-        raise SignatureError(f"the signature does not hold: {error}") from None
+        raise SignatureError(f"the signature does not hold{_more(error)}") from None
 
 
-def references(signature: Element) -> list[Reference]:
+def _more(error: xmlsec.Error) -> str:
+    """Return what the library says beyond that a signature does not hold."""
+    words = str(error.args[-1]) if error.args else ""
+    return "" if words in {"", _NOTHING_MORE} else f": {words}"
+
+
+def references(signature: Element, algorithms: Algorithms = STRICT) -> list[Reference]:
     """Return what a signature covers.
 
     Raises SignatureError for algorithms that are not listed, for transforms that could select something else, and for
@@ -228,13 +279,13 @@ def references(signature: Element) -> list[Reference]:
         )
     info = _only(signature, "SignedInfo")
     method = _algorithm(_only(info, "CanonicalizationMethod"))
-    if method not in CANONICAL:
-        raise SignatureError(f"the canonicalisation {method!r} is not accepted")
+    if method not in algorithms.canonical:
+        raise _refused("canonicalisation", method)
     method = _algorithm(_only(info, "SignatureMethod"))
-    if method not in STRONG:
-        raise SignatureError(f"the signature algorithm {method!r} is not accepted")
+    if method not in algorithms.signatures:
+        raise _refused("signature algorithm", method)
     parts = [
-        _reference(element)
+        _reference(element, algorithms)
         for element in children(info)
         if element.tag == f"{{{DS}}}Reference"
     ]
@@ -286,22 +337,27 @@ def _add_reference(info: Element, name: str, transforms: Sequence[str]) -> None:
     etree.SubElement(reference, f"{{{DS}}}DigestValue")
 
 
-def _reference(element: Element) -> Reference:
+def _reference(element: Element, algorithms: Algorithms) -> Reference:
     uri = element.get("URI")
     if uri is None or not _BARE_NAME.fullmatch(uri):
-        raise SignatureError(
+        raise UnfitSignatureError(
             f"the signature refers to {uri!r} instead of a part of the message by its id"
         )
     listed = element.find(f"{{{DS}}}Transforms")
     nodes = children(listed) if listed is not None else ()
     transforms = tuple(map(_algorithm, nodes))
     for transform in transforms:
-        if transform not in CANONICAL | {ENVELOPED}:
-            raise SignatureError(f"the transform {transform!r} is not accepted")
+        if transform not in algorithms.transforms:
+            raise _refused("transform", transform)
     digest = _algorithm(_only(element, "DigestMethod"))
-    if digest not in DIGESTS:
-        raise SignatureError(f"the digest algorithm {digest!r} is not accepted")
+    if digest not in algorithms.digests:
+        raise _refused("digest algorithm", digest)
     return Reference(uri[1:], transforms, digest)
+
+
+def _refused(sort: str, algorithm: str) -> SignatureError:
+    kind = UnfitSignatureError if _BROKEN.search(algorithm) else UncheckedSignatureError
+    return kind(f"the {sort} {algorithm!r} is not accepted")
 
 
 def _only(element: Element, name: str) -> Element:
