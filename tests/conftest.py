@@ -1,6 +1,9 @@
 """What all tests share: they are true on a busy machine, and whatever the environment of who runs them says."""
 
+import atexit
 import os
+import shutil
+import tempfile
 
 from hypothesis import settings
 
@@ -16,3 +19,8 @@ COLOURS = ("FORCE_COLOR", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "PY_COLORS",
 OPTIONS = ("EHEALTH_TARGET", "PYTEST_ADDOPTS", "PYTEST_PLUGINS")
 for _name in (*PROXIES, *map(str.upper, PROXIES), *COLOURS, *OPTIONS):
     os.environ.pop(_name, None)
+
+# What runs remember of their target files goes into a state of the tests' own, never into the user's.
+_STATE = tempfile.mkdtemp(prefix="ehealth-conformance-state-")
+os.environ["XDG_STATE_HOME"] = _STATE
+atexit.register(shutil.rmtree, _STATE, ignore_errors=True)

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "conformance"
 
 ORDER = (
     ("model", "identifiers", "files"),
-    ("formats", "soap", "traffic"),
+    ("formats", "soap", "traffic", "state"),
     ("checks", "strategies", "evidence"),
     ("contracts",),
     ("target", "judging", "mock"),

@@ -95,6 +95,22 @@ def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         rows("runs", tmp_path)
 
 
+def test_damaged_run_is_told_and_the_others_are_listed(tmp_path: Path) -> None:
+    """One folder that cannot be read hides no other."""
+    run_campaign(tmp_path, SERVICE, None, examples=1)
+    for name, text in (
+        ("a", "{"),
+        ("z", '{"schema": "ehealth-conformance/results/1", "run": {"target": {}}, "cases": []}'),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "results.json").write_text(text, encoding="utf-8")
+    told: list[str] = []
+    [row] = rows("runs", tmp_path, told.append)
+    assert row["id"] == "run"
+    assert len(told) == 2
+    assert all("not the results of a run" in line and "\n" not in line for line in told)
+
+
 def test_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:
     """Looking for runs where there is nothing finds none."""
     assert rows("runs", tmp_path / "nowhere") == []

@@ -823,7 +823,7 @@ def test_run_is_named_by_folder_results_or_id(desk: Desk) -> None:
 
 
 def test_target_of_the_run_is_found_where_it_was(desk: Desk, stack: ExitStack) -> None:
-    """The file is known as seen from the run folder; where it is gone or another one, it has to be named."""
+    """The file is known where the user's state has it; where it is gone or has changed, it has to be named."""
     target = desk.target(board(stack.enter_context(dashboards.serve("plain"))))
     folder = desk.record(target, DASHBOARD)
     run = json.loads((folder / "results.json").read_text("utf-8"))["run"]
@@ -837,7 +837,8 @@ def test_target_of_the_run_is_found_where_it_was(desk: Desk, stack: ExitStack) -
     target.write_text(moved.read_text("utf-8").replace(target.stem, "other"), encoding="utf-8")
     other = desk.replay(folder, "1")
     assert (other.code, other.folder) == (2, None)
-    assert "is now the target 'other'" in other.output
+    assert "which has changed since; name it with --target" in other.output
+    assert "other" not in other.output
 
 
 def test_target_that_is_far_away_is_kept_by_its_name_alone(
@@ -851,6 +852,77 @@ def test_target_that_is_far_away_is_kept_by_its_name_alone(
     done = desk.replay(folder, "1")
     assert (done.code, done.folder) == (2, None)
     assert "of the target file secret.yaml; name it with --target" in done.output
+
+
+def test_target_file_that_a_foreign_folder_names_is_not_read(desk: Desk, stack: ExitStack) -> None:
+    """A folder from elsewhere that brings its target file runs no command, sends nothing, and quotes nothing."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        return Answer(200)
+
+    address = stack.enter_context(serving(answer))
+    folder = desk.record("local", DASHBOARD)
+    touched = desk.folder / "touched"
+    evil = {"name": "evil", "environment": "local", "services": {TEX: {"base_url": address}}}
+    evil["services"][TEX]["tokens"] = {"citizen": {"command": ["touch", str(touched)]}}  # type: ignore[index]
+    (folder / "t.yaml").write_text("first-line-of-it: 1\n" + dump(evil), encoding="utf-8")
+    for file in ("t.yaml", "./t.yaml", "../reports/x/../../t.yaml", str(folder / "t.yaml"), "/etc/passwd"):
+        told = {"name": "evil", "environment": "local", "file": file}
+        edit(folder, lambda document, told=told: document["run"].update(target=told))  # type: ignore[misc]
+        done = desk.replay(folder, "1")
+        assert (done.code, done.folder) == (2, None)
+        assert "name it with --target" in done.output
+        assert "first-line" not in done.output
+        assert "root:" not in done.output
+    assert not touched.exists()
+    assert seen == []
+
+
+def test_folder_that_was_made_by_a_run_of_one_s_own_and_moved_needs_its_target(desk: Desk, stack: ExitStack) -> None:
+    """A copy of a run folder is not the folder that the state speaks of, whatever stands in it by now."""
+    target = desk.target(board(stack.enter_context(dashboards.serve("plain"))))
+    folder = desk.record(target, DASHBOARD)
+    assert desk.replay(folder, "1").code == 0
+    copied = desk.folder / "mails" / folder.name
+    shutil.copytree(folder, copied)
+    assert "name it with --target" in desk.replay(copied, "1").output
+    assert desk.replay(copied, "1", "--target", target).code == 0
+
+
+def test_user_with_another_state_names_the_target(
+    desk: Desk, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a job whose home is another one, `--target` works, and nothing else does."""
+    target = desk.target(board(stack.enter_context(dashboards.serve("plain"))))
+    folder = desk.record(target, DASHBOARD)
+    monkeypatch.setenv("XDG_STATE_HOME", str(desk.folder / "another"))
+    assert "name it with --target" in desk.replay(folder, "1").output
+    assert desk.replay(folder, "1", "--target", target).code == 0
+
+
+def test_credential_goes_to_the_target_alone(desk: Desk, tex: tuple[Path, dict[str, Any]], stack: ExitStack) -> None:
+    """Whatever addresses a record has, a token is never sent to one of them."""
+    seen: list[Request] = []
+
+    def answer(request: Request) -> Answer:
+        seen.append(request)
+        return Answer(200)
+
+    foreign = stack.enter_context(serving(answer))
+    target, section = tex
+    base = section["base_url"]
+    folder = desk.record(target, f"{TEX}/7.2/declare-practitioner")
+    first = next(row for row in read_exchanges(folder) if row["purpose"] == "probe")
+    rest, host = first["request"]["url"].removeprefix(base), foreign.removeprefix("http://")
+    urls = [f"{foreign}{rest}", f"{base}@{host}{rest}", f"{base}/@{host}{rest}", f"{base}//{host}{rest}", foreign]
+    for url in urls:
+        rewrite(folder, lambda row, url=url: row["request"].update(url=url))  # type: ignore[misc]
+        edit(folder, lambda document: document["run"]["addresses"].update({TEX: foreign}))
+        done = desk.replay(folder, first["id"], "--target", target)
+        assert done.code in {1, 2, 3}, done.output
+    assert seen == []
 
 
 def test_target_without_file_that_is_not_built_in_has_to_be_named(desk: Desk) -> None:

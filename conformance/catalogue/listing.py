@@ -4,8 +4,9 @@ Must not print.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from conformance.contracts.loading import Spec, load_spec, service_ids
 from conformance.evidence.recorded_run import read_results
@@ -39,8 +40,13 @@ def all_specs() -> tuple[Spec, ...]:
     return tuple(load_spec(service) for service in service_ids())
 
 
-def rows(topic: str, folder: Path) -> list[Row]:
-    """Return the rows of a topic; `folder` is where runs are looked for."""
+def rows(
+    topic: str, folder: Path, tell: Callable[[str], None] | None = None
+) -> list[Row]:
+    """Return the rows of a topic; `folder` is where runs are looked for.
+
+    `tell` takes note of a run folder that cannot be read, and the others are listed; without it, raises UsageError.
+    """
     topics = {
         "services": _services,
         "cases": _cases,
@@ -48,7 +54,7 @@ def rows(topic: str, folder: Path) -> list[Row]:
         "errata": _errata,
         "faults": _faults,
     }
-    return list(_runs(folder) if topic == "runs" else topics[topic](all_specs()))
+    return list(_runs(folder, tell) if topic == "runs" else topics[topic](all_specs()))
 
 
 def all_faults(services: Iterable[str]) -> Iterator[Fault]:
@@ -220,18 +226,28 @@ def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
             }
 
 
-def _runs(folder: Path) -> Iterator[Row]:
+def _runs(folder: Path, tell: Callable[[str], None] | None) -> Iterator[Row]:
     for run in run_folders(folder):
         try:
             yield _run_row(run)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise UsageError(
-                f"{run / RESULTS}: not the results of a run; move the folder away"
-            ) from error
+        except UsageError as error:
+            if tell is None:
+                raise
+            tell(f"{error}; the run is left out")
 
 
 def _run_row(folder: Path) -> Row:
-    document = read_results(folder / RESULTS)
+    path = folder / RESULTS
+    document = read_results(path)
+    try:
+        return _row_of(document, folder)
+    except LookupError as error:
+        raise UsageError(
+            f"{path}: not the results of a run: {error} is missing; move the folder away"
+        ) from None
+
+
+def _row_of(document: Mapping[str, Any], folder: Path) -> Row:
     run, counts = document["run"], document["summary"]
     return {
         "id": run["id"],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance.catalogue.topics import TOPICS
-from conformance.cli.console import as_csv, print_table
+from conformance.cli.console import as_csv, print_error, print_table
 from conformance.cli.options import examples
 from conformance.evidence.run_folder import DEFAULT_FOLDER
 
@@ -49,7 +49,7 @@ def list_topic(topic: str, form: str, out: Path) -> None:
     """List services, cases, requirements, errata, faults or runs."""
     from conformance.catalogue.listing import rows  # noqa: PLC0415 - help and completion do without
 
-    listed = rows(topic, out)
+    listed = rows(topic, out, print_error)
     if form == "json":
         click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return

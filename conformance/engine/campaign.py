@@ -38,6 +38,7 @@ from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
 from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult, Run
 from conformance.model.verdict import Verdict
+from conformance.state.run_targets import remember
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
 
@@ -259,6 +260,7 @@ def open_campaign(
     workers = Workers(folder, worker)
     events = EventLog(folder, worker, listeners)
     if not worker:
+        remember(folder, plan.target.file)
         events.emit(_run_started(plan, folder))
     return Campaign(
         plan,

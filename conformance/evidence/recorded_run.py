@@ -13,7 +13,7 @@ from conformance.evidence.results_document import SCHEMA
 from conformance.evidence.run_folder import RESULTS, run_folders
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
 from conformance.files.reading import UnreadableFileError, read_bounded
-from conformance.formats.schemas import suggestion
+from conformance.formats.schemas import shape_problem, suggestion
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Exchange, Purpose
 
@@ -122,7 +122,6 @@ class RecordedRun:
 _DIGITS = 6
 _LARGEST_RESULTS = 128 * 2**20
 """Bytes that a results.json may have."""
-_MOST_EXAMPLES = 1_000_000
 
 
 def find_run(name: str, out: Path) -> RecordedRun:
@@ -158,7 +157,7 @@ def read_results(path: Path) -> dict[str, Any]:
             raise UsageError(
                 f"{path}: results of another form ({document['schema']!r}) than {SCHEMA}"
             )
-        _demand_form(document)
+        _demand_shape(document, "recorded-run")
     except UnreadableFileError as error:
         raise UsageError(error.about(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -175,21 +174,11 @@ def _results(path: Path) -> Mapping[str, Any]:
     return read_results(path) if path.exists() else {}
 
 
-def _demand_form(document: Mapping[str, Any]) -> None:
-    """Raise ValueError, KeyError or TypeError where results.json is not as runs write it, as far as it is used."""
-    run = document["run"]
-    texts = [*run["target"].values(), *run.get("addresses", {}).values()]
-    texts += run.get("specs", {}).values()
-    for case in document["cases"]:
-        texts += [case["id"], case["verdict"], case.get("service", "")]
-        texts += case.get("exchanges", ())
-    if not all(isinstance(text, str) and "\0" not in text for text in texts):
-        raise ValueError("a text is none")
-    numbers = [run.get(name, 0) for name in ("seed", "examples")]
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError("a number is none")
-    if run.get("examples", 0) > _MOST_EXAMPLES:
-        raise ValueError(f"more than {_MOST_EXAMPLES} examples")
+def _demand_shape(data: object, form: str) -> None:
+    """Raise ValueError where data is not as runs write it, as far as it is used."""
+    problem = shape_problem(data, form)
+    if problem:
+        raise ValueError(problem)
 
 
 def _is_record(record: object) -> bool:
@@ -200,6 +189,7 @@ def _is_record(record: object) -> bool:
 
 def _recorded(folder: Path, record: Record) -> Recorded:
     try:
+        _demand_shape(record, "recorded-exchange")
         return Recorded(record, recorded_exchange(record))
     except (
         KeyError,
@@ -210,5 +200,5 @@ def _recorded(folder: Path, record: Record) -> Recorded:
         RecursionError,
     ) as error:
         raise UsageError(
-            f"{folder / FILE}: {record.get('id')!r} is no exchange as runs write them: {error!r}"
+            f"{folder / FILE}: {record.get('id')!r} is no exchange as runs write them: {error}"
         ) from None

@@ -129,3 +129,43 @@ def read_valid(path: Path, form: str, root: Path) -> Document:
     if problems:
         raise SpecError(problems)
     return document
+
+
+MOST_LEVELS: Final = 64
+"""Levels of lists and objects in what another program is said to have written."""
+
+
+def shape_problem(data: Any, form: str) -> str:  # noqa: ANN401 - whatever JSON holds
+    """Return where data read back breaks the format NAME first, "" where it does not; nothing of it is quoted."""
+    if _is_deeper(data, MOST_LEVELS):
+        return f"it is nested more than {MOST_LEVELS} levels deep"
+    error = next(_shape(form).iter_errors(data), None)
+    if error is None:
+        return ""
+    where = "/".join(str(step)[:_LONGEST_STEP] for step in error.instance_path)
+    broken = str(error.schema_path[-1]) if error.schema_path else "its form"
+    return f"{where or 'the whole'} breaks {broken!r} of the format {form}"
+
+
+_LONGEST_STEP: Final = 60
+"""Characters of a key that a message has as a part of a place."""
+
+
+@functools.cache
+def _shape(form: str) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(dict(load_format(form)))
+
+
+def _is_deeper(data: Any, levels: int) -> bool:  # noqa: ANN401 - whatever JSON holds
+    """Tell whether lists and objects stand in one another more often than so many times."""
+    layer = [data]
+    for _ in range(levels):
+        inside = (
+            value.values() if isinstance(value, dict) else value
+            for value in layer
+            if isinstance(value, dict | list)
+        )
+        layer = [value for values in inside for value in values]
+        if not layer:
+            return False
+    return True

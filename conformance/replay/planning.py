@@ -21,6 +21,7 @@ from conformance.evidence.run_folder import RESULTS
 from conformance.model.case import Case, CaseKind, Expectation, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
+from conformance.state.run_targets import target_of_run
 from conformance.target.policy import BUILT_IN, LOCAL, RULE, Sender, may_send
 from conformance.target.reading import choose_services, load_target
 from conformance.target.target import ServiceTarget, Target
@@ -56,19 +57,37 @@ def target_of(run: RecordedRun, given: str | None) -> Target:
         raise UsageError(
             f"the run {run.id} was made against {name!r}, no built-in target; name its file with --target"
         )
-    path = (run.folder.resolve() / file).resolve()
-    if not path.is_file():
-        gone = (
-            f"{shown_path(path)}, which is not there any more" if "/" in file else file
-        )
+    return _remembered_target(run, name, environment, file)
+
+
+def _remembered_target(
+    run: RecordedRun, name: str, environment: str, file: str
+) -> Target:
+    """Return the target file that a run folder names, where this user's own state says the same of it.
+
+    A folder from elsewhere may name any file, with commands and secrets in it. Nothing is read before the state agrees.
+    """
+    start = f"the run {run.id} was made against {name!r} of the target file"
+    path = Path(os.path.normpath(run.folder.resolve() / file))
+    remembered = target_of_run(run.folder)
+    if remembered is None or remembered.file != path:
         raise UsageError(
-            f"the run {run.id} was made against {name!r} of the target file {gone}; name it with --target"
+            f"{start} {file}; name it with --target: no run of yours on this machine has made this folder with a file "
+            "there, so that it is not read"
+        )
+    if not path.is_file():
+        raise UsageError(
+            f"{start} {shown_path(path)}, which is not there any more; name it with --target"
+        )
+    if not remembered.is_unchanged():
+        raise UsageError(
+            f"{start} {shown_path(path)}, which has changed since; name it with --target where you mean it all the same"
         )
     target = load_target(shown_path(path))
     if (target.name, target.environment) != (name, environment):
         raise UsageError(
-            f"{shown_path(path)} is now the target {target.name!r} ({target.environment}), but the run {run.id} was "
-            f"made against {name!r} ({environment}); say --target where you mean it all the same"
+            f"{start} {shown_path(path)}, which is that of {target.name!r} ({target.environment}): the folder was "
+            "changed; say --target where you mean it all the same"
         )
     return target
 
