@@ -137,6 +137,8 @@ class CommandGroup(click.Group):
         except ConformanceError as error:
             for problem in _problems(error):
                 print_error(problem)
+            for note in getattr(error, "__notes__", ()):
+                print_error(note, "note")
             return error.exit_code
         except Exception:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
             traceback.print_exc()
