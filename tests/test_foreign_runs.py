@@ -114,7 +114,8 @@ def test_line_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_line_nested_without_end_is_told(tmp_path: Path) -> None:
     """A line of brackets is told in a line."""
-    assert "1 line of exchanges.jsonl is broken and left out: 1" in _refusal(_folder(tmp_path, lines="[" * 100_000 + "\n"))
+    folder = _folder(tmp_path, lines="[" * 100_000 + "\n")
+    assert "1 line of exchanges.jsonl is broken and left out: 1" in _refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["results.json", FILE])

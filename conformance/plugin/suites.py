@@ -135,8 +135,8 @@ class SuiteRun:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Turn SIGINT and SIGTERM into a flag that is checked between requests."""
-        if self._opening.opened is None or self._opening.in_worker:
+        """Turn SIGINT, SIGTERM and SIGHUP into a flag that is checked between requests."""
+        if self._opening.opened is None and not self._opening.in_worker:
             return (yield)
         with interruptible() as requested:
             try:

@@ -38,8 +38,8 @@ def interruptible() -> Iterator[threading.Event]:
     """Make SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt, now or at the next `raise_if_requested`.
 
     Yields an event that is set once a signal has come. Work after the block, such as restoring a service, goes on
-    undisturbed. A terminal that is closed may say so twice, by the system and by the shell: the second time changes
-    nothing. Outside the main thread signals stay as they are.
+    undisturbed. A terminal that is closed may say so twice, by the system and by the shell: once it has, it is not
+    listened to any more, after the block neither. Outside the main thread signals stay as they are.
     """
     if threading.current_thread() is not threading.main_thread():
         yield _requested
@@ -51,7 +51,8 @@ def interruptible() -> Iterator[threading.Event]:
         yield _requested
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            gone = number == HANGUP and _hung_up.is_set()
+            signal.signal(number, signal.SIG_IGN if gone else handler)
         _requested.clear()
 
 
