@@ -1,5 +1,7 @@
 """However a command ends, its exit code is one of the interface's: wrong words, Ctrl-C, a closed pipe, a defect."""
 
+import errno
+import io
 import os
 import subprocess
 import sys
@@ -87,6 +89,70 @@ def test_run_into_a_closed_pipe_goes_on(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert len(list((tmp_path / "reports").glob("*/report.html"))) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize("arguments", [["list", "cases"], ["--help"], ["list", "cases", "--format", "json"]])
+def test_full_output_ends_with_one_line(tmp_path: Path, arguments: list[str]) -> None:
+    """An output with no room is an error of the harness's surroundings, in one line and without a traceback."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "conformance", *arguments],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 4
+    assert done.stderr.splitlines() == [
+        "error: the output could not be written: No space left on device; make room, or write it elsewhere"
+    ]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EPIPE, errno.ENOSPC])
+def test_stream_drops_what_cannot_be_written(tmp_path: Path, number: int) -> None:
+    """A terminal that is gone is no trouble, a full disk is; neither is an error of whoever writes."""
+
+    class Broken(io.StringIO):
+        def write(self, _: str) -> int:
+            raise OSError(number, os.strerror(number))
+
+    with (tmp_path / "x").open("w", encoding="utf-8") as file:
+        broken = Broken()
+        broken.fileno = file.fileno  # type: ignore[method-assign]
+        stream = PipeSafeStream(broken)
+        assert stream.write("abc") == 3
+    trouble = stream.trouble.errno if stream.trouble else None
+    assert trouble == (errno.ENOSPC if number == errno.ENOSPC else None)
+
+
+INTERRUPTED_AT = """
+import os, signal, sys
+
+NAME = sys.argv.pop(1)
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == NAME:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from conformance.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "module", ["conformance.cli", "click", "conformance.cli.list", "conformance.catalogue.listing", "yaml"]
+)
+def test_interruption_while_the_command_loads_ends_with_a_word(tmp_path: Path, module: str) -> None:
+    """Ctrl-C before the work has begun is told in a line, with 130 and not by the signal."""
+    command = [sys.executable, "-c", INTERRUPTED_AT, module, "list", "cases"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr.strip().splitlines()) == (130, ["interrupted"])
 
 
 def test_stream_drops_what_nobody_reads() -> None:

@@ -106,15 +106,16 @@ def test_exchange_with_other_values_than_runs_write_is_told(
 
 
 def test_line_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A line that is longer than any exchange ends the reading, before it fills the memory."""
+    """A line that is longer than any exchange is left out, before it fills the memory, and that is told."""
     monkeypatch.setattr(store, "LONGEST_LINE", 10_000)
     folder = _folder(tmp_path, lines=json.dumps(RECORD | {"x": "y" * 20_000}) + "\n")
-    assert "exchanges.jsonl: cannot be read: a line of more than 10000 bytes" in _refusal(folder)
+    assert "1 line of exchanges.jsonl is broken and left out: 1" in _refusal(folder)
 
 
 def test_line_nested_without_end_is_told(tmp_path: Path) -> None:
     """A line of brackets is told in a line."""
-    assert "a line is nested too deeply" in _refusal(_folder(tmp_path, lines="[" * 100_000 + "\n"))
+    folder = _folder(tmp_path, lines="[" * 100_000 + "\n")
+    assert "1 line of exchanges.jsonl is broken and left out: 1" in _refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["results.json", FILE])

@@ -5,11 +5,12 @@ import os
 import signal
 import threading
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
 from conformance.model.exchange import Request, Response
-from conformance.traffic.interruption import interruptible, raise_if_requested
+from conformance.traffic.interruption import interruptible, raise_if_requested, undivided
 from conformance.traffic.transport import Transport
 from tests.peers.server import Answer, serving
 
@@ -54,6 +55,52 @@ def test_signal_in_a_weak_reference_s_callback_is_raised_later() -> None:
         assert reference() is None
         with pytest.raises(KeyboardInterrupt):
             raise_if_requested()
+
+
+@pytest.fixture
+def hangup() -> Iterator[None]:
+    """Restore what this process does when its terminal is closed."""
+    before = signal.getsignal(signal.SIGHUP)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup")
+def test_closed_terminal_interrupts_once() -> None:
+    """SIGHUP ends what is going on as SIGTERM does; the shell's own SIGHUP after it disturbs nothing."""
+    with interruptible() as requested:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert requested.is_set()
+        os.kill(os.getpid(), signal.SIGHUP)
+    os.kill(os.getpid(), signal.SIGHUP)
+
+
+@pytest.mark.usefixtures("hangup")
+def test_ignored_hangup_stays_ignored() -> None:
+    """What `nohup` started goes on when the terminal is closed."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with interruptible() as requested:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert not requested.is_set()
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+def test_what_belongs_together_is_done_as_a_whole() -> None:
+    """A signal in the midst of it is raised at its end."""
+    done = []
+
+    def divided() -> None:
+        with undivided():
+            os.kill(os.getpid(), signal.SIGINT)
+            done.append("the rest")
+
+    with interruptible():
+        with pytest.raises(KeyboardInterrupt):
+            divided()
+        with undivided():
+            done.append("what comes after it")
+    assert done == ["the rest", "what comes after it"]
 
 
 def test_another_thread_leaves_signals_alone() -> None:

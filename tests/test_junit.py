@@ -40,7 +40,7 @@ def _xml(
         finished=STARTED + timedelta(seconds=3),
         interrupted=False,
     )
-    return ET.fromstring(junit_text(results_document(run, results, [])))
+    return ET.fromstring(junit_text(results_document(run, results, [], {})))
 
 
 def _result(verdict: str, number: int = 0, **members: Any) -> CaseResult:  # noqa: ANN401 - any of a result's members

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -204,4 +205,12 @@ def test_json_lists_are_typed(tmp_path: Path, topic: str) -> None:
 
 def test_entry_point_is_the_group() -> None:
     """The console script and `python -m conformance` start the same group."""
-    assert importlib.import_module("conformance.__main__").main is main
+    entry = importlib.import_module("conformance.__main__")
+    assert entry.main is not main
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("conformance.cli.main", lambda: (_ for _ in ()).throw(SystemExit(7)))
+        before = signal.getsignal(signal.SIGINT)
+        with pytest.raises(SystemExit) as ended:
+            entry.main()
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 7

@@ -53,7 +53,7 @@ class Opened:
         """Return the verdicts of all requirements of the contract."""
         contract = self.campaign.contract(self.service)
         document = results_document(
-            self.campaign.ended(), self.campaign.tally.results.values(), contract.requirements.values()
+            self.campaign.ended(), self.campaign.tally.results.values(), contract.requirements.values(), {}
         )
         return {row["verdict"] for row in document["requirements"]}
 

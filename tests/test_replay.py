@@ -965,8 +965,8 @@ def test_exchanges_that_are_none_are_told(desk: Desk) -> None:
     folder = desk.record("local", DASHBOARD)
     good = (folder / FILE).read_text("utf-8")
     wrong = {
-        "nonsense\n": "cannot be read",
-        "[1]\n": "a line of it is no exchange",
+        "nonsense\n": "it has no exchanges; 1 line of exchanges.jsonl is broken and left out: 1",
+        "[1]\n": "it has no exchanges; 1 line of exchanges.jsonl is broken and left out: 1",
         good.replace('"method":"GET"', '"method":7'): "is no exchange as runs write them",
         good.replace('"purpose":"probe"', '"purpose":"love"'): "is no exchange as runs write them",
         good.replace('"method":"GET"', '"method":"G T"'): "no request that HTTP can carry",

@@ -256,7 +256,7 @@ def _results() -> list[CaseResult]:
 
 def test_summary_counts_cases_findings_and_exchanges() -> None:
     """Each verdict is counted, with findings below violation and exchanges."""
-    assert summary(_results(), 3) == {
+    assert summary(_results(), {"probe": 2, "restore": 1}) == {
         "pass": 1,
         "inconclusive": 0,
         "fail": 1,
@@ -268,6 +268,10 @@ def test_summary_counts_cases_findings_and_exchanges() -> None:
         "observations": 1,
         "observation_places": 1,
         "exchanges": 3,
+        "exchanges_probing": 2,
+        "exchanges_controlling": 0,
+        "exchanges_guarding": 0,
+        "exchanges_restoring": 1,
     }
 
 
@@ -278,7 +282,7 @@ def test_summary_counts_kinds_over_all_cases() -> None:
         _result("pass", 0, findings=(many, _finding("warning"))),
         _result("pass", 1, findings=(replace(many, location="/7", count=2), replace(_finding("warning"), message="b"))),
     ]
-    counts = summary(results, 0)
+    counts = summary(results, {})
     assert (counts["observations"], counts["observation_places"]) == (1, 791)
     assert (counts["warnings"], counts["warning_places"]) == (2, 2)
 
@@ -294,7 +298,8 @@ def test_finding_with_many_places_survives_the_way_from_a_worker() -> None:
 
 def test_document_says_what_was_run_and_what_became_of_it() -> None:
     """The document holds the run, the summary, every case and every requirement, as JSON."""
-    document = results_document(RUN, iter(_results()), [_requirement(), _requirement("s", level=Level.SHOULD)])
+    rows = [_requirement(), _requirement("s", level=Level.SHOULD)]
+    document = results_document(RUN, iter(_results()), rows, {"probe": 3})
     assert json.loads(json.dumps(document)) == document
     assert document["schema"] == "ehealth-conformance/results/1"
     run = document["run"]
@@ -333,7 +338,7 @@ def test_case_is_recorded_with_all_that_decides_it() -> None:
 
 def test_requirement_is_recorded_with_its_source() -> None:
     """A requirement's entry says where it is printed, how binding it is and which cases verify it."""
-    [record] = results_document(RUN, _results(), [_requirement()])["requirements"]
+    [record] = results_document(RUN, _results(), [_requirement()], {})["requirements"]
     assert record["id"] == "r"
     assert (record["service"], record["level"], record["iut"]) == (SERVICE, "MUST", "server")
     assert record["source"] == {"document": "Cookbook", "version": "1.4", "section": "5.3"}

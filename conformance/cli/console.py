@@ -88,9 +88,9 @@ def print_plain(text: str) -> None:
     click.echo(printable(text))
 
 
-def print_error(message: str) -> None:
-    """Print an error to standard error."""
-    standard_error().print(f"[bold red]error:[/] {escaped(message)}")
+def print_error(message: str, word: str = "error") -> None:
+    """Print an error, or what belongs to it under another `word`, to standard error."""
+    standard_error().print(f"[bold red]{word}:[/] {escaped(message)}")
 
 
 def print_table(rows: Sequence[Row]) -> None:

@@ -18,6 +18,7 @@ import click
 from conformance.cli.closed_pipes import pipe_safe_output
 from conformance.cli.console import print_error
 from conformance.model.errors import ConformanceError, UsageError
+from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -41,6 +42,9 @@ class CommandEntry:
 
     def load(self) -> click.Command:
         """Import the command's module and return the command."""
+        # Libraries in Rust load it too, and an interruption there would be shown as a panic.
+        import decimal  # noqa: F401, PLC0415 - see above
+
         module, _, attribute = self.place.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
@@ -119,15 +123,19 @@ class CommandGroup(click.Group):
         )
         if not standalone_mode:
             return run()
-        with pipe_safe_output():
+        with pipe_safe_output() as (out, err):
             code = self._exit_code(run)
+            for stream in (out, err):
+                stream.flush()
+            if out.trouble or err.trouble:
+                code = _unwritten(out.trouble or err.trouble, code)
         sys.exit(code)
 
     @staticmethod
     def _exit_code(run: Callable[[], int | None]) -> int:
         """Run a command line, print what goes wrong outside of its work, and return the exit code."""
         try:
-            code = run()
+            code = _interruptible(run)
         except click.ClickException as error:
             error.show()
             return USAGE
@@ -137,12 +145,34 @@ class CommandGroup(click.Group):
         except ConformanceError as error:
             for problem in _problems(error):
                 print_error(problem)
+            for note in getattr(error, "__notes__", ()):
+                print_error(note, "note")
             return error.exit_code
         except Exception:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
             traceback.print_exc()
             print_error("the harness itself failed; please report the lines above")
             return ERRED
         return code or 0
+
+
+def _interruptible(run: Callable[[], int | None]) -> int | None:
+    """Run a command line; what breaks because a signal came in the midst of it is an interruption."""
+    with interruptible() as requested:
+        try:
+            return run()
+        except BaseException:
+            if requested.is_set():
+                raise KeyboardInterrupt from None
+            raise
+
+
+def _unwritten(error: OSError | None, code: int) -> int:
+    """Say that what was printed is not all there, and return the exit code; what was interrupted stays so."""
+    why = error.strerror if error is not None else ""
+    print_error(
+        f"the output could not be written: {why}; make room, or write it elsewhere"
+    )
+    return INTERRUPTED if code == INTERRUPTED else ERRED
 
 
 def _problems(error: ConformanceError) -> Sequence[str]:

@@ -13,6 +13,7 @@ import click
 
 from conformance.cli.console import print_plain
 from conformance.cli.options import examples
+from conformance.traffic.interruption import ending_signals
 
 if TYPE_CHECKING:
     from conformance.mock.platform import LocalPlatform
@@ -55,7 +56,7 @@ def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) 
 
     fault = find_fault(fault_id) if fault_id else None
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ending_signals():
         signal.signal(number, lambda *_: stop.set())
     with LocalPlatform(all_specs(), port, tls, fault=fault) as platform:
         services = _settings(platform)

@@ -15,7 +15,7 @@ from conformance.cli.console import (
     print_styled,
     standard_output,
 )
-from conformance.evidence.results_document import is_confidential
+from conformance.evidence.results_document import exchange_words, is_confidential
 from conformance.model.result import (
     EXIT_CONFORMANT,
     EXIT_ERROR,
@@ -191,12 +191,14 @@ def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
     print_styled(
-        f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
+        f"{exchange_words(counts)}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
     )
     print_styled(f"suites: {escaped(in_words(run))}")
     for note in run["notes"]:
         print_styled(f"note: {escaped(note)}")
-    print_styled(f"report: {escaped(str(folder / 'report.html'))}")
+    report = folder / "report.html"
+    if report.exists():  # unless the disk was full
+        print_styled(f"report: {escaped(str(report))}")
 
 
 def _kinds(counts: Record, noun: str) -> str:

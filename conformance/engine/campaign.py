@@ -31,16 +31,28 @@ from conformance.engine.reachability import Reachability
 from conformance.engine.runner import Runner
 from conformance.engine.session import Recorder, exchange_numbers
 from conformance.engine.workers import Workers
+from conformance.evidence.json_lines import CLOSED, is_sealed
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.run_folder import relative_target_path
-from conformance.evidence.store import Store
+from conformance.evidence.store import FILE, Store
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
-from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult, Run
+from conformance.model.errors import not_kept
+from conformance.model.result import (
+    DISCLOSURE_NOTICE,
+    NOT_KEPT,
+    NOT_SELECTED,
+    CaseResult,
+    Run,
+)
 from conformance.model.verdict import Verdict
 from conformance.state.run_targets import remember
+from conformance.model.wording import count_of
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
+
+_STOPPED = "the run was stopped: "
+"""How the note on a run folder that cannot be written to begins."""
 
 
 @dataclass(slots=True)
@@ -86,6 +98,7 @@ class Campaign:
     _redactor: Redactor = field(default_factory=Redactor)
     _numbers: Iterator[str] = field(default_factory=exchange_numbers)
     _runners: dict[str, Runner] = field(default_factory=dict)
+    _recorders: list[Recorder] = field(default_factory=list)
     _causes: set[str] = field(default_factory=set)
     _resources: ExitStack = field(default_factory=ExitStack)
 
@@ -109,7 +122,12 @@ class Campaign:
         return self._runners[service]
 
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
-        """Run a case and return what became of it, without secrets, marked where it is a known failure."""
+        """Run a case and return what became of it, without secrets, marked where it is a known failure.
+
+        Nothing is sent once an exchange could not be kept.
+        """
+        if self.trouble:
+            return CaseResult(case, Verdict.NOT_RUN, f"not sent: {NOT_KEPT}")
         self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
             runner = self.runner(case.service)
@@ -125,6 +143,20 @@ class Campaign:
         if cause and cause not in self._causes:
             self._causes.add(cause)
             self.note(self.redacted(f"{service}: {cause}"))
+
+    @property
+    def trouble(self) -> str:
+        """Return why the run was stopped: what was exchanged could not be kept, by whichever worker; "" usually."""
+        own = self._recorders[0].trouble if self._recorders else self.events.trouble
+        if own:
+            return own
+        names = [EVENTS, FILE]
+        sealed = [name for name in names if is_sealed(self.folder / name)]
+        return f"{self.folder / sealed[-1]} could not be written" if sealed else ""
+
+    def give_up(self, path: Path, error: OSError) -> None:
+        """Stop the run, in all its workers, since a file of its folder could not be written."""
+        self.events.give_up(str(not_kept(path, error)))
 
     def redacted(self, text: str) -> str:
         """Return a text of somebody else's making without secrets, in whole or cut short."""
@@ -160,6 +192,9 @@ class Campaign:
 
     def close(self) -> None:
         """Close connections and files and stop the local platform; results and events stay open."""
+        for recorder in self._recorders:
+            self._note_unkept(recorder)
+        self._recorders.clear()
         self._resources.close()
         self._runners.clear()
         self.embedded.close()
@@ -167,6 +202,9 @@ class Campaign:
     def ended(self) -> Run:
         """Return what the results say of the run as a whole; call it once, when the run is over."""
         plan, tally = self.plan, self.tally
+        notes, trouble = self.workers.take_notes(), self.trouble
+        if trouble and not any(note.startswith(_STOPPED) for note in notes):
+            notes = (*notes, f"{_STOPPED}{trouble}")
         return Run(
             id=self.folder.name,
             harness=__version__,
@@ -178,8 +216,8 @@ class Campaign:
             started=self.started,
             finished=datetime.now(UTC),
             interrupted=tally.interrupted,
-            erred=tally.erred,
-            notes=(*self.workers.take_notes(), *self._notices()),
+            erred=tally.erred or bool(trouble),
+            notes=(*notes, *self._notices()),
             disclosed=plan.disclose,
             examples=plan.examples,
             file=relative_target_path(self.folder, plan.target.file),
@@ -219,10 +257,23 @@ class Campaign:
         limits = self.plan.target.limits
         transport = make_transport(self.plan.target, self._redactor)
         self._resources.callback(transport.close)
-        store = self._resources.enter_context(Store(self.folder, self._redactor))
-        recorder = Recorder(self._numbers, store, self.events.emit)
         ledger = open_ledger(limits, self.folder)
-        return Wire(transport, ledger, recorder, self._redactor)
+        return Wire(transport, ledger, self._recorder(), self._redactor)
+
+    def _recorder(self) -> Recorder:
+        """Return the one recorder of all services, made at its first use."""
+        if not self._recorders:
+            store = self._resources.enter_context(Store(self.folder, self._redactor))
+            self._recorders.append(Recorder(self._numbers, store, self.events))
+        return self._recorders[0]
+
+    def _note_unkept(self, recorder: Recorder) -> None:
+        """Remember for the summary why the run was stopped, and what was sent all the same."""
+        if recorder.trouble and not recorder.trouble.endswith(CLOSED):
+            self.note(f"{_STOPPED}{recorder.trouble}")
+        if recorder.unrecorded:
+            sent = count_of(recorder.unrecorded, "request")
+            self.note(f"{sent} to restore the service went out and could not be kept")
 
     def _not_run(self, case: Case) -> CaseResult:
         deselected = case.id in self.tally.deselected

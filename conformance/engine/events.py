@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conformance.evidence.json_lines import JsonLines
+from conformance.model.errors import NotKeptError
 from conformance.model.exchange import Exchange
 
 EVENTS = "events.jsonl"
@@ -99,14 +100,16 @@ class EventLog:
     """Appends events to a run folder's events.jsonl, then tells the listeners; workers may share the file.
 
     `worker` names the process that writes, "" for the main one. A listener that fails ends the run, as any other
-    error of the harness does: it is part of the command that started the run.
+    error of the harness does: it is part of the command that started the run. `trouble` says why an event could not be
+    written, "" where all were; the listeners are told all the same.
     """
 
     def __init__(
         self, folder: Path, worker: str = "", listeners: tuple[Listener, ...] = ()
     ) -> None:
-        """Open the file."""
+        """Open the file; raises NotKeptError where that cannot be."""
         self._lines = JsonLines(folder / EVENTS)
+        self.trouble = ""
         self._worker = worker
         self._listeners = listeners
 
@@ -114,9 +117,17 @@ class EventLog:
         """Write an event as a line, and tell the listeners."""
         head = {"event": _NAMES[type(event)], "at": datetime.now(UTC).isoformat()}
         worker = {"worker": self._worker} if self._worker else {}
-        self._lines.append({**head, **worker, **_content(event)})
+        try:
+            self._lines.append({**head, **worker, **_content(event)})
+        except NotKeptError as error:
+            self.trouble = self.trouble or str(error)
         for listener in self._listeners:
             listener(event)
+
+    def give_up(self, trouble: str) -> None:
+        """Take no more events, since something of the run could not be written; `trouble` says what, and why."""
+        self.trouble = self.trouble or trouble
+        self._lines.seal()
 
     def close(self) -> None:
         """Close the file."""

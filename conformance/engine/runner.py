@@ -22,8 +22,9 @@ from conformance.model.errors import (
     ConformanceError,
     CredentialRefusedError,
     MissingDataError,
+    NotKeptError,
 )
-from conformance.model.result import CaseResult
+from conformance.model.result import NOT_KEPT, CaseResult
 from conformance.model.verdict import Judgement, Severity, Verdict, fold, merge
 from conformance.target.policy import RULE
 
@@ -93,7 +94,8 @@ class Runner:
         except CredentialRefusedError as error:
             return CaseResult(case, Verdict.INCONCLUSIVE, str(error))
         except ConformanceError as error:
-            return CaseResult(case, Verdict.ERROR, f"the harness erred: {error}")
+            why = NOT_KEPT if isinstance(error, NotKeptError) else str(error)
+            return CaseResult(case, Verdict.ERROR, f"the harness erred: {why}")
         except Exception as error:  # noqa: BLE001 - whatever breaks in one case must not lose the others
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{where.name}:{where.lineno}"

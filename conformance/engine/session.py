@@ -5,22 +5,23 @@ Waits politely where a service is busy. Knows neither REST nor SOAP: a builder m
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import count
 
-from conformance.engine.events import Event, exchange_completed
+from conformance.engine.events import EventLog, exchange_completed
 from conformance.engine.renewal import Renewals
 from conformance.evidence.store import Store
 from conformance.judging.findings import BUSY_STATUSES
 from conformance.messages.sources import RequestBuilder
 from conformance.model.case import Case, Template
-from conformance.model.errors import ForbiddenTrafficError
+from conformance.model.errors import ForbiddenTrafficError, NotKeptError
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.target.policy import RULE, Sender, may_send
 from conformance.target.target import ServiceTarget, Target
-from conformance.traffic.interruption import raise_if_requested
+from conformance.traffic.interruption import raise_if_requested, undivided
 from conformance.traffic.ledger import Ledger
 from conformance.traffic.side_by_side import Lane, make_lanes, send_lanes, why_apart
 from conformance.traffic.transport import Transport
@@ -38,19 +39,46 @@ def exchange_numbers(prefix: str = "") -> Iterator[str]:
     return map(f"{prefix}{{:06d}}".format, count(1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorder:
-    """Where a session's exchanges go: ids that are unique in the run, the store on disk, and the run's events."""
+    """Where a session's exchanges go: ids that are unique in the run, the store on disk, and the run's events.
+
+    `unrecorded` counts requests that restored a service although they could not be kept.
+    """
 
     numbers: Iterator[str]
     store: Store
-    emit: Callable[[Event], None]
+    events: EventLog
+    unrecorded: int = 0
+    _trouble: str = ""
+
+    @property
+    def trouble(self) -> str:
+        """Return why what is exchanged cannot be kept any more, by this process or another, "" where it can."""
+        return self._trouble or self.events.trouble or self.store.trouble
+
+    def demand_kept(self, purpose: Purpose) -> None:
+        """Raise NotKeptError where an exchange could not be kept; what restores a service is sent all the same."""
+        if self.trouble and purpose is not Purpose.RESTORE:
+            raise NotKeptError(self.trouble)
 
     def record(self, exchange: Exchange) -> Exchange:
-        """Write an exchange to disk, then tell of it."""
-        self.store.write(exchange)
-        self.emit(exchange_completed(exchange))
+        """Write an exchange to disk, then tell of it; raises NotKeptError where that cannot be."""
+        with undivided():
+            if not self.trouble:
+                self._write(exchange)
+            if self.trouble and exchange.purpose is Purpose.RESTORE:
+                self.unrecorded += 1
+                return exchange
+            self.demand_kept(exchange.purpose)
+            self.events.emit(exchange_completed(exchange))
         return exchange
+
+    def _write(self, exchange: Exchange) -> None:
+        try:
+            self.store.write(exchange)
+        except NotKeptError as error:
+            self._trouble = str(error)
 
 
 @dataclass(slots=True)
@@ -141,8 +169,8 @@ class Session:
         `timeout` (seconds) may shorten the target's own. Errors as for `exchange`.
         """
         self.demand_allowed(request.method)
-        restoring = purpose is Purpose.RESTORE
-        self.ledger.take(0 if restoring else self._reserve())
+        self.recorder.demand_kept(purpose)
+        self._take_turn(purpose)
         raise_if_requested()
         started = datetime.now(UTC)
         clock = time.perf_counter()
@@ -163,8 +191,9 @@ class Session:
         """
         for request in requests:
             self.demand_allowed(request.method)
+        self.recorder.demand_kept(purpose)
         for _ in requests:
-            self.ledger.take(self._reserve())
+            self._take_turn(purpose)
         raise_if_requested()
         # A peer that serves one connection after the other must not wait for the kept one.
         self.transport.close()
@@ -174,6 +203,14 @@ class Session:
         finally:
             exchanges = tuple(self._record(case, purpose, lane) for lane in lanes)
         return exchanges, why_apart(lanes)
+
+    def _take_turn(self, purpose: Purpose) -> None:
+        """Wait for the turn of a request; one that restores a service is sent also where it cannot be counted."""
+        if purpose is not Purpose.RESTORE:
+            self.ledger.take(self._reserve())
+            return
+        with suppress(NotKeptError):
+            self.ledger.take()
 
     def _record(self, case: str, purpose: Purpose, lane: Lane) -> Exchange:
         number = next(self.recorder.numbers)

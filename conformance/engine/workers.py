@@ -4,14 +4,16 @@ Must not know what a case is.
 """
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from conformance.evidence.run_folder import write_atomically
+from conformance.model.errors import not_kept
 from conformance.traffic.ledger import close_ledger
 
 _NOTES = "notes.jsonl"
@@ -25,6 +27,7 @@ class Workers:
 
     folder: Path
     worker: str = ""
+    _noted: list[str] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -38,25 +41,52 @@ class Workers:
         return FileLock(self.folder / f"{_SHARED}{name}.lock")
 
     def shared(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever JSON holds
-        """Return what `make` (JSON data) gave the first worker that asked for this name; call it in a turn."""
+        """Return what `make` (JSON data) gave the first worker that asked for this name; call it in a turn.
+
+        Raises NotKeptError where the others could not be told.
+        """
         path = self.folder / f"{_SHARED}{name}.json"
         if not path.exists():
-            path.write_text(json.dumps(make()), encoding="utf-8")
+            made = json.dumps(make())
+            try:
+                write_atomically(path, made)
+            except OSError as error:
+                raise not_kept(path, error) from error
         return json.loads(path.read_text(encoding="utf-8"))
 
     def note(self, text: str) -> None:
-        """Remember something that the summary should say; it may come from any worker."""
-        with (self.folder / _NOTES).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(text) + "\n")
+        """Remember something that the summary should say; it may come from any worker.
+
+        What a worker cannot write down is among its `untold`.
+        """
+        if not self.worker:
+            self._noted.append(text)
+            return
+        try:
+            with (self.folder / _NOTES).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(text) + "\n")
+        except OSError:
+            self._noted.append(text)
+
+    @property
+    def untold(self) -> tuple[str, ...]:
+        """Return the notes of a worker that the folder does not hold, for another way to the main process."""
+        return tuple(self._noted)
 
     def take_notes(self) -> tuple[str, ...]:
         """Return all workers' notes, each once, and remove their file."""
+        notes = [*self._written_notes(), *self._noted]
+        self._noted.clear()
+        return tuple(dict.fromkeys(notes))
+
+    def _written_notes(self) -> Iterator[str]:
         path = self.folder / _NOTES
         if not path.exists():
-            return ()
-        lines = path.read_text(encoding="utf-8").splitlines()
+            return
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError):  # of a full disk
+                yield str(json.loads(line))
         path.unlink()
-        return tuple(dict.fromkeys(json.loads(line) for line in lines))
 
     def clear(self) -> None:
         """Remove what was shared while the run lasted."""

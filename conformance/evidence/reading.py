@@ -5,6 +5,7 @@ Also finds the records of a case in the growing file. Must not know Allure's lib
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ class ExchangeReader:
                     return
                 self._at += len(line)
                 if any(name in line[:_START_OF_LINE] for name in ids):
-                    yield json.loads(line)
+                    with suppress(ValueError, RecursionError):  # a broken line
+                        yield json.loads(line)
 
 
 def attachment(exchanges: Sequence[Record]) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 
 from conformance.evidence.results_document import SCHEMA
 from conformance.evidence.run_folder import RESULTS, run_folders
-from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
+from conformance.evidence.store import (
+    FILE,
+    Record,
+    broken_lines,
+    read_exchanges,
+    recorded_exchange,
+    skipped_words,
+)
 from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.formats.schemas import shape_problem, suggestion
 from conformance.model.errors import UsageError
@@ -77,6 +84,7 @@ class RecordedRun:
         )
         raise UsageError(
             f"the run {self.id} has neither an exchange nor a case {name!r}; {there}{near(name, self.cases)}"
+            f"{self._left_out()}"
         )
 
     def exchanges(self, names: Iterable[str]) -> list[Recorded]:
@@ -90,7 +98,7 @@ class RecordedRun:
         missing = [name for name in wanted if name not in found]
         if missing:
             raise UsageError(
-                f"the run {self.id} has no exchange {missing[0]!r}, of which its results speak"
+                f"the run {self.id} has no exchange {missing[0]!r}, of which its results speak{self._left_out()}"
             )
         return [_recorded(self.folder, found[name]) for name in wanted]
 
@@ -104,18 +112,22 @@ class RecordedRun:
                 earlier.append(_recorded(self.folder, record))
         return earlier
 
+    @property
+    def skipped(self) -> str:
+        """Return the sentence on lines of the exchanges that are broken and left out, "" for none."""
+        return skipped_words(broken_lines(self.folder))
+
+    def _left_out(self) -> str:
+        skipped = self.skipped
+        return f"; {skipped}" if skipped else ""
+
     def _records(self) -> Iterator[Record]:
-        """Yield the records; raises UsageError where a line is none."""
+        """Yield the records that are whole; raises UsageError where the file cannot be read."""
         try:
-            for record in read_exchanges(self.folder):
-                if not _is_record(record):
-                    raise UsageError(
-                        f"{self.folder / FILE}: a line of it is no exchange"
-                    )
-                yield record
+            yield from read_exchanges(self.folder)
         except UnreadableFileError as error:
             raise UsageError(error.about(self.folder / FILE)) from None
-        except (ValueError, OSError) as error:
+        except OSError as error:
             raise UsageError(f"{self.folder / FILE}: cannot be read: {error}") from None
 
 
@@ -179,12 +191,6 @@ def _demand_shape(data: object, form: str) -> None:
     problem = shape_problem(data, form)
     if problem:
         raise ValueError(problem)
-
-
-def _is_record(record: object) -> bool:
-    return isinstance(record, dict) and all(
-        isinstance(record.get(name), str) for name in ("id", "case")
-    )
 
 
 def _recorded(folder: Path, record: Record) -> Recorded:

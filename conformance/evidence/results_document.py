@@ -9,16 +9,35 @@ from typing import Any
 
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Requirement
+from conformance.model.exchange import Purpose
 from conformance.model.result import CaseResult, RequirementResult, Run
 from conformance.model.roll_up import exit_code, requirement_results
 from conformance.model.verdict import ORDER, Counterexample, Finding, Severity, Verdict
+from conformance.model.wording import count_of
 
 SCHEMA = "ehealth-conformance/results/1"
 _OWN = "local"
+_COUNTED_AS = {
+    Purpose.PROBE: "probing",
+    Purpose.CONTROL: "controlling",
+    Purpose.GUARD: "guarding",
+    Purpose.RESTORE: "restoring",
+}
+"""How the summary names the exchanges of each purpose, which together are all that are on disk."""
+_OTHERS = {
+    "exchanges_controlling": "plain requests around probes",
+    "exchanges_guarding": "looking for changes",
+    "exchanges_restoring": "restoring the service",
+}
 
 
-def summary(results: Iterable[CaseResult], exchanges: int) -> dict[str, int]:
-    """Return the numbers of cases by verdict, of kinds of findings below violation and their places, of exchanges."""
+def summary(
+    results: Iterable[CaseResult], exchanges: Mapping[str, int]
+) -> dict[str, int]:
+    """Return the numbers of cases by verdict, of kinds of findings below violation and their places, of exchanges.
+
+    `exchanges` has the number of exchanges of each purpose.
+    """
     results = list(results)
     verdicts = Counter(result.verdict for result in results)
     findings = [finding for result in results for finding in result.findings]
@@ -34,16 +53,39 @@ def summary(results: Iterable[CaseResult], exchanges: int) -> dict[str, int]:
     counts["warning_places"] = places[Severity.WARNING]
     counts["observations"] = kinds[Severity.OBSERVATION]
     counts["observation_places"] = places[Severity.OBSERVATION]
-    counts["exchanges"] = exchanges
+    return counts | exchange_counts(exchanges)
+
+
+def exchange_counts(purposes: Mapping[str, int]) -> dict[str, int]:
+    """Return how many exchanges there are, and how many of each purpose, as a summary names them."""
+    counts = {"exchanges": sum(purposes.values())}
+    for purpose, word in _COUNTED_AS.items():
+        counts[f"exchanges_{word}"] = purposes.get(purpose.value, 0)
     return counts
 
 
+def exchange_words(counts: Mapping[str, int]) -> str:
+    """Return how many exchanges a summary counts, and how many of them were for something else than probing.
+
+    Summaries of earlier versions count no purposes.
+    """
+    others = [
+        f"{counts[key]} for {noun}"
+        for key, noun in _OTHERS.items()
+        if counts.get(key, 0)
+    ]
+    words = count_of(counts["exchanges"], "exchange")
+    return f"{words} ({', '.join(others)})" if others else words
+
+
 def results_document(
-    run: Run, results: Iterable[CaseResult], requirements: Iterable[Requirement]
+    run: Run,
+    results: Iterable[CaseResult],
+    requirements: Iterable[Requirement],
+    exchanges: Mapping[str, int],
 ) -> dict[str, Any]:
-    """Return the content of results.json."""
+    """Return the content of results.json; `exchanges` has the number of recorded ones of each purpose."""
     results = list(results)
-    exchanges = sum(len(result.exchanges) for result in results)
     return {
         "schema": SCHEMA,
         "run": {

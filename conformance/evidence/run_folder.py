@@ -6,6 +6,7 @@ Must not know what a run does.
 import os
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -46,14 +47,26 @@ def make_folder(parent: Path, now: datetime) -> Path:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a private text file so that it appears complete or not at all."""
+    """Write a private text file so that it appears complete or not at all.
+
+    Raises OSError where it cannot be written; what stood there before stays, and no draft is left.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(
-        descriptor, "w", encoding="utf-8", errors="backslashreplace"
-    ) as file:
-        file.write(text)
-    draft.replace(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    try:
+        with open(
+            draft,
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
+            opener=lambda name, _: os.open(name, flags, 0o600),
+        ) as file:
+            file.write(text)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 def run_folders(parent: Path) -> Iterable[Path]:

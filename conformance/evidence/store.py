@@ -6,11 +6,12 @@ Everything passes the redactor on its way. Must not judge, nor keep exchanges in
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 from urllib.parse import urlsplit
 
 from conformance.evidence.json_lines import JsonLines
@@ -25,10 +26,12 @@ from conformance.model.exchange import (
     Response,
     TransportFailure,
 )
+from conformance.model.wording import count_of
 
 FILE = "exchanges.jsonl"
 LONGEST_LINE = 64 * 2**20
 """Bytes of a line: a body of 8 MiB may have six characters for each of its bytes."""
+_SHOWN_LINES = 5
 _WIDE = ("utf-16-le", "utf-16-be")
 _KEPT = (
     "status",
@@ -73,6 +76,11 @@ class Store:
         """Close the file; what was written stays."""
         self._lines.close()
 
+    @property
+    def trouble(self) -> str:
+        """Return why no exchange can be written any more, "" where one can."""
+        return self._lines.trouble
+
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember a secret, so that it is written as its reference from now on."""
         self._redactor.learn(secret, reference)
@@ -82,7 +90,7 @@ class Store:
         self._redactor.learn_given(headers, *encoded)
 
     def write(self, exchange: Exchange) -> None:
-        """Write one exchange as a line."""
+        """Write one exchange as a line; raises NotKeptError where it cannot be written whole."""
         self._lines.append(self.record(exchange))
 
     def record(self, exchange: Exchange) -> Record:
@@ -222,25 +230,63 @@ def _read_body(body: Mapping[str, str]) -> bytes:
 
 
 def read_exchanges(folder: Path) -> Iterator[Record]:
-    """Yield the exchanges of a run folder in the order written; a last line that was cut short is left out.
+    """Yield the exchanges of a run folder in the order written, without the lines that are broken.
 
-    Raises ValueError where a line is no JSON, or longer than the longest exchange; UnreadableFileError where what has
-    the file's name is none.
+    Those are in `broken_lines`; a last line that was cut short is none of them. Raises UnreadableFileError where what
+    has the file's name is none.
     """
+    for _, record in _numbered_records(folder):
+        if record is not None:
+            yield record
+
+
+def broken_lines(folder: Path) -> tuple[int, ...]:
+    """Return the numbers, from 1, of the lines of exchanges that are no exchange, and that readers leave out."""
+    rows = _numbered_records(folder)
+    return tuple(number for number, record in rows if record is None)
+
+
+def count_exchanges(folder: Path) -> Counter[str]:
+    """Return how many exchanges a run folder holds of each purpose."""
+    return Counter(str(record.get("purpose")) for record in read_exchanges(folder))
+
+
+def skipped_words(numbers: Sequence[int]) -> str:
+    """Return the sentence on lines that were left out, "" for none."""
+    if not numbers:
+        return ""
+    shown = ", ".join(map(str, numbers[:_SHOWN_LINES]))
+    more = ", ..." if len(numbers) > _SHOWN_LINES else ""
+    lines = count_of(len(numbers), "line")
+    verb = "is" if len(numbers) == 1 else "are"
+    return f"{lines} of {FILE} {verb} broken and left out: {shown}{more}"
+
+
+def _numbered_records(folder: Path) -> Iterator[tuple[int, Record | None]]:
     path = folder / FILE
     if not path.exists():
         return
     with open_file(path) as file:
-        while line := file.readline(LONGEST_LINE + 1):
-            if len(line) > LONGEST_LINE:
-                raise ValueError(f"a line of more than {LONGEST_LINE} bytes")
-            if line.endswith(b"\n"):
-                yield _record(line)
+        for number, line in enumerate(_lines(file), start=1):
+            yield number, _record(line)
 
 
-def _record(line: bytes) -> Record:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file that end; of one that is longer than any exchange, nothing but its end."""
+    cut = False
+    while line := file.readline(LONGEST_LINE + 1):
+        if line.endswith(b"\n"):
+            yield b"" if cut else line
+        cut = not line.endswith(b"\n")
+
+
+def _record(line: bytes) -> Record | None:
+    """Return what a line holds, None where that is no exchange with id and case."""
     try:
-        record: Record = json.loads(line)
-    except RecursionError:
-        raise ValueError("a line is nested too deeply") from None
-    return record
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    named = all(isinstance(record.get(name), str) for name in ("id", "case"))
+    return record if named else None

@@ -3,7 +3,9 @@
 Must not know where the errors come from, nor print them.
 """
 
+import errno
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 _LONGEST_LINE: Final = 1200
@@ -73,6 +75,37 @@ class CredentialRefusedError(ConformanceError):
 
 class BudgetError(ConformanceError):
     """The target's budget of requests is used up; the case concerned is not run."""
+
+
+class NotKeptError(ConformanceError):
+    """What is to be kept cannot be written: a full disk, a quota, a read-only file system."""
+
+
+_UNWRITTEN: Final = {
+    errno.ENOSPC: ("the disk is full", "make room there"),
+    errno.EDQUOT: ("the disk quota is used up", "make room in your quota"),
+    errno.EFBIG: (
+        "it has reached the largest size allowed",
+        "raise the limit (ulimit -f)",
+    ),
+    errno.EROFS: ("the file system is read-only", "make it writable"),
+    errno.EIO: ("the device reports an input/output error", "check the device"),
+    errno.EACCES: ("permission is denied", "allow writing there"),
+    errno.EPERM: ("permission is denied", "allow writing there"),
+}
+"""Why a file cannot be written, and the remedy, by the system's number of the error."""
+
+
+def why_unwritten(error: OSError) -> str:
+    """Return why something could not be written, and the remedy."""
+    unknown = (error.strerror or str(error), "see to it")
+    cause, remedy = _UNWRITTEN.get(error.errno or 0, unknown)
+    return f"{cause}; {remedy}, or write to another place (--out)"
+
+
+def not_kept(path: PurePath, error: OSError) -> NotKeptError:
+    """Return the error that says in one line why a file could not be written, and the remedy."""
+    return NotKeptError(f"{path} could not be written: {why_unwritten(error)}")
 
 
 def _shortened(line: str) -> str:

@@ -21,6 +21,8 @@ from conformance.model.verdict import Counterexample, Finding, Verdict
     EXIT_INTERRUPTED,
 ) = 0, 1, 2, 3, 4, 130
 NOT_SELECTED = "not selected"
+NOT_KEPT = "what is exchanged cannot be kept any more"
+"""Why a run is stopped whose run folder cannot be written to."""
 DISCLOSURE_NOTICE = (
     "security findings: report them to the eHealth platform at once, and publish them in no case "
     "(cookbooks, section Business security)"

@@ -75,7 +75,9 @@ class Opening:
         """
         if self.opened is None:
             campaign = self._open(selected)
-            allure.configure(self._config, campaign.folder, campaign.redacted)
+            allure.configure(
+                self._config, campaign.folder, campaign.redacted, campaign.give_up
+            )
             self.opened = campaign, ExchangeReader(campaign.folder)
         return self.opened[0]
 

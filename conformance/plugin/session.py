@@ -18,7 +18,7 @@ import pytest
 from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
 from conformance.engine.probes.search import make_private
-from conformance.model.errors import UsageError
+from conformance.model.errors import NotKeptError, UsageError
 from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
@@ -42,7 +42,8 @@ def run_suites(
 ) -> Outcome:
     """Run the suites of a plan's services into a run folder, and return what became of it.
 
-    `listeners` are told of the run's events; `plugins` may end the session early.
+    `listeners` are told of the run's events; `plugins` may end the session early. Raises NotKeptError where the results
+    cannot be written.
     """
     suites = suites_root()
     files = [suite_file(suites, service.service) for service in plan.services]
@@ -76,6 +77,8 @@ def run_suites(
             status: object = pytest.main(
                 arguments, plugins=[_SuiteSession(prepared, outcome), *plugins]
             )
+    except NotKeptError:
+        raise
     except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
         outcome.document = None
         outcome.troubles.append(f"{type(error).__name__}: {error}")

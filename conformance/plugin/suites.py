@@ -20,7 +20,7 @@ from conformance.evidence.results_document import (
     portable,
 )
 from conformance.model.case import Case
-from conformance.model.errors import UsageError
+from conformance.model.errors import NotKeptError, UsageError, not_kept
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.plugin import (
     MARKER,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 _RESULT = pytest.StashKey[CaseResult]()
 _OWN_RESULTS = pytest.StashKey[list[CaseResult]]()
+_UNTOLD = "conformance_notes"
+"""The key under which the main process finds what a worker could not write down."""
 _CRASHED = "???"
 """What pytest-xdist calls the phase of a test whose worker crashed."""
 
@@ -56,6 +58,7 @@ class SuiteRun:
         self._selected: set[str] = set()
         self._results: dict[str, CaseResult] = {}
         self._problems: list[str] = []
+        self._unkept: list[str] = []
         self._erred = self._interrupted = self._collection_failed = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -122,10 +125,18 @@ class SuiteRun:
         names = {case_name(name) for name in ids}
         self._selected |= names & self._opening.cases().keys()
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:  # noqa: ANN401 - xdist's own class
+        """Take over the notes that a worker could not write into the run folder."""
+        told = getattr(node, "workeroutput", {}).get(_UNTOLD, ())
+        if self._opening.opened is not None:
+            for note in told:
+                self._opening.opened[0].note(note)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """Turn SIGINT and SIGTERM into a flag that is checked between requests."""
-        if self._opening.opened is None or self._opening.in_worker:
+        """Turn SIGINT, SIGTERM and SIGHUP into a flag that is checked between requests."""
+        if self._opening.opened is None and not self._opening.in_worker:
             return (yield)
         with interruptible() as requested:
             try:
@@ -187,19 +198,27 @@ class SuiteRun:
         campaign, _ = self._opening.opened
         campaign.close()
         if self._opening.in_worker:
+            workeroutput: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
+            workeroutput[_UNTOLD] = campaign.workers.untold
             return
-        if self._selected or self._results or self._opening.handed_in:
-            self._write(campaign, session, exitstatus)
-        else:
+        if not (self._selected or self._results or self._opening.handed_in):
             discard(campaign)
+            return
+        try:
+            self._write(campaign, session, exitstatus)
+        except NotKeptError as error:
+            if self._opening.handed_in:
+                raise
+            self._unkept = [str(error), *getattr(error, "__notes__", ())]
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
-        lines = list(self._options_taken())
+        lines = [*self._options_taken(), *self._unkept]
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
-            folder = self._opening.opened[0].folder
-            lines.append(f"report: {folder / 'report.html'}")
+            report = self._opening.opened[0].folder / "report.html"
+            lines += [f"report: {report}"] if report.exists() else []
             lines += filter(None, [exit_reason(document)])
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             lines.append("no case of the suites was selected, so that none was run")
@@ -263,7 +282,10 @@ class SuiteRun:
         )
         document = end_campaign(campaign, carried_out, ending)
         self._config.stash[DOCUMENT] = document
-        allure.write_context(self._config, campaign.folder, document)
+        try:
+            allure.write_context(self._config, campaign.folder, document)
+        except OSError as error:
+            raise not_kept(campaign.folder / allure.FOLDER, error) from error
         conformant = document["run"]["exit_code"] == EXIT_CONFORMANT
         if not conformant and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -21,7 +21,7 @@ from conformance.messages.recorded import (
     soap_item,
 )
 from conformance.model.case import Case, Single
-from conformance.model.errors import ConformanceError, UsageError
+from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
 from conformance.replay.planning import SHOWN_ONLY, Replay
 from conformance.replay.player import ReplayListener, ReplayPlayer
@@ -51,12 +51,7 @@ def perform(
         campaign.close()
         if requested.is_set():
             campaign.tally.interrupt()
-        try:
-            return write_outputs(campaign), folder
-        except OSError as error:
-            raise ConformanceError(
-                f"{folder}: cannot be written to: {error}"
-            ) from error
+        return write_outputs(campaign), folder
 
 
 def _send_all(
@@ -93,6 +88,7 @@ def _notes(replay: Replay) -> Iterator[str]:
     changing = any(row.exchange.request.method != "GET" for row in replay.exchanges)
     if contract.stateful and changing:
         yield f"{name} remembers what is done to it, and a replay restores nothing"
+    yield from filter(None, [replay.run.skipped])
     before = replay.run.run.get("target")
     own = {"name": target.name, "environment": target.environment}
     if before and any(before[key] != value for key, value in own.items()):

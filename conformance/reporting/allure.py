@@ -1,7 +1,7 @@
 # mypy: disable-error-code="no-untyped-call"
 """Describes cases to allure-pytest, the one writer of allure-results: its labels, links and one attachment a case.
 
-The only home of Allure's libraries; without them every function here does nothing. What is attached
+With `allure_writer` the home of Allure's libraries; without them every function here does nothing. What is attached
 are redacted records, never exchanges. Must not write results itself, judge, nor read secrets.
 """
 
@@ -33,8 +33,9 @@ from conformance.model.wording import place_words
 try:
     import allure
     import allure_commons
-    from allure_commons.logger import AllureFileLogger
     from allure_pytest.listener import AllureListener  # type: ignore[import-untyped]
+
+    from conformance.reporting.allure_writer import PrivateWriter
 except ModuleNotFoundError:
     _INSTALLED = False
 else:
@@ -68,11 +69,15 @@ def plugin_arguments() -> list[str]:
 
 
 def configure(
-    config: "pytest.Config", folder: Path, redacted: Callable[[str], str]
+    config: "pytest.Config",
+    folder: Path,
+    redacted: Callable[[str], str],
+    unkept: Callable[[Path, OSError], None],
 ) -> None:
     """Make allure-pytest write into a run folder, unless the user's own --alluredir has it write elsewhere.
 
-    `redacted` takes the secrets out of what tests that are no cases say of their failure.
+    `redacted` takes the secrets out of what tests that are no cases say of their failure; `unkept` is told where
+    something cannot be written, which ends the run.
 
     May be called late, in any process, and more than once.
     """
@@ -85,11 +90,15 @@ def configure(
     _register(config, tidy, _TIDY)
     if not config.pluginmanager.has_plugin(_LISTENER):
         results = folder / FOLDER
-        results.mkdir(mode=0o700, exist_ok=True)
+        try:
+            results.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            unkept(results, error)
+            return
         listener = AllureListener(config)
         config.pluginmanager.register(listener, _LISTENER)
         _register(config, listener)
-        _register(config, _Writer(str(results)))
+        _register(config, PrivateWriter(results, unkept))
 
 
 def write_context(
@@ -152,18 +161,6 @@ def severity(case: Case, requirements: Iterable[Requirement]) -> str:
     if case.kind is CaseKind.SECURITY and Level.MUST in levels:
         return "blocker"
     return next((_SEVERITIES[level] for level in _LEVELS if level in levels), "trivial")
-
-
-if _INSTALLED:
-
-    class _Writer(AllureFileLogger):
-        """Allure's own writer, without the empty files of fixtures, of which there are two a case."""
-
-        @allure_commons.hookimpl
-        def report_container(self, container: Any) -> None:  # noqa: ANN401 - Allure's own class
-            """Write the failed fixtures of a case, if there are any."""
-            if container.befores or container.afters:
-                super().report_container(container)
 
 
 class _Tidy:

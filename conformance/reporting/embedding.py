@@ -46,17 +46,13 @@ class _Embedding:
     purposes: dict[str, str] = field(default_factory=dict)
     by_case: dict[str, list[str]] = field(default_factory=dict)
     origins: dict[str, None] = field(default_factory=dict)
-    unreadable: bool = False
     _bodies: dict[bytes, str] = field(default_factory=dict)
     _spent: int = 0
 
     def take(self, exchanges: Iterable[Record]) -> None:
-        """Take in all exchanges; a file that is broken in the middle is read as far as it goes."""
-        try:
-            for record in exchanges:
-                self._add(record)
-        except ValueError:
-            self.unreadable = True
+        """Take in all exchanges."""
+        for record in exchanges:
+            self._add(record)
 
     def _add(self, record: Record) -> None:
         name, case, request = record["id"], record["case"], record["request"]

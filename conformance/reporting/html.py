@@ -16,7 +16,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conformance.evidence.store import FILE, Record, read_exchanges
+from conformance.evidence.results_document import exchange_counts, exchange_words
+from conformance.evidence.store import (
+    FILE,
+    Record,
+    broken_lines,
+    read_exchanges,
+    skipped_words,
+)
 from conformance.model.errors import UsageError
 from conformance.model.wording import count_of, kind_words
 from conformance.reporting.embedding import ReportPage
@@ -95,7 +102,8 @@ def write_report(folder: Path) -> Path:
     handle, name = tempfile.mkstemp(prefix=".report-", dir=folder)
     try:
         with open(handle, "w", encoding="utf-8", newline="\n") as file:  # noqa: PTH123 - an open file descriptor
-            file.writelines(render(results, read_exchanges(folder)))
+            skipped = skipped_words(broken_lines(folder))
+            file.writelines(render(results, read_exchanges(folder), skipped))
         os.replace(name, folder / REPORT)  # noqa: PTH105 - the name is a string already
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -104,8 +112,13 @@ def write_report(folder: Path) -> Path:
     return folder / REPORT
 
 
-def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[str]:
-    """Yield the page in pieces, from the content of results.json and of exchanges.jsonl."""
+def render(
+    results: Mapping[str, Any], exchanges: Iterable[Record], skipped: str = ""
+) -> Iterator[str]:
+    """Yield the page in pieces, from the content of results.json and of exchanges.jsonl.
+
+    `skipped` is the sentence on lines of the latter that are broken.
+    """
     page = ReportPage.of(results, exchanges)
     style, script = asset("report.css"), asset("report.js")
     title = (
@@ -117,7 +130,7 @@ def render(results: Mapping[str, Any], exchanges: Iterable[Record]) -> Iterator[
         "script": [script],
         "title": [text_node(f"{title} \N{EN DASH} eHealth conformance report")],
         "masthead": _masthead(page),
-        "summary": _summary(page),
+        "summary": _summary(page, skipped),
         "findings": finding_groups(page),
         "requirements": requirement_matrix(page),
         "cases": case_list(page),
@@ -161,7 +174,7 @@ def _services(page: ReportPage) -> Iterator[Html]:
         yield text_node((", " if number else "") + f"{service} {version}".rstrip())
 
 
-def _summary(page: ReportPage) -> Iterator[Html]:
+def _summary(page: ReportPage, skipped: str) -> Iterator[Html]:
     tone, title, meaning = _exit(page)
     code = page.results["run"]["exit_code"]
     yield make_element(
@@ -172,7 +185,7 @@ def _summary(page: ReportPage) -> Iterator[Html]:
         make_element(
             "div",
             make_element("p", text_node(title), class_="outcome"),
-            *(make_element("p", text_node(sentence)) for sentence in _why(page)),
+            *(make_element("p", text_node(row)) for row in _why(page, skipped)),
             make_element(
                 "p",
                 make_element("b", text_node(f"Exit code {code}")),
@@ -186,7 +199,7 @@ def _summary(page: ReportPage) -> Iterator[Html]:
     yield make_element("dl", *_facts(page), class_="facts")
 
 
-def _why(page: ReportPage) -> Iterator[str]:
+def _why(page: ReportPage, skipped: str) -> Iterator[str]:
     """Yield the sentences that give the reasons of the exit code."""
     verdicts = Counter(case["verdict"] for case in page.results["cases"])
     left_out = verdicts["not_run"] + verdicts["not_applicable"]
@@ -202,8 +215,8 @@ def _why(page: ReportPage) -> Iterator[str]:
         yield f"{count_of(verdicts['not_run'], 'case')} not run."
     for note in page.results["run"].get("notes", ()):
         yield f"Note: {note}"
-    if page.embedded.unreadable:
-        yield f"A line of {FILE} cannot be read; the exchanges after it are missing here."
+    if skipped:
+        yield f"{skipped}."
 
 
 def _failures(page: ReportPage, failed: int) -> Iterator[str]:
@@ -305,6 +318,7 @@ def _facts(page: ReportPage) -> Iterator[Html]:
     lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(
         run["started"]
     )
+    purposes = Counter(page.embedded.purposes.values())
     sources = [row["source"] for row in page.results["requirements"]]
     documents = dict.fromkeys(
         f"{source['document']} {source['version']}" for source in sources
@@ -334,7 +348,7 @@ def _facts(page: ReportPage) -> Iterator[Html]:
             ],
         ),
         ("Run", [code_span(run["id"])]),
-        ("Exchanges", [text_node(f"{len(page.embedded.purposes):,}")]),
+        ("Exchanges", [text_node(exchange_words(exchange_counts(purposes)))]),
         ("Harness", [text_node(f"ehealth-conformance {run['harness']}")]),
         ("Seed", [text_node(run["seed"])]),
         ("Suites", [text_node(in_words(run))]),

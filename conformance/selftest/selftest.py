@@ -31,6 +31,7 @@ from conformance.selftest.mutants import (
 )
 from conformance.target.policy import LOCAL
 from conformance.target.reading import choose_services, load_target
+from conformance.traffic.interruption import HANGUP
 
 SCHEMA: Final = "ehealth-conformance/selftest/1"
 EXAMPLES: Final = 8
@@ -140,8 +141,10 @@ def examine_all(
 
 
 def _ignore_interrupt() -> None:
-    """Leave Ctrl-C to the process that started this one."""
+    """Leave Ctrl-C, and a terminal that is closed, to the process that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if HANGUP is not None:
+        signal.signal(HANGUP, signal.SIG_IGN)
 
 
 def mutants_of(faults: Iterable[Fault], services: Iterable[str]) -> list[Mutant]:
