@@ -36,7 +36,9 @@ from conformance.evidence.store import Store
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
 from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult, Run
+from conformance.model.roll_up import counts_as_failure
 from conformance.model.verdict import Verdict
+from conformance.model.wording import count_of
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
 from conformance.traffic.transport import Transport
@@ -108,7 +110,20 @@ class Campaign:
         return self._runners[service]
 
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
-        """Run a case and return what became of it, without secrets, marked where it is a known failure."""
+        """Run a case and return what became of it, without secrets, marked where it is a known failure.
+
+        Where as many cases failed as the plan allows, it is not run.
+        """
+        most = self.plan.max_failures
+        if most is not None and self.workers.failures() >= most:
+            return self.safe(CaseResult(case, Verdict.NOT_RUN, _enough(most)))
+        result = self._run(case, procedure)
+        if most is not None and counts_as_failure(result):
+            self.workers.count_failure()
+        return result
+
+    def _run(self, case: Case, procedure: Procedure | None) -> CaseResult:
+        """Run a case, whatever became of others."""
         self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
             runner = self.runner(case.service)
@@ -267,6 +282,11 @@ def open_campaign(
         datetime.now(UTC),
         _numbers=exchange_numbers(workers.prefix),
     )
+
+
+def _enough(most: int) -> str:
+    """Return why no other case is begun after the most failures that a run may have."""
+    return f"{count_of(most, 'case')} failed before it, the most that --max-failures allows"
 
 
 def _run_started(plan: Plan, folder: Path) -> RunStarted:

@@ -183,6 +183,9 @@ class SuiteRun:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the run's outputs, and make pytest's exit status follow the verdicts."""
         if self._opening.opened is None:
+            nobody = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            if nobody and self._nothing_left():
+                session.exitstatus = pytest.ExitCode.OK
             return
         campaign, _ = self._opening.opened
         campaign.close()
@@ -201,6 +204,10 @@ class SuiteRun:
             folder = self._opening.opened[0].folder
             lines.append(f"report: {folder / 'report.html'}")
             lines += filter(None, [exit_reason(document)])
+        elif self._nothing_left():
+            lines.append(
+                "no case failed, erred or stayed inconclusive in the run named: nothing is run"
+            )
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             lines.append("no case of the suites was selected, so that none was run")
         if lines:
@@ -292,6 +299,13 @@ class SuiteRun:
         allure.describe(case, result, campaign.contract(case.service), reader)
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
+
+    def _nothing_left(self) -> bool:
+        """Tell whether the run whose failed cases are to be repeated has none."""
+        try:
+            return self._opening.planned().plan.nothing_left
+        except UsageError:
+            return False
 
     def _takes(self, item: pytest.Item) -> bool:
         case = case_of(item)

@@ -32,7 +32,9 @@ def write_outputs(campaign: Campaign) -> Mapping[str, Any]:
     add_commands(document, campaign.folder)
     update_counterexamples(document, campaign.plan.counterexamples)
     write_atomically(campaign.folder / RESULTS, json.dumps(document, indent=1) + "\n")
-    write_atomically(campaign.folder / JUNIT, junit_text(document))
+    junit = junit_text(document)
+    for path in filter(None, (campaign.folder / JUNIT, campaign.plan.junit)):
+        write_atomically(path, junit)
     write_report(campaign.folder)
     campaign.finish(document["run"]["exit_code"])
     return document
