@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import VERDICT_STYLES, escaped, print_plain, print_styled
+from conformance.cli.console import (
+    VERDICT_STYLES,
+    escaped,
+    print_plain,
+    print_styled,
+    standard_error,
+)
 from conformance.cli.options import (
     complete_service,
     examples,
@@ -127,10 +133,13 @@ def _send(
     from conformance.engine.sending import make_template, send_template  # noqa: PLC0415 - the same
     from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - the same
     from conformance.reporting.outputs import write_outputs  # noqa: PLC0415 - the same
+    from conformance.target.placeholders import unfilled_identity  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - the same
 
     target = load_target(target_name)
     services = choose_services(target, (name,))
+    for message, remedy in unfilled_identity(target):
+        standard_error().print(f"[yellow]warning:[/] {escaped(f'{message}; {remedy}')}")
     embedded = start_embedded(services)
     try:
         template = make_template(target, embedded.completed(services[0]), wanted)

@@ -15,7 +15,7 @@ from conformance.cli.console import (
     print_styled,
     standard_output,
 )
-from conformance.evidence.results_document import is_confidential
+from conformance.evidence.results_document import is_confidential, partial_selection
 from conformance.model.result import (
     EXIT_CONFORMANT,
     EXIT_ERROR,
@@ -25,8 +25,14 @@ from conformance.model.result import (
     NOT_SELECTED,
     WITHHELD,
 )
-from conformance.model.wording import count_of, kind_words, place_words
+from conformance.model.wording import (
+    count_of,
+    kind_words,
+    option_words,
+    place_words,
+)
 from conformance.reporting.mutation_score import in_words
+from conformance.target.placeholders import unfilled_identity
 
 if TYPE_CHECKING:
     from conformance.engine.plan import Plan
@@ -81,7 +87,19 @@ def print_head(plan: "Plan", folder: Path) -> None:
         print_styled(
             f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {escaped(where)}"
         )
+    _print_identity(plan)
     print_styled(f"run folder: {escaped(str(folder))}")
+
+
+def _print_identity(plan: "Plan") -> None:
+    """Print who asks, the options given, and a warning where the identity was never filled in."""
+    identity = plan.target.identity
+    sender = f", {identity.sender}" if identity.sender else ""
+    print_styled(f"as {escaped(identity.user_agent)}{escaped(sender)}")
+    if plan.options:
+        print_styled(f"options: {escaped(option_words(plan.options))}")
+    for message, remedy in unfilled_identity(plan.target):
+        print_styled(f"[yellow]warning:[/] {escaped(message)}; {escaped(remedy)}")
 
 
 def print_summary(document: Record, folder: Path) -> int:
@@ -220,6 +238,9 @@ def _print_exit_code(document: Record) -> int:
     meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
     if not document["run"]["services"]:
         meanings = _MEANINGS | _MEANINGS_OF_OWN_TESTS
+    partial = partial_selection(document)
+    if partial and not one_answer and document["run"]["services"]:
+        meanings = meanings | {EXIT_CONFORMANT: partial}
     known = sum("known" in case for case in document["cases"])
     apart = ""
     if known and code == EXIT_CONFORMANT:

@@ -12,7 +12,7 @@ from typing import Any
 
 from conformance import __version__
 from conformance.contracts.loading import Spec
-from conformance.engine.assembly import Wire, make_context
+from conformance.engine.assembly import Wire, identity_headers, make_context
 from conformance.engine.embedded import EmbeddedServices
 from conformance.engine.events import (
     EVENTS,
@@ -39,6 +39,7 @@ from conformance.model.result import DISCLOSURE_NOTICE, NOT_SELECTED, CaseResult
 from conformance.model.roll_up import counts_as_failure
 from conformance.model.verdict import Verdict
 from conformance.model.wording import count_of
+from conformance.target.placeholders import unfilled_identity
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
 from conformance.traffic.transport import Transport
@@ -196,6 +197,9 @@ class Campaign:
             examples=plan.examples,
             file=relative_target_path(self.folder, plan.target.file),
             addresses=self._addresses(),
+            user_agent=plan.target.identity.user_agent,
+            sender=_sender(plan),
+            options=plan.options,
             replay=plan.replay,
         )
 
@@ -251,10 +255,15 @@ class Campaign:
         return {row.service: row.address for row in services if row.address is not None}
 
     def _notices(self) -> tuple[str, ...]:
-        """Return what a security finding on a service that is not one's own obliges to."""
-        elsewhere = not self.plan.target.local
+        """Return whose identity was never filled in, and what a security finding on somebody else's service obliges to.
+
+        The warning of the identity stands in every report, since the platform saw it in every request.
+        """
+        target = self.plan.target
+        unfilled = (f"{what}; {remedy}" for what, remedy in unfilled_identity(target))
         found = any(map(_is_security_finding, self.tally.results.values()))
-        return (DISCLOSURE_NOTICE,) if elsewhere and found else ()
+        obliged = (DISCLOSURE_NOTICE,) if found and not target.local else ()
+        return (*unfilled, *obliged)
 
 
 def open_campaign(
@@ -315,6 +324,13 @@ def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
         for finding in result.findings
     )
     return replace(result, reason=text(result.reason), findings=findings)
+
+
+def _sender(plan: Plan) -> str:
+    """Return the From header of a run's requests, "" where none was sent."""
+    contracts = [row.spec.contract for row in plan.services]
+    sent = (identity_headers(plan.target, contract)["From"] for contract in contracts)
+    return next(filter(None, sent), "")
 
 
 def _is_security_finding(result: CaseResult) -> bool:

@@ -36,6 +36,7 @@ from conformance.plugin.opening import PROBLEMS, SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason, redact_report
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
+from conformance.target.placeholders import unfilled_identity
 from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ class SuiteRun:
             self._opening.planned()
 
     def pytest_report_header(self) -> list[str]:
-        """Say which options belong to the project around the suites."""
-        return [f"conformance: {line}" for line in self._options_taken()]
+        """Say which options belong to the project around the suites, and whose identity was never filled in."""
+        target = self._opening.planned().plan.target
+        unfilled = [f"warning: {'; '.join(each)}" for each in unfilled_identity(target)]
+        return [f"conformance: {line}" for line in (*self._options_taken(), *unfilled)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
