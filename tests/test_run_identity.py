@@ -128,7 +128,7 @@ def test_send_warns_too(tmp_path: Path, address: str) -> None:
     """One request of one's own tells the platform as much as a run does."""
     target = target_file(tmp_path, address, environment="simulation", identity=TEMPLATE)
     done = told("send", SERVICE, "getDashboard", "--set", "dashboard=prod", "--target", target, cwd=tmp_path)
-    assert "warning: identity.user_agent names 'myProduct'" in done.stderr
+    assert "warning: identity.user_agent names 'myProduct'" in done.stdout
 
 
 def test_pytest_warns_too(tmp_path: Path, address: str) -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from conformance.catalogue.filters import EVERYTHING, Filters, Row
 from conformance.contracts.loading import Spec, load_spec, service_ids
 from conformance.evidence.recorded_run import read_results
 from conformance.evidence.run_folder import RESULTS, run_folders
@@ -29,18 +30,22 @@ from conformance.model.contract import Contract, Erratum, Operation, Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 
-Value = str | int | bool | Sequence[str]
-"""What a row holds: JSON shows numbers, booleans and arrays as such."""
-Row = dict[str, Value]
-
 
 def all_specs() -> tuple[Spec, ...]:
     """Return the newest spec of every service."""
     return tuple(load_spec(service) for service in service_ids())
 
 
-def rows(topic: str, folder: Path) -> list[Row]:
-    """Return the rows of a topic; `folder` is where runs are looked for."""
+def rows(topic: str, folder: Path, filters: Filters = EVERYTHING) -> list[Row]:
+    """Return the rows of a topic that pass the filters; `folder` is where runs are looked for.
+
+    Raises UsageError where a filter is none of the topic's, or names a service that does not exist.
+    """
+    filters.check(topic)
+    return [row for row in _all_rows(topic, folder) if filters.take(row)]
+
+
+def _all_rows(topic: str, folder: Path) -> list[Row]:
     topics = {
         "services": _services,
         "cases": _cases,

@@ -12,6 +12,7 @@ import click
 from conformance import __version__
 from conformance.cli.console import escaped, print_styled
 from conformance.cli.options import (
+    complete_run,
     complete_target,
     disclose_option,
     examples,
@@ -37,7 +38,7 @@ _SHOWN_DIFFERENCES = 20
         "ehealth-conformance replay 20260115-093000-1a2b3c therapeutic-exclusion/5.3/sequences --counterexample",
     )
 )
-@click.argument("run_name", metavar="RUN")
+@click.argument("run_name", metavar="RUN", shell_complete=complete_run)
 @click.argument("name", metavar="EXCHANGE_OR_CASE")
 @click.option(
     "--target",

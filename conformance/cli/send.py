@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import (
-    VERDICT_STYLES,
-    escaped,
-    print_plain,
-    print_styled,
-    standard_error,
-)
+from conformance.cli.console import VERDICT_STYLES, escaped, print_plain, print_styled
 from conformance.cli.options import (
     complete_service,
     examples,
@@ -139,7 +133,7 @@ def _send(
     target = load_target(target_name)
     services = choose_services(target, (name,))
     for message, remedy in unfilled_identity(target):
-        standard_error().print(f"[yellow]warning:[/] {escaped(f'{message}; {remedy}')}")
+        print_plain(f"warning: {message}; {remedy}")
     embedded = start_embedded(services)
     try:
         template = make_template(target, embedded.completed(services[0]), wanted)

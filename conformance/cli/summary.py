@@ -12,6 +12,7 @@ from conformance.cli.console import (
     VERDICT_STYLES,
     escaped,
     new_table,
+    print_plain,
     print_styled,
     standard_output,
 )
@@ -94,12 +95,11 @@ def print_head(plan: "Plan", folder: Path) -> None:
 def _print_identity(plan: "Plan") -> None:
     """Print who asks, the options given, and a warning where the identity was never filled in."""
     identity = plan.target.identity
-    sender = f", {identity.sender}" if identity.sender else ""
-    print_styled(f"as {escaped(identity.user_agent)}{escaped(sender)}")
+    print_plain(", ".join(filter(None, (f"as {identity.user_agent}", identity.sender))))
     if plan.options:
-        print_styled(f"options: {escaped(option_words(plan.options))}")
+        print_plain(f"options: {option_words(plan.options)}")
     for message, remedy in unfilled_identity(plan.target):
-        print_styled(f"[yellow]warning:[/] {escaped(message)}; {escaped(remedy)}")
+        print_plain(f"warning: {message}; {remedy}")
 
 
 def print_summary(document: Record, folder: Path) -> int:

@@ -74,8 +74,12 @@ def _fits(name: str, identifier: str) -> bool:
     own, _, rest = identifier.partition("/")
     if service != own:
         return False
-    below = rest.partition("/")[0]
-    return not section or below == section or below.startswith(f"{section}.")
+    return not section or is_in_section(rest.partition("/")[0], section)
+
+
+def is_in_section(number: str, section: str) -> bool:
+    """Tell whether the number of a section is that of another one, or of one below it."""
+    return number == section or number.startswith(f"{section}.")
 
 
 def _section_of(identifier: str) -> str:
