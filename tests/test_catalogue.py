@@ -1,14 +1,19 @@
 """Tests of what the harness knows, as rows for `list` and texts for `explain`."""
 
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conformance.catalogue.listing import Value, all_specs, explain, rows, verifying
+from conformance.catalogue.filters import Filters, Row, Value
+from conformance.catalogue.listing import all_specs, explain, rows, verifying
 from conformance.catalogue.topics import TOPICS
+from conformance.cli import console
 from conformance.contracts.loading import load_spec
 from conformance.model.errors import UsageError
-from tests.campaigns import run_campaign
+from tests.campaigns import run_campaign, told
 
 SERVICE = "status-dashboard"
 SPEC = load_spec(SERVICE)
@@ -105,7 +110,7 @@ def test_damaged_run_is_told_and_the_others_are_listed(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "results.json").write_text(text, encoding="utf-8")
     told: list[str] = []
-    [row] = rows("runs", tmp_path, told.append)
+    [row] = rows("runs", tmp_path, tell=told.append)
     assert row["id"] == "run"
     assert len(told) == 2
     assert all("not the results of a run" in line and "\n" not in line for line in told)
@@ -191,3 +196,61 @@ def test_requirements_of_an_answer_are_verified_by_the_cases_that_judge_it() -> 
     assert whole in found["status-dashboard/6.1.2/tls"]
     assert found["status-dashboard/7.2/test-case"] == []
     assert all(len(set(cases)) == len(cases) for cases in found.values())
+
+
+# ------------------------------------------------------------------------------------------------------------- filters
+
+
+@pytest.mark.parametrize(
+    ("topic", "filters", "taken"),
+    [
+        ("cases", Filters(services=(SERVICE,)), lambda row: row["id"].startswith(f"{SERVICE}/")),
+        ("faults", Filters(services=(SERVICE,)), lambda row: row["id"].startswith(f"{SERVICE}/")),
+        ("services", Filters(services=(SERVICE,)), lambda row: row["id"] == SERVICE),
+        ("cases", Filters(kinds=("negative", "stateful")), lambda row: row["kind"] in {"negative", "stateful"}),
+        ("requirements", Filters(levels=("SHOULD",)), lambda row: row["level"] == "SHOULD"),
+        ("requirements", Filters(sections=("5.3",)), lambda row: re.match("5[.]3([.]|$)", row["id"].split("/")[1])),
+        ("cases", Filters(sections=(f"{SERVICE}/8",)), lambda row: row["id"].startswith(f"{SERVICE}/8/")),
+        ("errata", Filters((SERVICE,), ("5.3.1.2",)), lambda row: row["id"].startswith(f"{SERVICE}/5.3.1.2/")),
+    ],
+)
+def test_filters_take_what_they_name(topic: str, filters: Filters, taken: Callable[[Row], object]) -> None:
+    """A filter leaves the rows of which it speaks, whole and in their order."""
+    expected = [row for row in rows(topic, Path()) if taken(row)]
+    assert expected
+    assert rows(topic, Path(), filters) == expected
+
+
+def test_runs_are_filtered_by_their_services(tmp_path: Path) -> None:
+    """A run is of every service that it tested."""
+    (tmp_path / "a").mkdir()
+    about = {"id": "a", "started": "2026", "target": {"name": "t"}, "services": [SERVICE], "exit_code": 0}
+    document = {"schema": "ehealth-conformance/results/1", "run": about, "summary": {"pass": 1, "fail": 0}, "cases": []}
+    (tmp_path / "a" / "results.json").write_text(json.dumps(document), "utf-8")
+    assert len(rows("runs", tmp_path, Filters(services=(SERVICE,)))) == 1
+    assert rows("runs", tmp_path, Filters(services=("therapeutic-exclusion",))) == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "filters", "message"),
+    [
+        ("cases", Filters(services=("status-dashbord",)), "there is no service 'status-dashbord'; did you mean"),
+        ("faults", Filters(kinds=("negative",)), "--kind is for lists of cases, not of faults"),
+        ("runs", Filters(sections=("5",)), "--section is for lists of cases and requirements and errata, not of runs"),
+    ],
+)
+def test_filter_that_cannot_be_is_refused(topic: str, filters: Filters, message: str) -> None:
+    """A slip is not answered with an empty list."""
+    with pytest.raises(UsageError, match=re.escape(message)):
+        rows(topic, Path(), filters)
+
+
+@pytest.mark.parametrize("columns", [20, 60, 300])
+@pytest.mark.parametrize("topic", ["cases", "faults", "requirements"])
+def test_ids_are_whole_at_any_width(tmp_path: Path, topic: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No table cuts an id, in whichever column it stands, on a narrow console too."""
+    monkeypatch.setattr(console, "_WIDE_TABLE", columns)
+    words = set(told("list", topic, "--service", SERVICE, cwd=tmp_path).stdout.replace(",", " ").split())
+    for row in rows(topic, tmp_path, Filters(services=(SERVICE,))):
+        named = row.get("requirements", ())
+        assert {row["id"], *(named if isinstance(named, tuple) else ())} <= words

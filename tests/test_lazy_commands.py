@@ -168,9 +168,57 @@ def test_services_are_completed(tmp_path: Path) -> None:
 
 
 def test_targets_are_completed_by_name_or_file(tmp_path: Path) -> None:
-    """A shell completes a built-in target, and lets the user name a file."""
-    found, _ = completed("run --target acc", tmp_path)
-    assert found == ["acceptance", "acc"]
+    """A shell completes a built-in target and a YAML file, beside which it is told of no path: it would forget them."""
+    (tmp_path / "acceptance.yaml").touch()
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "mine.yml").touch()
+    assert completed("run --target acc", tmp_path)[0] == ["acceptance", "acceptance.yaml"]
+    assert completed("run --target below/m", tmp_path)[0] == ["below/mine.yml"]
+    assert completed("run --target other", tmp_path)[0] == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("run --case status-dashboard/7.2/", "status-dashboard/7.2/dashboard"),
+        ("run --requirement status-dashboard/5.3.1.2/item-o", "status-dashboard/5.3.1.2/item-order"),
+        ("run --exclude status-dashboard/8/method-pos", "status-dashboard/8/method-post"),
+        ("explain status-dashboard/8/method-pos", "status-dashboard/8/method-post"),
+        ("explain status-d", "status-dashboard"),
+        ("mock --fault duplicate-accepted", "duplicate-accepted"),
+        (
+            "selftest --fault therapeutic-exclusion/faults/duplicate-accepted",
+            "therapeutic-exclusion/faults/duplicate-accepted",
+        ),
+        ("list cases --service status-", "status-dashboard"),
+    ],
+)
+def test_ids_are_completed(tmp_path: Path, words: str, offered: str) -> None:
+    """A shell completes ids of cases, requirements, faults and services where they are wanted."""
+    assert offered in completed(words, tmp_path)[0]
+
+
+def test_ids_are_completed_from_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time no contract is read; a cache that is damaged is made anew."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = "run --case status-dashboard/7.2/"
+    first, _ = completed(words, tmp_path)
+    again, loaded = completed(words, tmp_path)
+    assert again == first == ["status-dashboard/7.2/dashboard"]
+    assert loaded & (CONTRACTS | {"conformance.contracts.loading"}) == set()
+    for file in (tmp_path / "cache").rglob("*.json"):
+        file.write_text('{"stamp": 1, "ids": []}', "utf-8")
+    assert completed(words, tmp_path)[0] == first
+
+
+def test_runs_are_completed(tmp_path: Path) -> None:
+    """A shell completes the ids of runs, newest first, and `latest`."""
+    for name in ("20260101-000000-aaaaaa", "20260102-000000-aaaaaa"):
+        (tmp_path / "reports" / name).mkdir(parents=True)
+        (tmp_path / "reports" / name / "results.json").touch()
+    ids = ["20260102-000000-aaaaaa", "20260101-000000-aaaaaa"]
+    assert completed("replay ", tmp_path)[0] == ["latest", *ids]
+    assert completed("run --failed 2026", tmp_path)[0] == ids
 
 
 def test_defaults_in_help_are_those_of_the_work() -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -123,7 +123,9 @@ def test_the_first_hour_with_a_simulation_ends_with_a_report(user: User) -> None
         untouched = user.types("ehealth-conformance review --target mine.yaml")
         assert "myProduct" in untouched.stdout
 
-        file.write_text(file.read_text(encoding="utf-8").replace("myProduct/1.0.0 myConnector/1.0.0", "flowers/2.1 stem/3"))
+        file.write_text(
+            file.read_text(encoding="utf-8").replace("myProduct/1.0.0 myConnector/1.0.0", "flowers/2.1 stem/3")
+        )
         file.write_text(file.read_text(encoding="utf-8").replace("info@mycompany.be", "desk@flowers.be"))
         reviewed = user.types("ehealth-conformance review --target mine.yaml")
         assert reviewed.returncode == 0, reviewed.stdout
@@ -172,7 +174,7 @@ def test_a_wrong_credential_is_one_cause_with_its_remedy(user: User) -> None:
         assert missing.returncode == 2
         assert "MY_TOKEN" in missing.stdout + missing.stderr
 
-        refused = user.types(line, MY_TOKEN="opaque-and-unknown-to-all")
+        refused = user.types(line, MY_TOKEN="opaque-and-unknown-to-all")  # noqa: S106 - a wrong one
         assert refused.returncode == 3, refused.stdout + refused.stderr
         assert "citizen" in refused.stdout
         assert "opaque-and-unknown" not in refused.stdout + refused.stderr
@@ -208,7 +210,7 @@ def test_a_job_of_continuous_integration_finds_its_outputs_where_it_wants_them(u
         options = f"{STATUS} --target {served.name} --run-dir out --junitxml junit.xml"
         first = user.types(f"ehealth-conformance run {options}")
         assert first.returncode == 1, first.stdout + first.stderr
-        root = ElementTree.parse(user.folder / "junit.xml").getroot()  # noqa: S314 - written by the harness itself
+        root = ET.parse(user.folder / "junit.xml").getroot()
         assert any(element.tag == "failure" for element in root.iter())
         assert (user.folder / "out" / "report.html").is_file()
         before = (user.folder / "out" / "results.json").read_bytes()

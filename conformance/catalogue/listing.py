@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conformance.catalogue.filters import EVERYTHING, Filters, Row
 from conformance.contracts.loading import Spec, load_spec, service_ids
 from conformance.evidence.recorded_run import read_results
 from conformance.evidence.run_folder import RESULTS, run_folders
@@ -30,10 +31,6 @@ from conformance.model.contract import Contract, Erratum, Operation, Requirement
 from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 
-Value = str | int | bool | Sequence[str]
-"""What a row holds: JSON shows numbers, booleans and arrays as such."""
-Row = dict[str, Value]
-
 
 def all_specs() -> tuple[Spec, ...]:
     """Return the newest spec of every service."""
@@ -41,12 +38,23 @@ def all_specs() -> tuple[Spec, ...]:
 
 
 def rows(
-    topic: str, folder: Path, tell: Callable[[str], None] | None = None
+    topic: str,
+    folder: Path,
+    filters: Filters = EVERYTHING,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Row]:
-    """Return the rows of a topic; `folder` is where runs are looked for.
+    """Return the rows of a topic that pass the filters; `folder` is where runs are looked for.
 
     `tell` takes note of a run folder that cannot be read, and the others are listed; without it, raises UsageError.
+    Raises UsageError too where a filter is none of the topic's, or names a service that does not exist.
     """
+    filters.check(topic)
+    return [row for row in _all_rows(topic, folder, tell) if filters.take(row)]
+
+
+def _all_rows(
+    topic: str, folder: Path, tell: Callable[[str], None] | None
+) -> list[Row]:
     topics = {
         "services": _services,
         "cases": _cases,

@@ -32,6 +32,10 @@ VERDICT_STYLES = {
 
 _WIDE, _WIDE_TABLE = 140, 200
 """Columns of an output that is no terminal: enough that no line or table loses words."""
+_GAP = 2
+"""Characters between two columns of a table."""
+_LONGEST_WORD = 120
+"""Characters from which a word is folded: no id is so long."""
 _SECONDS_BETWEEN_LINES = 1
 _BRACKET = re.compile(r"(\\*)\[(?=([a-z#/@][^\[]*?\])?)")
 """A bracket with the backslashes before it, and what would make it one of rich's tags."""
@@ -94,16 +98,37 @@ def print_error(message: str, word: str = "error") -> None:
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print rows of foreign text as a table; words wrap inside their column."""
+    """Print rows of foreign text as a table; words wrap inside their column, and none is cut: an id can be copied."""
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and only tables need it
 
+    width = None if sys.stdout.isatty() else _WIDE_TABLE
+    console = Console(highlight=False, emoji=False, width=width)
+    widths = _column_widths(rows, console.width)
     table = new_table()
-    for column in rows[0]:
-        table.add_column(column, overflow="fold", no_wrap=column == "id")
+    for column, characters in widths.items():
+        table.add_column(column, overflow="fold", width=characters)
     for row in rows:
         table.add_row(*(escaped(value) for value in row.values()))
-    width = None if sys.stdout.isatty() else _WIDE_TABLE
-    Console(highlight=False, emoji=False, width=width).print(table)
+    needed = sum(widths.values()) + _GAP * len(widths)
+    console.width = max(console.width, needed)
+    console.print(table)
+
+
+def _column_widths(rows: Sequence[Row], characters: int) -> dict[str, int]:
+    """Return how wide each column is: as wide as its longest word, and with a share of what is left of a line."""
+    least, most = {}, {}
+    for column in rows[0]:
+        texts = [column, *(row[column] for row in rows)]
+        words = (word for text in texts for word in text.split())
+        least[column] = min(max(map(len, words)), _LONGEST_WORD)
+        most[column] = max(least[column], *map(len, texts))
+    left = max(0, characters - sum(least.values()) - _GAP * len(least))
+    wanted = sum(most.values()) - sum(least.values())
+    share = min(1.0, left / wanted) if wanted else 0.0
+    return {
+        column: width + int(share * (most[column] - width))
+        for column, width in least.items()
+    }
 
 
 def new_table() -> "Table":

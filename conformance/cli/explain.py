@@ -5,7 +5,14 @@ Parsing and printing only.
 
 import click
 
-from conformance.cli.options import examples
+from conformance.cli.options import complete_ids, complete_service, examples
+
+
+def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Complete whatever has an id."""
+    ids = complete_ids("cases", "requirements", "errata", "faults")
+    services = complete_service(ctx, param, incomplete)
+    return [*services, *ids(ctx, param, incomplete)]
 
 
 @click.command(
@@ -13,7 +20,7 @@ from conformance.cli.options import examples
         "ehealth-conformance explain status-dashboard/5.3.1.2/item-status-code"
     )
 )
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", shell_complete=_complete)
 def explain(name: str) -> None:
     """Explain a case, requirement, erratum, fault or service by its id."""
     from conformance.catalogue.listing import explain as explained  # noqa: PLC0415 - help and completion do without

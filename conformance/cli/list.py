@@ -12,11 +12,13 @@ import click
 
 from conformance.catalogue.topics import TOPICS
 from conformance.cli.console import as_csv, print_error, print_table
-from conformance.cli.options import examples
+from conformance.cli.options import complete_service, examples
 from conformance.evidence.run_folder import DEFAULT_FOLDER
+from conformance.model.case import SUITE_KINDS
+from conformance.model.contract import Level
 
 if TYPE_CHECKING:
-    from conformance.catalogue.listing import Value
+    from conformance.catalogue.filters import Value
 
 _SEPARATORS = {"accepted": "; "}
 """What stands between the parts of a column in a table or in CSV; a comma where the parts hold none."""
@@ -26,7 +28,8 @@ _SEPARATORS = {"accepted": "; "}
     name="list",
     epilog=examples(
         "ehealth-conformance list cases",
-        "ehealth-conformance list requirements --format csv",
+        "ehealth-conformance list cases --service status-dashboard --kind negative",
+        "ehealth-conformance list requirements --section 5.3 --level MUST --format csv",
     ),
 )
 @click.argument("topic", type=click.Choice(TOPICS))
@@ -39,17 +42,56 @@ _SEPARATORS = {"accepted": "; "}
     help="How to print it; JSON has numbers, booleans and arrays.",
 )
 @click.option(
+    "--service",
+    "services",
+    multiple=True,
+    metavar="ID",
+    shell_complete=complete_service,
+    help="Show what is of this service only (repeatable).",
+)
+@click.option(
+    "--section",
+    "sections",
+    multiple=True,
+    metavar="NUMBER",
+    help="Show cases, requirements or errata of this section of a cookbook, such as 5.3.1 (repeatable).",
+)
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice(tuple(kind.value for kind in SUITE_KINDS)),
+    help="Show cases of this kind only (repeatable).",
+)
+@click.option(
+    "--level",
+    "levels",
+    multiple=True,
+    type=click.Choice(tuple(level.value for level in Level), case_sensitive=False),
+    help="Show requirements of this level only (repeatable).",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=DEFAULT_FOLDER,
     show_default=True,
     help="Folder in which `runs` looks for run folders.",
 )
-def list_topic(topic: str, form: str, out: Path) -> None:
+def list_topic(  # noqa: PLR0913 - the interface's options
+    *,
+    topic: str,
+    form: str,
+    out: Path,
+    services: tuple[str, ...],
+    sections: tuple[str, ...],
+    kinds: tuple[str, ...],
+    levels: tuple[str, ...],
+) -> None:
     """List services, cases, requirements, errata, faults or runs."""
-    from conformance.catalogue.listing import rows  # noqa: PLC0415 - help and completion do without
+    from conformance.catalogue.filters import Filters  # noqa: PLC0415 - help and completion do without
+    from conformance.catalogue.listing import rows  # noqa: PLC0415 - the same
 
-    listed = rows(topic, out, print_error)
+    listed = rows(topic, out, Filters(services, sections, kinds, levels), print_error)
     if form == "json":
         click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return

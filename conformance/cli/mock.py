@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.cli.console import print_plain
-from conformance.cli.options import examples
+from conformance.cli.options import complete_fault, examples
 from conformance.traffic.interruption import ending_signals
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     "--fault",
     "fault_id",
     metavar="ID",
+    shell_complete=complete_fault,
     help="Make this mistake on purpose; see `list faults`. The part after faults/ is enough.",
 )
 def mock(port: int, tls: bool, write_target: Path | None, fault_id: str | None) -> None:  # noqa: FBT001 - a flag

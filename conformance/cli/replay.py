@@ -3,6 +3,7 @@
 Parsing and printing only.
 """
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import click
 from conformance import __version__
 from conformance.cli.console import escaped, print_styled
 from conformance.cli.options import (
+    complete_run,
     complete_target,
     disclose_option,
     examples,
@@ -36,7 +38,7 @@ _SHOWN_DIFFERENCES = 20
         "ehealth-conformance replay 20260115-093000-1a2b3c therapeutic-exclusion/5.3/sequences --counterexample",
     )
 )
-@click.argument("run_name", metavar="RUN")
+@click.argument("run_name", metavar="RUN", shell_complete=complete_run)
 @click.argument("name", metavar="EXCHANGE_OR_CASE")
 @click.option(
     "--target",
@@ -74,10 +76,10 @@ def replay(  # noqa: PLR0913, PLR0917 - the interface's options
 ) -> None:
     """Send a recorded request again and judge the answer.
 
-    The recorded answer is shown beside the new one. RUN is a run folder, its results.json, or the id of a run below
-    --out. An exchange is sent again with credentials from the target; a SOAP message is rebuilt (Timestamp, ids,
-    assertion, signature) unless --exact. A case is run again with the seed of its run. Everything goes into a new
-    run folder.
+    The recorded answer is shown beside the new one. RUN is a run folder, its results.json, the id of a run below
+    --out, or `latest` for the one there that ended last. An exchange is sent again with credentials from the target;
+    a SOAP message is rebuilt (Timestamp, ids, assertion, signature) unless --exact. A case is run again with the seed
+    of its run. Everything goes into a new run folder.
 
     Exit code: 0 passed, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
     """
@@ -104,14 +106,15 @@ def _run_case(
     recorded: "RecordedRun", name: str, target: "Target", out: Path, *, disclose: bool
 ) -> int:
     """Run a case of a recorded run again, and return the exit code."""
-    from conformance.replay.planning import plan_case  # noqa: PLC0415 - help and completion do without
+    from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - help and completion do without
+    from conformance.replay.planning import plan_case  # noqa: PLC0415 - the same
 
     plan = plan_case(recorded, name, target, disclose=disclose)
     verdict = recorded.cases[name]["verdict"]
     print_styled(
         f"replay of {escaped(name)} of the run {escaped(recorded.id)}, where its verdict was {verdict}"
     )
-    return check_and_run(plan, out)
+    return check_and_run(plan, lambda: make_folder(out, datetime.now(UTC)))
 
 
 def _send_again(planned: "Replay", out: Path) -> int:

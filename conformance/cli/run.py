@@ -3,8 +3,6 @@
 Parsing and printing only: a pytest session of the suites does the work.
 """
 
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,12 +12,15 @@ from conformance.cli.console import (
     ProgressDisplay,
     escaped,
     print_error,
+    print_plain,
     print_styled,
 )
 from conformance.cli.options import examples, run_options, services_argument
-from conformance.model.case import CaseKind
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from conformance.engine.events import CaseEnded, Event
     from conformance.engine.plan import Plan
 
@@ -36,12 +37,14 @@ _UNJUDGED = ("not_run", "not_applicable")
         "ehealth-conformance run status-dashboard --target status-sim",
         "ehealth-conformance run --target my-target.yaml --kind positive --out results",
         "ehealth-conformance run --case status-dashboard/7.2/dashboard",
+        "ehealth-conformance run --case 'therapeutic-exclusion/8.1.3/*' --exclude 5.6 --max-failures 3",
+        "ehealth-conformance run --failed latest --junitxml junit.xml --run-dir evidence",
     )
 )
 @services_argument
 @run_options
 @click.pass_context
-def run(ctx: click.Context, /, out: Path, **settings: Any) -> None:  # noqa: ANN401 - what click has parsed
+def run(ctx: click.Context, /, **settings: Any) -> None:  # noqa: ANN401 - what click has parsed
     """Run the suites against a target and write results and a report.
 
     Without SERVICE all services of the target are tested; without --target the embedded local platform.
@@ -49,54 +52,27 @@ def run(ctx: click.Context, /, out: Path, **settings: Any) -> None:  # noqa: ANN
 
     Exit code: 0 conformant, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
     """
-    plan = _planned(**settings)
-    ctx.exit(check_and_run(plan, out))
+    from conformance.engine.run_settings import RunSettings, new_folder, plan_of  # noqa: PLC0415 - help does without
+
+    asked = RunSettings(**settings)
+    plan = plan_of(asked)
+    if plan.nothing_left:
+        print_plain(
+            f"no case failed, erred or stayed inconclusive in the run {plan.options['failed']}: nothing is run"
+        )
+        return
+    ctx.exit(check_and_run(plan, lambda: new_folder(asked)))
 
 
-def _planned(  # noqa: PLR0913 - the interface's options
-    *,
-    services: tuple[str, ...],
-    target: str,
-    seed: int | None,
-    examples: int | None,
-    kinds: tuple[str, ...],
-    requirements: tuple[str, ...],
-    cases: tuple[str, ...],
-    known: Path | None,
-    thorough: bool,
-    no_counterexamples: bool,
-    disclose_security: bool,
-) -> "Plan":
-    """Return the plan that the options describe; raises UsageError where they are wrong."""
-    from conformance.engine.known import load_known  # noqa: PLC0415 - help and completion do without
-    from conformance.engine.plan import Selection, make_plan, usual_counterexamples  # noqa: PLC0415 - the same
-    from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - the same
-
-    chosen = load_target(target)
-    return make_plan(
-        chosen,
-        choose_services(chosen, services),
-        Selection(tuple(CaseKind(kind) for kind in kinds), requirements, cases),
-        seed=seed,
-        examples=examples,
-        known=load_known(known) if known else (),
-        named=bool(services),
-        disclose=disclose_security,
-        counterexamples=None if no_counterexamples else usual_counterexamples(),
-        thorough=thorough,
-    )
-
-
-def check_and_run(plan: "Plan", out: Path) -> int:
-    """Check a plan, run it into a new folder below `out` with progress and summary, and return the exit code."""
+def check_and_run(plan: "Plan", new_folder: "Callable[[], Path]") -> int:
+    """Check a plan, run it into a new folder with progress and summary, and return the exit code."""
     from conformance.cli.summary import print_head, print_summary  # noqa: PLC0415 - help and completion do without
-    from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - the same
     from conformance.model.result import EXIT_ERROR  # noqa: PLC0415 - the same
     from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
     from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
 
     notes = check_before_run(plan)
-    folder = make_folder(out, datetime.now(UTC))
+    folder = new_folder()
     print_head(plan, folder)
     for note in notes:
         print_styled(f"note: {escaped(note)}")

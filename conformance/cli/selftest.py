@@ -19,7 +19,7 @@ from conformance.cli.console import (
     print_styled,
     standard_output,
 )
-from conformance.cli.options import examples, services_argument
+from conformance.cli.options import complete_fault, examples, services_argument
 from conformance.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _SCORES = ("faults", "killed", "survived", "wrongly_explained", "erred")
     "fault_ids",
     multiple=True,
     metavar="ID",
+    shell_complete=complete_fault,
     help="Only this fault (repeatable); the part after faults/ is enough.",
 )
 @click.option("--seed", type=int, help="Seed of all random choices.  [default: 1]")

@@ -12,10 +12,15 @@ from conformance.cli.console import (
     VERDICT_STYLES,
     escaped,
     new_table,
+    print_plain,
     print_styled,
     standard_output,
 )
-from conformance.evidence.results_document import exchange_words, is_confidential
+from conformance.evidence.results_document import (
+    exchange_words,
+    is_confidential,
+    partial_selection,
+)
 from conformance.model.result import (
     EXIT_CONFORMANT,
     EXIT_ERROR,
@@ -25,8 +30,14 @@ from conformance.model.result import (
     NOT_SELECTED,
     WITHHELD,
 )
-from conformance.model.wording import count_of, kind_words, place_words
+from conformance.model.wording import (
+    count_of,
+    kind_words,
+    option_words,
+    place_words,
+)
 from conformance.reporting.mutation_score import in_words
+from conformance.target.placeholders import unfilled_identity
 
 if TYPE_CHECKING:
     from conformance.engine.plan import Plan
@@ -81,7 +92,18 @@ def print_head(plan: "Plan", folder: Path) -> None:
         print_styled(
             f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {escaped(where)}"
         )
+    _print_identity(plan)
     print_styled(f"run folder: {escaped(str(folder))}")
+
+
+def _print_identity(plan: "Plan") -> None:
+    """Print who asks, the options given, and a warning where the identity was never filled in."""
+    identity = plan.target.identity
+    print_plain(", ".join(filter(None, (f"as {identity.user_agent}", identity.sender))))
+    if plan.options:
+        print_plain(f"options: {option_words(plan.options)}")
+    for message, remedy in unfilled_identity(plan.target):
+        print_plain(f"warning: {message}; {remedy}")
 
 
 def print_summary(document: Record, folder: Path) -> int:
@@ -222,6 +244,9 @@ def _print_exit_code(document: Record) -> int:
     meanings = _MEANINGS | _MEANINGS_OF_ONE_ANSWER if one_answer else _MEANINGS
     if not document["run"]["services"]:
         meanings = _MEANINGS | _MEANINGS_OF_OWN_TESTS
+    partial = partial_selection(document)
+    if partial and not one_answer and document["run"]["services"]:
+        meanings = meanings | {EXIT_CONFORMANT: partial}
     known = sum("known" in case for case in document["cases"])
     apart = ""
     if known and code == EXIT_CONFORMANT:

@@ -13,7 +13,7 @@ from typing import Any
 from conformance import __version__
 from conformance.contracts.loading import Spec
 from conformance.credentials.outgoing import make_transport
-from conformance.engine.assembly import Wire, make_context
+from conformance.engine.assembly import Wire, identity_headers, make_context
 from conformance.engine.embedded import EmbeddedServices
 from conformance.engine.events import (
     EVENTS,
@@ -45,9 +45,11 @@ from conformance.model.result import (
     CaseResult,
     Run,
 )
+from conformance.model.roll_up import counts_as_failure
 from conformance.model.verdict import Verdict
-from conformance.state.run_targets import remember
 from conformance.model.wording import count_of
+from conformance.state.run_targets import remember
+from conformance.target.placeholders import unfilled_identity
 from conformance.target.target import ServiceTarget
 from conformance.traffic.ledger import open_ledger
 
@@ -124,10 +126,20 @@ class Campaign:
     def run(self, case: Case, procedure: Procedure | None = None) -> CaseResult:
         """Run a case and return what became of it, without secrets, marked where it is a known failure.
 
-        Nothing is sent once an exchange could not be kept.
+        Nothing is sent once an exchange could not be kept, nor where as many cases failed as the plan allows.
         """
         if self.trouble:
             return CaseResult(case, Verdict.NOT_RUN, f"not sent: {NOT_KEPT}")
+        most = self.plan.max_failures
+        if most is not None and self.workers.failures() >= most:
+            return self.safe(CaseResult(case, Verdict.NOT_RUN, _enough(most)))
+        result = self._run(case, procedure)
+        if most is not None and counts_as_failure(result):
+            self.workers.count_failure()
+        return result
+
+    def _run(self, case: Case, procedure: Procedure | None) -> CaseResult:
+        """Run a case, whatever became of others."""
         self.events.emit(CaseStarted(case.id, case.service))
         with self.alone(case.service):
             runner = self.runner(case.service)
@@ -222,6 +234,9 @@ class Campaign:
             examples=plan.examples,
             file=relative_target_path(self.folder, plan.target.file),
             addresses=self._addresses(),
+            user_agent=plan.target.identity.user_agent,
+            sender=_sender(plan),
+            options=plan.options,
             replay=plan.replay,
         )
 
@@ -290,10 +305,15 @@ class Campaign:
         return {row.service: row.address for row in services if row.address is not None}
 
     def _notices(self) -> tuple[str, ...]:
-        """Return what a security finding on a service that is not one's own obliges to."""
-        elsewhere = not self.plan.target.local
+        """Return whose identity was never filled in, and what a security finding on somebody else's service obliges to.
+
+        The warning of the identity stands in every report, since the platform saw it in every request.
+        """
+        target = self.plan.target
+        unfilled = (f"{what}; {remedy}" for what, remedy in unfilled_identity(target))
         found = any(map(_is_security_finding, self.tally.results.values()))
-        return (DISCLOSURE_NOTICE,) if elsewhere and found else ()
+        obliged = (DISCLOSURE_NOTICE,) if found and not target.local else ()
+        return (*unfilled, *obliged)
 
 
 def open_campaign(
@@ -324,6 +344,11 @@ def open_campaign(
     )
 
 
+def _enough(most: int) -> str:
+    """Return why no other case is begun after the most failures that a run may have."""
+    return f"{count_of(most, 'case')} failed before it, the most that --max-failures allows"
+
+
 def _run_started(plan: Plan, folder: Path) -> RunStarted:
     return RunStarted(
         folder.name,
@@ -350,6 +375,13 @@ def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
         for finding in result.findings
     )
     return replace(result, reason=text(result.reason), findings=findings)
+
+
+def _sender(plan: Plan) -> str:
+    """Return the From header of a run's requests, "" where none was sent."""
+    contracts = [row.spec.contract for row in plan.services]
+    sent = (identity_headers(plan.target, contract)["From"] for contract in contracts)
+    return next(filter(None, sent), "")
 
 
 def _is_security_finding(result: CaseResult) -> bool:

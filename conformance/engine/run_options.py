@@ -31,6 +31,7 @@ class RunOption:
     minimum: int | None = None
     repeatable: bool = False
     is_path: bool = False
+    pytests_own: bool = False
 
     @property
     def key(self) -> str:
@@ -82,17 +83,49 @@ KIND = RunOption(
 )
 REQUIREMENT = RunOption(
     "--requirement",
-    "Run the cases of this requirement only (repeatable).",
+    "Run the cases of this requirement only (repeatable); takes wildcards, in quotes, and sections.",
     metavar="ID",
     parameter="requirements",
     repeatable=True,
 )
 CASE = RunOption(
     "--case",
-    "Run this case only (repeatable).",
+    "Run this case only (repeatable); takes wildcards, in quotes ('SERVICE/7.2/*'), and sections (7.2).",
     metavar="ID",
     parameter="cases",
     repeatable=True,
+)
+EXCLUDE = RunOption(
+    "--exclude",
+    "Leave out this case, or the cases of this requirement (repeatable); takes wildcards, in quotes, and sections.",
+    metavar="ID",
+    parameter="excluded",
+    repeatable=True,
+)
+FAILED = RunOption(
+    "--failed",
+    "Run only the cases that failed, erred or stayed inconclusive in this run: a folder, an id, or `latest`.",
+    metavar="RUN",
+)
+MAX_FAILURES = RunOption(
+    "--max-failures",
+    "Begin no other case once this many have failed or erred.",
+    value_type=int,
+    metavar="N",
+    minimum=1,
+)
+JUNITXML = RunOption(
+    "--junitxml",
+    "Write junit.xml to this file too.",
+    metavar="FILE",
+    is_path=True,
+    pytests_own=True,
+)
+RUN_DIR = RunOption(
+    "--run-dir",
+    "Write the run into this folder, which is new or empty, instead of a new one below --out.",
+    metavar="DIR",
+    is_path=True,
 )
 KNOWN = RunOption(
     "--known",
@@ -124,7 +157,12 @@ RUN_OPTIONS = (
     KIND,
     REQUIREMENT,
     CASE,
+    EXCLUDE,
+    FAILED,
+    MAX_FAILURES,
     KNOWN,
+    JUNITXML,
+    RUN_DIR,
     THOROUGH,
     NO_COUNTEREXAMPLES,
     DISCLOSE_SECURITY,

@@ -19,6 +19,7 @@ from conformance.traffic.ledger import close_ledger
 _NOTES = "notes.jsonl"
 _SHARED = "shared-"
 """How the names of files begin that workers share while a run lasts."""
+_FAILURES = f"{_SHARED}failures"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,16 @@ class Workers:
             except OSError as error:
                 raise not_kept(path, error) from error
         return json.loads(path.read_text(encoding="utf-8"))
+
+    def count_failure(self) -> None:
+        """Count a case that failed, for all workers."""
+        with (self.folder / _FAILURES).open("ab") as file:
+            file.write(b"x")  # one byte at the end of a file is written as a whole
+
+    def failures(self) -> int:
+        """Return how many cases failed so far, in all workers."""
+        path = self.folder / _FAILURES
+        return path.stat().st_size if path.exists() else 0
 
     def note(self, text: str) -> None:
         """Remember something that the summary should say; it may come from any worker.

@@ -4,13 +4,13 @@ Must not send anything, nor change what it reads.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conformance.evidence.results_document import SCHEMA
-from conformance.evidence.run_folder import RESULTS, run_folders
+from conformance.evidence.run_folder import RESULTS, newest_first, run_folders
 from conformance.evidence.store import (
     FILE,
     Record,
@@ -131,16 +131,33 @@ class RecordedRun:
             raise UsageError(f"{self.folder / FILE}: cannot be read: {error}") from None
 
 
+LATEST = "latest"
+"""By which a user names the run below a folder that ended last."""
 _DIGITS = 6
 _LARGEST_RESULTS = 128 * 2**20
 """Bytes that a results.json may have."""
 
 
-def find_run(name: str, out: Path) -> RecordedRun:
-    """Return a run by its folder, by its results.json, or by its id below a folder.
+def any_run(results: Mapping[str, Any]) -> bool:
+    """Tell that results are those of a run, of whatever kind."""
+    return "run" in results
+
+
+def run_of_suites(results: Mapping[str, Any]) -> bool:
+    """Tell whether results are those of a run of suites: no replay, and no tests of one's own alone."""
+    run = results["run"]
+    return bool(run.get("services")) and not run.get("replay")
+
+
+def find_run(
+    name: str, out: Path, kind: Callable[[Mapping[str, Any]], bool] = any_run
+) -> RecordedRun:
+    """Return a run by its folder, by its results.json, by its id below a folder, or the `latest` of a kind there.
 
     Raises UsageError where there is none, or where it cannot be read.
     """
+    if name == LATEST:
+        return _latest(out, kind)
     path = Path(name)
     for folder in (path.parent if path.name == RESULTS else path, out / name):
         if (folder / RESULTS).is_file() or (folder / FILE).is_file():
@@ -152,6 +169,20 @@ def find_run(name: str, out: Path) -> RecordedRun:
     )
     raise UsageError(
         f"{name}: neither a run folder nor the id of a run below {out}{hint}"
+    )
+
+
+def _latest(out: Path, kind: Callable[[Mapping[str, Any]], bool]) -> RecordedRun:
+    """Return the run of a kind below a folder that ended last; raises UsageError where there is none."""
+    for folder in newest_first(out):
+        try:
+            results = read_results(folder / RESULTS)
+        except UsageError:
+            continue  # somebody else's file; an older run may be one
+        if kind(results):
+            return RecordedRun(folder, results)
+    raise UsageError(
+        f"{LATEST}: no run of the kind that is needed has ended below {out}; name a run folder, or its parent by --out"
     )
 
 

@@ -10,7 +10,12 @@ from typing import Any
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Requirement
 from conformance.model.exchange import Purpose
-from conformance.model.result import CaseResult, RequirementResult, Run
+from conformance.model.result import (
+    NOT_SELECTED,
+    CaseResult,
+    RequirementResult,
+    Run,
+)
 from conformance.model.roll_up import exit_code, requirement_results
 from conformance.model.verdict import ORDER, Counterexample, Finding, Severity, Verdict
 from conformance.model.wording import count_of
@@ -86,6 +91,7 @@ def results_document(
 ) -> dict[str, Any]:
     """Return the content of results.json; `exchanges` has the number of recorded ones of each purpose."""
     results = list(results)
+    selected = sum(result.reason != NOT_SELECTED for result in results)
     return {
         "schema": SCHEMA,
         "run": {
@@ -99,7 +105,10 @@ def results_document(
             "examples": run.examples,
             "target": {"name": run.target, "environment": run.environment}
             | ({"file": run.file} if run.file else {}),
+            "identity": {"user_agent": run.user_agent, "from": run.sender},
             "services": list(run.services),
+            "options": dict(run.options),
+            "selection": {"selected": selected, "cases": len(results)},
             "addresses": dict(run.addresses),
             "specs": dict(run.versions),
             "notes": list(run.notes),
@@ -117,6 +126,20 @@ def results_document(
             for row in requirement_results(requirements, results, run.iut)
         ],
     }
+
+
+def partial_selection(document: Mapping[str, Any]) -> str:
+    """Return what was selected and how much of it passed, "" where all cases of the run's services were selected.
+
+    Source: interface, section 5: "conformant" stands over the full selection only.
+    """
+    cases = document["cases"]
+    chosen = [case for case in cases if case["reason"] != NOT_SELECTED]
+    if len(chosen) == len(cases):
+        return ""
+    passed = sum(case["verdict"] == Verdict.PASS.value for case in chosen)
+    much = "passed" if passed == len(chosen) else f"{passed} passed"
+    return f"{len(chosen)} of {count_of(len(cases), 'case')} selected: {much}"
 
 
 def case_record(result: CaseResult) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Must not know what a run does.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,9 @@ from conformance.model.errors import UsageError
 RESULTS, JUNIT = "results.json", "junit.xml"
 DEFAULT_FOLDER = "reports"
 """Where run folders are made, and looked for, where nothing else is said."""
+_FINISHED = re.compile(rb'"finished": "([0-9T:.+-]+)"')
+_HEAD = 8 * 2**10
+"""Bytes of a results.json within which it says when the run was over."""
 
 
 def relative_target_path(folder: Path, file: Path | None) -> str:
@@ -46,6 +50,28 @@ def make_folder(parent: Path, now: datetime) -> Path:
     return folder
 
 
+def use_folder(folder: Path) -> Path:
+    """Return a folder of the user's choice as a private run folder, made where it is not there yet.
+
+    Raises UsageError where it is no folder, cannot be written, or holds something: no run is ever overwritten.
+    """
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100 - its name is the run's id, be it "." or a link
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+        if not taken:
+            folder.chmod(0o700)
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: cannot be the run folder: {error.strerror}"
+        ) from error
+    if taken:
+        raise UsageError(
+            f"{folder}: a run folder has to be new or empty, and this one holds files; name another one or empty it"
+        )
+    return folder
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a private text file so that it appears complete or not at all.
 
@@ -72,3 +98,19 @@ def write_atomically(path: Path, text: str) -> None:
 def run_folders(parent: Path) -> Iterable[Path]:
     """Return the run folders below a folder, oldest first."""
     return sorted(path.parent for path in parent.glob(f"*/{RESULTS}"))
+
+
+def newest_first(parent: Path) -> list[Path]:
+    """Return the run folders below a folder whose runs are over, that which ended last first."""
+    ended = [(_finished(folder), folder) for folder in run_folders(parent)]
+    return [folder for _, folder in sorted(ended, reverse=True)]
+
+
+def _finished(folder: Path) -> bytes:
+    """Return when a run was over as its results say it, "" where they do not."""
+    try:
+        with (folder / RESULTS).open("rb") as file:
+            found = _FINISHED.search(file.read(_HEAD))
+    except OSError:
+        return b""
+    return found[1] if found else b""

@@ -70,7 +70,8 @@ class Run:
     """What is known of a run besides its results; `started` and `finished` are UTC.
 
     `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
-    of the services; `replay` says what was sent again of which run; `mutation_score` is what the
+    of the services; `user_agent` and `sender` are who asked, "" where no From was sent; `options` are those that the
+    user gave; `replay` says what was sent again of which run; `mutation_score` is what the
     suites of these services are worth, None where it was measured on none.
     """
 
@@ -91,5 +92,8 @@ class Run:
     examples: int = 0
     file: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
+    user_agent: str = ""
+    sender: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
     replay: Mapping[str, Any] = field(default_factory=dict)
     mutation_score: Mapping[str, Any] | None = None

@@ -75,6 +75,11 @@ def requirement_results(
     )
 
 
+def counts_as_failure(result: CaseResult) -> bool:
+    """Tell whether a case counts as failed, or erred; a known failure does not, one that is over does."""
+    return _counted(result) in {Verdict.FAIL, Verdict.ERROR}
+
+
 def _counted(result: CaseResult) -> Verdict:
     """Return the verdict that the exit code counts: a known failure passes, a known failure that passes fails."""
     if result.stale:

@@ -169,10 +169,11 @@ def add_options(parser: pytest.Parser) -> tuple[str, ...]:
     """Add the options of a run to pytest's, and return the names of those that somebody else has added before."""
     present = _option_names(parser)
     group = parser.getgroup("conformance", "eHealth conformance")
-    for option in RUN_OPTIONS:
+    ours = [option for option in RUN_OPTIONS if not option.pytests_own]
+    for option in ours:
         if option.name not in present:
             group.addoption(option.name, dest=option.key, **_attributes(option))
-    return tuple(option.name for option in RUN_OPTIONS if option.name in present)
+    return tuple(option.name for option in ours if option.name in present)
 
 
 def case_of(item: pytest.Item) -> "Case | None":

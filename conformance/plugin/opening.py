@@ -5,15 +5,14 @@ Must not end it.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from conformance.engine.campaign import Campaign
 from conformance.engine.plan import Plan
+from conformance.engine.run_settings import RunSettings, new_folder
 from conformance.evidence.reading import ExchangeReader
-from conformance.evidence.run_folder import make_folder
 from conformance.model.case import Case
 from conformance.model.errors import UsageError
 from conformance.plugin import OPTIONS_MODULE
@@ -93,7 +92,7 @@ class Opening:
     def _read(self) -> PlannedRun:
         if self.handed_in:
             prepared = self._config.stash[PREPARED]
-            return PlannedRun(prepared.plan, prepared.folder.parent, named=True)
+            return PlannedRun(prepared.plan, RunSettings())
         if self.in_worker:
             self._shared()
         return planned_run(self._config)
@@ -110,7 +109,7 @@ class Opening:
             check_before_run(plan)
         else:  # tests of one's own alone: what they need is told where they ask for it
             plan = replace(planned.plan, suites=False)
-        return begin_campaign(plan, make_folder(planned.out, datetime.now(UTC)))
+        return begin_campaign(plan, new_folder(planned.settings))
 
     def _shared(self) -> Shared:
         """Return what the main process shares; it collects nothing, so its arguments must have named the suites."""

@@ -11,33 +11,31 @@ from typing import Any
 
 import pytest
 
-from conformance.engine.known import load_known
-from conformance.engine.plan import (
-    Plan,
-    Selection,
-    make_plan,
-    usual_counterexamples,
-)
+from conformance.engine.plan import Plan
 from conformance.engine.run_options import (
     CASE,
     DISCLOSE_SECURITY,
     EXAMPLES,
+    EXCLUDE,
+    FAILED,
+    JUNITXML,
     KIND,
     KNOWN,
+    MAX_FAILURES,
     NO_COUNTEREXAMPLES,
     OUT,
     REQUIREMENT,
+    RUN_DIR,
     SEED,
     SERVICE,
     TARGET,
     THOROUGH,
     RunOption,
 )
-from conformance.model.case import CaseKind
+from conformance.engine.run_settings import RunSettings, plan_of
 from conformance.model.errors import UsageError
 from conformance.plugin import TARGET_VARIABLE
 from conformance.target.policy import BUILT_IN
-from conformance.target.reading import choose_services, load_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,17 @@ class PlannedRun:
     """What a session is to run, where its run folder goes, and whether the user named the services."""
 
     plan: Plan
-    out: Path
-    named: bool
+    settings: RunSettings
+
+    @property
+    def named(self) -> bool:
+        """Tell whether the user named the services."""
+        return bool(self.settings.services)
+
+    @property
+    def out(self) -> Path:
+        """Return the folder in which run folders are made."""
+        return self.settings.out
 
 
 def planned_run(config: pytest.Config) -> PlannedRun:
@@ -54,38 +61,41 @@ def planned_run(config: pytest.Config) -> PlannedRun:
 
     Raises UsageError with every mistake in them or in the files that they name.
     """
-    target = load_target(_text(config, TARGET))
-    services = _texts(config, SERVICE)
-    known = _value(config, KNOWN)
-    plan = make_plan(
-        target,
-        choose_services(target, services),
-        _selection(config),
+    settings = RunSettings(
+        target=_text(config, TARGET),
+        services=_texts(config, SERVICE),
+        out=Path(_text(config, OUT)),
         seed=_number(config, SEED),
         examples=_number(config, EXAMPLES),
-        known=load_known(Path(known)) if known else (),
-        named=bool(services),
-        disclose=bool(_value(config, DISCLOSE_SECURITY)),
-        counterexamples=None
-        if _value(config, NO_COUNTEREXAMPLES)
-        else usual_counterexamples(),
+        kinds=_kinds(config),
+        requirements=_texts(config, REQUIREMENT),
+        cases=_texts(config, CASE),
+        excluded=_texts(config, EXCLUDE),
+        failed=_value(config, FAILED) or None,
+        max_failures=_number(config, MAX_FAILURES),
+        known=_path(config, KNOWN),
+        junitxml=_path(config, JUNITXML),
+        run_dir=_path(config, RUN_DIR),
         thorough=bool(_value(config, THOROUGH)),
+        no_counterexamples=bool(_value(config, NO_COUNTEREXAMPLES)),
+        disclose_security=bool(_value(config, DISCLOSE_SECURITY)),
     )
-    return PlannedRun(plan, Path(_text(config, OUT)), named=bool(services))
+    return PlannedRun(plan_of(settings), settings)
 
 
-def _selection(config: pytest.Config) -> Selection:
+def _kinds(config: pytest.Config) -> tuple[str, ...]:
     kinds = _texts(config, KIND)
     unknown = [kind for kind in kinds if kind not in KIND.choices]
     if unknown:
         raise UsageError(
             f"{_ini_place(config, KIND)}: expected one of {', '.join(KIND.choices)}, not {unknown[0]!r}"
         )
-    return Selection(
-        tuple(CaseKind(kind) for kind in kinds),
-        _texts(config, REQUIREMENT),
-        _texts(config, CASE),
-    )
+    return kinds
+
+
+def _path(config: pytest.Config, option: RunOption) -> Path | None:
+    value = _value(config, option)
+    return Path(value) if value else None
 
 
 def _text(config: pytest.Config, option: RunOption) -> str:

@@ -36,6 +36,7 @@ from conformance.plugin.opening import PROBLEMS, SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason, redact_report
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
+from conformance.target.placeholders import unfilled_identity
 from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ class SuiteRun:
             self._opening.planned()
 
     def pytest_report_header(self) -> list[str]:
-        """Say which options belong to the project around the suites."""
-        return [f"conformance: {line}" for line in self._options_taken()]
+        """Say which options belong to the project around the suites, and whose identity was never filled in."""
+        target = self._opening.planned().plan.target
+        unfilled = [f"warning: {'; '.join(each)}" for each in unfilled_identity(target)]
+        return [f"conformance: {line}" for line in (*self._options_taken(), *unfilled)]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -194,6 +197,9 @@ class SuiteRun:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the run's outputs, and make pytest's exit status follow the verdicts."""
         if self._opening.opened is None:
+            nobody = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+            if nobody and self._nothing_left():
+                session.exitstatus = pytest.ExitCode.OK
             return
         campaign, _ = self._opening.opened
         campaign.close()
@@ -220,6 +226,10 @@ class SuiteRun:
             report = self._opening.opened[0].folder / "report.html"
             lines += [f"report: {report}"] if report.exists() else []
             lines += filter(None, [exit_reason(document)])
+        elif self._nothing_left():
+            lines.append(
+                "no case failed, erred or stayed inconclusive in the run named: nothing is run"
+            )
         elif exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             lines.append("no case of the suites was selected, so that none was run")
         if lines:
@@ -314,6 +324,13 @@ class SuiteRun:
         allure.describe(case, result, campaign.contract(case.service), reader)
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
+
+    def _nothing_left(self) -> bool:
+        """Tell whether the run whose failed cases are to be repeated has none."""
+        try:
+            return self._opening.planned().plan.nothing_left
+        except UsageError:
+            return False
 
     def _takes(self, item: pytest.Item) -> bool:
         case = case_of(item)

@@ -12,11 +12,10 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conformance.evidence.results_document import exchange_counts, exchange_words
+from conformance.evidence.results_document import partial_selection
 from conformance.evidence.store import (
     FILE,
     Record,
@@ -27,6 +26,7 @@ from conformance.evidence.store import (
 from conformance.model.errors import UsageError
 from conformance.model.wording import count_of, kind_words
 from conformance.reporting.embedding import ReportPage
+from conformance.reporting.html_facts import run_facts
 from conformance.reporting.html_findings import finding_groups, occurrences
 from conformance.reporting.html_matrix import case_list, requirement_matrix
 from conformance.reporting.markup import (
@@ -36,17 +36,13 @@ from conformance.reporting.markup import (
     asset,
     badge,
     clipped,
-    code_span,
     content_policy,
     data_block,
-    duration_words,
     item_list,
     make_element,
     make_link,
-    moment_words,
     text_node,
 )
-from conformance.reporting.mutation_score import in_words
 
 REPORT = "report.html"
 _UNDECIDED = {
@@ -80,6 +76,7 @@ _EXITS = {
         "the run was interrupted; this page shows the part that was completed",
     ),
 }
+_PARTIAL = "nothing that was selected failed or stayed undecided; whether a service conforms takes all its cases"
 _NO_SUITE = "no suite was run, so that nothing is said of a service's conformance"
 _EXITS_OF_OWN_TESTS = {
     0: ("pass", "Tests of one's own: no answer broke the contract", _NO_SUITE),
@@ -149,6 +146,10 @@ def _exit(page: ReportPage) -> tuple[str, str, str]:
     code = run["exit_code"]
     # Tests of one's own never make a service conformant, nor do they show that it is not (interface, section 5).
     exits = _EXITS if run["services"] else _EXITS | _EXITS_OF_OWN_TESTS
+    if code == 0 and run["services"]:
+        partial = partial_selection(page.results)
+        if partial:
+            return ("pass", f"{partial[:1].upper()}{partial[1:]}", _PARTIAL)
     unknown = f"Ended with exit code {code}"
     meaning = "see the interface for its meaning"
     return exits.get(code, ("unfinished", unknown, meaning))
@@ -196,7 +197,7 @@ def _summary(page: ReportPage, skipped: str) -> Iterator[Html]:
         class_=f"verdict {tone}",
     )
     yield make_element("div", *_counts(page), class_="counts")
-    yield make_element("dl", *_facts(page), class_="facts")
+    yield make_element("dl", *run_facts(page), class_="facts")
 
 
 def _why(page: ReportPage, skipped: str) -> Iterator[str]:
@@ -311,52 +312,6 @@ def _bar(counts: Mapping[str, int]) -> Html:
         aria_hidden="true",
         class_="bar",
     )
-
-
-def _facts(page: ReportPage) -> Iterator[Html]:
-    run = page.results["run"]
-    lasted = datetime.fromisoformat(run["finished"]) - datetime.fromisoformat(
-        run["started"]
-    )
-    purposes = Counter(page.embedded.purposes.values())
-    sources = [row["source"] for row in page.results["requirements"]]
-    documents = dict.fromkeys(
-        f"{source['document']} {source['version']}" for source in sources
-    )
-    rows: list[tuple[str, Iterable[Html]]] = [
-        (
-            "Target",
-            [text_node(f"{run['target']['name']} ({run['target']['environment']})")],
-        ),
-        (
-            "Addresses",
-            [
-                text_node(
-                    clipped(", ".join(page.embedded.origins)) or "no request was sent"
-                )
-            ],
-        ),
-        ("Under test", [text_node(run["iut"])]),
-        ("Cookbooks", [text_node(", ".join(documents))]),
-        ("Started", [text_node(moment_words(run["started"]))]),
-        (
-            "Finished",
-            [
-                text_node(
-                    f"{moment_words(run['finished'])}, after {duration_words(lasted.total_seconds())}"
-                )
-            ],
-        ),
-        ("Run", [code_span(run["id"])]),
-        ("Exchanges", [text_node(exchange_words(exchange_counts(purposes)))]),
-        ("Harness", [text_node(f"ehealth-conformance {run['harness']}")]),
-        ("Seed", [text_node(run["seed"])]),
-        ("Suites", [text_node(in_words(run))]),
-    ]
-    for name, value in rows:
-        yield make_element(
-            "div", make_element("dt", text_node(name)), make_element("dd", *value)
-        )
 
 
 def _footer(page: ReportPage) -> Iterator[Html]:

@@ -72,8 +72,10 @@ def _write_results(campaign: Campaign, document: Mapping[str, Any]) -> None:
 
 def _write_reports(campaign: Campaign, document: Mapping[str, Any]) -> None:
     """Write what is made of the results; the counterexamples, which the next run tries first, come last."""
-    with _kept(campaign.folder / JUNIT):
-        write_atomically(campaign.folder / JUNIT, junit_text(document))
+    junit = junit_text(document)
+    for path in filter(None, (campaign.folder / JUNIT, campaign.plan.junit)):
+        with _kept(path):
+            write_atomically(path, junit)
     with _kept(campaign.folder / REPORT):
         write_report(campaign.folder)
     parent = campaign.plan.counterexamples

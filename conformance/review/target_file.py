@@ -3,7 +3,6 @@
 Must not send anything.
 """
 
-import re
 import ssl
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -15,13 +14,11 @@ from conformance.review.remarks import SOON, Remark, certificate_end, name_of, s
 from conformance.review.subject import ReviewSubject
 from conformance.strategies.generators import EDGES
 from conformance.target.addresses import environment_of
+from conformance.target.placeholders import unfilled_identity
 from conformance.target.target import Target, own_identity
 
 _STATEFUL_STEPS = 25
 _LONG_RUN = timedelta(hours=1)
-_NOBODYS_DOMAIN = re.compile(
-    r"[@.](example\.(com|org|net)|example|invalid|test|localhost)$", re.IGNORECASE
-)  # RFC 2606
 
 
 def identity_remarks(target: Target) -> Iterator[Remark]:
@@ -33,14 +30,6 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
         message = "identity.user_agent is not given: the platform sees the harness instead of your product"
         remedy = f"give your software and connector, like {rules.user_agent_example!r}"
         yield Remark("note", "identity", message, remedy)
-    elif given.user_agent == rules.user_agent_example:
-        message = "identity.user_agent is the cookbooks' own example"
-        yield Remark(
-            "warning",
-            "identity",
-            message,
-            "give name and version of your software and of its connector",
-        )
     if not given.sender:
         message = "identity.from is not given: the platform can reach no person in an emergency"
         yield Remark(
@@ -49,14 +38,8 @@ def identity_remarks(target: Target) -> Iterator[Remark]:
             message,
             f"give a mail address that is read, like {rules.from_example!r}",
         )
-    elif given.sender == rules.from_example or _NOBODYS_DOMAIN.search(given.sender):
-        message = "identity.from is an example address, which reaches no person"
-        yield Remark(
-            "warning",
-            "identity",
-            message,
-            "give a mail address that is read in an emergency",
-        )
+    for message, remedy in unfilled_identity(target):
+        yield Remark("warning", "identity", message, remedy)
 
 
 def authority_remarks(target: Target, now: datetime) -> Iterator[Remark]:

@@ -14,6 +14,9 @@ from conformance.formats.documents import dump
 from conformance.model.errors import UsageError
 from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
 
+TEMPLATE_USER_AGENT = "myProduct/1.0.0 myConnector/1.0.0"
+TEMPLATE_SENDER = "info@mycompany.be"
+"""The identity in the file of `init`, to be replaced by one's own."""
 _HEAD = """\
 # A target file of ehealth-conformance: where the implementation under test stands, and how it may be tested.
 # Run it with: ehealth-conformance run --target {file}
@@ -21,8 +24,8 @@ name: my-{name}
 environment: {environment}      # local | simulation | integration | acceptance | production
 {intrusive}
 identity:                        # sent with every request
-  user_agent: "myProduct/1.0.0 myConnector/1.0.0"
-  from: "info@mycompany.be"      # whom the platform reaches in an emergency
+  user_agent: "{user_agent}"
+  from: "{sender}"      # whom the platform reaches in an emergency
 # tls: {{ca_file: ca.pem}}         # certificate authorities to trust besides the system's; verification stays on
 {limits}
 # A secret is {{env: NAME}}, {{file: PATH}} or {{command: [program, argument]}}; it never stands here itself.
@@ -55,6 +58,8 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
     intrusive = f"intrusive: {setting}                 # security and robustness cases run when true"
     limits = "limits: {rate: 5, budget: 2000, timeout: 10}   # requests a second, requests in all, seconds a request"
     head = _HEAD.format(
+        user_agent=TEMPLATE_USER_AGENT,
+        sender=TEMPLATE_SENDER,
         file=file,
         name=name,
         environment=environment,
