@@ -218,6 +218,6 @@ def test_summaries_of_commands_fit_into_a_line() -> None:
 def test_foreign_text_is_printed_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever brackets, backslashes and colons a text has, rich takes none of them for markup or a picture."""
     console.standard_output.cache_clear()
-    console.print_styled(f"[bold]{console.escaped(text)}[/] and [red]more[/]")
+    console.print_line(console.Styled(text, "bold"), " and ", console.Styled("more", "red"))
     console.standard_output.cache_clear()
     assert capsys.readouterr().out == f"{text} and more\n"

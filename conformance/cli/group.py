@@ -6,6 +6,8 @@ Must not know what a command does.
 
 import functools
 import importlib
+import io
+import os
 import signal
 import sys
 import traceback
@@ -16,8 +18,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.cli.closed_pipes import pipe_safe_output
-from conformance.cli.console import print_error
-from conformance.model.errors import ConformanceError, UsageError
+from conformance.cli.console import print_aside, print_error
+from conformance.cli.encodings import prepare_streams
+from conformance.model.errors import (
+    TRACEBACK_VARIABLE,
+    ConformanceError,
+    UsageError,
+    defect_line,
+)
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -119,6 +127,7 @@ class CommandGroup(click.Group):
         )
         if not standalone_mode:
             return run()
+        prepare_streams()
         with pipe_safe_output():
             code = self._exit_code(run)
         sys.exit(code)
@@ -129,20 +138,30 @@ class CommandGroup(click.Group):
         try:
             code = run()
         except click.ClickException as error:
-            error.show()
+            _show(error)
             return USAGE
         except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted", err=True)
+            print_aside("interrupted")
             return INTERRUPTED
         except ConformanceError as error:
             for problem in _problems(error):
                 print_error(problem)
             return error.exit_code
-        except Exception:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
-            traceback.print_exc()
-            print_error("the harness itself failed; please report the lines above")
+        except SystemExit as ending:  # completion ends so
+            return ERRED if ending.code else 0
+        except BaseException as error:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
+            if os.environ.get(TRACEBACK_VARIABLE):
+                print_aside(traceback.format_exc())
+            print_error(defect_line(error))
             return ERRED
         return code or 0
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what is wrong with a command line, as click words it."""
+    words = io.StringIO()
+    error.show(file=words)
+    print_aside(words.getvalue())
 
 
 def _problems(error: ConformanceError) -> Sequence[str]:

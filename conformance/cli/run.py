@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import (
-    VERDICT_STYLES,
-    ProgressDisplay,
-    escaped,
-    print_error,
-)
+from conformance.cli.console import Part, print_error, verdict_part
 from conformance.cli.options import examples, run_options, services_argument
+from conformance.cli.progress import ProgressDisplay
 from conformance.model.case import CaseKind
 
 if TYPE_CHECKING:
@@ -151,19 +147,19 @@ class _RunDisplay:
             self._progress.report()
         else:
             self._show_undecided()
-            self._progress.report(_alarm(event))
+            self._progress.report(*_alarm(event))
 
     def _show_undecided(self) -> None:
         if self._undecided:
-            self._progress.report(_alarm(*self._undecided))
+            self._progress.report(*_alarm(*self._undecided))
             self._undecided.clear()
 
 
-def _alarm(event: "CaseEnded", *others: "CaseEnded") -> str:
-    """Return the line on a case, and on others that ended alike; "" for nothing to act on."""
+def _alarm(event: "CaseEnded", *others: "CaseEnded") -> tuple[Part, ...]:
+    """Return the line on a case, and on others that ended alike; nothing where there is nothing to act on."""
     if event.verdict not in _ALARMING:
-        return ""
-    line = f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"
+        return ()
+    verdict = verdict_part(event.verdict, width=12)
     if not others:
-        return line
-    return f"{line} and {len(others)} more: {escaped(event.reason)}"
+        return (verdict, f" {event.case}")
+    return (verdict, f" {event.case} and {len(others)} more: {event.reason}")

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from conformance import __version__
 from conformance.cli.console import (
     VERDICT_STYLES,
-    escaped,
+    Styled,
     new_table,
-    print_styled,
+    print_line,
     standard_output,
+    verdict_part,
 )
 from conformance.evidence.results_document import is_confidential
 from conformance.model.result import (
@@ -70,18 +71,19 @@ _LONGEST_COMMAND = 1000
 
 def print_head(plan: "Plan", folder: Path) -> None:
     """Print target, services and run folder, before the first request."""
-    print_styled(
-        f"[bold]ehealth-conformance {__version__}[/]  target {plan.target.name} ({plan.target.environment}), "
-        f"seed {plan.seed}, {plan.examples} examples a property"
+    print_line(
+        Styled(f"ehealth-conformance {__version__}", "bold"),
+        f"  target {plan.target.name} ({plan.target.environment}), "
+        f"seed {plan.seed}, {count_of(plan.examples, 'example')} a property",
     )
     for service in plan.services:
         contract = service.spec.contract
         where = service.address or "the embedded local platform"
         chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
-        print_styled(
-            f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {escaped(where)}"
+        print_line(
+            f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {where}"
         )
-    print_styled(f"run folder: {escaped(str(folder))}")
+    print_line(f"run folder: {folder}")
 
 
 def print_summary(document: Record, folder: Path) -> int:
@@ -98,14 +100,14 @@ def _print_cases(document: Record, folder: Path) -> None:
     cases = document["cases"]
     for case in cases:
         if is_confidential(case, document["run"]):
-            print_styled(
-                f"\n[{VERDICT_STYLES['fail']}]fail[/] {case['id']}: {WITHHELD}"
-            )
+            print_line()
+            print_line(verdict_part("fail"), f" {case['id']}: {WITHHELD}")
         elif case["verdict"] in _FAILED:
             _print_failed_case(case, folder)
         if "stale" in case:
-            print_styled(
-                f"[{VERDICT_STYLES['fail']}]stale[/] {case['id']}: {escaped(case['stale'])}"
+            print_line(
+                Styled("stale", VERDICT_STYLES["fail"]),
+                f" {case['id']}: {case['stale']}",
             )
     for verdict in _UNDECIDED:
         _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
@@ -113,37 +115,31 @@ def _print_cases(document: Record, folder: Path) -> None:
 
 def _print_failed_case(case: Record, folder: Path) -> None:
     """Print a case with its first violations, and how to repeat it."""
-    style = VERDICT_STYLES[case["verdict"]]
-    known = f" (known: {escaped(case['known'])})" if "known" in case else ""
-    print_styled()
-    print_styled(
-        f"[{style}]{case['verdict']}[/] {case['id']}{known}: {escaped(case['title'])}"
-    )
+    known = f" (known: {case['known']})" if "known" in case else ""
+    print_line()
+    print_line(verdict_part(case["verdict"]), f" {case['id']}{known}: {case['title']}")
     violations = [
         finding for finding in case["findings"] if finding["severity"] == "violation"
     ]
     if not violations:
-        print_styled(f"  {escaped(case['reason'])}")
+        print_line(f"  {case['reason']}")
     for finding in violations[:_SHOWN_VIOLATIONS]:
         _print_violation(finding)
     more = len(violations) - _SHOWN_VIOLATIONS
     if more > 0:
-        print_styled(f"  the report has {count_of(more, 'more finding')}")
+        print_line(f"  the report has {count_of(more, 'more finding')}")
     if case["deciding"]:
-        print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
-    print_styled(f"  Run it alone with: --case {case['id']}")
+        print_line(f"  decided by the exchanges {', '.join(case['deciding'])}")
+    print_line(f"  Run it alone with: --case {case['id']}")
     for command in _reproducing(case, folder):
-        print_styled(f"  {escaped(command)}")
+        print_line(f"  {command}")
 
 
 def _print_violation(finding: Record) -> None:
-    print_styled(f"  {finding['requirement']}: {escaped(finding['message'])}")
-    print_styled(
-        f"    at {escaped(place_words(finding['location'], finding.get('count', 1)))}",
-        f"expected {escaped(finding['expected'])}",
-        separator="; ",
-    )
-    print_styled(f"    actual {escaped(finding['actual'])}")
+    place = place_words(finding["location"], finding.get("count", 1))
+    print_line(f"  {finding['requirement']}: {finding['message']}")
+    print_line(f"    at {place}; expected {finding['expected']}")
+    print_line(f"    actual {finding['actual']}")
 
 
 def _reproducing(case: Record, folder: Path) -> Iterator[str]:
@@ -165,12 +161,9 @@ def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:
     for case in cases:
         by_reason.setdefault(case["reason"], []).append(case["id"])
     by_reason.pop(NOT_SELECTED, None)
-    style = VERDICT_STYLES.get(verdict, "dim")
     for reason, names in by_reason.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        print_styled(
-            f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {escaped(reason)}"
-        )
+        print_line(verdict_part(verdict), f" {names[0]}{more}: {reason}")
 
 
 def _print_verdict_counts(document: Record) -> None:
@@ -183,20 +176,20 @@ def _print_verdict_counts(document: Record) -> None:
     for service in dict.fromkeys([*document["run"]["services"], *asked]):
         verdicts = [case["verdict"] for case in _cases_of(service, document)]
         table.add_row(service, *(str(verdicts.count(verdict)) for verdict in _COLUMNS))
-    print_styled()
+    print_line()
     standard_output().print(table)
 
 
 def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
-    print_styled(
+    print_line(
         f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
     )
-    print_styled(f"suites: {escaped(in_words(run))}")
+    print_line(f"suites: {in_words(run)}")
     for note in run["notes"]:
-        print_styled(f"note: {escaped(note)}")
-    print_styled(f"report: {escaped(str(folder / 'report.html'))}")
+        print_line(f"note: {note}")
+    print_line(f"report: {folder / 'report.html'}")
 
 
 def _kinds(counts: Record, noun: str) -> str:
@@ -209,7 +202,7 @@ def _print_services_without_a_pass(document: Record) -> None:
     for service in document["run"]["services"]:
         cases = _cases_of(service, document)
         if not any(case["verdict"] == "pass" or "known" in case for case in cases):
-            print_styled(f"no case of {service} passed")
+            print_line(f"no case of {service} passed")
 
 
 def _print_exit_code(document: Record) -> int:
@@ -224,7 +217,7 @@ def _print_exit_code(document: Record) -> int:
     apart = ""
     if known and code == EXIT_CONFORMANT:
         apart = f", apart from {count_of(known, 'known failure')}"
-    print_styled(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
+    print_line(Styled(f"exit {code}: {meanings[code]}{apart}", style))
     return code
 
 

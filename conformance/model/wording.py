@@ -1,4 +1,10 @@
-"""Plain English for what is counted. Must not know what it is about."""
+"""Plain English for what is counted, and foreign text that is safe to show. Must not know what it is about."""
+
+import re
+import unicodedata
+
+_REPLACED = "\N{REPLACEMENT CHARACTER}"
+_NOT_ASCII_TEXT = re.compile(r"[^ -~\n]")
 
 
 def count_of(number: int, noun: str, plural: str = "") -> str:
@@ -19,3 +25,36 @@ def kind_words(kinds: int, times: int, noun: str) -> str:
     """Return how many kinds of a thing there are, and how often they were found where that is more."""
     words = count_of(kinds, noun)
     return f"{words} ({times} times)" if times > kinds else words
+
+
+def printable(text: str) -> str:
+    """Return a text in one line, without characters that a terminal obeys or that reorder or hide others.
+
+    Control characters (C0, C1), format characters such as U+202E, and lone surrogates become U+FFFD; odd spaces spaces.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def printable_lines(text: str) -> str:
+    """Return a text of several lines, each `printable`."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def printable_json(text: str) -> str:
+    """Return a JSON text in which what a terminal would obey is escaped; its value stays the same (RFC 8259, 7)."""
+    return _NOT_ASCII_TEXT.sub(_escaped_in_json, text)
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    is_space = character == "\t" or unicodedata.category(character) == "Zs"
+    return " " if is_space else _REPLACED
+
+
+def _escaped_in_json(match: re.Match[str]) -> str:
+    character = match.group()
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
