@@ -34,6 +34,8 @@ USAGE = UsageError.exit_code
 ERRED = ConformanceError.exit_code
 INTERRUPTED = 128 + signal.SIGINT
 """Exit codes of what goes wrong before or beside a command's work (interface, section 3)."""
+_COMPLETION = "_EHEALTH_CONFORMANCE_COMPLETE"
+"""The variable by which a shell asks for completion, which click answers in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class CommandGroup(click.Group):
         run = functools.partial(
             super().main, args, prog_name, complete_var, standalone_mode=False, **extra
         )
-        if not standalone_mode:
+        if not standalone_mode or _COMPLETION in os.environ:
             return run()
         prepare_streams()
         with pipe_safe_output():
@@ -147,8 +149,6 @@ class CommandGroup(click.Group):
             for problem in _problems(error):
                 print_error(problem)
             return error.exit_code
-        except SystemExit as ending:  # completion ends so
-            return ERRED if ending.code else 0
         except BaseException as error:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
             if os.environ.get(TRACEBACK_VARIABLE):
                 print_aside(traceback.format_exc())
