@@ -8,6 +8,7 @@ import pytest
 
 from conformance.catalogue.listing import all_specs, explain, find_fault
 from conformance.cli import COMMANDS, console
+from conformance.cli.progress import make_pace
 from conformance.cli.run import _RunDisplay
 from conformance.engine.events import CaseEnded, RunEnded, RunStarted
 from conformance.engine.plan import Selection, make_plan
@@ -108,7 +109,7 @@ def _ended(number: int, verdict: str, reason: str = "") -> CaseEnded:
 
 def _alarms(ends: Sequence[CaseEnded], capfd: pytest.CaptureFixture[str]) -> list[str]:
     """Return the lines that a run's progress prints on cases that did not pass."""
-    display = _RunDisplay()
+    display = _RunDisplay(make_pace({}, None))
     display(RunStarted("r", "t", "local", ("s",), len(ends)))
     for end in ends:
         display(end)

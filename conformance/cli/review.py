@@ -49,8 +49,10 @@ def review(
 
     Exit code: 0 no error, 2 an error that shows offline, 3 an error that only the network shows.
     """
+    from conformance.engine.plan import Selection, make_plan  # noqa: PLC0415 - help and completion do without
     from conformance.model.result import EXIT_INCONCLUSIVE, EXIT_USAGE  # noqa: PLC0415 - help and completion do without
     from conformance.review import release_steps, review_network, review_offline  # noqa: PLC0415 - loads key stores
+    from conformance.review.amount import planned_amount  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - help and completion do without
 
     chosen = load_target(target)
@@ -59,6 +61,8 @@ def review(
     offline = review_offline(chosen, wanted, now)
     network = review_network(chosen, wanted)
     _print_remarks([*offline, *network])
+    plan = make_plan(chosen, wanted, Selection())
+    print_line(f"a run sends {planned_amount(plan).words}")
     if release is not None:
         _print_release(release_steps(chosen, wanted, release.date(), now))
     if _has_error(offline):

@@ -5,13 +5,14 @@ Parsing and printing only: a pytest session of the suites does the work.
 
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import Part, print_error, verdict_part
+from conformance.cli.console import Part, print_error, print_line, verdict_part
 from conformance.cli.options import examples, run_options, services_argument
-from conformance.cli.progress import ProgressDisplay
+from conformance.cli.progress import Pace, ProgressDisplay, make_pace
 from conformance.model.case import CaseKind
 
 if TYPE_CHECKING:
@@ -88,12 +89,16 @@ def check_and_run(plan: "Plan", out: Path) -> int:
     from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - the same
     from conformance.model.result import EXIT_ERROR  # noqa: PLC0415 - the same
     from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
+    from conformance.review.after_run import remarks_after_run  # noqa: PLC0415 - loads key stores and traffic
+    from conformance.review.amount import planned_amount  # noqa: PLC0415 - the same
     from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
 
     check_before_run(plan)
+    amount = planned_amount(plan)
     folder = make_folder(out, datetime.now(UTC))
     print_head(plan, folder)
-    display = _RunDisplay()
+    print_line(f"to send: {amount.words}")
+    display = _RunDisplay(make_pace(amount.requests, amount.rate))
     try:
         outcome = run_suites(plan, folder, listeners=(display,))
     finally:
@@ -103,7 +108,9 @@ def check_and_run(plan: "Plan", out: Path) -> int:
     if outcome.document is None:
         print_error(f"the harness itself failed; {folder} holds what was exchanged")
         return EXIT_ERROR
-    return print_summary(outcome.document, folder)
+    return print_summary(
+        outcome.document, folder, remarks_after_run(plan, outcome.document)
+    )
 
 
 class _RunDisplay:
@@ -112,8 +119,10 @@ class _RunDisplay:
     Those that are inconclusive one after the other for the same reason are one line.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
         self._progress = ProgressDisplay("cases")
+        self._pace = pace
+        self._began = monotonic()
         self._undecided: list[CaseEnded] = []
 
     def __call__(self, event: "Event") -> None:
@@ -125,7 +134,12 @@ class _RunDisplay:
                 self._progress.start(event.cases)
             case events.CaseStarted():
                 self._progress.describe(event.case)
+            case events.ExchangeCompleted():
+                self._pace.exchange()
+                self._expect()
             case events.CaseEnded():
+                self._pace.end(event.case)
+                self._expect()
                 self._progress.advance()
                 self._show_end(event)
             case events.RunEnded():
@@ -135,6 +149,9 @@ class _RunDisplay:
         """Print what is left, and remove the bar."""
         self._show_undecided()
         self._progress.stop()
+
+    def _expect(self) -> None:
+        self._progress.expect(self._pace.left(monotonic() - self._began))
 
     def _show_end(self, event: "CaseEnded") -> None:
         """Show that a case has ended; an inconclusive one waits for those that are alike."""

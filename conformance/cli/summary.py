@@ -4,6 +4,7 @@ Must not decide anything: every word comes from the plan or the results document
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +27,12 @@ from conformance.model.result import (
     NOT_SELECTED,
     WITHHELD,
 )
-from conformance.model.wording import count_of, kind_words, place_words
+from conformance.model.wording import count_of, kind_words, place_words, span
 from conformance.reporting.mutation_score import in_words
 
 if TYPE_CHECKING:
     from conformance.engine.plan import Plan
+    from conformance.review import Remark
 
 Record = Mapping[str, Any]
 """A case of a results document, or the whole document."""
@@ -65,6 +67,7 @@ _COLUMNS = {
 _FAILED = ("fail", "error")
 _UNDECIDED = ("inconclusive", "not_applicable", "not_run")
 _SHOWN_VIOLATIONS = 3
+_A_MINUTE = 60
 _LONGEST_COMMAND = 1000
 """Characters of a curl command that a terminal still shows well."""
 
@@ -86,12 +89,17 @@ def print_head(plan: "Plan", folder: Path) -> None:
     print_line(f"run folder: {folder}")
 
 
-def print_summary(document: Record, folder: Path) -> int:
-    """Print what became of a run, and return its exit code."""
+def print_summary(
+    document: Record, folder: Path, remarks: "Sequence[Remark]" = ()
+) -> int:
+    """Print what became of a run, with a review's remarks on it, and return its exit code."""
     _print_cases(document, folder)
     _print_verdict_counts(document)
     _print_run(document, folder)
     _print_services_without_a_pass(document)
+    for remark in remarks:
+        print_line(f"review: {remark.message}")
+        print_line(f"        remedy: {remark.remedy}")
     return _print_exit_code(document)
 
 
@@ -184,12 +192,20 @@ def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
     print_line(
-        f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
+        f"{count_of(counts['exchanges'], 'exchange')}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}, "
+        f"{_wall_time(run)}"
     )
     print_line(f"suites: {in_words(run)}")
     for note in run["notes"]:
         print_line(f"note: {note}")
     print_line(f"report: {folder / 'report.html'}")
+
+
+def _wall_time(run: Record) -> str:
+    """Return how long a run took from its start to its results."""
+    started, finished = map(datetime.fromisoformat, (run["started"], run["finished"]))
+    seconds = (finished - started).total_seconds()
+    return f"{seconds:.1f} s" if seconds < _A_MINUTE else span(seconds)
 
 
 def _kinds(counts: Record, noun: str) -> str:

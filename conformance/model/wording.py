@@ -14,6 +14,14 @@ def count_of(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {plural or f'{noun}s'}"
 
 
+def span(seconds: float) -> str:
+    """Return a length of time in its largest fitting unit."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * length:
+            return count_of(round(seconds / length), unit)
+    return count_of(round(seconds), "second")
+
+
 def place_words(location: str, count: int) -> str:
     """Return where something is that was found so many times, the first time at `location`, perhaps always there."""
     if count == 1:
