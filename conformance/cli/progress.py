@@ -133,9 +133,8 @@ class Pace:
 
     def left(self, elapsed: float) -> float:
         """Return the seconds that the rest takes, after so many have gone by; 0 while that cannot be told."""
-        if self.sent < _TELLING and not self.least:
-            return 0.0
-        each = max(self.least, elapsed / self.sent if self.sent else 0.0)
+        own = elapsed / self.sent if self.sent >= _TELLING else 0.0
+        each = max(self.least, own)
         return max(0, sum(self.expected.values()) - self._of_case) * each
 
 

@@ -66,7 +66,7 @@ class Amount:
         sent = f"about {count_of(self.total, 'request')}"
         if not self.rate:
             return sent
-        return f"{sent}, which take {span(self.seconds)} at {self.rate:g} a second"
+        return f"{sent}: {span(self.seconds)} at {self.rate:g} a second"
 
 
 def amount_of(target: Target, cases: Mapping[str, int]) -> Amount:
