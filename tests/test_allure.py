@@ -313,7 +313,7 @@ def test_an_error_of_the_harness_is_broken_and_foreign_text_stays_text(tmp_path:
         pytest_run(tmp_path, address, "-p", "breaker", "--case", BROKEN_STATUS)
     result = output(tmp_path).named[BROKEN_STATUS]
     assert result["status"] == "broken"
-    assert result["statusDetails"]["message"].startswith("CaseErred: the harness erred: \\ud800")
+    assert result["statusDetails"]["message"].startswith("CaseErred: the harness erred: \ufffd")
     assert "<script" not in result["descriptionHtml"]
     assert "&lt;script&gt;" in result["descriptionHtml"]
 

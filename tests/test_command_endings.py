@@ -227,7 +227,10 @@ def test_module_runs_as_the_command_does(tmp_path: Path) -> None:
         (ConformanceError("broken"), 4, "error: broken\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (OSError(28, "No space left on device"), 4, "No space left on device"),
-        (ZeroDivisionError("oh"), 4, "the harness itself failed; please report the lines above"),
+        (ZeroDivisionError("oh"), 4, "error: the harness itself failed: ZeroDivisionError: oh ("),
+        (RecursionError("deep"), 4, "error: the harness itself failed: RecursionError: deep ("),
+        (MemoryError(), 4, "error: the harness itself failed: MemoryError ("),
+        (SystemExit(1), 4, ""),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -247,9 +250,12 @@ def test_interruption_is_said_in_a_word(tmp_path: Path, monkeypatch: pytest.Monk
     assert told("explain", "anything", cwd=tmp_path).stderr.strip() == "interrupted"
 
 
-def test_only_a_broken_harness_shows_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A traceback is for those who mend the harness."""
+def test_only_who_asks_for_a_traceback_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broken harness is one line, which says how to see where it broke; a user's mistake has nothing more to show."""
     monkeypatch.setattr(listing, "explain", raising(ZeroDivisionError("oh")))
+    [line] = told("explain", "anything", cwd=tmp_path).stderr.splitlines()
+    assert line.endswith("; please report it; EHEALTH_TRACEBACK=1 shows the details")
+    monkeypatch.setenv("EHEALTH_TRACEBACK", "1")
     assert "Traceback" in told("explain", "anything", cwd=tmp_path).stderr
     monkeypatch.setattr(listing, "explain", raising(UsageError("mistake")))
     assert "Traceback" not in told("explain", "anything", cwd=tmp_path).stderr

@@ -268,7 +268,7 @@ MISTAKES = {
         World(begins=timedelta(minutes=10)), "error", ("holds only from 2026-03-24T12:10:00Z",), "clock"
     ),
     "short assertion": Mistake(
-        World(expires=timedelta(minutes=10), rate=0.6), "warning", ("it expires in 10 minutes, but the run",), "`sts`"
+        World(expires=timedelta(minutes=10), rate=0.3), "warning", ("it expires in 10 minutes, but the run",), "`sts`"
     ),
     "broken signature": Mistake(
         World(damage=lambda data: data.replace(b"10082555001", b"10082555002")),

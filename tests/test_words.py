@@ -8,6 +8,7 @@ import pytest
 
 from conformance.catalogue.listing import all_specs, explain, find_fault
 from conformance.cli import COMMANDS, console
+from conformance.cli.progress import make_pace
 from conformance.cli.run import _RunDisplay
 from conformance.engine.events import CaseEnded, RunEnded, RunStarted
 from conformance.engine.plan import Selection, make_plan
@@ -108,7 +109,7 @@ def _ended(number: int, verdict: str, reason: str = "") -> CaseEnded:
 
 def _alarms(ends: Sequence[CaseEnded], capfd: pytest.CaptureFixture[str]) -> list[str]:
     """Return the lines that a run's progress prints on cases that did not pass."""
-    display = _RunDisplay()
+    display = _RunDisplay(make_pace({}, None))
     display(RunStarted("r", "t", "local", ("s",), len(ends)))
     for end in ends:
         display(end)
@@ -218,6 +219,6 @@ def test_summaries_of_commands_fit_into_a_line() -> None:
 def test_foreign_text_is_printed_as_it_is(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever brackets, backslashes and colons a text has, rich takes none of them for markup or a picture."""
     console.standard_output.cache_clear()
-    console.print_styled(f"[bold]{console.escaped(text)}[/] and [red]more[/]")
+    console.print_line(console.Styled(text, "bold"), " and ", console.Styled("more", "red"))
     console.standard_output.cache_clear()
     assert capsys.readouterr().out == f"{text} and more\n"

@@ -43,7 +43,12 @@ class PipeSafeStream:
             self._drop_everything(error)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else the stream has
-        """Return what the stream itself has: encoding, isatty, fileno and so on."""
+        """Return what the stream itself has: encoding, isatty, fileno and so on; not its bytes.
+
+        click writes bytes in an encoding of its own choice where the stream's is ASCII, past this guard.
+        """
+        if name == "buffer":
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def _drop_everything(self, error: OSError) -> None:

@@ -1,24 +1,24 @@
-"""What all commands print with: lines, tables, CSV and progress, with foreign text made harmless.
+"""What all commands print with: lines, tables, JSON and CSV. There is no markup: every text is shown as it stands.
 
-rich is loaded by the first styled line or table; plain text needs click alone. Must not know what is printed.
+A part of a line has a style only where it is `Styled`. Control characters and what else a terminal would obey are
+shown as U+FFFD, whatever the text's origin (`printable`). rich is loaded by the first styled line or table.
+Must not know what is printed.
 """
 
 import functools
+import json
 import os
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
 
-import click
-
-from conformance.cli.closed_pipes import PipeSafeStream
+from conformance.model.wording import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 Row = Mapping[str, str]
 """A row of a table: a text for each column."""
@@ -36,79 +36,111 @@ _GAP = 2
 """Characters between two columns of a table."""
 _LONGEST_WORD = 120
 """Characters from which a word is folded: no id is so long."""
-_SECONDS_BETWEEN_LINES = 1
-_BRACKET = re.compile(r"(\\*)\[(?=([a-z#/@][^\[]*?\])?)")
-"""A bracket with the backslashes before it, and what would make it one of rich's tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A part of a line in one of rich's styles, such as `bold red`."""
+
+    text: str
+    style: str
+
+
+Part = str | Styled
+"""A part of a line: plain text, whoever wrote it, or text with a style."""
+
+
+def verdict_part(verdict: str, width: int = 0) -> Styled:
+    """Return a verdict in its style, filled up to a number of columns."""
+    words = verdict.replace("_", " ")
+    return Styled(f"{words:{width}}", VERDICT_STYLES.get(verdict, "dim"))
 
 
 @functools.cache
 def standard_output() -> "Console":
     """Return the console for what a command was asked for."""
-    return _console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
+    return make_console(stderr=False, width=None if sys.stdout.isatty() else _WIDE)
 
 
 @functools.cache
 def standard_error() -> "Console":
-    """Return the console for errors, warnings and progress."""
-    return _console(stderr=True, width=None)
+    """Return the console for errors and warnings."""
+    return make_console(stderr=True, width=None)
 
 
-def _console(
+def make_console(
     *, stderr: bool = False, width: int | None = None, file: TextIO | None = None
 ) -> "Console":
+    """Return a console that takes no text for markup, emoji codes or anything else; plain where NO_COLOR is set."""
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and plain text does without
 
     return Console(
         file=file,
         stderr=stderr,
+        markup=False,
         highlight=False,
         emoji=False,
         soft_wrap=True,
         width=width,
+        color_system=None if os.environ.get("NO_COLOR") else "auto",
     )
 
 
-@contextmanager
-def _standard_error_throughout() -> Iterator[TextIO]:
-    """Give standard error as it is now, on a descriptor of its own: pytest captures the usual one during a test."""
-    try:
-        own = os.dup(sys.stderr.fileno())
-    except (OSError, ValueError):  # a stream in memory has none
-        yield sys.stderr
-        return
-    with os.fdopen(own, "w", encoding=sys.stderr.encoding, errors="replace") as stream:
-        safe = PipeSafeStream(stream)
-        yield cast(TextIO, safe)
-        safe.flush()
+def line_of(*parts: Part) -> "Text":
+    """Return parts as rich's text, one after the other."""
+    from rich.text import Text  # noqa: PLC0415 - takes long to load, and plain text does without
+
+    line = Text()
+    for part in parts:
+        if isinstance(part, Styled):
+            line.append(printable(part.text), part.style)
+        else:
+            line.append(printable(part))
+    return line
 
 
-def print_styled(*parts: str, separator: str = " ") -> None:
-    """Print a line with rich's markup; foreign text in it must have been escaped."""
-    standard_output().print(*parts, sep=separator)
+def print_line(*parts: Part) -> None:
+    """Print parts as one line."""
+    standard_output().print(line_of(*parts))
 
 
 def print_plain(text: str) -> None:
-    """Print a line of foreign text as it is, but for control characters."""
-    click.echo(printable(text))
+    """Print a line without style."""
+    _write(sys.stdout, printable(text) + "\n")
+
+
+def print_text(text: str) -> None:
+    """Print lines without style, with a line feed at the end; nothing for no text."""
+    if text:
+        _write(sys.stdout, printable_lines(text.removesuffix("\n")) + "\n")
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON; what a terminal would obey is escaped, as JSON allows."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    _write(sys.stdout, printable_json(text) + "\n")
 
 
 def print_error(message: str, word: str = "error") -> None:
     """Print an error, or what belongs to it under another `word`, to standard error."""
-    standard_error().print(f"[bold red]{word}:[/] {escaped(message)}")
+    standard_error().print(line_of(Styled(f"{word}:", "bold red"), f" {message}"))
+
+
+def print_aside(text: str) -> None:
+    """Print lines without style to standard error."""
+    _write(sys.stderr, printable_lines(text.removesuffix("\n")) + "\n")
 
 
 def print_table(rows: Sequence[Row]) -> None:
-    """Print rows of foreign text as a table; words wrap inside their column, and none is cut: an id can be copied."""
-    from rich.console import Console  # noqa: PLC0415 - takes long to load, and only tables need it
-
-    width = None if sys.stdout.isatty() else _WIDE_TABLE
-    console = Console(highlight=False, emoji=False, width=width)
+    """Print rows as a table; words wrap inside their column, and none is cut: an id can be copied."""
+    console = make_console(width=None if sys.stdout.isatty() else _WIDE_TABLE)
+    console.soft_wrap = False  # columns wrap inside the table
     widths = _column_widths(rows, console.width)
     table = new_table()
     for column, characters in widths.items():
         table.add_column(column, overflow="fold", width=characters)
     for row in rows:
-        table.add_row(*(escaped(value) for value in row.values()))
+        table.add_row(*map(line_of, row.values()))
     needed = sum(widths.values()) + _GAP * len(widths)
     console.width = max(console.width, needed)
     console.print(table)
@@ -131,6 +163,11 @@ def _column_widths(rows: Sequence[Row], characters: int) -> dict[str, int]:
     }
 
 
+def _write(stream: TextIO, text: str) -> None:
+    stream.write(text)
+    stream.flush()
+
+
 def new_table() -> "Table":
     """Return an empty table in the style of the house."""
     from rich.table import Table  # noqa: PLC0415 - takes long to load, and only tables need it
@@ -139,7 +176,7 @@ def new_table() -> "Table":
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Return rows as CSV with a header."""
+    """Return rows as CSV with a header, each cell in one line."""
     import csv  # noqa: PLC0415 - one form of one command needs it
     import io  # noqa: PLC0415 - one form of one command needs it
 
@@ -147,80 +184,6 @@ def as_csv(rows: Sequence[Row]) -> str:
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({name: printable(value) for name, value in row.items()})
     return text.getvalue()
-
-
-def printable(text: str) -> str:
-    """Return foreign text without control characters that a terminal would obey."""
-    return "".join(
-        character if character.isprintable() else "\ufffd" for character in text
-    )
-
-
-def escaped(text: str) -> str:
-    """Return foreign text without control characters, and without what rich would take for markup."""
-    safe = _BRACKET.sub(_escaped_bracket, printable(text))
-    # A backslash at the end would escape the markup that follows.
-    return safe + "\\" * (len(safe) - len(safe.rstrip("\\")))
-
-
-def _escaped_bracket(found: "re.Match[str]") -> str:
-    """Return a bracket as rich prints it: before a tag each backslash counts twice, before another bracket once."""
-    return found[1] * (2 if found[2] else 1) + "\\["
-
-
-class ProgressDisplay:
-    """Shows how many of a number of things are done: a bar on a terminal, else a line now and then."""
-
-    def __init__(self, noun: str) -> None:
-        """Count things that are called `noun`, in the plural."""
-        from rich import progress  # noqa: PLC0415 - takes long to load, and only long commands need it
-
-        self._noun = noun
-        self._done = self._total = 0
-        self._last_line = datetime.now(UTC)
-        self._closing = ExitStack()
-        stream = self._closing.enter_context(_standard_error_throughout())
-        self._console = _console(file=stream)
-        self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._closing.callback(self._bar.stop)
-
-    def start(self, total: int) -> None:
-        """Begin to count up to `total`."""
-        self._total = total
-        self._bar.start()
-        self._task = self._bar.add_task("starting", total=total)
-
-    def describe(self, text: str) -> None:
-        """Name the thing that is being done."""
-        self._bar.update(self._task, description=text)
-
-    def advance(self) -> None:
-        """Count one more as done."""
-        self._done += 1
-        self._bar.advance(self._task)
-
-    def report(self, alarm: str = "") -> None:
-        """Print an alarm at once; without one, print how many are done, unless that was printed just before."""
-        if alarm:
-            self._console.print(alarm)
-        elif not self._console.is_terminal and self._line_is_due():
-            self._last_line = datetime.now(UTC)
-            self._console.print(f"{self._done} of {self._total} {self._noun}")
-
-    def stop(self) -> None:
-        """Remove the bar, at the first call."""
-        self._closing.close()
-
-    def _line_is_due(self) -> bool:
-        waited = datetime.now(UTC) - self._last_line
-        return waited.total_seconds() > _SECONDS_BETWEEN_LINES

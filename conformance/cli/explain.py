@@ -5,6 +5,7 @@ Parsing and printing only.
 
 import click
 
+from conformance.cli.console import print_text
 from conformance.cli.options import complete_ids, complete_service, examples
 
 
@@ -25,4 +26,4 @@ def explain(name: str) -> None:
     """Explain a case, requirement, erratum, fault or service by its id."""
     from conformance.catalogue.listing import explain as explained  # noqa: PLC0415 - help and completion do without
 
-    click.echo(explained(name))
+    print_text(explained(name))

@@ -6,6 +6,8 @@ Must not know what a command does.
 
 import functools
 import importlib
+import io
+import os
 import signal
 import sys
 import traceback
@@ -16,8 +18,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from conformance.cli.closed_pipes import pipe_safe_output
-from conformance.cli.console import print_error
-from conformance.model.errors import ConformanceError, UsageError
+from conformance.cli.console import print_aside, print_error
+from conformance.cli.encodings import prepare_streams
+from conformance.model.errors import (
+    TRACEBACK_VARIABLE,
+    ConformanceError,
+    UsageError,
+    defect_line,
+)
 from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -27,6 +35,8 @@ USAGE = UsageError.exit_code
 ERRED = ConformanceError.exit_code
 INTERRUPTED = 128 + signal.SIGINT
 """Exit codes of what goes wrong before or beside a command's work (interface, section 3)."""
+_COMPLETION = "_EHEALTH_CONFORMANCE_COMPLETE"
+"""The variable by which a shell asks for completion, which click answers in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +131,9 @@ class CommandGroup(click.Group):
         run = functools.partial(
             super().main, args, prog_name, complete_var, standalone_mode=False, **extra
         )
-        if not standalone_mode:
+        if not standalone_mode or _COMPLETION in os.environ:
             return run()
+        prepare_streams()
         with pipe_safe_output() as (out, err):
             code = self._exit_code(run)
             for stream in (out, err):
@@ -137,10 +148,10 @@ class CommandGroup(click.Group):
         try:
             code = _interruptible(run)
         except click.ClickException as error:
-            error.show()
+            _show(error)
             return USAGE
         except (click.Abort, KeyboardInterrupt):
-            click.echo("interrupted", err=True)
+            print_aside("interrupted")
             return INTERRUPTED
         except ConformanceError as error:
             for problem in _problems(error):
@@ -148,9 +159,10 @@ class CommandGroup(click.Group):
             for note in getattr(error, "__notes__", ()):
                 print_error(note, "note")
             return error.exit_code
-        except Exception:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
-            traceback.print_exc()
-            print_error("the harness itself failed; please report the lines above")
+        except BaseException as error:  # noqa: BLE001 - whatever breaks ends with 4, and 1 is for failed cases alone
+            if os.environ.get(TRACEBACK_VARIABLE):
+                print_aside(traceback.format_exc())
+            print_error(defect_line(error))
             return ERRED
         return code or 0
 
@@ -173,6 +185,13 @@ def _unwritten(error: OSError | None, code: int) -> int:
         f"the output could not be written: {why}; make room, or write it elsewhere"
     )
     return INTERRUPTED if code == INTERRUPTED else ERRED
+
+
+def _show(error: click.ClickException) -> None:
+    """Print what is wrong with a command line, as click words it."""
+    words = io.StringIO()
+    error.show(file=words)
+    print_aside(words.getvalue())
 
 
 def _problems(error: ConformanceError) -> Sequence[str]:

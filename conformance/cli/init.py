@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from conformance.cli.console import print_plain, print_text
 from conformance.cli.options import examples
 from conformance.model.errors import UsageError
 from conformance.target.policy import BUILT_IN
@@ -49,9 +50,9 @@ def init(name: str, out: Path | None) -> None:
         )
     text = target_text(name, str(out or "FILE"), map(describe, service_ids()))
     if out is None:
-        click.echo(text, nl=False)
+        print_text(text)
         return
     if out.exists():
         raise UsageError(f"{out} exists already; choose another name or remove it")
     write_target(out, text)
-    click.echo(f"Fill in {out}, then run: ehealth-conformance run --target {out}")
+    print_plain(f"Fill in {out}, then run: ehealth-conformance run --target {out}")

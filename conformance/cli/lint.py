@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from conformance.cli.console import print_error
+from conformance.cli.console import print_error, print_plain
 from conformance.cli.options import examples
 from conformance.model.errors import UsageError
 
@@ -32,4 +32,4 @@ def lint(ctx: click.Context, folder: Path | None) -> None:
         print_error(problem)
     if problems:
         ctx.exit(UsageError.exit_code)
-    click.echo(f"{folder or 'specs'}: no mistakes found")
+    print_plain(f"{folder or 'specs'}: no mistakes found")

@@ -3,7 +3,6 @@
 Parsing and printing only.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance.catalogue.topics import TOPICS
-from conformance.cli.console import as_csv, print_error, print_table
+from conformance.cli.console import (
+    as_csv,
+    print_error,
+    print_json,
+    print_plain,
+    print_table,
+    print_text,
+)
 from conformance.cli.options import complete_service, examples
 from conformance.evidence.run_folder import DEFAULT_FOLDER
 from conformance.model.case import SUITE_KINDS
@@ -93,15 +99,15 @@ def list_topic(  # noqa: PLR0913 - the interface's options
 
     listed = rows(topic, out, Filters(services, sections, kinds, levels), print_error)
     if form == "json":
-        click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+        print_json(listed)
         return
     texts = [_as_texts(row) for row in listed]
     if form == "csv":
-        click.echo(as_csv(texts), nl=False)
+        print_text(as_csv(texts))
     elif texts:
         print_table(texts)
     else:
-        click.echo(f"no {topic}")
+        print_plain(f"no {topic}")
 
 
 def _as_texts(row: "Mapping[str, Value]") -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance import __version__
-from conformance.cli.console import escaped, print_styled
+from conformance.cli.console import Styled, print_line
 from conformance.cli.options import (
     complete_run,
     complete_target,
@@ -21,6 +21,7 @@ from conformance.cli.run import check_and_run
 from conformance.engine.run_options import TARGET
 from conformance.evidence.run_folder import DEFAULT_FOLDER
 from conformance.model.errors import UsageError
+from conformance.model.wording import count_of
 
 if TYPE_CHECKING:
     from conformance.evidence.recorded_run import Recorded, RecordedRun
@@ -111,8 +112,8 @@ def _run_case(
 
     plan = plan_case(recorded, name, target, disclose=disclose)
     verdict = recorded.cases[name]["verdict"]
-    print_styled(
-        f"replay of {escaped(name)} of the run {escaped(recorded.id)}, where its verdict was {verdict}"
+    print_line(
+        f"replay of {name} of the run {recorded.id}, where its verdict was {verdict}"
     )
     return check_and_run(plan, lambda: make_folder(out, datetime.now(UTC)))
 
@@ -136,38 +137,37 @@ class _ReplayDisplay:
         planned, target = self._replay, self._replay.plan.target
         contract = planned.service.spec.contract
         address = planned.service.address or "the embedded local platform"
-        print_styled(
-            f"[bold]ehealth-conformance {__version__}[/]  replay of the run {escaped(planned.run.id)}, "
-            f"target {target.name} ({target.environment})"
+        print_line(
+            Styled(f"ehealth-conformance {__version__}", "bold"),
+            f"  replay of the run {planned.run.id}, "
+            f"target {target.name} ({target.environment})",
         )
-        print_styled(f"{contract.service} {contract.version} at {escaped(address)}")
+        print_line(f"{contract.service} {contract.version} at {address}")
         before = ""
         if planned.verdict:
             before = f": verdict {planned.verdict.replace('_', ' ')} in that run"
-        print_styled(f"case {escaped(planned.case.id)}{escaped(before)}")
-        print_styled(f"run folder: {escaped(str(folder))}")
+        print_line(f"case {planned.case.id}{before}")
+        print_line(f"run folder: {folder}")
 
     def sends(self, one: "Recorded", place: str, said: str) -> None:
-        print_styled()
+        print_line()
         method = one.exchange.request.method
-        print_styled(
-            f"[bold]{escaped(one.id)}[/] {one.purpose.value}: {escaped(method)} {escaped(place)}"
-        )
+        print_line(Styled(one.id, "bold"), f" {one.purpose.value}: {method} {place}")
         if said:
             style = "yellow" if "NOT" in said else "dim"
-            print_styled(f"  [{style}]{escaped(said)}[/]")
+            print_line("  ", Styled(said, style))
 
     def answered(self, one: "Recorded", now: "Record") -> None:
         from conformance.evidence.comparison import answer_line, same_body  # noqa: PLC0415 - help does without
 
         if self._replay.confidential:
-            print_styled(
+            print_line(
                 "  a security case: the answers are in the private run folders; --disclose-security shows them"
             )
             return
         same = "; the same body" if same_body(one.record, now) else ""
-        print_styled(f"  recorded  {escaped(answer_line(one.record))}")
-        print_styled(f"  now       {escaped(answer_line(now))}{same}")
+        print_line(f"  recorded  {answer_line(one.record)}")
+        print_line(f"  now       {answer_line(now)}{same}")
         self._print_differences(one, now)
 
     def _print_differences(self, one: "Recorded", now: "Record") -> None:
@@ -178,7 +178,9 @@ class _ReplayDisplay:
         decides = one.id == self._replay.decisive.id
         shown = lines[:_SHOWN_DIFFERENCES] if decides else []
         for line in shown:
-            print_styled(f"    {escaped(line)}")
+            print_line(f"    {line}")
         hidden = len(lines) - len(shown)
         if hidden:
-            print_styled(f"    {hidden} {'more ' if shown else ''}lines differ")
+            more = "more " if shown else ""
+            verb = "differs" if hidden == 1 else "differ"
+            print_line(f"    {count_of(hidden, f'{more}line')} {verb}")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from conformance.cli.console import escaped, print_styled
+from conformance.cli.console import Styled, print_line
 from conformance.cli.options import examples, services_argument, target_option
+from conformance.model.wording import count_of
 
 if TYPE_CHECKING:
     from conformance.review import ReleaseStep, Remark
@@ -48,8 +49,10 @@ def review(
 
     Exit code: 0 no error, 2 an error that shows offline, 3 an error that only the network shows.
     """
+    from conformance.engine.plan import Selection, make_plan  # noqa: PLC0415 - help and completion do without
     from conformance.model.result import EXIT_INCONCLUSIVE, EXIT_USAGE  # noqa: PLC0415 - help and completion do without
     from conformance.review import release_steps, review_network, review_offline  # noqa: PLC0415 - loads key stores
+    from conformance.review.amount import planned_amount  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - help and completion do without
 
     chosen = load_target(target)
@@ -58,6 +61,8 @@ def review(
     offline = review_offline(chosen, wanted, now)
     network = review_network(chosen, wanted)
     _print_remarks([*offline, *network])
+    plan = make_plan(chosen, wanted, Selection())
+    print_line(f"a run sends {planned_amount(plan).words}")
     if release is not None:
         _print_release(release_steps(chosen, wanted, release.date(), now))
     if _has_error(offline):
@@ -77,19 +82,19 @@ def _print_remarks(remarks: "Sequence[Remark]") -> None:
         chosen = [remark for remark in remarks if remark.severity == severity]
         for remark in chosen:
             where = " (network)" if remark.network else ""
-            print_styled(
-                f"[{style}]{severity:8}[/] {remark.topic}{where}: {escaped(remark.message)}"
+            print_line(
+                Styled(f"{severity:8}", style),
+                f" {remark.topic}{where}: {remark.message}",
             )
-            print_styled(f"         remedy: {escaped(remark.remedy)}")
-        counts.append(f"{len(chosen)} {severity}{'' if len(chosen) == 1 else 's'}")
-    print_styled(", ".join(counts))
+            print_line(f"         remedy: {remark.remedy}")
+        counts.append(count_of(len(chosen), severity))
+    print_line(", ".join(counts))
 
 
 def _print_release(steps: "Sequence[ReleaseStep]") -> None:
     """Print what a release needs, by the days on which it is due."""
-    print_styled()
+    print_line()
     for step in steps:
-        print_styled(
-            f"{step.due}  [{_STATE_STYLES[step.state]}]{step.state:6}[/]  {escaped(step.what)}"
-        )
-        print_styled(f"                    remedy: {escaped(step.remedy)}")
+        state = Styled(f"{step.state:6}", _STATE_STYLES[step.state])
+        print_line(f"{step.due}  ", state, f"  {step.what}")
+        print_line(f"                    remedy: {step.remedy}")

@@ -3,19 +3,20 @@
 Parsing and printing only: a pytest session of the suites does the work.
 """
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from conformance.cli.console import (
-    VERDICT_STYLES,
-    ProgressDisplay,
-    escaped,
+    Part,
     print_error,
+    print_line,
     print_plain,
-    print_styled,
+    verdict_part,
 )
 from conformance.cli.options import examples, run_options, services_argument
+from conformance.cli.progress import Pace, ProgressDisplay, make_pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +70,18 @@ def check_and_run(plan: "Plan", new_folder: "Callable[[], Path]") -> int:
     from conformance.cli.summary import print_head, print_summary  # noqa: PLC0415 - help and completion do without
     from conformance.model.result import EXIT_ERROR  # noqa: PLC0415 - the same
     from conformance.plugin.session import run_suites  # noqa: PLC0415 - loads pytest and the engine
+    from conformance.review.after_run import remarks_after_run  # noqa: PLC0415 - loads key stores and traffic
+    from conformance.review.amount import planned_amount  # noqa: PLC0415 - the same
     from conformance.review.before_run import check_before_run  # noqa: PLC0415 - loads key stores and traffic
 
     notes = check_before_run(plan)
+    amount = planned_amount(plan)
     folder = new_folder()
     print_head(plan, folder)
+    print_line(f"to send: {amount.words}")
     for note in notes:
-        print_styled(f"note: {escaped(note)}")
-    display = _RunDisplay()
+        print_line(f"note: {note}")
+    display = _RunDisplay(make_pace(amount.requests, amount.rate))
     try:
         outcome = run_suites(plan, folder, listeners=(display,))
     finally:
@@ -86,7 +91,9 @@ def check_and_run(plan: "Plan", new_folder: "Callable[[], Path]") -> int:
     if outcome.document is None:
         print_error(f"the harness itself failed; {folder} holds what was exchanged")
         return EXIT_ERROR
-    return print_summary(outcome.document, folder)
+    return print_summary(
+        outcome.document, folder, remarks_after_run(plan, outcome.document)
+    )
 
 
 class _RunDisplay:
@@ -95,8 +102,10 @@ class _RunDisplay:
     Those that are inconclusive one after the other for the same reason are one line.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace) -> None:
         self._progress = ProgressDisplay("cases")
+        self._pace = pace
+        self._began = monotonic()
         self._undecided: list[CaseEnded] = []
 
     def __call__(self, event: "Event") -> None:
@@ -108,7 +117,12 @@ class _RunDisplay:
                 self._progress.start(event.cases)
             case events.CaseStarted():
                 self._progress.describe(event.case)
+            case events.ExchangeCompleted():
+                self._pace.exchange()
+                self._expect()
             case events.CaseEnded():
+                self._pace.end(event.case)
+                self._expect()
                 self._progress.advance()
                 self._show_end(event)
             case events.RunEnded():
@@ -118,6 +132,9 @@ class _RunDisplay:
         """Print what is left, and remove the bar."""
         self._show_undecided()
         self._progress.stop()
+
+    def _expect(self) -> None:
+        self._progress.expect(self._pace.left(monotonic() - self._began))
 
     def _show_end(self, event: "CaseEnded") -> None:
         """Show that a case has ended; an inconclusive one waits for those that are alike."""
@@ -130,19 +147,19 @@ class _RunDisplay:
             self._progress.report()
         else:
             self._show_undecided()
-            self._progress.report(_alarm(event))
+            self._progress.report(*_alarm(event))
 
     def _show_undecided(self) -> None:
         if self._undecided:
-            self._progress.report(_alarm(*self._undecided))
+            self._progress.report(*_alarm(*self._undecided))
             self._undecided.clear()
 
 
-def _alarm(event: "CaseEnded", *others: "CaseEnded") -> str:
-    """Return the line on a case, and on others that ended alike; "" for nothing to act on."""
+def _alarm(event: "CaseEnded", *others: "CaseEnded") -> tuple[Part, ...]:
+    """Return the line on a case, and on others that ended alike; nothing where there is nothing to act on."""
     if event.verdict not in _ALARMING:
-        return ""
-    line = f"[{VERDICT_STYLES[event.verdict]}]{event.verdict:12}[/] {event.case}"
+        return ()
+    verdict = verdict_part(event.verdict, width=12)
     if not others:
-        return line
-    return f"{line} and {len(others)} more: {escaped(event.reason)}"
+        return (verdict, f" {event.case}")
+    return (verdict, f" {event.case} and {len(others)} more: {event.reason}")

@@ -12,14 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import (
-    ProgressDisplay,
-    escaped,
-    new_table,
-    print_styled,
-    standard_output,
-)
+from conformance.cli.console import Styled, new_table, print_line, standard_output
 from conformance.cli.options import complete_fault, examples, services_argument
+from conformance.cli.progress import ProgressDisplay
 from conformance.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -153,8 +148,10 @@ def _progress(total: int) -> "Iterator[Callable[[MutantResult], None]]":
     def show(result: "MutantResult") -> None:
         display.describe(result.mutant.name)
         display.advance()
-        alarm = f"[bold red]{result.status.value:18}[/] {result.mutant.name}"
-        display.report("" if result.status in GOOD else alarm)
+        status = Styled(f"{result.status.value:18}", "bold red")
+        display.report(
+            *(() if result.status in GOOD else (status, f" {result.mutant.name}"))
+        )
 
     try:
         yield show
@@ -175,7 +172,7 @@ def _print_outcome(document: Mapping[str, Any]) -> None:
     standard_output().print(table)
     rate = document["score"]["score"]
     shown = "no fault was tried" if rate is None else f"mutation score {rate:.1%}"
-    print_styled(f"{shown}; {document['seconds']:.0f} s")
+    print_line(f"{shown}; {document['seconds']:.0f} s")
 
 
 def _print_alarm(row: Mapping[str, Any]) -> None:
@@ -183,11 +180,11 @@ def _print_alarm(row: Mapping[str, Any]) -> None:
 
     if MutantStatus(row["fate"]) in GOOD:
         return
-    print_styled(f"[bold red]{row['fate']}[/] {row['id']}")
+    print_line(Styled(row["fate"], "bold red"), f" {row['id']}")
     if row["case"]:
-        print_styled(f"  {row['case']}: {escaped(row['found'])}")
+        print_line(f"  {row['case']}: {row['found']}")
     elif row["found"]:
-        print_styled(f"  {escaped(row['found'])}")
+        print_line(f"  {row['found']}")
 
 
 def _exit_code(results: "list[MutantResult]") -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import VERDICT_STYLES, escaped, print_plain, print_styled
+from conformance.cli.console import print_line, print_plain, verdict_part
 from conformance.cli.options import (
     complete_service,
     examples,
@@ -231,11 +231,10 @@ def _shown_body(text: str) -> Iterator[str]:
 def _print_judgement(result: "CaseResult", folder: Path) -> None:
     """Print the verdict with the findings it rests on, and where the evidence is."""
     verdict = result.verdict.value
-    style = VERDICT_STYLES.get(verdict, "dim")
-    words = verdict.replace("_", " ")
-    print_styled(f"[{style}]{words}[/]: {_MEANINGS.get(verdict, 'the harness erred')}")
+    meaning = _MEANINGS.get(verdict, "the harness erred")
+    print_line(verdict_part(verdict), f": {meaning}")
     if result.reason and not result.findings:
-        print_styled(f"  {escaped(result.reason)}")
+        print_line(f"  {result.reason}")
     for finding in result.findings:
         _print_lines(
             (
@@ -245,9 +244,9 @@ def _print_judgement(result: "CaseResult", folder: Path) -> None:
                 f"    actual   {finding.actual}",
             )
         )
-    print_styled(f"run folder: {escaped(str(folder))}")
+    print_line(f"run folder: {folder}")
 
 
 def _print_lines(lines: Sequence[str]) -> None:
     for line in lines:
-        print_styled(escaped(line))
+        print_line(line)

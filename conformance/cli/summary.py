@@ -4,17 +4,19 @@ Must not decide anything: every word comes from the plan or the results document
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance import __version__
 from conformance.cli.console import (
     VERDICT_STYLES,
-    escaped,
+    Styled,
     new_table,
+    print_line,
     print_plain,
-    print_styled,
     standard_output,
+    verdict_part,
 )
 from conformance.evidence.results_document import (
     exchange_words,
@@ -35,12 +37,14 @@ from conformance.model.wording import (
     kind_words,
     option_words,
     place_words,
+    span,
 )
 from conformance.reporting.mutation_score import in_words
 from conformance.target.placeholders import unfilled_identity
 
 if TYPE_CHECKING:
     from conformance.engine.plan import Plan
+    from conformance.review import Remark
 
 Record = Mapping[str, Any]
 """A case of a results document, or the whole document."""
@@ -75,25 +79,27 @@ _COLUMNS = {
 _FAILED = ("fail", "error")
 _UNDECIDED = ("inconclusive", "not_applicable", "not_run")
 _SHOWN_VIOLATIONS = 3
+_A_MINUTE = 60
 _LONGEST_COMMAND = 1000
 """Characters of a curl command that a terminal still shows well."""
 
 
 def print_head(plan: "Plan", folder: Path) -> None:
     """Print target, services and run folder, before the first request."""
-    print_styled(
-        f"[bold]ehealth-conformance {__version__}[/]  target {plan.target.name} ({plan.target.environment}), "
-        f"seed {plan.seed}, {plan.examples} examples a property"
+    print_line(
+        Styled(f"ehealth-conformance {__version__}", "bold"),
+        f"  target {plan.target.name} ({plan.target.environment}), "
+        f"seed {plan.seed}, {count_of(plan.examples, 'example')} a property",
     )
     for service in plan.services:
         contract = service.spec.contract
         where = service.address or "the embedded local platform"
         chosen = sum(plan.selection.takes(case) for case in service.spec.cases.values())
-        print_styled(
-            f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {escaped(where)}"
+        print_line(
+            f"{contract.service} {contract.version}: {count_of(chosen, 'case')} at {where}"
         )
     _print_identity(plan)
-    print_styled(f"run folder: {escaped(str(folder))}")
+    print_line(f"run folder: {folder}")
 
 
 def _print_identity(plan: "Plan") -> None:
@@ -106,12 +112,17 @@ def _print_identity(plan: "Plan") -> None:
         print_plain(f"warning: {message}; {remedy}")
 
 
-def print_summary(document: Record, folder: Path) -> int:
-    """Print what became of a run, and return its exit code."""
+def print_summary(
+    document: Record, folder: Path, remarks: "Sequence[Remark]" = ()
+) -> int:
+    """Print what became of a run, with a review's remarks on it, and return its exit code."""
     _print_cases(document, folder)
     _print_verdict_counts(document)
     _print_run(document, folder)
     _print_services_without_a_pass(document)
+    for remark in remarks:
+        print_line(f"review: {remark.message}")
+        print_line(f"        remedy: {remark.remedy}")
     return _print_exit_code(document)
 
 
@@ -120,14 +131,14 @@ def _print_cases(document: Record, folder: Path) -> None:
     cases = document["cases"]
     for case in cases:
         if is_confidential(case, document["run"]):
-            print_styled(
-                f"\n[{VERDICT_STYLES['fail']}]fail[/] {case['id']}: {WITHHELD}"
-            )
+            print_line()
+            print_line(verdict_part("fail"), f" {case['id']}: {WITHHELD}")
         elif case["verdict"] in _FAILED:
             _print_failed_case(case, folder)
         if "stale" in case:
-            print_styled(
-                f"[{VERDICT_STYLES['fail']}]stale[/] {case['id']}: {escaped(case['stale'])}"
+            print_line(
+                Styled("stale", VERDICT_STYLES["fail"]),
+                f" {case['id']}: {case['stale']}",
             )
     for verdict in _UNDECIDED:
         _print_reasons(verdict, [case for case in cases if case["verdict"] == verdict])
@@ -135,37 +146,31 @@ def _print_cases(document: Record, folder: Path) -> None:
 
 def _print_failed_case(case: Record, folder: Path) -> None:
     """Print a case with its first violations, and how to repeat it."""
-    style = VERDICT_STYLES[case["verdict"]]
-    known = f" (known: {escaped(case['known'])})" if "known" in case else ""
-    print_styled()
-    print_styled(
-        f"[{style}]{case['verdict']}[/] {case['id']}{known}: {escaped(case['title'])}"
-    )
+    known = f" (known: {case['known']})" if "known" in case else ""
+    print_line()
+    print_line(verdict_part(case["verdict"]), f" {case['id']}{known}: {case['title']}")
     violations = [
         finding for finding in case["findings"] if finding["severity"] == "violation"
     ]
     if not violations:
-        print_styled(f"  {escaped(case['reason'])}")
+        print_line(f"  {case['reason']}")
     for finding in violations[:_SHOWN_VIOLATIONS]:
         _print_violation(finding)
     more = len(violations) - _SHOWN_VIOLATIONS
     if more > 0:
-        print_styled(f"  the report has {count_of(more, 'more finding')}")
+        print_line(f"  the report has {count_of(more, 'more finding')}")
     if case["deciding"]:
-        print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
-    print_styled(f"  Run it alone with: --case {case['id']}")
+        print_line(f"  decided by the exchanges {', '.join(case['deciding'])}")
+    print_line(f"  Run it alone with: --case {case['id']}")
     for command in _reproducing(case, folder):
-        print_styled(f"  {escaped(command)}")
+        print_line(f"  {command}")
 
 
 def _print_violation(finding: Record) -> None:
-    print_styled(f"  {finding['requirement']}: {escaped(finding['message'])}")
-    print_styled(
-        f"    at {escaped(place_words(finding['location'], finding.get('count', 1)))}",
-        f"expected {escaped(finding['expected'])}",
-        separator="; ",
-    )
-    print_styled(f"    actual {escaped(finding['actual'])}")
+    place = place_words(finding["location"], finding.get("count", 1))
+    print_line(f"  {finding['requirement']}: {finding['message']}")
+    print_line(f"    at {place}; expected {finding['expected']}")
+    print_line(f"    actual {finding['actual']}")
 
 
 def _reproducing(case: Record, folder: Path) -> Iterator[str]:
@@ -187,12 +192,9 @@ def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:
     for case in cases:
         by_reason.setdefault(case["reason"], []).append(case["id"])
     by_reason.pop(NOT_SELECTED, None)
-    style = VERDICT_STYLES.get(verdict, "dim")
     for reason, names in by_reason.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        print_styled(
-            f"[{style}]{verdict.replace('_', ' ')}[/] {names[0]}{more}: {escaped(reason)}"
-        )
+        print_line(verdict_part(verdict), f" {names[0]}{more}: {reason}")
 
 
 def _print_verdict_counts(document: Record) -> None:
@@ -205,22 +207,29 @@ def _print_verdict_counts(document: Record) -> None:
     for service in dict.fromkeys([*document["run"]["services"], *asked]):
         verdicts = [case["verdict"] for case in _cases_of(service, document)]
         table.add_row(service, *(str(verdicts.count(verdict)) for verdict in _COLUMNS))
-    print_styled()
+    print_line()
     standard_output().print(table)
 
 
 def _print_run(document: Record, folder: Path) -> None:
     """Print what counts for the run as a whole: exchanges, warnings, the suites' worth, notes, the report."""
     counts, run = document["summary"], document["run"]
-    print_styled(
-        f"{exchange_words(counts)}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}"
+    print_line(
+        f"{exchange_words(counts)}, {_kinds(counts, 'warning')}, {_kinds(counts, 'observation')}, {_wall_time(run)}"
     )
-    print_styled(f"suites: {escaped(in_words(run))}")
+    print_line(f"suites: {in_words(run)}")
     for note in run["notes"]:
-        print_styled(f"note: {escaped(note)}")
+        print_line(f"note: {note}")
     report = folder / "report.html"
     if report.exists():  # unless the disk was full
-        print_styled(f"report: {escaped(str(report))}")
+        print_line(f"report: {report}")
+
+
+def _wall_time(run: Record) -> str:
+    """Return how long a run took from its start to its results."""
+    started, finished = map(datetime.fromisoformat, (run["started"], run["finished"]))
+    seconds = (finished - started).total_seconds()
+    return f"{seconds:.1f} s" if seconds < _A_MINUTE else span(seconds)
 
 
 def _kinds(counts: Record, noun: str) -> str:
@@ -233,7 +242,7 @@ def _print_services_without_a_pass(document: Record) -> None:
     for service in document["run"]["services"]:
         cases = _cases_of(service, document)
         if not any(case["verdict"] == "pass" or "known" in case for case in cases):
-            print_styled(f"no case of {service} passed")
+            print_line(f"no case of {service} passed")
 
 
 def _print_exit_code(document: Record) -> int:
@@ -251,7 +260,7 @@ def _print_exit_code(document: Record) -> int:
     apart = ""
     if known and code == EXIT_CONFORMANT:
         apart = f", apart from {count_of(known, 'known failure')}"
-    print_styled(f"[{style}]exit {code}: {meanings[code]}{apart}[/]")
+    print_line(Styled(f"exit {code}: {meanings[code]}{apart}", style))
     return code
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import print_plain
+from conformance.cli.console import print_json, print_plain
 from conformance.cli.options import examples, target_option
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def token(names: tuple[str, ...], target: str, *, raw: bool, claims: bool) -> No
     *service, role = names
     text = _token(target, tuple(service), role)
     if claims:
-        click.echo(json.dumps(_claims_of(text, role), indent=1, ensure_ascii=False))
+        print_json(_claims_of(text, role))
     elif raw or not sys.stdout.isatty():
-        click.echo(text)
+        print_plain(text)
     else:
         for line in described_token(text, role, datetime.now(UTC)):
             print_plain(line)

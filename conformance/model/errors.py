@@ -4,9 +4,16 @@ Must not know where the errors come from, nor print them.
 """
 
 import errno
+import os
+import traceback
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
+
+TRACEBACK_VARIABLE: Final = "EHEALTH_TRACEBACK"
+"""The environment variable that shows where the harness broke: any value but the empty one."""
+_DETAILS: Final = f"{TRACEBACK_VARIABLE}=1 shows the details"
+_PACKAGE: Final = f"{os.sep}conformance{os.sep}"
 
 _LONGEST_LINE: Final = 1200
 """Characters of a line that says what is wrong; what a file holds may be longer."""
@@ -106,6 +113,27 @@ def why_unwritten(error: OSError) -> str:
 def not_kept(path: PurePath, error: OSError) -> NotKeptError:
     """Return the error that says in one line why a file could not be written, and the remedy."""
     return NotKeptError(f"{path} could not be written: {why_unwritten(error)}")
+
+
+def defect_line(error: BaseException) -> str:
+    """Return in one line what broke in the harness where nobody foresaw it, where, and how to see more."""
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"the harness cannot go on: {place}{error.strerror}; {_DETAILS}"
+    said = " ".join(str(error).split())
+    kind = type(error).__name__
+    what = f"{kind}: {said}" if said else kind
+    return f"the harness itself failed: {_shortened(what)}{_place_of(error)}; please report it; {_DETAILS}"
+
+
+def _place_of(error: BaseException) -> str:
+    """Return the last place of the harness that an error came through, " " before it, "" where there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _PACKAGE in frame.filename]
+    if not own:
+        return ""
+    module = own[-1].filename.rpartition(_PACKAGE)[2]
+    return f" ({module}, line {own[-1].lineno})"
 
 
 def _shortened(line: str) -> str:

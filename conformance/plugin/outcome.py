@@ -19,7 +19,7 @@ from conformance.model.result import (
     CaseResult,
 )
 from conformance.model.verdict import Finding, Verdict
-from conformance.model.wording import count_of, place_words
+from conformance.model.wording import count_of, place_words, printable_lines
 from conformance.plugin import CaseErred, CaseFailed, CaseInconclusive
 
 _MEANINGS = {
@@ -37,20 +37,20 @@ def end_test(result: CaseResult, *, confidential: bool) -> None:
     if confidential and not (result.stale or result.known):
         raise CaseFailed(WITHHELD)
     if result.stale:
-        raise CaseFailed(result.stale)
+        raise CaseFailed(printable_lines(result.stale))
     if result.known:
-        pytest.xfail(f"known failure: {result.known}")
+        pytest.xfail(printable_lines(f"known failure: {result.known}"))
     match result.verdict:
         case Verdict.PASS:
             return
         case Verdict.FAIL:
-            raise CaseFailed(_explanation(result))
+            raise CaseFailed(printable_lines(_explanation(result)))
         case Verdict.INCONCLUSIVE:
-            raise CaseInconclusive(result.reason)
+            raise CaseInconclusive(printable_lines(result.reason))
         case Verdict.ERROR:
-            raise CaseErred(result.reason)
+            raise CaseErred(printable_lines(result.reason))
         case _:
-            _skip(f"{result.verdict}: {result.reason}")
+            _skip(printable_lines(f"{result.verdict}: {result.reason}"))
 
 
 def exit_reason(document: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from conformance.evidence.results_document import (
 from conformance.model.case import Case
 from conformance.model.errors import NotKeptError, UsageError, not_kept
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
+from conformance.model.wording import printable
 from conformance.plugin import (
     MARKER,
     TAKEN,
@@ -370,4 +371,4 @@ def _as_usage_error() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise pytest.UsageError(*error.problems) from error
+        raise pytest.UsageError(*map(printable, error.problems)) from error

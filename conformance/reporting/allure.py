@@ -28,7 +28,7 @@ from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract, Level, Requirement
 from conformance.model.result import CaseResult
 from conformance.model.verdict import Finding, Severity
-from conformance.model.wording import place_words
+from conformance.model.wording import place_words, printable_lines
 
 try:
     import allure
@@ -374,5 +374,6 @@ def _cut(text: str, length: int) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return text that can be written as UTF-8: a lone surrogate is written out."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Return text that can be written as UTF-8 (a lone surrogate is written out), in which nothing is invisible."""
+    written = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return printable_lines(written)

@@ -6,8 +6,10 @@ Must not name a whole identifier or a secret.
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
+from conformance.engine.plan import usual_examples
 from conformance.evidence.redaction import Redactor
 from conformance.model.case import Case
+from conformance.review.amount import amount_of, requests_of
 from conformance.review.callers import caller_remarks
 from conformance.review.contracts import contract_remarks
 from conformance.review.data import data_remarks, missing_remarks
@@ -16,7 +18,6 @@ from conformance.review.outgoing import outgoing_remarks
 from conformance.review.remarks import Remark, tidy
 from conformance.review.subject import (
     ReviewSubject,
-    callers_of_case,
     load_rules,
     send_nothing,
 )
@@ -25,7 +26,6 @@ from conformance.review.target_file import (
     authority_remarks,
     identity_remarks,
     limit_remarks,
-    requests_of,
 )
 from conformance.review.tokens import (
     credential_remarks,
@@ -36,9 +36,6 @@ from conformance.review.tokens import (
 )
 from conformance.target.target import ServiceTarget, Target
 
-_EXAMPLES = 8
-_LOCAL_SECONDS = 0.05
-
 
 def review_offline(
     target: Target,
@@ -46,7 +43,7 @@ def review_offline(
     now: datetime,
     *,
     selected: Callable[[Case], bool] | None = None,
-    examples: int = _EXAMPLES,
+    examples: int | None = None,
 ) -> tuple[Remark, ...]:
     """Return the remarks on a target that need no request; secrets are resolved, and shown nowhere.
 
@@ -71,24 +68,23 @@ def review_offline(
         )
         for service in services
     ]
-    requests = sum(
-        requests_of(case, examples) * max(1, len(callers_of_case(subject, case)))
-        for subject in subjects
-        for case in subject.cases
-    )
-    seconds = (
-        requests / target.limits.rate
-        if target.limits.rate
-        else requests * _LOCAL_SECONDS
+    drawn = usual_examples(target) if examples is None else examples
+    amount = amount_of(
+        target,
+        {
+            case.id: requests_of(case, subject.service, target, drawn)
+            for subject in subjects
+            for case in subject.cases
+        },
     )
     remarks = [
         *identity_remarks(target),
         *authority_remarks(target, now),
         *outgoing_remarks(target, services, now, redactor),
-        *limit_remarks(target, requests, seconds),
+        *limit_remarks(target, amount),
     ]
     for subject in subjects:
-        subject.seconds = seconds
+        subject.seconds = amount.seconds
         remarks += _service_remarks(subject)
     return tidy(remarks, redactor)
 

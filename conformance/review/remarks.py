@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from conformance.evidence.redaction import Redactor
+from conformance.model.wording import span as span  # noqa: PLC0414 - of the words that remarks are written in
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -85,14 +86,6 @@ def clean(text: str, redactor: Redactor) -> str:
 def masked(identity: str) -> str:
     """Return an identity's beginning, enough to tell test identities apart."""
     return f"{identity[:6]}…"
-
-
-def span(seconds: float) -> str:
-    """Return a length of time in its largest fitting unit."""
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
 
 
 def moment(seconds: float) -> datetime:

@@ -9,15 +9,14 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from conformance.contracts.platform_rules import load_tracing
-from conformance.model.case import Case, Property, Scripted, Single
+from conformance.model.wording import count_of
+from conformance.review.amount import Amount
 from conformance.review.remarks import SOON, Remark, certificate_end, name_of, span
 from conformance.review.subject import ReviewSubject
-from conformance.strategies.generators import EDGES
 from conformance.target.addresses import environment_of
 from conformance.target.placeholders import unfilled_identity
 from conformance.target.target import Target, own_identity
 
-_STATEFUL_STEPS = 25
 _LONG_RUN = timedelta(hours=1)
 
 
@@ -69,11 +68,12 @@ def authorities(target: Target) -> Iterator[tuple[str, datetime]]:
         )
 
 
-def limit_remarks(target: Target, requests: int, seconds: float) -> Iterator[Remark]:
+def limit_remarks(target: Target, amount: Amount) -> Iterator[Remark]:
     """Yield where a run goes beyond the limits, or takes long within them."""
-    limits = target.limits
+    limits, requests, seconds = target.limits, amount.total, amount.seconds
     if limits.budget is not None and limits.budget < requests:
-        message = f"limits.budget allows {limits.budget} requests, but the run needs about {requests}"
+        allowed = count_of(limits.budget, "request")
+        message = f"limits.budget allows {allowed}, but the run needs about {requests}"
         remedy = "raise limits.budget, or run fewer services, cases or --examples; else cases will be not_run"
         yield Remark("warning", "limits", message, remedy)
     if limits.rate and timedelta(seconds=seconds) > _LONG_RUN:
@@ -84,23 +84,6 @@ def limit_remarks(target: Target, requests: int, seconds: float) -> Iterator[Rem
             message,
             "raise limits.rate as far as was agreed, or run fewer cases",
         )
-
-
-def requests_of(case: Case, examples: int) -> int:
-    """Return roughly how many requests a case sends; a procedure's case may say in its options how many it takes."""
-    number = len(case.requests)
-    match case.probe:
-        case Single():
-            return number
-        case _ if case.thorough:
-            return 0  # a local target alone is asked, which has no budget
-        case Scripted(_, options):
-            own: int = options.get("requests", examples * _STATEFUL_STEPS)
-            return number + own
-        case Property(strategy) if strategy in EDGES:
-            return number * examples + len(EDGES[strategy](case.request))
-        case _:
-            return number * examples
 
 
 def address_remarks(subject: ReviewSubject) -> Iterator[Remark]:
