@@ -417,7 +417,6 @@ P256, P384, P521 = (ec.generate_private_key(curve) for curve in (ec.SECP256R1(),
         (P256, "ES256", "ES256"),
         (P384, "ES384", "ES384"),
     ],
-    ids=str,
 )
 def test_assertion_proves_the_client(tmp_path: Path, key: Key, wanted: str | None, algorithm: str) -> None:
     """The assertion verifies with the certificate's key, is made out to the realm, new, and short-lived."""
@@ -454,7 +453,6 @@ def test_assertion_proves_the_client(tmp_path: Path, key: Key, wanted: str | Non
         (RSA_KEY, "none", "'none' does not fit the key"),
         (RSA_KEY, "HS256", "'HS256' does not fit the key"),
     ],
-    ids=str,
 )
 def test_algorithm_has_to_fit_the_key(tmp_path: Path, key: Key, wanted: str, message: str) -> None:
     """An algorithm of another type of key or curve is a mistake, told before anything is sent, with those that fit."""
