@@ -62,8 +62,12 @@ class Route:
 
     @property
     def through(self) -> str:
-        """Return in words which proxy leads there, "" for none."""
-        return f" through the proxy {self.proxy.url}" if self.proxy else ""
+        """Return in words which proxy leads there, or why none does; "" where there is none."""
+        if self.proxy is not None:
+            return f" through the proxy {self.proxy.url}"
+        if self.exempt_from is None or is_loopback(self.host):
+            return ""
+        return f" directly, since no_proxy exempts it from {self.exempt_from.url},"
 
 
 def way_to(
@@ -80,7 +84,8 @@ def system_trust() -> ssl.SSLContext:
     """Return ssl.create_default_context() without regard for SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # As curl and Python 3.13 do: whatever certificate is trusted ends a chain, be it a root or not.
+    # As curl and Python 3.13 do: whatever certificate is trusted ends a chain, be it a root or not. Their other
+    # new default, VERIFY_X509_STRICT, stays off as in curl: authorities in the field lack key identifiers.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     paths = ssl.get_default_verify_paths()
     if Path(paths.openssl_cafile).is_file():
