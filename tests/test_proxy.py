@@ -10,15 +10,17 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 
 from conformance.cli import main
-from conformance.contracts.loading import describe
+from conformance.contracts.loading import describe, load_spec
 from conformance.credentials.outgoing import make_transport, proxy_of
 from conformance.evidence.redaction import Redactor
 from conformance.formats import documents
+from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import TargetError, UsageError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
 from conformance.target.network import NamedProxy
@@ -220,7 +222,8 @@ def test_wrong_proxy_of_the_environment_is_refused_by_its_variable(tmp_path: Pat
         ({"url": "http://proxy:1", "user": "a:b", "password": {"env": "X"}}, "proxy.user"),
         ({"url": "http://proxy:1", "noproxy": []}, "did you mean 'no_proxy'?"),
         ({"url": "http://proxy:1", "user": "a", "password": {"env": "X", "file": "geheimwoord"}}, "write {env: NAME}"),
-        (5, "proxy: 5 is not of type"),
+        (5, "proxy: write `env`, or {url: ...}"),
+        (["http://svc:geheimwoord@proxy:3128"], "proxy: write `env`, or {url: ...}"),
     ],
 )
 def test_mistake_in_proxy_is_told_with_its_remedy(tmp_path: Path, section: object, words: str) -> None:
@@ -607,3 +610,36 @@ def test_hints_of_init_are_a_way_that_can_be_taken(tmp_path: Path) -> None:
     target = load_target(str(path))
     assert isinstance(target.proxy, NamedProxy)
     assert target.client is not None
+
+
+def test_proxy_that_opens_tls_is_named_where_its_authority_is_unknown(tmp_path: Path, gateway: str) -> None:
+    """A certificate of an authority that nobody named is refused; the proxy is named with it."""
+    other = sign("Other Root", authority=True).pem
+    with relaying() as relay:
+        file = str(target_file(tmp_path, gateway, proxy={"url": relay.url}))
+        (tmp_path / "root.pem").write_bytes(other)
+        transport = make_transport(load_target(file), Redactor())
+        failure = failure_of(transport.send(Request("GET", f"{gateway}/dashboard")))
+        reviewed = CliRunner().invoke(main, ["review", "--target", file])
+    assert failure.kind is ErrorKind.TLS
+    assert f"through the proxy {relay.url} failed: its certificate does not hold" in failure.message
+    assert reviewed.exit_code == 3, reviewed.output
+    assert "a proxy that opens TLS has an authority of its own" in reviewed.output
+
+
+def test_sts_is_asked_through_the_proxy(tmp_path: Path) -> None:
+    """An assertion comes from an STS that only the proxy reaches; the service, on loopback, is asked directly."""
+    name = "dossier-number-generation"
+    pki = make_pki()
+    chain = pki.write(tmp_path, pki.intermediate)
+    with LocalPlatform((load_spec(name),)) as platform:
+        settings = platform.settings(name)
+        caller = {key: value for key, value in settings["callers"]["physician"].items() if "assertion" not in key}
+        with fronting(caller["sts"], chain) as port, relaying() as relay:
+            caller["sts"] = f"https://{GATEWAY}:{port}/{urlsplit(caller['sts']).path.lstrip('/')}"
+            services = {name: settings | {"callers": {"physician": caller}}}
+            file = str(target_file(tmp_path, "", proxy={"url": relay.url}, services=services))
+            arguments = ["run", "--target", file, "--out", str(tmp_path / "runs"), "--kind", "positive"]
+            ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert {head.split()[1] for head in relay.heads} == {f"{GATEWAY}:{port}".encode()}

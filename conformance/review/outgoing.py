@@ -6,7 +6,12 @@ Must not send anything, nor name a secret.
 from collections.abc import Iterator
 from datetime import datetime
 
-from conformance.credentials.outgoing import CLIENT, client_keystore, proxy_of
+from conformance.credentials.outgoing import (
+    CLIENT,
+    client_certificate,
+    client_keystore,
+    proxy_of,
+)
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import UsageError
 from conformance.review.keystores import certificate_time
@@ -42,6 +47,7 @@ def _client_remarks(
 ) -> Iterator[Remark]:
     try:
         store = client_keystore(target, redactor)
+        client_certificate(target, redactor)
     except UsageError as error:
         yield from (
             Remark("error", "certificate", *split(row)) for row in error.problems

@@ -61,6 +61,11 @@ class Route:
         return f"; the proxy {self.exempt_from.url} is not used for it, which no_proxy exempts"
 
     @property
+    def place(self) -> str:
+        """Return host and port, with the proxy that leads there, which may be what is met in TLS."""
+        return f"{self.host}:{self.port}{self.through if self.proxy else ''}"
+
+    @property
     def through(self) -> str:
         """Return in words which proxy leads there, or why none does; "" where there is none."""
         if self.proxy is not None:
@@ -124,13 +129,15 @@ def open_socket(way: Route, deadline: float) -> socket.socket:
         return secured(sock, way.tls, way.host, deadline)
     except TimeoutError:
         raise FailureError(
-            ErrorKind.TIMEOUT, f"no TLS handshake with {place} in time"
+            ErrorKind.TIMEOUT, f"no TLS handshake with {way.place} in time"
         ) from None
     except OSError as error:
         why: object = error
         if isinstance(error, ssl.SSLError):
             why = tls_words(error, late_words(error, way, deadline))
-        raise FailureError(ErrorKind.TLS, f"TLS with {place} failed: {why}") from None
+        raise FailureError(
+            ErrorKind.TLS, f"TLS with {way.place} failed: {why}"
+        ) from None
 
 
 def open_bare(way: Route, deadline: float) -> socket.socket:
