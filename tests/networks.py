@@ -4,6 +4,7 @@ The names below `.invalid` lead nowhere (RFC 6761): a proxy alone knows the way 
 """
 
 import contextlib
+import re
 import shutil
 import socket
 import ssl
@@ -13,17 +14,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from cryptography.x509.oid import NameOID
 
 GATEWAY = "gateway.invalid"
 """A host that only a proxy can reach."""
+_HOST = re.compile(rb"Host: gateway\.invalid:[0-9]+\r\n")
 USER, PASSWORD = "svc", "tulp-én-roos:%7"
 KEYSTORE_WORD = "molen-en-dijk"
 START_S = 30.0
@@ -32,7 +35,7 @@ START_S = 30.0
 needs_tinyproxy = pytest.mark.skipif(shutil.which("tinyproxy") is None, reason="tinyproxy is not installed")
 needs_openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 
-Key = ec.EllipticCurvePrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,15 @@ class Signed:
 
 
 def sign(
-    name: str, issuer: Signed | None = None, *, authority: bool = False, days: tuple[int, int] = (-30, 300)
+    name: str,
+    issuer: Signed | None = None,
+    *,
+    authority: bool = False,
+    days: tuple[int, int] = (-30, 300),
+    key: Key | None = None,
 ) -> Signed:
     """Return a certificate from the first to the last of some days from now; without an issuer it signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     begins, ends = (datetime.now(UTC) + timedelta(days=day) for day in days)
     builder = (
@@ -124,6 +132,7 @@ def write_keystore(path: Path, owner: Signed, *others: Signed, alias: str = "gat
 
 
 Serve = Callable[[socket.socket], None]
+Edit = Callable[[bytes], bytes]
 
 
 @dataclass
@@ -183,18 +192,18 @@ def read_head(sock: socket.socket) -> bytes:
     return head
 
 
-def _pipe(source: socket.socket, sink: socket.socket) -> None:
+def _pipe(source: socket.socket, sink: socket.socket, edit: Edit = bytes) -> None:
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
-            sink.sendall(data)
+            sink.sendall(edit(data))
     with contextlib.suppress(OSError):
         sink.shutdown(socket.SHUT_RDWR)
 
 
-def join(one: socket.socket, other: socket.socket) -> None:
-    """Carry bytes both ways until one end closes."""
-    threading.Thread(target=_pipe, args=(one, other), daemon=True).start()
-    _pipe(other, one)
+def join(inner: socket.socket, outer: socket.socket, edit: Edit = bytes) -> None:
+    """Carry bytes both ways until one end closes; what comes from outside is edited."""
+    threading.Thread(target=_pipe, args=(inner, outer), daemon=True).start()
+    _pipe(outer, inner, edit)
 
 
 @dataclass
@@ -231,7 +240,7 @@ def relaying(refusal: bytes = b"") -> Iterator[Relay]:
 
 @contextlib.contextmanager
 def fronting(address: str, chain: Path) -> Iterator[int]:
-    """Stand before a plain peer with TLS; the context gives the port."""
+    """Stand before a plain peer with TLS, and name it in Host by its own name; the context gives the port."""
     host, port = address.partition("://")[2].partition("/")[0].split(":")
     context = server_context(chain)
 
@@ -240,7 +249,7 @@ def fronting(address: str, chain: Path) -> Iterator[int]:
             context.wrap_socket(sock, server_side=True) as secure,
             socket.create_connection((host, int(port))) as other,
         ):
-            join(other, secure)
+            join(other, secure, partial(_HOST.sub, f"Host: {host}:{port}\r\n".encode()))
 
     with accepting(serve) as server:
         yield server.port

@@ -95,5 +95,13 @@ def test_loopback_is_never_behind_a_proxy() -> None:
     assert unused_proxy("gateway.invalid", {}) == ""
 
 
+def test_proxy_that_does_not_lead_to_a_host_is_not_named() -> None:
+    """A host that NO_PROXY exempts is connected to directly by everybody."""
+    environment = {"HTTPS_PROXY": "http://proxy.example.org:3128", "NO_PROXY": "gateway.invalid"}
+    assert unused_proxy("gateway.invalid", environment) == ""
+    assert "HTTPS_PROXY is set" in unused_proxy("other.invalid", environment)
+    assert "write `proxy: env` into the target file" in unused_proxy("other.invalid", environment)
+
+
 def _no_such_name(*_: object, **__: object) -> None:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

@@ -2,26 +2,35 @@
 
 import base64
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
 
 from conformance.cli import main
+from conformance.contracts.loading import describe, load_spec
 from conformance.credentials.outgoing import make_transport, proxy_of
 from conformance.evidence.redaction import Redactor
 from conformance.formats import documents
+from conformance.mock.platform import LocalPlatform
 from conformance.model.errors import TargetError, UsageError
 from conformance.model.exchange import ErrorKind, Request, Response, TransportFailure
+from conformance.target.network import NamedProxy
 from conformance.target.reading import load_target
+from conformance.target.writing import target_text
 from conformance.traffic.proxy import Proxy, basic, exemptions, named_by_environment, read_proxy_url
 from conformance.traffic.transport import Transport
 from tests.networks import (
     GATEWAY,
+    KEYSTORE_WORD,
     PASSWORD,
     USER,
     accepting,
@@ -30,7 +39,9 @@ from tests.networks import (
     needs_tinyproxy,
     read_head,
     relaying,
+    sign,
     tinyproxy,
+    write_keystore,
 )
 from tests.peers.status_dashboard import serve as serve_dashboard
 from tests.test_diagnosis import failure_of
@@ -211,7 +222,8 @@ def test_wrong_proxy_of_the_environment_is_refused_by_its_variable(tmp_path: Pat
         ({"url": "http://proxy:1", "user": "a:b", "password": {"env": "X"}}, "proxy.user"),
         ({"url": "http://proxy:1", "noproxy": []}, "did you mean 'no_proxy'?"),
         ({"url": "http://proxy:1", "user": "a", "password": {"env": "X", "file": "geheimwoord"}}, "write {env: NAME}"),
-        (5, "proxy: 5 is not of type"),
+        (5, "proxy: write `env`, or {url: ...}"),
+        (["http://svc:geheimwoord@proxy:3128"], "proxy: write `env`, or {url: ...}"),
     ],
 )
 def test_mistake_in_proxy_is_told_with_its_remedy(tmp_path: Path, section: object, words: str) -> None:
@@ -505,3 +517,129 @@ def test_proxy_without_its_password_ends_before_the_first_request(tmp_path: Path
             assert is_usage, words
             assert "EHEALTH_NO_SUCH_PASSWORD" in words
     assert relay.heads == []
+
+
+def test_replay_without_the_password_of_the_proxy_sends_nothing(tmp_path: Path, gateway: str) -> None:
+    """A run is repeated through the proxy, and not at all where its credential is missing."""
+    section: dict[str, Any] = {"user": USER, "password": {"env": "PROXY_PASSWORD"}}
+    with relaying() as relay:
+        file = str(target_file(tmp_path, gateway, proxy={"url": relay.url, **section}))
+        out = ["--out", str(tmp_path / "runs")]
+        environment = {"PROXY_PASSWORD": "tulp-en-roos-7"}
+        sent = CliRunner().invoke(main, ["send", SERVICE, "getDashboard", "--target", file, *out], env=environment)
+        assert sent.exit_code == 0, sent.output
+        (run,) = (path.parent for path in (tmp_path / "runs").glob("*/exchanges.jsonl"))
+        replay = ["replay", str(run), "000001", "--target", file, *out]
+        asked = len(relay.heads)
+        refused = CliRunner().invoke(main, replay)
+        assert len(relay.heads) == asked
+        again = CliRunner().invoke(main, replay, env=environment)
+    assert "PROXY_PASSWORD" in f"{refused.output}{refused.exception}"
+    assert isinstance(refused.exception, UsageError) or refused.exit_code == 2
+    assert "; the same body" in again.output
+    assert len(relay.heads) > asked
+
+
+def test_token_endpoint_is_asked_through_the_proxy(tmp_path: Path) -> None:
+    """The harness gets a token from an endpoint that only the proxy reaches."""
+    pki = make_pki()
+    chain = pki.write(tmp_path, pki.intermediate)
+    write_keystore(tmp_path / "client.p12", sign("client"))
+    answer = b'{"access_token": "an-opaque-token", "token_type": "Bearer", "expires_in": 300}'
+
+    def issue(sock: socket.socket) -> None:
+        read_head(sock)
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer)
+        sock.sendall(head + answer)
+
+    with accepting(issue) as plain, fronting(f"http://127.0.0.1:{plain.port}", chain) as port, relaying() as relay:
+        address = f"https://{GATEWAY}:{port}"
+        credentials = {"token_url": f"{address}/token", "client_id": "x", "keystore": "client.p12"}
+        credentials["password"] = KEYSTORE_WORD
+        services = {
+            "therapeutic-exclusion": {"base_url": address, "tokens": {"citizen": {"client_credentials": credentials}}}
+        }
+        file = str(target_file(tmp_path, address, proxy={"url": relay.url}, services=services))
+        got = CliRunner().invoke(main, ["token", "citizen", "--raw", "--target", file])
+    assert "an-opaque-token" in got.output, f"{got.output} {got.exception}"
+    assert relay.heads[0].startswith(f"CONNECT {GATEWAY}:{port} ".encode())
+
+
+def test_interruption_ends_a_look_up_that_hangs(tmp_path: Path) -> None:
+    """Ctrl-C ends an exchange whose look-up never comes to an end, at once."""
+    script = tmp_path / "hang.py"
+    script.write_text(
+        "import os, signal, socket, threading\n"
+        "from conformance.model.exchange import Request\n"
+        "from conformance.traffic.transport import Transport\n"
+        "def hang(*_, **__):\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    threading.Event().wait()\n"
+        "socket.getaddrinfo = hang\n"
+        "try:\n"
+        "    Transport(600.0).send(Request('GET', 'http://hang.invalid/x'))\n"
+        "except KeyboardInterrupt:\n"
+        "    print('interrupted')\n",
+        "utf-8",
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=120)
+    assert ended.stdout == "interrupted\n", ended.stderr
+
+
+def test_environment_without_proxy_is_a_note_of_the_review(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `proxy: env` and no variable, the review says that hosts are connected to directly."""
+    for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with serve_dashboard("plain") as address:
+        ended = CliRunner().invoke(
+            main, ["review", "--target", str(target_file(tmp_path, address, proxy="env", tls={}))]
+        )
+    assert ended.exit_code == 0, ended.output
+    assert "proxy: the environment names none" in ended.output
+
+
+def test_hints_of_init_are_a_way_that_can_be_taken(tmp_path: Path) -> None:
+    """The commented lines on proxy and tls are right as they stand."""
+    hinted = re.sub(
+        r"(?m)^# (?=tls:|  ca_file|  client|proxy: \{)", "", target_text("local", "x.yaml", [describe(SERVICE)])
+    )
+    hinted = re.sub(r"(?m)^#   (?=ca_file|client)", "  ", hinted)
+    path = tmp_path / "target.yaml"
+    path.write_text(hinted, "utf-8")
+    (tmp_path / "ca.pem").write_bytes(sign("ca", authority=True).pem)
+    target = load_target(str(path))
+    assert isinstance(target.proxy, NamedProxy)
+    assert target.client is not None
+
+
+def test_proxy_that_opens_tls_is_named_where_its_authority_is_unknown(tmp_path: Path, gateway: str) -> None:
+    """A certificate of an authority that nobody named is refused; the proxy is named with it."""
+    other = sign("Other Root", authority=True).pem
+    with relaying() as relay:
+        file = str(target_file(tmp_path, gateway, proxy={"url": relay.url}))
+        (tmp_path / "root.pem").write_bytes(other)
+        transport = make_transport(load_target(file), Redactor())
+        failure = failure_of(transport.send(Request("GET", f"{gateway}/dashboard")))
+        reviewed = CliRunner().invoke(main, ["review", "--target", file])
+    assert failure.kind is ErrorKind.TLS
+    assert f"through the proxy {relay.url} failed: its certificate does not hold" in failure.message
+    assert reviewed.exit_code == 3, reviewed.output
+    assert "a proxy that opens TLS has an authority of its own" in reviewed.output
+
+
+def test_sts_is_asked_through_the_proxy(tmp_path: Path) -> None:
+    """An assertion comes from an STS that only the proxy reaches; the service, on loopback, is asked directly."""
+    name = "dossier-number-generation"
+    pki = make_pki()
+    chain = pki.write(tmp_path, pki.intermediate)
+    with LocalPlatform((load_spec(name),)) as platform:
+        settings = platform.settings(name)
+        caller = {key: value for key, value in settings["callers"]["physician"].items() if "assertion" not in key}
+        with fronting(caller["sts"], chain) as port, relaying() as relay:
+            caller["sts"] = f"https://{GATEWAY}:{port}/{urlsplit(caller['sts']).path.lstrip('/')}"
+            services = {name: settings | {"callers": {"physician": caller}}}
+            file = str(target_file(tmp_path, "", proxy={"url": relay.url}, services=services))
+            arguments = ["run", "--target", file, "--out", str(tmp_path / "runs"), "--kind", "positive"]
+            ran = CliRunner().invoke(main, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert {head.split()[1] for head in relay.heads} == {f"{GATEWAY}:{port}".encode()}

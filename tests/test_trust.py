@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance.cli import main
 from conformance.credentials.outgoing import make_transport
 from conformance.evidence.redaction import Redactor
 from conformance.formats import documents
+from conformance.model.errors import SecretError
 from conformance.model.exchange import ErrorKind, Request, Response
 from conformance.target.reading import load_target
 from conformance.traffic import chain as chains
@@ -286,6 +288,21 @@ def test_key_store_out_of_date_is_told_offline(tmp_path: Path, days: tuple[int, 
     ended = CliRunner().invoke(main, ["review", "--target", str(_target(tmp_path, "https://localhost:9/x", client))])
     output = re.sub(r"\s+", " ", ended.output)
     assert f"tls.client.keystore: the certificate {words}" in output
+
+
+def test_key_that_tls_cannot_use_is_told_offline(tmp_path: Path) -> None:
+    """A key too short for TLS is told with what to ask for, before anything is sent."""
+    pki = make_pki()
+    pki.write(tmp_path)
+    key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - what is refused
+    write_keystore(tmp_path / "gateway.p12", sign("client", key=key))
+    client = {"keystore": "gateway.p12", "password": KEYSTORE_WORD}
+    file = str(_target(tmp_path, "https://localhost:9/x", client))
+    with pytest.raises(SecretError, match=r"tls\.client\.keystore: TLS cannot use its key"):
+        make_transport(load_target(file), Redactor())
+    ended = CliRunner().invoke(main, ["review", "--target", file])
+    assert ended.exit_code == 2, ended.output
+    assert "an RSA key of 2048 bits" in re.sub(r"\s+", " ", ended.output)
 
 
 def test_mistake_in_tls_client_is_told_with_its_place(tmp_path: Path) -> None:

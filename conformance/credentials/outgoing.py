@@ -5,6 +5,7 @@ Every secret is given to the redactor before anything is sent. Must not send any
 
 import os
 import secrets
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,8 +126,17 @@ def client_certificate(target: Target, redactor: Redactor) -> ClientCertificate 
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
     )
     chain = (store.certificate, *store.chain)
-    return ClientCertificate(
+    shown = ClientCertificate(
         b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain),
         key,
         password,
     )
+    try:
+        shown.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except OSError as error:  # a key too short for TLS, or no room for the file
+        reason = getattr(error, "reason", None) or error.strerror or error
+        raise SecretError(
+            f"{target.file or target.name}: {CLIENT}.keystore: TLS cannot use its key or certificate "
+            f"({reason}); ask for a certificate on an RSA key of 2048 bits or more, or an EC key"
+        ) from None
+    return shown

@@ -46,7 +46,7 @@ _ON_THE_WAY: Mapping[int, str] = {
 _NOT_THERE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _CLIENT_CERTIFICATE = (
     "the gateway wants a client certificate, and none was shown: "
-    "ask its operator how clients are admitted"
+    "name its key store as tls.client in the target file, or ask its operator how clients are admitted"
 )
 _HTTP2_ONLY = "the address speaks another HTTP than 1.1, HTTP/2 only: ask for one that speaks HTTP/1.1"
 _TLS_ONLY = "the port wants TLS: write https:// in the address"

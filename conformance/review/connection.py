@@ -26,6 +26,7 @@ from conformance.traffic.connecting import Route, late_words, open_bare, secured
 from conformance.traffic.diagnosis import tls_words
 from conformance.traffic.failure import FailureError
 
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
 _CLIENT_KEY = "tls.client"
 _CHECK = "check host and port, and that the service is up"
 _HANDSHAKE_REMEDIES = {  # X509_V_ERR_... of OpenSSL
@@ -94,18 +95,20 @@ def _refusal(
     match error:
         case ssl.SSLCertVerificationError():
             whose = f": {late}" if late else ""
-            message = f"the certificate of {place} does not hold: {error.verify_message}{whose}"
+            message = f"the certificate of {way.place} does not hold: {error.verify_message}{whose}"
             remedy = _HANDSHAKE_REMEDIES.get(
                 error.verify_code,
                 "tell the operator, or name its authority as tls.ca_file",
             )
+            if way.proxy is not None and error.verify_code in _UNKNOWN_AUTHORITY:
+                remedy += " (a proxy that opens TLS has an authority of its own)"
             return "tls", message, remedy
         case ssl.SSLError():
             message, _, remedy = tls_words(error).rpartition(": ")
             if _CLIENT_KEY not in remedy:
                 message = tls_words(error)
                 remedy = "check scheme and port; TLS 1.2 or 1.3 is needed on both sides"
-            return "tls", f"no TLS with {place}: {message}", remedy
+            return "tls", f"no TLS with {way.place}: {message}", remedy
         case socket.gaierror() | UnicodeError():
             message = f"the name {way.host} cannot be resolved{way.unused}"
             return (

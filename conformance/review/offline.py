@@ -80,7 +80,7 @@ def review_offline(
     remarks = [
         *identity_remarks(target),
         *authority_remarks(target, now),
-        *outgoing_remarks(target, services, now, redactor),
+        *outgoing_remarks(target, now, redactor),
         *limit_remarks(target, amount),
     ]
     for subject in subjects:

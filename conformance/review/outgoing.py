@@ -6,26 +6,26 @@ Must not send anything, nor name a secret.
 from collections.abc import Iterator
 from datetime import datetime
 
-from conformance.credentials.outgoing import CLIENT, client_keystore, proxy_of
+from conformance.credentials.outgoing import (
+    CLIENT,
+    client_certificate,
+    client_keystore,
+    proxy_of,
+)
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import UsageError
 from conformance.review.keystores import certificate_time
 from conformance.review.remarks import Remark, split
 from conformance.target.network import EnvironmentProxy
-from conformance.target.target import ServiceTarget, Target
+from conformance.target.target import Target
 
 _RENEW = "ask the gateway's operator for a new certificate and put its key store here"
 
 
 def outgoing_remarks(
-    target: Target,
-    services: tuple[ServiceTarget, ...],
-    now: datetime,
-    redactor: Redactor,
+    target: Target, now: datetime, redactor: Redactor
 ) -> Iterator[Remark]:
-    """Yield what is wrong with `proxy` and `tls.client`; nothing where the local platform plays all services."""
-    if all(service.address is None for service in services):
-        return
+    """Yield what is wrong with `proxy` and `tls.client`."""
     yield from _proxy_remarks(target, redactor)
     yield from _client_remarks(target, now, redactor)
 
@@ -47,6 +47,7 @@ def _client_remarks(
 ) -> Iterator[Remark]:
     try:
         store = client_keystore(target, redactor)
+        client_certificate(target, redactor)
     except UsageError as error:
         yield from (
             Remark("error", "certificate", *split(row)) for row in error.problems

@@ -78,7 +78,8 @@ def read_client(section: object) -> ClientKeyStore | None:
 
 def proxy_problems(section: object) -> Iterator[tuple[Pointer, str]]:
     """Yield what is wrong with a file's `proxy` beyond its form, without repeating what may be a password."""
-    if isinstance(section, str) and section != ENVIRONMENT:
+    is_known = section is None or section == ENVIRONMENT or isinstance(section, Mapping)
+    if not is_known:
         yield (
             ("proxy",),
             "proxy: write `env`, or {url: ...} with the proxy's address",

@@ -26,7 +26,11 @@ environment: {environment}      # local | simulation | integration | acceptance 
 identity:                        # sent with every request
   user_agent: "{user_agent}"
   from: "{sender}"      # whom the platform reaches in an emergency
-# tls: {{ca_file: ca.pem}}         # certificate authorities to trust besides the system's; verification stays on
+# tls:
+#   ca_file: ca.pem              # certificates to trust besides the system's; verification stays on
+#   client: {{keystore: gateway.p12, password: {{env: P12}}}}   # for a gateway that asks for a certificate
+# proxy: env                     # HTTPS_PROXY and NO_PROXY; or name it:
+# proxy: {{url: "http://proxy.example.be:3128", no_proxy: [".internal"], user: svc, password: {{env: PROXY_PASSWORD}}}}
 {limits}
 # A secret is {{env: NAME}}, {{file: PATH}} or {{command: [program, argument]}}; it never stands here itself.
 services:

@@ -61,9 +61,18 @@ class Route:
         return f"; the proxy {self.exempt_from.url} is not used for it, which no_proxy exempts"
 
     @property
+    def place(self) -> str:
+        """Return host and port, with the proxy that leads there, which may be what is met in TLS."""
+        return f"{self.host}:{self.port}{self.through if self.proxy else ''}"
+
+    @property
     def through(self) -> str:
-        """Return in words which proxy leads there, "" for none."""
-        return f" through the proxy {self.proxy.url}" if self.proxy else ""
+        """Return in words which proxy leads there, or why none does; "" where there is none."""
+        if self.proxy is not None:
+            return f" through the proxy {self.proxy.url}"
+        if self.exempt_from is None or is_loopback(self.host):
+            return ""
+        return f" directly, since no_proxy exempts it from {self.exempt_from.url},"
 
 
 def way_to(
@@ -80,7 +89,8 @@ def system_trust() -> ssl.SSLContext:
     """Return ssl.create_default_context() without regard for SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # As curl and Python 3.13 do: whatever certificate is trusted ends a chain, be it a root or not.
+    # As curl and Python 3.13 do: whatever certificate is trusted ends a chain, be it a root or not. Their other
+    # new default, VERIFY_X509_STRICT, stays off as in curl: authorities in the field lack key identifiers.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     paths = ssl.get_default_verify_paths()
     if Path(paths.openssl_cafile).is_file():
@@ -119,13 +129,15 @@ def open_socket(way: Route, deadline: float) -> socket.socket:
         return secured(sock, way.tls, way.host, deadline)
     except TimeoutError:
         raise FailureError(
-            ErrorKind.TIMEOUT, f"no TLS handshake with {place} in time"
+            ErrorKind.TIMEOUT, f"no TLS handshake with {way.place} in time"
         ) from None
     except OSError as error:
         why: object = error
         if isinstance(error, ssl.SSLError):
             why = tls_words(error, late_words(error, way, deadline))
-        raise FailureError(ErrorKind.TLS, f"TLS with {place} failed: {why}") from None
+        raise FailureError(
+            ErrorKind.TLS, f"TLS with {way.place} failed: {why}"
+        ) from None
 
 
 def open_bare(way: Route, deadline: float) -> socket.socket:

@@ -8,7 +8,7 @@ import re
 import ssl
 from collections.abc import Mapping
 
-from conformance.traffic.proxy import is_loopback, named_by_environment
+from conformance.traffic.proxy import Proxy, named_by_environment
 
 _HTTP2_FRAME = re.compile(rb"\x00..[\x04\x07]", re.DOTALL)
 """The head of a SETTINGS or GOAWAY frame, by which an HTTP/2 server begins (RFC 9113, 3.4 and 4.1)."""
@@ -59,9 +59,9 @@ def speaks_http2(received: bytes) -> bool:
 
 
 def unused_proxy(host: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Return in words that the environment names a proxy, which is not used; "" where it names none, or of loopback."""
+    """Return in words that the environment names a proxy, which is not used; "" where it names none for that host."""
     named = named_by_environment(environment)
-    if named is None or is_loopback(host):
+    if named is None or not Proxy("", 0, named.exempt).leads_to(host, 443):
         return ""
     return (
         f"; {named.variable} is set in the environment and is not used: the harness connects directly; "
