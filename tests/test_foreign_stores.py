@@ -11,9 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
 from conformance.credentials.client_credentials import signature_algorithm
-from conformance.credentials.foreign_stores import no_password, what_it_is
-from conformance.credentials.keystore import open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.foreign_stores import what_it_is
+from conformance.credentials.keystore import keystore_password, open_keystore
 from conformance.model.errors import SecretError
 from conformance.soap.security.wss import make_signer
 from tests.test_keystore import EC_KEY, PASSWORD, certificate, complaint, store
@@ -203,19 +202,25 @@ def test_remedy_gives_a_key_store_a_password(made: Maker, kind: str) -> None:
     (path.parent / "password").write_text("\n")
     message = no_password_told(path)
     assert message.startswith("callers.me.password: the secret is empty; a key store needs a password; if this one has")
-    copying, decrypting, exporting = remedies(message)
-    if kind == "not encrypted":
-        run(decrypting, path.parent)
-        copying = exporting
-    run(copying, path.parent, f"{OTHER}\n{OTHER}\n")
-    assert open_keystore(path.with_name("me-new.p12"), OTHER).alias == "authentication"
+    new = remedied(path, message, f"{OTHER}\n{OTHER}\n")
+    assert open_keystore(new, OTHER).alias == "authentication"
 
 
 def no_password_told(path: Path) -> str:
     """Return what is said where the password of a key store is empty."""
     with pytest.raises(SecretError) as caught:
-        resolve({"file": "password"}, path.parent, "callers.me.password", no_password(path))
+        keystore_password({"file": "password"}, path, path.parent, "callers.me.password")
     return str(caught.value)
+
+
+def test_commands_stay_whole_at_long_paths(tmp_path: Path) -> None:
+    """No message is so long that its middle, where the commands stand, would be left out."""
+    folder = tmp_path / ("a" * 60) / ("b c" * 20)
+    folder.mkdir(parents=True)
+    (folder / "password").touch()
+    for raw in (b"", b"0" + bytes.fromhex("060b2a864886f70d010c0a0102")):
+        (folder / "me.p12").write_bytes(raw)
+        assert "characters more" not in no_password_told(folder / "me.p12")
 
 
 OLD: Mapping[str, str] = {

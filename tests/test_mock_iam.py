@@ -21,7 +21,7 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT  # type: ignore[import-untyped]
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
@@ -233,6 +233,24 @@ def assertion(key: RSAKey = MACHINE_KEY, **changes: object) -> dict[str, str]:
         "client_assertion_type": ASSERTION_TYPE,
         "client_assertion": text,
     }
+
+
+@pytest.mark.parametrize(("curve", "algorithm"), [("P-384", "ES384"), ("P-256", "ES256")])
+def test_strangers_key_proves_no_client(connect: IamConnect, curve: str, algorithm: str) -> None:
+    """A good algorithm by a key that nobody registered is refused."""
+    own = {"iss": "machine", "sub": "machine", "aud": "http://127.0.0.1/auth/realms/M2M", "jti": "1"}
+    claims = {**own, "exp": int(START.timestamp()) + 60}
+    text = jwt.encode({"alg": algorithm}, claims, ECKey.generate_key(curve), [algorithm])
+    with pytest.raises(OAuthError, match="invalid_client"):
+        connect.machines.token(assertion() | {"client_assertion": text})
+
+
+def test_public_key_is_no_shared_secret(connect: IamConnect) -> None:
+    """A code by HMAC with the client's public key as secret is refused (RFC 8725, section 2.1)."""
+    header, payload = base64(b'{"alg":"HS256"}'), assertion()["client_assertion"].split(".")[1]
+    code = hmac.digest(MACHINE_KEY.as_pem(private=False), f"{header}.{payload}".encode(), "sha256")
+    with pytest.raises(OAuthError, match="invalid_client"):
+        connect.machines.token(assertion() | {"client_assertion": f"{header}.{payload}.{base64(code)}"})
 
 
 def test_client_credentials_give_the_machines_roles(connect: IamConnect) -> None:
@@ -522,7 +540,8 @@ def test_exchange_needs_a_person_of_the_realm(connect: IamConnect) -> None:
             exchange(connect, token_for(connect, **changes))
 
 
-EC_KEY = ECKey.generate_key("P-256").as_dict(private=False)
+OKP_KEY = OKPKey.generate_key("Ed25519").as_dict(private=False)
+KOBLITZ_KEY = ECKey.generate_key("secp256k1").as_dict(private=False)
 
 
 @pytest.mark.parametrize(
@@ -535,7 +554,8 @@ EC_KEY = ECKey.generate_key("P-256").as_dict(private=False)
         ({"jwks": {"keys": ["x"]}}, "invalid_client_metadata"),
         ({"jwks": {"keys": [{"kty": "RSA"}]}}, "invalid_client_metadata"),
         ({"jwks": {"keys": [{"kty": "RSA", "n": "!", "e": 3}]}}, "invalid_client_metadata"),
-        ({"jwks": {"keys": [EC_KEY]}}, "invalid_client_metadata"),
+        ({"jwks": {"keys": [OKP_KEY]}}, "invalid_client_metadata"),
+        ({"jwks": {"keys": [KOBLITZ_KEY]}}, "invalid_client_metadata"),
         ({"redirect_uris": ["https://example.org/"]}, "invalid_redirect_uri"),
         ({"redirect_uris": [1]}, "invalid_redirect_uri"),
         ({"redirect_uris": CALLBACK}, "invalid_redirect_uri"),
@@ -685,7 +705,8 @@ def test_login_by_post_and_its_refusal(platform: LocalPlatform) -> None:
     assert "location" not in headers
 
 
-def test_authlib_gets_a_machines_token(platform: LocalPlatform) -> None:
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "RS512"])
+def test_authlib_gets_a_machines_token(platform: LocalPlatform, algorithm: str) -> None:
     """Authlib's signed assertion, made out to the realm, gives a token with which /health answers."""
     realm = metadata(platform, "M2M")
     registration = json.dumps({"jwks": {"keys": [MACHINE_KEY.as_dict(private=False)]}}).encode()
@@ -693,7 +714,8 @@ def test_authlib_gets_a_machines_token(platform: LocalPlatform) -> None:
     assert status == 201
     pem = MACHINE_KEY.as_pem(private=True).decode()
     client = json.loads(body)["client_id"]
-    with OAuth2Session(client, pem, token_endpoint_auth_method=PrivateKeyJWT(realm["issuer"])) as session:
+    proof = PrivateKeyJWT(realm["issuer"], alg=algorithm)
+    with OAuth2Session(client, pem, token_endpoint_auth_method=proof) as session:
         token = session.fetch_token(realm["token_endpoint"], grant_type=CLIENT_CREDENTIALS)
     health = platform.settings("therapeutic-exclusion")["base_url"] + "/health"
     assert ask(health, headers={"Authorization": f"Bearer {token['access_token']}"})[0] == 200
@@ -730,3 +752,4 @@ def test_openid_client_goes_through_every_flow(platform: LocalPlatform) -> None:
     assert got["identity"]["aud"] == LOCAL_CLIENT
     assert got["machine"]["resource_access"] == {SERVICE: {"roles": ["monitoring"]}}
     assert (got["health"], got["again"]) == (200, "invalid_grant")
+    assert got["others"] == [200, 200]  # PS256, ES256

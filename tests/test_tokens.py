@@ -755,10 +755,10 @@ def send() -> Iterator[Send]:
     transport.close()
 
 
-def register(platform: LocalPlatform, send: Send) -> dict[str, str]:
+def register(platform: LocalPlatform, send: Send, key: RSAKey | ECKey = SIGNER) -> dict[str, str]:
     """Make the test's key known to the realm of machines, and return what a target file says of it."""
     realm = f"{platform.address}/auth/realms/M2M"
-    body = json.dumps({"jwks": {"keys": [SIGNER.as_dict(private=False)]}}).encode()
+    body = json.dumps({"jwks": {"keys": [key.as_dict(private=False)]}}).encode()
     address = f"{realm}/clients-registrations/openid-connect"
     answer = send(Request("POST", address, (("Content-Type", "application/json"),), body))
     assert isinstance(answer, Response)
@@ -778,6 +778,17 @@ def test_local_platform_gives_a_token(platform: LocalPlatform, send: Send, tmp_p
     assert isinstance(answer, Response)
     assert answer.status == 200
     assert held.get("monitoring") == got
+
+
+@pytest.mark.parametrize(("key", "algorithm"), [(RSA_KEY, "PS256"), (RSA_KEY, "RS512"), (P256, None), (P384, "ES384")])
+def test_local_platform_takes_other_algorithms(
+    platform: LocalPlatform, send: Send, tmp_path: Path, key: Key, algorithm: str | None
+) -> None:
+    """I.AM Connect takes an assertion by RSA-PSS, and by an EC key."""
+    known = SIGNER if key is RSA_KEY else ECKey.import_key(key)  # type: ignore[arg-type]  # the others are EC keys
+    chosen = {} if algorithm is None else {"algorithm": algorithm}
+    reference = asking(tmp_path, register(platform, send, known) | chosen, key)
+    assert claims(tokens({"monitoring": reference}, tmp_path, send=send, clock=time.time).get("monitoring"))
 
 
 def test_local_platform_refuses_a_stranger(platform: LocalPlatform, send: Send, tmp_path: Path) -> None:

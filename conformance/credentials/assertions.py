@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from conformance.credentials.asking import Send, ask, demand_not_busy
-from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
-from conformance.credentials.keystore import open_keystore
-from conformance.credentials.secrets import read_file, resolve
+from conformance.credentials.keystore import keystore_password, open_keystore
+from conformance.credentials.secrets import read_file
 from conformance.evidence.redaction import Redactor
 from conformance.model.contract import CallerRule
 from conformance.model.errors import (
@@ -128,9 +127,8 @@ class Callers:
         if name not in self._signers:
             row, place = self.settings[name], self._place(name)
             path = self.folder / row["keystore"]
-            password = resolve(
-                row["password"], self.folder, f"{place}.password", no_password(path)
-            )
+            where = f"{place}.password"
+            password = keystore_password(row["password"], path, self.folder, where)
             self.redactor.learn(password, {"password": name})
             try:
                 store = open_keystore(path, password, row.get("alias"))

@@ -21,6 +21,9 @@ _JAVA: Final = {b"\xfe\xed\xfe\xed": "JKS", b"\xce\xce\xce\xce": "JCEKS"}
 _SIGNED_DATA: Final = bytes.fromhex("06092a864886f70d010702")  # 1.2.840.113549.1.7.2
 _MARKS: Final = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-8 and UTF-16."""
+_SHROUDED_KEY: Final = bytes.fromhex(
+    "060b2a864886f70d010c0a0102"
+)  # 1.2.840.113549.1.12.10.1.2
 _LABEL: Final = re.compile(rb"(?m)^-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
 _WHITE: Final = b" \t\r\n"
@@ -55,16 +58,19 @@ def export_command(key: str, certificate: str, new: Path | str) -> str:
     )
 
 
-def no_password(path: Path) -> str:
+def no_password(raw: bytes, path: Path) -> str:
     """Return what to do with a key store that has no password, as the end of a message."""
     own, new, pem = map(_quoted, (path, _new(path), _beside(path, "key.pem")))
-    return (
-        "a key store needs a password; if this one has none, copy it into one that has with "
+    command = (
         f'`keytool -importkeystore -srckeystore {own} -srcstoretype PKCS12 -srcstorepass "" '
-        f"-destkeystore {new} -deststoretype PKCS12` and name the new file; "
-        f"where its key is not encrypted either, use `openssl pkcs12 -in {own} -passin pass: -nodes -out {pem}` "
-        f"and `openssl pkcs12 -export -in {pem} -out {new} -name {_ALIAS}`, and remove {pem}"
+        f"-destkeystore {new} -deststoretype PKCS12`"
     )
+    if _SHROUDED_KEY not in raw:  # keytool leaves out a key that is not encrypted
+        command = (
+            f"`openssl pkcs12 -in {own} -passin pass: -nodes -out {pem}` "
+            f"and `openssl pkcs12 -export -in {pem} -out {new} -name {_ALIAS}`"
+        )
+    return f"a key store needs a password; if this one has none, copy it with {command} and name the new file"
 
 
 def _pem(labels: set[bytes], path: Path) -> str:

@@ -4,10 +4,11 @@ Must not judge certificates (validity, issuer, owner) nor use the keys.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -15,8 +16,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_der_private_key, pkcs12
 from cryptography.x509 import Certificate
 
-from conformance.credentials.foreign_stores import export_command, what_it_is
-from conformance.credentials.secrets import read_file
+from conformance.credentials.foreign_stores import (
+    export_command,
+    no_password,
+    what_it_is,
+)
+from conformance.credentials.secrets import read_file, resolve
 from conformance.model.errors import SecretError
 
 AUTHENTICATION = "authentication"
@@ -56,6 +61,21 @@ class _Entry:
     alias: str
     key: object
     certificate: Certificate | None
+
+
+def keystore_password(
+    reference: str | Mapping[str, Any], path: Path, folder: Path, where: str
+) -> str:
+    """Return the password of the key store at `path`; `folder`, `where` and errors are those of `resolve`.
+
+    For an empty one the message says how the key store gets a password.
+    """
+    return resolve(
+        reference,
+        folder,
+        where,
+        lambda: no_password(read_file(path, _LARGEST_FILE), path),
+    )
 
 
 def open_keystore(path: Path, password: str, alias: str | None = None) -> KeyStore:

@@ -4,7 +4,7 @@ No message says more of a secret than that it is missing. Must not keep a secret
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ def resolve(
     reference: str | Mapping[str, Any],
     folder: Path,
     where: str,
-    if_empty: str = "put the secret there",
+    if_empty: Callable[[], str] = lambda: "put the secret there",
 ) -> str:
     """Return the secret that a reference stands for: a literal, `{env}`, `{file}` or `{command}`.
 
@@ -64,9 +64,9 @@ def _look_up(reference: str | Mapping[str, Any], folder: Path) -> str:
     raise SecretError(f"this is no reference to a secret; {_FORMS}")
 
 
-def _checked(secret: str, if_empty: str) -> str:
+def _checked(secret: str, if_empty: Callable[[], str]) -> str:
     if not secret.strip():
-        raise SecretError(f"the secret is empty; {if_empty}")
+        raise SecretError(f"the secret is empty; {if_empty()}")
     try:
         secret.encode()
     except UnicodeEncodeError:

@@ -22,10 +22,9 @@ from conformance.credentials.client_credentials import (
     signature_algorithm,
     token_response,
 )
-from conformance.credentials.foreign_stores import no_password
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.jwt_claims import claims, expiry, stated_seconds
-from conformance.credentials.keystore import open_keystore
+from conformance.credentials.keystore import keystore_password, open_keystore
 from conformance.credentials.secrets import resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
@@ -133,7 +132,9 @@ class AccessTokens:
     def _stored(self, role: str) -> Fetched[str]:
         """Return a token that the file names."""
         place = self._place(role)
-        text = self._secret(self.references[role], place, {"token": role})
+        reference = self.references[role]
+        text = resolve(reference, self.folder, place)
+        self._keep(text, reference, place, {"token": role})
         token = text.strip()
         self.redactor.learn(token, {"token": role})
         if not _BEARER.fullmatch(token):
@@ -147,21 +148,20 @@ class AccessTokens:
         ends = None if role == EXPIRED else expiry(token)
         return Fetched(token, math.inf if ends is None else ends)
 
-    def _secret(
+    def _keep(
         self,
+        secret: str,
         reference: Any,  # noqa: ANN401 - a file's data
         place: str,
         written_as: Mapping[str, str],
-        if_empty: str = "put the secret there",
-    ) -> str:
-        secret = resolve(reference, self.folder, place, if_empty)
+    ) -> None:
+        """Give a secret to the redactor; raises SecretError for one that should not stand where it does."""
         self.redactor.learn(secret, written_as)
         if isinstance(reference, str) and self.environment != LOCAL:
             raise SecretError(
                 f"{place}: a secret stands in the file itself, which only a local target may have; "
                 "give {env: NAME}, {file: PATH} or {command: [...]}"
             )
-        return secret
 
     def _place(self, role: str) -> str:
         return f"{self.where}.{role}"
@@ -188,13 +188,10 @@ class AccessTokens:
         problem = _url_problem(role, url, self.environment)
         if problem:
             raise SecretError(f"{place}: {problem}")
-        path = self.folder / settings["keystore"]
-        password = self._secret(
-            settings["password"],
-            f"{place}.password",
-            {"password": role},
-            no_password(path),
-        )
+        path, reference = self.folder / settings["keystore"], settings["password"]
+        where = f"{place}.password"
+        password = keystore_password(reference, path, self.folder, where)
+        self._keep(password, reference, where, {"password": role})
         try:
             store = open_keystore(path, password, settings.get("alias"))
             signature_algorithm(store)

@@ -127,9 +127,10 @@ class CaseExecution:
     ) -> Exchange:
         """Return what came of a request; of one whose token was refused, what comes of it with a new one."""
         session, renewals = self.session, self.session.renewals
-        if not renewals.is_due(
+        is_given_up = renewals.give_up(
             self.case, template, purpose, exchange, session.requests
-        ):
+        )
+        if not is_given_up:
             return exchange
         try:
             request = renewed()

@@ -27,7 +27,7 @@ class Renewals:
     _served: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
 
-    def is_due(
+    def give_up(
         self,
         case: Case,
         template: Template,
@@ -35,7 +35,7 @@ class Renewals:
         exchange: Exchange,
         requests: RequestBuilder,
     ) -> bool:
-        """Tell whether a request is to be sent once more with a new token; the old one is forgotten then."""
+        """Forget the token of a plain request that was refused; tell whether it is to be sent with a new one."""
         if not is_refused(exchange):
             self._accept(template.token, exchange)
             return False

@@ -9,9 +9,7 @@ from typing import Any
 
 from cryptography.x509 import Certificate
 
-from conformance.credentials.foreign_stores import no_password
-from conformance.credentials.keystore import KeyStore, open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.keystore import KeyStore, keystore_password, open_keystore
 from conformance.model.errors import SecretError
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
@@ -110,8 +108,7 @@ def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> K
     """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
     folder = subject.target.folder
     path = folder / settings["keystore"]
-    password = resolve(
-        settings["password"], folder, f"{place}.password", no_password(path)
-    )
+    where = f"{place}.password"
+    password = keystore_password(settings["password"], path, folder, where)
     subject.redactor.learn(password, {"password": place})
     return open_keystore(path, password, settings.get("alias"))

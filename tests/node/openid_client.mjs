@@ -34,10 +34,9 @@ async function changeProfile(config, token) {
   });
 }
 
-async function askAsMachine() {
-  const algorithm = {
-    name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]),
-  };
+const rsa = { hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) };
+
+async function askAsMachine(algorithm) {
   const pair = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const jwk = await webcrypto.subtle.exportKey("jwk", pair.publicKey);
   const config = await client.dynamicClientRegistration(
@@ -49,8 +48,13 @@ async function askAsMachine() {
 
 const { config, tokens, again } = await logIn();
 const exchanged = await changeProfile(config, tokens.access_token);
-const machine = await askAsMachine();
+const machine = await askAsMachine({ name: "RSASSA-PKCS1-v1_5", ...rsa });
+const others = [
+  await askAsMachine({ name: "RSA-PSS", ...rsa }),
+  await askAsMachine({ name: "ECDSA", namedCurve: "P-256" }),
+];
 console.log(JSON.stringify({
   citizen: claimsOf(tokens.access_token), identity: tokens.claims(), again,
   parent: claimsOf(exchanged.access_token), machine: claimsOf(machine.tokens.access_token), health: machine.status,
+  others: others.map((other) => other.status),
 }));

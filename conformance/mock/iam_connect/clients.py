@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from joserfc.jwk import RSAKey
-
-from conformance.mock.iam_connect.tokens import TokenError, unverified
+from conformance.mock.iam_connect.tokens import ClientKey, TokenError, unverified
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -19,7 +17,7 @@ class Client:
     """An application that asks for tokens: public without keys, else known by its signed assertions."""
 
     id: str
-    keys: tuple[RSAKey, ...] = ()
+    keys: tuple[ClientKey, ...] = ()
     redirect_uris: tuple[str, ...] = ()
 
     def returns_to(self, uri: str) -> bool:

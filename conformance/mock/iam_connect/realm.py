@@ -27,7 +27,9 @@ from conformance.mock.iam_connect.clients import (
 from conformance.mock.iam_connect.people import Claims, Form, Person, Profile
 from conformance.mock.iam_connect.tokens import (
     ALGORITHM,
+    EC_ALGORITHMS,
     LIFETIME,
+    RSA_ALGORITHMS,
     Issuer,
     OAuthError,
     TokenError,
@@ -102,7 +104,10 @@ class Realm:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],
             "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
-            "token_endpoint_auth_signing_alg_values_supported": [ALGORITHM],
+            "token_endpoint_auth_signing_alg_values_supported": [
+                *RSA_ALGORITHMS,
+                *EC_ALGORITHMS.values(),
+            ],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": True,
             "request_uri_parameter_supported": False,
@@ -124,7 +129,7 @@ class Realm:
         if not keys and not uris:
             raise OAuthError(
                 "invalid_client_metadata",
-                "a client has RSA keys in jwks, or redirect_uris",
+                "a client has RSA or EC keys in jwks, or redirect_uris",
             )
         client = Client(str(uuid4()), keys, tuple(uris))
         self.clients[client.id] = client

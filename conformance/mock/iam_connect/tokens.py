@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, RSAKey
+from joserfc.jwk import ECKey, KeySet, RSAKey
 from joserfc.jwt import ClaimsOption, JWTClaimsRegistry
 
 from conformance.mock.iam_connect.people import Claims, Clock, Person, Profile
@@ -23,6 +23,10 @@ MACHINES = "M2M"
 LOCAL_CLIENT = "local-citizen-application"
 """The public client of the healthcare realm that needs no registration."""
 ALGORITHM = "RS256"
+RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+EC_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
+"""How clients may sign their assertions (RFC 7518, section 3.1): with an RSA key, and with an EC key by its curve."""
+ClientKey = RSAKey | ECKey
 _MOST_REMEMBERED = 256
 _KEY_BITS = 2048
 LIFETIME = timedelta(minutes=5)
@@ -115,9 +119,11 @@ def read_token(
     return claims
 
 
-def _signed(token: str, key: RSAKey | KeySet) -> Claims:
+def _signed(
+    token: str, key: ClientKey | KeySet, algorithms: Sequence[str] = (ALGORITHM,)
+) -> Claims:
     with _refusing():
-        return jwt.decode(token, key, [ALGORITHM]).claims
+        return jwt.decode(token, key, list(algorithms)).claims
 
 
 def _check(claims: Claims, now: datetime, rules: Mapping[str, ClaimsOption]) -> None:
@@ -205,27 +211,41 @@ def _access(client: str, service: str, granted: Sequence[str]) -> dict[str, Any]
     }
 
 
-def public_keys(jwks: object) -> tuple[RSAKey, ...]:
-    """Return the RSA keys of a JSON Web Key Set; raises OAuthError where it is none (RFC 7517)."""
+def public_keys(jwks: object) -> tuple[ClientKey, ...]:
+    """Return the keys of a JSON Web Key Set with which a client can sign; raises OAuthError where it is none."""
     try:
         keys = KeySet.import_key_set(jwks).keys  # type: ignore[arg-type]  # wrong types are what is caught here
     except (JoseError, ValueError, TypeError, KeyError, AttributeError):
         raise OAuthError(
             "invalid_client_metadata", "jwks is not a JSON Web Key Set"
         ) from None
-    return tuple(key for key in keys if isinstance(key, RSAKey))
+    return tuple(
+        key
+        for key in keys
+        if isinstance(key, RSAKey | ECKey) and assertion_algorithms(key)
+    )
+
+
+def assertion_algorithms(key: ClientKey) -> tuple[str, ...]:
+    """Return the algorithms by which a client may sign with a key, none for a curve that JOSE has none for."""
+    if isinstance(key, RSAKey):
+        return RSA_ALGORITHMS
+    return tuple(filter(None, [EC_ALGORITHMS.get(key.curve_name)]))
 
 
 def read_with_any(
-    token: str, keys: Sequence[RSAKey], now: datetime, **rules: ClaimsOption
+    token: str, keys: Sequence[ClientKey], now: datetime, **rules: ClaimsOption
 ) -> Claims:
     """Return a token's claims by whichever key signed it: the `kid` that a client writes is its own affair."""
     reason = TokenError("the client has no key")
     for key in keys:
         try:
-            return read_token(token, key, now, **rules)
+            claims = _signed(token, key, assertion_algorithms(key))
+            _check(claims, now, rules)
         except TokenError as error:
             reason = error
+        else:
+            return claims
     raise reason
 
 
