@@ -131,7 +131,7 @@ def _send(
 
     target = load_target(target_name)
     services = choose_services(target, (name,))
-    embedded = start_embedded(services)
+    embedded = start_embedded(services, folder=target.folder)
     try:
         template = make_template(target, embedded.completed(services[0]), wanted)
     except BaseException:
