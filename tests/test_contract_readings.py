@@ -1,15 +1,22 @@
 """Tests of what WSDLs have that a reader may stumble over: abstract branches, no soapAction, namespaces of no URI."""
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from conformance.contracts.platform_rules import bundled_schemas
+from conformance.formats import documents
+from conformance.formats.schemas import specs_root
 from conformance.soap.markup import Element, children, local, namespace, parse
 from conformance.soap.message import body_child
 from conformance.soap.xsd.contract import SoapContract
 from conformance.soap.xsd.wsdl import read_contract
+from tests.test_cli import conformance
 
+SERVICE = "dossier-number-generation"
+CASE = f"{SERVICE}/7.2/last-name-only-person"
 OWN = "urn:example:own"
 PLACEHOLDER = "urn:example:core:v{version.major}"
 ABSTRACT = (
@@ -95,3 +102,20 @@ def test_element_of_a_namespace_that_is_no_uri_is_told_apart(space: str) -> None
     """Name and namespace of an element are read whatever its namespace is."""
     root = parse(f'<p:a xmlns:p="{space}"><p:b/></p:a>'.encode())
     assert [(local(one), namespace(one)) for one in (root, *children(root))] == [("a", space), ("b", space)]
+
+
+def test_platform_plays_the_wsdl_that_the_target_names(tmp_path: Path) -> None:
+    """A binding without action is sent and served with an empty one, in a run and in its replay."""
+    folder = tmp_path / "x" / "1.2" / "wsdl"
+    shutil.copytree(specs_root() / SERVICE / "1.2" / "wsdl", folder)
+    shutil.copytree(specs_root() / "common", tmp_path / "common")
+    own = folder / "DossierNumberGeneration.wsdl"
+    own.write_text(re.sub(' soapAction="[^"]*"', "", own.read_text("utf-8")), "utf-8")
+    data = {"name": "own", "environment": "local", "services": {SERVICE: {"wsdl": "x/1.2/wsdl/" + own.name}}}
+    (tmp_path / "t.yaml").write_text(documents.dump(data), "utf-8")
+    run = conformance("run", "--target", "t.yaml", "--case", CASE, "--out", "runs", cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (made,) = (tmp_path / "runs").iterdir()
+    assert '"SOAPAction","\\"\\""' in (made / "exchanges.jsonl").read_text("utf-8")
+    again = conformance("replay", made, CASE, "--target", "t.yaml", "--out", "again", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr

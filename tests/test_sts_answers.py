@@ -156,3 +156,13 @@ def test_answer_full_of_names_and_namespaces_is_read_in_time_in_proportion() -> 
     taken = issued_assertion(issue(around=ANSWER % spaces, value=value))
     assert parse(taken.data).nsmap.get("p1") == "urn:1"
     assert UnsupportedTokenError.exit_code == 4
+
+
+def test_refused_request_that_is_repeated_is_no_token() -> None:
+    """A fault that quotes an assertion is a fault."""
+    detail = (
+        f"<faultcode>e:Client</faultcode><faultstring>no such claim</faultstring><detail>{issue().decode()}</detail>"
+    )
+    answer = f'<e:Envelope xmlns:e="{SOAP}"><e:Body><e:Fault>{detail}</e:Fault></e:Body></e:Envelope>'
+    with pytest.raises(SamlError, match="it refuses: no such claim"):
+        issued_assertion(answer.encode())

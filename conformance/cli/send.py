@@ -134,7 +134,7 @@ def _send(
     services = choose_services(target, (name,))
     for message, remedy in unfilled_identity(target):
         print_plain(f"warning: {message}; {remedy}")
-    embedded = start_embedded(services)
+    embedded = start_embedded(services, folder=target.folder)
     try:
         template = make_template(target, embedded.completed(services[0]), wanted)
     except BaseException:

@@ -189,7 +189,7 @@ def connect(
     """
     chosen = load_target(str(target))
     plan = own_plan(chosen, choose_services(chosen, ()))
-    embedded = start_embedded(plan.services)
+    embedded = start_embedded(plan.services, folder=chosen.folder)
     campaign = open_campaign(plan, make_folder(Path(out), datetime.now(UTC)), embedded)
     clients = OwnClients(campaign, name, name)
     try:

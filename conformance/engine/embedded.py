@@ -6,8 +6,10 @@ Must not know pytest.
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from conformance.contracts.loading import Spec
 from conformance.model.fault import Fault
 from conformance.target.target import ServiceTarget
 
@@ -33,10 +35,15 @@ class EmbeddedServices:
 
 
 def start_embedded(
-    services: Iterable[ServiceTarget], fault: Fault | None = None
+    services: Iterable[ServiceTarget],
+    fault: Fault | None = None,
+    folder: Path | None = None,
 ) -> EmbeddedServices:
-    """Start the local platform for the services that have no address of their own; it makes the `fault` on purpose."""
-    specs = tuple(row.spec for row in services if row.address is None)
+    """Start the local platform for the services that have no address of their own; it makes the `fault` on purpose.
+
+    A service plays the WSDL that the target names, relative to the target file's `folder`.
+    """
+    specs = tuple(_by_own_wsdl(row, folder) for row in services if row.address is None)
     if not specs:
         return EmbeddedServices()
     from conformance.mock.platform import LocalPlatform  # noqa: PLC0415 - loads long
@@ -46,3 +53,13 @@ def start_embedded(
     names = [spec.contract.service for spec in specs]
     settings = {name: platform.settings(name) for name in names}
     return EmbeddedServices(settings, stack.close)
+
+
+def _by_own_wsdl(service: ServiceTarget, folder: Path | None) -> Spec:
+    """Return a service's spec with the WSDL of the target in the place of its own, where the target names one."""
+    spec, wsdl = service.spec, service.settings.get("wsdl")
+    rules = spec.contract.soap
+    if folder is None or not wsdl or rules is None:
+        return spec
+    soap = replace(rules, wsdl=folder / wsdl)
+    return replace(spec, contract=replace(spec.contract, soap=soap))

@@ -47,7 +47,7 @@ def begin_campaign(
     plan: Plan, folder: Path, listeners: tuple[Listener, ...] = ()
 ) -> Campaign:
     """Return a campaign in a run folder, with the local platform where the plan needs it."""
-    embedded = start_embedded(plan.services, plan.fault)
+    embedded = start_embedded(plan.services, plan.fault, plan.target.folder)
     return open_campaign(plan, folder, embedded, listeners=listeners)
 
 

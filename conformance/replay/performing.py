@@ -40,7 +40,9 @@ def perform(
     Raises UsageError, before anything is sent or written, where a credential cannot be had or a record not be used.
     """
     with interruptible() as requested:
-        embedded = start_embedded(replay.plan.services)
+        embedded = start_embedded(
+            replay.plan.services, folder=replay.plan.target.folder
+        )
         try:
             items = _items(replay, embedded.completed(replay.service))
             folder = make_folder(out, datetime.now(UTC))

@@ -32,7 +32,10 @@ from conformance.soap.names import (
     XML,
 )
 
-_HEADERS: Final = frozenset({f"{{{SOAP}}}Header", f"{{{SOAP12}}}Header"})
+_ASIDE: Final = frozenset(
+    f"{{{space}}}{name}" for space in (SOAP, SOAP12) for name in ("Header", "Fault")
+)
+"""What has no token for the caller: what an answer is secured by, and what is said of a request that is refused."""
 ASSERTION: Final = f"{{{SAML}}}Assertion"
 REQUESTED: Final = "RequestedSecurityToken"
 """What an STS's answer has the token in, in the namespace of whatever version of WS-Trust (1.3, section 4.4.2)."""
@@ -97,7 +100,7 @@ def _wanted(root: Element) -> Element:
     requested = [
         one
         for one in root.iter(etree.Element)
-        if local(one) == REQUESTED and not _secures(one)
+        if local(one) == REQUESTED and not _is_aside(one)
     ]
     for token in requested:
         found = next((one for one in children(token) if one.tag == ASSERTION), None)
@@ -105,27 +108,27 @@ def _wanted(root: Element) -> Element:
             return found
     for token in requested or [root]:
         _demand_supported(token)
-    found = next((one for one in root.iter(ASSERTION) if not _secures(one)), None)
+    found = next((one for one in root.iter(ASSERTION) if not _is_aside(one)), None)
     if found is None:
         raise TakingError("there is no SAML 1.1 assertion in it")
     return found
 
 
-def _secures(element: Element) -> bool:
-    """Tell whether an element stands in the header of a message."""
-    return any(one.tag in _HEADERS for one in element.iterancestors())
+def _is_aside(element: Element) -> bool:
+    """Tell whether an element stands in the header of a message, or in a fault."""
+    return any(one.tag in _ASIDE for one in element.iterancestors())
 
 
 def _demand_supported(token: Element) -> None:
     """Raise UnsupportedTokenError where there is something else in the place of a SAML 1.1 assertion."""
     missing = "there is no SAML 1.1 assertion in it"
     for element in token.iter(etree.Element):
-        if element.tag == ASSERTION and not _secures(element):
+        if element.tag == ASSERTION and not _is_aside(element):
             return
         is_other = (
             local(element) in _ENCRYPTED or element.tag == f"{{{SAML2}}}Assertion"
         )
-        if not is_other or _secures(element):
+        if not is_other or _is_aside(element):
             continue
         if local(element) in _ENCRYPTED:
             found = " that can be read, but one that is encrypted"
