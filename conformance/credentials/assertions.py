@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.keystore import open_keystore
-from conformance.credentials.secrets import read_file, resolve
+from conformance.credentials.secrets import demand_length, read_file, resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.contract import CallerRule
 from conformance.model.errors import (
@@ -126,6 +126,7 @@ class Callers:
                 )
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
+            demand_length(password, self.environment, f"{place}.password")
             self._signers[name] = make_signer(store.key, store.certificate)
         return self._signers[name]
 

@@ -23,7 +23,7 @@ from conformance.credentials.client_credentials import (
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.jwt_claims import claims, expiry, finite_number
 from conformance.credentials.keystore import open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.secrets import demand_length, resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
 from conformance.model.exchange import Headers, Request, Response, TransportFailure
@@ -120,6 +120,7 @@ class AccessTokens:
         """Return a token that the file names."""
         place = self._place(role)
         token = self._secret(self.references[role], place, {"token": role})
+        demand_length(token, self.environment, place)
         if not _BEARER.fullmatch(token):
             raise SecretError(
                 f"{place}: this is no access token (RFC 6750, section 2.1); give the token and nothing else"
@@ -174,6 +175,7 @@ class AccessTokens:
             algorithm = signature_algorithm(store)
         except SecretError as error:
             raise SecretError(f"{place}.keystore: {error}") from None
+        demand_length(password, self.environment, f"{place}.password")
         return ConfidentialClient(url, settings["client_id"], store, algorithm)
 
     def _issued(self, role: str, settings: Mapping[str, Any]) -> Fetched[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 
 from conformance.credentials.keystore import KeyStore, open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.secrets import demand_length, resolve
 from conformance.model.errors import SecretError
 from conformance.review.remarks import CLOCK_TOLERANCE, SOON, Remark, split
 from conformance.review.subject import CALLERS, ReviewSubject
@@ -91,6 +91,8 @@ def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> K
     """Return the key store of some settings; the redactor learns its password. Raises SecretError."""
     password = resolve(settings["password"], subject.target.folder, f"{place}.password")
     subject.redactor.learn(password, {"password": place})
-    return open_keystore(
+    store = open_keystore(
         subject.target.folder / settings["keystore"], password, settings.get("alias")
     )
+    demand_length(password, subject.target.environment, f"{place}.password")
+    return store
