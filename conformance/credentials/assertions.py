@@ -16,7 +16,7 @@ from typing import Any, Final
 from conformance.credentials.asking import Send, ask, demand_not_busy
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.keystore import keystore_password, open_keystore
-from conformance.credentials.secrets import read_file
+from conformance.credentials.secrets import demand_length, read_file
 from conformance.evidence.redaction import Redactor
 from conformance.model.contract import CallerRule
 from conformance.model.errors import (
@@ -134,6 +134,7 @@ class Callers:
                 store = open_keystore(path, password, row.get("alias"))
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
+            demand_length(password, self.environment, f"{place}.password")
             self._signers[name] = make_signer(store.key, store.certificate)
         return self._signers[name]
 

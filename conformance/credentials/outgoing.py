@@ -15,8 +15,12 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from conformance.credentials.keystore import KeyStore, open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.keystore import (
+    KeyStore,
+    keystore_password,
+    open_keystore,
+)
+from conformance.credentials.secrets import demand_length, resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError, TargetError
 from conformance.target.network import EnvironmentProxy, NamedProxy
@@ -62,6 +66,7 @@ def proxy_of(
             if credential is not None:
                 place = f"{target.file or target.name}: {PROXY}.password"
                 password = resolve(credential.password, target.folder, place)
+                demand_length(password, target.environment, place)
                 authorization = _learnt(credential.user, password, redactor)
             return Proxy(address.host, address.port, exempt, authorization)
         case EnvironmentProxy():
@@ -108,12 +113,15 @@ def client_keystore(target: Target, redactor: Redactor) -> KeyStore | None:
     if client is None:
         return None
     place = f"{target.file or target.name}: {CLIENT}"
-    password = resolve(client.password, target.folder, f"{place}.password")
+    where, path = f"{place}.password", target.folder / client.keystore
+    password = keystore_password(client.password, path, target.folder, where)
     redactor.learn(password, {"password": CLIENT})
     try:
-        return open_keystore(target.folder / client.keystore, password, client.alias)
+        store = open_keystore(path, password, client.alias)
     except SecretError as error:
         raise SecretError(f"{place}.keystore: {error}") from None
+    demand_length(password, target.environment, where)
+    return store
 
 
 def client_certificate(target: Target, redactor: Redactor) -> ClientCertificate | None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance.credentials.secret_command import SecretCommand
-from conformance.evidence.redaction import Redactor
+from conformance.evidence.redaction import SHORTEST_SECRET, Redactor
 from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.model.errors import SecretError
+from conformance.target.policy import LOCAL
 
 COMMAND_SECONDS = 30.0
 """How long a command may take to print a secret."""
@@ -38,6 +39,18 @@ def resolve(
         raise SecretError(
             [f"{where}: {problem}" for problem in error.problems]
         ) from None
+
+
+def demand_length(secret: str, environment: str, where: str) -> None:
+    """Raise SecretError where a secret is too short to be told from ordinary text in what a service answers.
+
+    It could not be kept out of what a run writes; on a local target it may be any.
+    """
+    if environment != LOCAL and len(secret) < SHORTEST_SECRET:
+        raise SecretError(
+            f"{where}: the secret has fewer than {SHORTEST_SECRET} characters, so that it could not be kept out of what "
+            f"a run writes down; take one of at least {SHORTEST_SECRET} (a key store can be saved with another password)"
+        )
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -25,7 +25,7 @@ from conformance.credentials.client_credentials import (
 from conformance.credentials.holder import Fetched, Holder, LapsedError
 from conformance.credentials.jwt_claims import claims, expiry, stated_seconds
 from conformance.credentials.keystore import keystore_password, open_keystore
-from conformance.credentials.secrets import resolve
+from conformance.credentials.secrets import demand_length, resolve
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import CredentialRefusedError, SecretError
 from conformance.model.exchange import Headers, Request
@@ -137,6 +137,7 @@ class AccessTokens:
         self._keep(text, reference, place, {"token": role})
         token = text.strip()
         self.redactor.learn(token, {"token": role})
+        demand_length(token, self.environment, place)
         if not _BEARER.fullmatch(token):
             raise SecretError(
                 f"{place}: this is no access token (RFC 6750, section 2.1){_oddity(token)}; "
@@ -201,6 +202,7 @@ class AccessTokens:
             algorithm = signature_algorithm(store, settings.get("algorithm", ""))
         except SecretError as error:
             raise SecretError(f"{place}.algorithm: {error}") from None
+        demand_length(password, self.environment, where)
         return ConfidentialClient(url, settings["client_id"], store, algorithm)
 
     def _issued(self, role: str, settings: Mapping[str, Any]) -> Fetched[str]:

@@ -176,7 +176,7 @@ class Campaign:
 
     def safe(self, result: CaseResult) -> CaseResult:
         """Return the result of a case that has ended without secrets, and tell that it has."""
-        result = _redacted(result, self._redactor.statement)
+        result = _redacted(result, self._redactor)
         self.events.emit(
             CaseEnded(
                 result.case.id,
@@ -359,10 +359,11 @@ def _run_started(plan: Plan, folder: Path) -> RunStarted:
     )
 
 
-def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
+def _redacted(result: CaseResult, redactor: Redactor) -> CaseResult:
     """Return a result without secrets."""
     if not (result.findings or result.reason):
         return result
+    text = redactor.statement
     findings = tuple(
         replace(
             finding,
@@ -370,7 +371,7 @@ def _redacted(result: CaseResult, text: Callable[[str], str]) -> CaseResult:
             location=text(finding.location),
             places=tuple(map(text, finding.places)),
             expected=text(finding.expected),
-            actual=text(finding.actual),
+            actual=redactor.quotation(finding.actual),
         )
         for finding in result.findings
     )

@@ -10,8 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import takewhile
-from urllib.parse import parse_qsl, quote
+from itertools import islice, takewhile
+from urllib.parse import parse_qsl
+
+from conformance.evidence.dresses import Span, unfolded, views
+from conformance.evidence.lookalikes import lookalikes
+from conformance.evidence.sought import Found, SoughtSecret, led_back, left_of, merged
 
 UNKNOWN = {"secret": "unknown"}
 _REFERENCE = re.compile(
@@ -44,30 +48,23 @@ _CREDENTIAL_PARAMETERS = frozenset(
 )
 """Parameters of a query or a form that are credentials (RFC 6749, RFC 6750, RFC 7521, RFC 7636)."""
 _SCHEMED = frozenset({"authorization", "proxy-authorization"})
-_LOOKS_LIKE_A_CREDENTIAL = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]{8,}+(?P<jwt>\.)[A-Za-z0-9_-]*+)?"  # RFC 7519: a compact JWT
-    r"|(?P<key>-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"  # RFC 7468
-)
-"""A match without `jwt` or `key` is but the beginning of a token; it is taken whole so that no text takes long."""
-_LESS, _GREATER = (
-    r"(?:<|&(?:amp;)*+(?:lt|#60|#x3[Cc]);)",
-    r"(?:>|&(?:amp;)*+(?:gt|#62|#x3[Ee]);)",
-)
-_ASSERTION_BEGINS = re.compile(
-    rf"{_LESS}(?:[\w.-]++:)?Assertion(?:\s|\\[nrt])(?:(?!{_LESS})[\s\S])*?\b(?:Assertion)?ID\s*="
-)
-"""A SAML assertion, whoever wrote it down again in other words than it was issued in, or as text inside of XML."""
-_ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
 _LONGEST_STATEMENT = 4000
 """Characters of a finding's text; a message that it quotes is in the exchange."""
 _SHORTEST_GIVEN = 8
 """Shorter values that a test gives itself are taken out where it gives them, and not wherever they come again."""
-_SHORTEST_SECRET = 4
-"""Shorter values would be replaced in the middle of ordinary text."""
-_SHORTEST_CUT, _RECOGNISED = 32, 16
+SHORTEST_SECRET = 6
+"""Shorter values would be found in the middle of ordinary text; outside local they are refused."""
+_SHORTEST_CUT, _RECOGNISED = 24, 12
 """A secret of so many characters is recognised by so many of its first or last ones where it was cut."""
-_LONG_SECRET = 256
-"""From this length on a secret is looked for as it is: an expression of thousands of letters takes long to make."""
+_LEFT_BY_A_CUT = 3
+"""Characters of a secret just before a cut that are too many."""
+_CUT = re.compile(r"['\"]?(?:…|\.\.\.)")
+_MOST_CUTS = 50
+"""Cuts of one text that are looked at."""
+_MOST_COOKIES = 64
+"""Cookies of servers that are remembered; the oldest are forgotten, since a server may set one in each answer."""
+_A_COOKIE = re.compile(r"(?=.*[A-Za-z])(?=.*[0-9])(?!\d{4}-\d\d-\d\d).{8,4096}")
+"""A cookie's value that may be a session's: no word, number or date."""
 
 
 def pieces(text: str) -> Iterator[str | Mapping[str, str]]:
@@ -86,32 +83,35 @@ def pieces(text: str) -> Iterator[str | Mapping[str, str]]:
 
 @dataclass(slots=True)
 class Redactor:
-    """Replaces the secrets it has learnt, and texts that look like one, in text and header values."""
+    """Replaces the secrets it has learnt in any dress, and texts that look like one, in text and header values."""
 
-    _known: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
-    _long: tuple[str, ...] = field(default=(), repr=False)
-    _pattern: re.Pattern[str] | None = field(default=None, repr=False)
+    _references: dict[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    _sought: dict[str, SoughtSecret] = field(default_factory=dict, repr=False)
+    _cookies: list[str] = field(default_factory=list, repr=False)
 
     def learn(self, secret: str, reference: Mapping[str, str]) -> None:
         """Remember that `secret` is to be written as `reference`, such as `{"token": "citizen"}`."""
-        if len(secret) < _SHORTEST_SECRET:
+        if not secret:
             return
-        new = secret not in self._known
-        self._known |= {
-            form: dict(reference)
-            for form in (secret, quote(secret), quote(secret, safe=""))
-        }
-        if new:
-            longest_first = sorted(self._known, key=len, reverse=True)
-            self._long = tuple(
-                known for known in longest_first if len(known) >= _LONG_SECRET
-            )
-            short = longest_first[len(self._long) :]
-            self._pattern = (
-                re.compile("|".join(re.escape(known) for known in short))
-                if short
-                else None
-            )
+        self._references[secret] = dict(reference)
+        if len(secret) >= SHORTEST_SECRET and secret not in self._sought:
+            self._sought[secret] = SoughtSecret.of(secret)
+
+    def learn_cookies(self, headers: Iterable[tuple[str, str]]) -> None:
+        """Remember the values of the cookies that a server sets, which are credentials from then on (RFC 6265)."""
+        for name, value in headers:
+            if name.lower() == "set-cookie":
+                for cookie in _credential_parts("set-cookie", value):
+                    self._learn_cookie(cookie.strip('"'))
+
+    def _learn_cookie(self, cookie: str) -> None:
+        if cookie in self._references or not _A_COOKIE.fullmatch(cookie):
+            return
+        self.learn(cookie, UNKNOWN)
+        self._cookies.append(cookie)
+        if len(self._cookies) > _MOST_COOKIES:
+            oldest = self._cookies.pop(0)
+            del self._references[oldest], self._sought[oldest]
 
     def learn_given(self, headers: Iterable[tuple[str, str]], *encoded: str) -> None:
         """Remember the credentials that somebody has put into header fields, or into a query or a form, by himself.
@@ -131,37 +131,77 @@ class Redactor:
             if name.lower() in _CREDENTIAL_PARAMETERS
         ]
         for secret in secrets:
-            if len(secret) >= _SHORTEST_GIVEN and secret not in self._known:
+            if len(secret) >= _SHORTEST_GIVEN and secret not in self._references:
                 self.learn(secret, UNKNOWN)
 
     def text(self, text: str) -> str:
-        """Return `text` with each secret replaced by its reference as JSON."""
-        for known in self._long:
-            if known in text:
-                text = text.replace(known, json.dumps(self._known[known]))
-        if self._pattern is not None:
-            text = self._pattern.sub(
-                lambda match: json.dumps(self._known[match.group()]), text
-            )
-        if "eyJ" in text or "PRIVATE KEY" in text:
-            text = _LOOKS_LIKE_A_CREDENTIAL.sub(_unknown, text)
-        return _without_assertions(text) if "Assertion" in text else text
+        """Return a text of somebody else's making with each secret replaced by its reference as JSON."""
+        return self._cleaned(text, own=False)
 
     def statement(self, text: str) -> str:
-        """Return what is said of a message without secrets, and no longer than a person reads."""
-        text = self.text(text)
-        if len(text) <= _LONGEST_STATEMENT:
-            return text
-        return f"{text[:_LONGEST_STATEMENT]}… ({len(text)} characters)"
+        """Return what the harness says of a message without secrets, and no longer than a person reads."""
+        return _shortened(self.excerpt(text))
+
+    def quotation(self, text: str) -> str:
+        """Return what a message says, perhaps cut short before, as `statement` does."""
+        return _shortened(self.excerpt(self.text(text)))
 
     def excerpt(self, text: str) -> str:
-        """Return a text without secrets, nor what somebody who cut it has left of their beginnings and ends."""
-        text = self.text(text)
-        for secret in self._known:
-            if len(secret) >= _SHORTEST_CUT:
+        """Return words of the harness that may quote a text without secrets, nor what a cut has left of one.
+
+        A secret that is an ordinary word stays where the harness itself may have said it.
+        """
+        text = self._cleaned(text, own=True)
+        for secret in self._sought:
+            if len(secret) >= _SHORTEST_CUT and not secret.lstrip().startswith("<"):
                 text = _without_beginnings(text, secret)
                 text = _without_beginnings(text[::-1], secret[::-1])[::-1]
-        return text
+        return self._without_what_cuts_left(text)
+
+    def _cleaned(self, text: str, *, own: bool) -> str:
+        found = list(self._found(text, own=own)) if self._sought else []
+        clean = _replaced(text, merged(found))
+        unknown = [Found(*span, UNKNOWN) for span in lookalikes(clean)]
+        return _replaced(clean, unknown)
+
+    def _found(self, text: str, *, own: bool) -> Iterator[Found]:
+        """Yield where a text has a secret, in whatever dress, or in one what looks like a credential."""
+        known = list(self._known_in(text, own=own))
+        credentials: list[Span] = []
+        for view in views(text):
+            # What is coded is nobody's sentence.
+            found = self._known_in(view.text, own=own and not view.coded)
+            known += led_back(found, view.back)
+            credentials += map(view.back, lookalikes(view.text))
+        folded = unfolded(text)
+        if folded is not None:
+            found = self._known_in(folded.text, own=own, folded=True)
+            known += led_back(found, folded.back)
+        yield from known
+        for start, end in credentials:
+            if not any(one.start < end and start < one.end for one in known):
+                yield Found(start, end, UNKNOWN)
+
+    def _known_in(
+        self, text: str, *, own: bool, folded: bool = False
+    ) -> Iterator[Found]:
+        code = text.replace("-", "+").replace("_", "/")
+        for secret, sought in self._sought.items():
+            if folded and len(secret) < _SHORTEST_CUT:
+                continue
+            for start, end in sought.places(text, code, own=own):
+                yield Found(start, end, self._references[secret])
+
+    def _without_what_cuts_left(self, text: str) -> str:
+        """Return a text without the beginnings of secrets that stand just before a cut."""
+        clean, end = [], 0
+        for match in islice(_CUT.finditer(text), _MOST_CUTS):
+            before = text[end : match.start()]
+            left = max((left_of(secret, before) for secret in self._sought), default=0)
+            left = left if left > _LEFT_BY_A_CUT else 0
+            clean += [before[: len(before) - left], match.group()]
+            end = match.end()
+        return "".join((*clean, text[end:]))
 
     def header(self, name: str, value: str) -> str | dict[str, object]:
         """Return a header's value fit for the record.
@@ -173,8 +213,9 @@ class Redactor:
             return self.text(value)
         scheme, _, secret = value.partition(" ")
         if secret and name.lower() in _SCHEMED:
-            return {"scheme": self.text(scheme), **self._known.get(secret, UNKNOWN)}
-        return dict(self._known.get(value, UNKNOWN))
+            known = self._references.get(secret, UNKNOWN)
+            return {"scheme": self.text(scheme), **known}
+        return dict(self._references.get(value, UNKNOWN))
 
 
 def _credential_parts(name: str, value: str) -> Iterator[str]:
@@ -191,7 +232,23 @@ def _credential_parts(name: str, value: str) -> Iterator[str]:
     if scheme.lower() == "basic":  # RFC 7617
         with suppress(ValueError):
             decoded = base64.b64decode(secret.strip(), validate=True)
-            yield decoded.decode("utf-8", "replace").partition(":")[2]
+            pair = decoded.decode("utf-8", "replace")
+            yield from (pair, pair.partition(":")[2])
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= _LONGEST_STATEMENT:
+        return text
+    return f"{text[:_LONGEST_STATEMENT]}… ({len(text)} characters)"
+
+
+def _replaced(text: str, found: Iterable[Found]) -> str:
+    """Return a text with references as JSON in the place of what was found in it, in order and apart."""
+    clean, end = [], 0
+    for one in found:
+        clean += [text[end : one.start], json.dumps(one.reference)]
+        end = one.end
+    return "".join((*clean, text[end:])) if clean else text
 
 
 def _without_beginnings(text: str, secret: str) -> str:
@@ -204,20 +261,3 @@ def _without_beginnings(text: str, secret: str) -> str:
         end = start + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
         start = text.find(begins, end)
     return "".join((*clean, text[end:]))
-
-
-def _unknown(match: re.Match[str]) -> str:
-    return json.dumps(UNKNOWN) if match["jwt"] or match["key"] else match.group()
-
-
-def _without_assertions(text: str) -> str:
-    """Return a text without what stands between the first beginning of an assertion and the last end of one.
-
-    An assertion may hold another one, or its end tag in a comment; one without end goes to the end of the text.
-    """
-    clean = ""
-    while (begins := _ASSERTION_BEGINS.search(text)) is not None:
-        ends = [match.end() for match in _ASSERTION_ENDS.finditer(text, begins.end())]
-        clean += text[: begins.start()] + json.dumps(UNKNOWN)
-        text = text[ends[-1] :] if ends else ""
-    return clean + text

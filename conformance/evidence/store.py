@@ -95,6 +95,8 @@ class Store:
 
     def record(self, exchange: Exchange) -> Record:
         """Return an exchange as JSON data without secrets."""
+        if exchange.response is not None:
+            self._redactor.learn_cookies(exchange.response.headers)
         record: Record = {
             "id": exchange.id,
             "case": exchange.case,
@@ -143,7 +145,10 @@ class Store:
         }
 
     def _headers(self, headers: Headers) -> list[list[object]]:
-        return [[name, self._redactor.header(name, value)] for name, value in headers]
+        return [
+            [self._redactor.text(name), self._redactor.header(name, value)]
+            for name, value in headers
+        ]
 
     def _body(self, body: bytes) -> Record:
         body = self._without_wide_secrets(body)

@@ -10,6 +10,7 @@ from typing import Any
 from cryptography.x509 import Certificate
 
 from conformance.credentials.keystore import KeyStore, keystore_password, open_keystore
+from conformance.credentials.secrets import demand_length
 from conformance.model.errors import SecretError
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
@@ -111,4 +112,6 @@ def opened(subject: ReviewSubject, place: str, settings: Mapping[str, Any]) -> K
     where = f"{place}.password"
     password = keystore_password(settings["password"], path, folder, where)
     subject.redactor.learn(password, {"password": place})
-    return open_keystore(path, password, settings.get("alias"))
+    store = open_keystore(path, password, settings.get("alias"))
+    demand_length(password, subject.target.environment, where)
+    return store

@@ -80,7 +80,7 @@ def tidy(remarks: list[Remark], redactor: Redactor) -> tuple[Remark, ...]:
 
 def clean(text: str, redactor: Redactor) -> str:
     """Return a text without secrets and whole person numbers."""
-    return _PERSON_NUMBER.sub(r"\1…", redactor.text(text))
+    return _PERSON_NUMBER.sub(r"\1…", redactor.excerpt(text))
 
 
 def masked(identity: str) -> str:
