@@ -3,7 +3,7 @@
 Must not decide anything: every word comes from the plan or the results document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from conformance.cli.console import (
     print_styled,
     standard_output,
 )
+from conformance.evidence.reproduction import reproducing_lines
 from conformance.evidence.results_document import exchange_words, is_confidential
 from conformance.model.result import (
     EXIT_CONFORMANT,
@@ -64,8 +65,6 @@ _COLUMNS = {
 _FAILED = ("fail", "error")
 _UNDECIDED = ("inconclusive", "not_applicable", "not_run")
 _SHOWN_VIOLATIONS = 3
-_LONGEST_COMMAND = 1000
-"""Characters of a curl command that a terminal still shows well."""
 
 
 def print_head(plan: "Plan", folder: Path) -> None:
@@ -132,8 +131,8 @@ def _print_failed_case(case: Record, folder: Path) -> None:
     if case["deciding"]:
         print_styled(f"  decided by the exchanges {', '.join(case['deciding'])}")
     print_styled(f"  Run it alone with: --case {case['id']}")
-    for command in _reproducing(case, folder):
-        print_styled(f"  {escaped(command)}")
+    for line in reproducing_lines(case, str(folder)):
+        print_styled(f"  {escaped(line)}")
 
 
 def _print_violation(finding: Record) -> None:
@@ -144,19 +143,6 @@ def _print_violation(finding: Record) -> None:
         separator="; ",
     )
     print_styled(f"    actual {escaped(finding['actual'])}")
-
-
-def _reproducing(case: Record, folder: Path) -> Iterator[str]:
-    """Yield the command that sends a counterexample again: curl, or `replay` where no command line can hold it."""
-    counterexample = case.get("counterexample", {})
-    commands = counterexample.get("curl", ())
-    exchanges = counterexample.get("exchanges", ())
-    if commands and len(commands[-1]) <= _LONGEST_COMMAND:
-        yield "Reproduce with curl:"
-        yield commands[-1]
-    # A request that is signed, binary or long has no curl command.
-    if exchanges and not commands:
-        yield f"Reproduce with: ehealth-conformance replay {folder} {exchanges[-1]}"
 
 
 def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:

@@ -114,7 +114,13 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
         asks_to_wait=oracle.asks_to_wait,
     )
     return ExecutionContext(
-        session, oracle, plan.seed, plan.examples, plan.counterexamples, plan.thorough
+        session,
+        oracle,
+        plan.seed,
+        plan.examples,
+        plan.counterexamples,
+        plan.thorough,
+        str(plan.replay.get("sequence", "")),
     )
 
 
