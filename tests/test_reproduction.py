@@ -16,10 +16,8 @@ from conformance.evidence.reproduction import LONGEST, replay_line, reproducing_
 from conformance.reporting.junit import junit_text
 from tests.peers.server import Answer, Request, serving
 
-RUN = {
-    "id": "20260101-000000-abcdef",
-    "target": {"name": "mine", "environment": "local", "file": "../../my target.yaml"},
-}
+ID = "20260101-000000-abcdef"
+RUN = {"id": ID, "target": {"name": "mine", "file": "../../my target.yaml"}}
 CASE = "service/1/case"
 HEADERS = [["User-Agent", "a/1"], ["Accept", "x/y"]]
 SHELLS = [shell for shell in ("bash", "dash", "sh") if shutil.which(shell)]
