@@ -1,5 +1,6 @@
 """The steps that sequences for Therapeutic Exclusion are made of."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +44,24 @@ class Step:
         if self.verb is Verb.WAIT:
             return "wait()"
         return f"{self.verb}({self.party})" + (f" as {self.by}" if self.by else "")
+
+
+_STEP = re.compile(
+    r"(?P<verb>[a-z ]+?)\((?:(?P<party>\d{1,3})|pageSize=(?P<size>\d{1,3}))?\)(?: as (?P<by>\w+))?"
+)
+
+
+def steps_of(words: str) -> tuple[Step, ...]:
+    """Return the steps that a sequence was told in; raises ValueError where the words tell of none."""
+    return tuple(map(_step_of, words.split(", ")))
+
+
+def _step_of(word: str) -> Step:
+    match = _STEP.fullmatch(word)
+    if match is None:
+        raise ValueError(f"{word!r} is no step")
+    party, size = int(match["party"] or 0), int(match["size"] or 0)
+    return Step(Verb(match["verb"]), party, size, match["by"] or "")
 
 
 def told(steps: Sequence[Step]) -> str:

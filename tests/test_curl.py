@@ -64,11 +64,18 @@ def test_what_no_command_line_can_hold_has_none(body: object) -> None:
 def test_foreign_text_stays_text() -> None:
     """Whatever stands in a header, a body or an address, the shell takes it as it is."""
     headers = [*HEADERS, ["Content-Type", "a'b$(c)`d`"]]
-    line = curl_line(record(method="POST", headers=headers, body={"text": "e'$f\n"}, url="http://h/'g"))
+    line = curl_line(record(method="POST", headers=headers, body={"text": "e'$f"}, url="http://h/'g"))
     assert shlex.split(line) == [
         *("curl", "-i", "-X", "POST", "-H", "User-Agent: a/1 b/1", "-H", "Accept: x/y"),
-        *("-H", "Content-Type: a'b$(c)`d`", "--data-raw", "e'$f\n", "http://h/'g"),
+        *("-H", "Content-Type: a'b$(c)`d`", "--data-raw", "e'$f", "http://h/'g"),
     ]
+
+
+def test_body_of_several_lines_is_written_in_one() -> None:
+    """What a terminal would obey is written by `printf`, which has octal for it."""
+    line = curl_line(record(method="POST", body={"text": "-e'\n\t%d\\\x1b"}))
+    assert line.startswith("""printf '\\055e'"'"'\\012\\011%%d\\\\\\033' | curl -i -X POST""")
+    assert "--data-binary @- " in line
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

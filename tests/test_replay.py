@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
+from conformance.catalogue.listing import find_fault
 from conformance.cli import main
 from conformance.contracts.loading import load_spec
 from conformance.engine.campaign import Campaign
@@ -30,6 +31,7 @@ from conformance.evidence.run_folder import make_folder
 from conformance.evidence.store import FILE, Record, read_exchanges, recorded_exchange
 from conformance.formats.documents import dump
 from conformance.messages.soap_requests import SoapRequests
+from conformance.mock.platform import LocalPlatform
 from conformance.model.case import Property, Template
 from conformance.model.errors import UsageError
 from conformance.model.exchange import Purpose
@@ -37,7 +39,7 @@ from conformance.model.verdict import Judgement
 from conformance.replay.planning import target_of
 from conformance.reporting.outputs import write_outputs
 from conformance.target.reading import choose_services, load_target
-from tests.campaigns import begin
+from tests.campaigns import begin, told
 from tests.peers import dossier_number_generation as dossiers
 from tests.peers import status_dashboard as dashboards
 from tests.peers import therapeutic_exclusion as exclusions
@@ -489,19 +491,38 @@ def test_counterexample_whose_preparation_is_not_served_decides_nothing(desk: De
     assert len(done.records) == 1
 
 
-def test_counterexample_of_a_suite_s_own_play_is_only_shown(desk: Desk, tex: tuple[Path, dict[str, Any]]) -> None:
-    """A sequence is sent again in its order; its suite alone could judge it."""
+def test_counterexample_of_a_sequence_is_played_and_judged(desk: Desk, stack: ExitStack) -> None:
+    """The steps that showed a failure are played by their suite, from nothing, and judged as they were."""
     case = f"{TEX}/5.3/sequences"
-    first = f"{TEX}/7.2/declare-practitioner"
-    folder = desk.record(tex[0], first)
-    rewrite(folder, lambda row: row.update(case=case, purpose="probe"))
-    shown = {"exchanges": ["000001", "000002", "000002"], "example": "declare(0), declare(0)", "curl": []}
+    platform = stack.enter_context(LocalPlatform((load_spec(TEX),), fault=find_fault("duplicate-accepted")))
+    target = desk.target({TEX: dict(platform.settings(TEX))})
+    told("run", TEX, "--target", target, "--case", case, cwd=desk.folder)
+    [folder] = desk.out.iterdir()
+    shown = entry(json.loads((folder / "results.json").read_text("utf-8")), case)["counterexample"]
+    assert shown["example"] == "declare(0), declare(0)"
+    done = desk.replay(folder, case, "--counterexample")
+    assert done.code == 1, done.output
+    assert "the sequence: declare(0), declare(0)" in done.output
+    assert done.results["run"]["replay"]["sequence"] == shown["example"]
+    again = entry(done.results, case)
+    assert again["counterexample"]["example"] == shown["example"]
+    assert [row["requirement"] for row in again["findings"]] == [f"{TEX}/5.3/conflict"]
+    assert "the active exclusions are as before" in done.results["run"]["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("example", "reason"),
+    [("declare(7), `id`", "cannot be played again: '`id`' is no step"), ("declare(99)", "fewer parties")],
+)
+def test_sequence_that_is_none_is_told(desk: Desk, tex: tuple[Path, dict[str, Any]], example: str, reason: str) -> None:
+    """A sequence of somebody else's making is read as steps or not at all."""
+    case = f"{TEX}/5.3/sequences"
+    folder = desk.record(tex[0], f"{TEX}/7.2/declare-practitioner")
+    shown = {"exchanges": ["000001"], "example": example, "curl": []}
     edit(folder, lambda document: entry(document, case).update(verdict="fail", counterexample=shown))
     done = desk.replay(folder, case, "--counterexample")
     assert done.code == 3, done.output
-    assert "played and judged as a whole by its suite" in done.output
-    assert "what is answered is shown only" in done.results["run"]["notes"][0]
-    assert [row["response"]["status"] for row in done.records][-1] == 409
+    assert reason in entry(done.results, case)["reason"]
 
 
 def test_case_without_counterexample_is_told(desk: Desk) -> None:

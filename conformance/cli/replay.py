@@ -24,10 +24,10 @@ from conformance.model.errors import UsageError
 from conformance.model.wording import count_of
 
 if TYPE_CHECKING:
+    from conformance.engine.plan import Plan
     from conformance.evidence.recorded_run import Recorded, RecordedRun
     from conformance.evidence.store import Record
     from conformance.replay.planning import Replay
-    from conformance.target.target import Target
 
 _SHOWN_DIFFERENCES = 20
 
@@ -85,17 +85,25 @@ def replay(  # noqa: PLR0913, PLR0917 - the interface's options
     Exit code: 0 passed, 1 failed, 2 wrong input, 3 inconclusive, 4 harness error, 130 interrupted.
     """
     from conformance.evidence.recorded_run import find_run  # noqa: PLC0415 - help and completion do without
-    from conformance.replay.planning import target_of  # noqa: PLC0415 - the same
+    from conformance.replay.planning import plays_itself, sequence_of, target_of  # noqa: PLC0415 - the same
 
     recorded = find_run(run_name, out)
     chosen = target_of(recorded, target)
+    sequence = ""
     whole_case = "/" in name and not counterexample
+    if counterexample and not exact and plays_itself(recorded, name, chosen):
+        sequence, whole_case = sequence_of(recorded, name), True
     if whole_case and exact:
         raise UsageError(
             "--exact sends recorded messages: name an exchange, or add --counterexample"
         )
     if whole_case:
-        ctx.exit(_run_case(recorded, name, chosen, out, disclose=disclose_security))
+        from conformance.replay.planning import plan_case  # noqa: PLC0415 - the same
+
+        plan = plan_case(
+            recorded, name, chosen, disclose=disclose_security, sequence=sequence
+        )
+        ctx.exit(_run_case(recorded, name, plan, out))
     from conformance.replay.planning import plan_counterexample, plan_exchange  # noqa: PLC0415 - the same
 
     make = plan_counterexample if counterexample else plan_exchange
@@ -103,18 +111,16 @@ def replay(  # noqa: PLR0913, PLR0917 - the interface's options
     ctx.exit(_send_again(planned, out))
 
 
-def _run_case(
-    recorded: "RecordedRun", name: str, target: "Target", out: Path, *, disclose: bool
-) -> int:
+def _run_case(recorded: "RecordedRun", name: str, plan: "Plan", out: Path) -> int:
     """Run a case of a recorded run again, and return the exit code."""
     from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - help and completion do without
-    from conformance.replay.planning import plan_case  # noqa: PLC0415 - the same
 
-    plan = plan_case(recorded, name, target, disclose=disclose)
     verdict = recorded.cases[name]["verdict"]
     print_line(
         f"replay of {name} of the run {recorded.id}, where its verdict was {verdict}"
     )
+    if sequence := plan.replay.get("sequence"):
+        print_line(f"the sequence: {sequence}")
     return check_and_run(plan, lambda: make_folder(out, datetime.now(UTC)))
 
 

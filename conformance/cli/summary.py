@@ -3,7 +3,7 @@
 Must not decide anything: every word comes from the plan or the results document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from conformance.evidence.results_document import (
     is_confidential,
     partial_selection,
 )
+from conformance.evidence.reproduction import reproducing_lines
 from conformance.model.result import (
     EXIT_CONFORMANT,
     EXIT_ERROR,
@@ -80,8 +81,6 @@ _FAILED = ("fail", "error")
 _UNDECIDED = ("inconclusive", "not_applicable", "not_run")
 _SHOWN_VIOLATIONS = 3
 _A_MINUTE = 60
-_LONGEST_COMMAND = 1000
-"""Characters of a curl command that a terminal still shows well."""
 
 
 def print_head(plan: "Plan", folder: Path) -> None:
@@ -162,8 +161,8 @@ def _print_failed_case(case: Record, folder: Path) -> None:
     if case["deciding"]:
         print_line(f"  decided by the exchanges {', '.join(case['deciding'])}")
     print_line(f"  Run it alone with: --case {case['id']}")
-    for command in _reproducing(case, folder):
-        print_line(f"  {command}")
+    for line in reproducing_lines(case, str(folder)):
+        print_line(f"  {line}")
 
 
 def _print_violation(finding: Record) -> None:
@@ -171,19 +170,6 @@ def _print_violation(finding: Record) -> None:
     print_line(f"  {finding['requirement']}: {finding['message']}")
     print_line(f"    at {place}; expected {finding['expected']}")
     print_line(f"    actual {finding['actual']}")
-
-
-def _reproducing(case: Record, folder: Path) -> Iterator[str]:
-    """Yield the command that sends a counterexample again: curl, or `replay` where no command line can hold it."""
-    counterexample = case.get("counterexample", {})
-    commands = counterexample.get("curl", ())
-    exchanges = counterexample.get("exchanges", ())
-    if commands and len(commands[-1]) <= _LONGEST_COMMAND:
-        yield "Reproduce with curl:"
-        yield commands[-1]
-    # A request that is signed, binary or long has no curl command.
-    if exchanges and not commands:
-        yield f"Reproduce with: ehealth-conformance replay {folder} {exchanges[-1]}"
 
 
 def _print_reasons(verdict: str, cases: Sequence[Record]) -> None:

@@ -130,7 +130,13 @@ def make_context(plan: Plan, service: ServiceTarget, wire: Wire) -> ExecutionCon
         patience=wire.patience,
     )
     return ExecutionContext(
-        session, oracle, plan.seed, plan.examples, plan.counterexamples, plan.thorough
+        session,
+        oracle,
+        plan.seed,
+        plan.examples,
+        plan.counterexamples,
+        plan.thorough,
+        str(plan.replay.get("sequence", "")),
     )
 
 

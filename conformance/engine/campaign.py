@@ -240,6 +240,13 @@ class Campaign:
             replay=plan.replay,
         )
 
+    @property
+    def description(self) -> Mapping[str, Any]:
+        """Return the run's id and target as the results have them."""
+        target = self.plan.target
+        file = relative_target_path(self.folder, target.file)
+        return {"id": self.folder.name, "target": {"name": target.name, "file": file}}
+
     def finish(self, exit_code: int) -> None:
         """Tell that the run is over and its outputs are written, and remove what workers shared."""
         interrupted = self.tally.interrupted

@@ -29,7 +29,8 @@ class ExecutionContext:
     """What the cases of one service are executed with; `examples` is the number a property draws.
 
     Counterexamples are kept below `counterexamples` and tried first the next time, where there is such a folder. Cases
-    that take thousands of requests run where it is `thorough`.
+    that take thousands of requests run where it is `thorough`. `sequence` is the only one that a case of sequences
+    plays, in the words of the run in which it failed, "" for all.
     """
 
     session: Session
@@ -38,6 +39,7 @@ class ExecutionContext:
     examples: int
     counterexamples: Path | None = None
     thorough: bool = False
+    sequence: str = ""
 
 
 @dataclass(slots=True)
@@ -181,8 +183,8 @@ class CaseExecution:
         exchange, judgement = attempt(parts)
         if not judgement.violated:
             return judgement
-        self._show(exchange, before, parts)
-        broken = _broken_requirements(judgement)
+        self.show(exchange, before, parts)
+        broken = broken_requirements(judgement)
         for at in reversed(range(len(parts))):
             shorter = (*parts[:at], *parts[at + 1 :])
             if not shorter:
@@ -192,9 +194,9 @@ class CaseExecution:
                 exchange, smaller = attempt(shorter)
             except ConformanceError:
                 break  # what was found stays found, also where it cannot be made smaller
-            if broken & _broken_requirements(smaller):
+            if broken & broken_requirements(smaller):
                 parts, judgement = shorter, smaller
-                self._show(exchange, before, parts)
+                self.show(exchange, before, parts)
         return judgement
 
     @property
@@ -207,7 +209,8 @@ class CaseExecution:
         """Let the verdict rest on what has been sent so far, whatever is sent to understand it."""
         self.deciding = self.deciding or self.ids[-1:]
 
-    def _show(self, exchange: Exchange, before: int, parts: tuple[Drawn, ...]) -> None:
+    def show(self, exchange: Exchange, before: int, parts: tuple[Drawn, ...]) -> None:
+        """Let an exchange decide, and what was sent since there were `before` exchanges show the failure."""
         self.deciding = [exchange.id]
         self.counterexample = Counterexample(tuple(self.ids[before:]), words(parts))
 
@@ -247,7 +250,7 @@ def case_seed(seed: int, case: str) -> int:
     return int.from_bytes(digest[:8], "big")
 
 
-def _broken_requirements(judgement: Judgement) -> set[str]:
+def broken_requirements(judgement: Judgement) -> set[str]:
     """Return the requirements that violations name."""
     violations = (
         finding

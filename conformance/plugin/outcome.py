@@ -3,7 +3,7 @@
 Must not judge.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import pytest
@@ -31,8 +31,13 @@ _MEANINGS = {
 _SHOWN_CASES = 3
 
 
-def end_test(result: CaseResult, *, confidential: bool) -> None:
-    """End the running test with a case's verdict; what is confidential is not told here."""
+def end_test(
+    result: CaseResult, *, confidential: bool, reproducing: Sequence[str] = ()
+) -> None:
+    """End the running test with a case's verdict; what is confidential is not told here.
+
+    `reproducing` are the lines that send a failure again.
+    """
     __tracebackhide__ = True
     if confidential and not (result.stale or result.known):
         raise CaseFailed(WITHHELD)
@@ -44,7 +49,9 @@ def end_test(result: CaseResult, *, confidential: bool) -> None:
         case Verdict.PASS:
             return
         case Verdict.FAIL:
-            raise CaseFailed(printable_lines(_explanation(result)))
+            raise CaseFailed(
+                printable_lines("\n".join([_explanation(result), *reproducing]))
+            )
         case Verdict.INCONCLUSIVE:
             raise CaseInconclusive(printable_lines(result.reason))
         case Verdict.ERROR:

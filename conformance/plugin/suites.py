@@ -13,6 +13,7 @@ from conformance.engine.campaign import Campaign
 from conformance.engine.execution import Procedure
 from conformance.engine.own import own_case_of
 from conformance.engine.plan import Plan
+from conformance.evidence.reproduction import told_lines
 from conformance.evidence.results_document import (
     case_record,
     from_portable,
@@ -246,8 +247,9 @@ class SuiteRun:
             __tracebackhide__ = True
             result = campaign.run(case, procedure)
             item.stash[_RESULT] = result
-            self._describe(item, case, result)
-            end_test(result, confidential=_is_confidential(result, campaign.plan))
+            lines = self._describe(item, case, result)
+            confidential = _is_confidential(result, campaign.plan)
+            end_test(result, confidential=confidential, reproducing=lines)
 
         return run
 
@@ -317,14 +319,21 @@ class SuiteRun:
         stopped = exitstatus == pytest.ExitCode.INTERRUPTED and not at_collection
         return Ending(self._results, self._interrupted or stopped, erred)
 
-    def _describe(self, item: pytest.Item, case: Case, result: CaseResult) -> None:
-        """Tell Allure and pytest's own junit.xml about a case."""
+    def _describe(self, item: pytest.Item, case: Case, result: CaseResult) -> list[str]:
+        """Tell Allure and pytest's own junit.xml about a case, and return the lines that reproduce its failure."""
         if self._opening.opened is None:
-            return
+            return []
         campaign, reader = self._opening.opened
-        allure.describe(case, result, campaign.contract(case.service), reader)
+        shown = result.counterexample.exchanges if result.counterexample else ()
+        read = reader.read(list(dict.fromkeys([*result.deciding, *shown])))
+        records = {record["id"]: record for record in read}
+        lines = told_lines(result, campaign.description, records)
+        deciding = [records[name] for name in result.deciding if name in records]
+        contract = campaign.contract(case.service)
+        allure.describe(case, result, contract, deciding, lines)
         for requirement in case.requirements:
             item.user_properties.append(("requirement", requirement))
+        return lines
 
     def _nothing_left(self) -> bool:
         """Tell whether the run whose failed cases are to be repeated has none."""

@@ -160,12 +160,30 @@ class Replay:
         )
 
 
+def plays_itself(run: RecordedRun, name: str, target: Target) -> bool:
+    """Tell whether a case is played and judged as a whole by its suite; errors as for `plan_case`."""
+    cases = _service(name, _entry(run, name), target).spec.cases
+    return name in cases and cases[name].procedure is not None
+
+
+def sequence_of(run: RecordedRun, name: str) -> str:
+    """Return the sequence that shows a case's failure, in the words of the run; "" where it has none."""
+    shown = _shown(run, name)
+    return str(shown.get("example", ""))
+
+
 def plan_case(
-    run: RecordedRun, name: str, target: Target, *, disclose: bool = False
+    run: RecordedRun,
+    name: str,
+    target: Target,
+    *,
+    disclose: bool = False,
+    sequence: str = "",
 ) -> Plan:
     """Return the plan of running one case again, with the seed and the number of examples of its run.
 
-    Raises UsageError where the run, the target or the installed specs have no such case, or where it may not be sent.
+    Of a case of sequences only the one given is played, where one is. Raises UsageError where the run, the target or
+    the installed specs have no such case, or where it may not be sent.
     """
     service = _service(name, _entry(run, name), target)
     cases = service.spec.cases
@@ -183,7 +201,8 @@ def plan_case(
         counterexamples=usual_counterexamples(),
         thorough=cases[name].thorough,
     )
-    return replace(plan, replay={"run": run.id, "case": name})
+    told = {"sequence": sequence} if sequence else {}
+    return replace(plan, replay={"run": run.id, "case": name, **told})
 
 
 def plan_exchange(
@@ -207,14 +226,19 @@ def plan_counterexample(
     disclose: bool = False,
 ) -> Replay:
     """Return a replay of the exchanges that show a case's failure; raises UsageError where there are none."""
+    shown = _shown(run, name)["exchanges"]
+    return _planned(run, run.exchanges(shown), target, exact=exact, disclose=disclose)
+
+
+def _shown(run: RecordedRun, name: str) -> Mapping[str, Any]:
     entry = _entry(run, name)
-    shown = entry.get("counterexample", {}).get("exchanges")
-    if not shown:
+    shown: Mapping[str, Any] = entry.get("counterexample", {})
+    if not shown.get("exchanges"):
         raise UsageError(
             f"the run {run.id} has no counterexample of {name!r}, whose verdict is {entry['verdict']}; "
             "without --counterexample the case is run again"
         )
-    return _planned(run, run.exchanges(shown), target, exact=exact, disclose=disclose)
+    return shown
 
 
 def _entry(run: RecordedRun, name: str) -> Mapping[str, Any]:

@@ -17,7 +17,6 @@ from urllib.parse import quote
 from conformance.evidence.reading import (
     EXTENSION,
     MIME,
-    ExchangeReader,
     attachment,
     main_exchange,
     summary,
@@ -120,17 +119,26 @@ def categories_file() -> Path:
 
 
 def describe(
-    case: Case, result: CaseResult, contract: Contract, reader: ExchangeReader
+    case: Case,
+    result: CaseResult,
+    contract: Contract,
+    exchanges: Sequence[Record],
+    reproducing: Sequence[str] = (),
 ) -> None:
-    """Describe the running test to allure-pytest; to be called before its outcome is raised."""
+    """Describe the running test to allure-pytest; to be called before its outcome is raised.
+
+    `exchanges` are the deciding ones, `reproducing` the lines that send a failure again.
+    """
     if not _INSTALLED or not allure_commons.plugin_manager.has_plugin(_TIDY):
         return
-    exchanges = reader.read(result.deciding)
     named = _requirements(case, result, contract)
     service = f"{contract.title} {contract.version}"
     allure.dynamic.title(_clean(case.title))
     allure.dynamic.description("")
-    allure.dynamic.description_html(_clean(_description(result, named, exchanges)))
+    description = _description(result, named, exchanges)
+    if reproducing:
+        description += f"\n<pre>{html.escape(chr(10).join(reproducing))}</pre>"
+    allure.dynamic.description_html(_clean(description))
     allure.dynamic.epic(service)
     allure.dynamic.feature(
         f"Section {named[0].source.section}" if named else case.origin

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from conformance.evidence.reproduction import LONGEST, recipes
 from conformance.model.wording import count_of
 from conformance.reporting.embedding import ReportPage
 from conformance.reporting.html_findings import folded
@@ -22,7 +23,6 @@ from conformance.reporting.markup import (
     verdict_mark,
 )
 
-_MOST_COMMANDS = 12
 _MANY = 300
 """Number of cases above which a browser lays out only those in sight."""
 
@@ -162,7 +162,7 @@ def _case(page: ReportPage, case: Mapping[str, Any]) -> Html:
         if case["reason"]
         else Html(""),
         make_element("p", joined(_about_case(case)), class_="about"),
-        *_commands(case),
+        *_commands(page, case),
         class_=f"case {case['verdict']}",
         id=f"case={case['id']}",
         data_case=case["id"],
@@ -185,16 +185,12 @@ def _tags(case: Mapping[str, Any], severities: Sequence[str]) -> Iterator[Html]:
         )
 
 
-def _commands(case: Mapping[str, Any]) -> Iterator[Html]:
-    """Yield the commands that reproduce a failure, with variables for credentials."""
-    lines = case.get("counterexample", {}).get("curl", ())
-    if lines:
-        yield make_element("p", text_node("Reproduce with curl:"), class_="about")
-        yield make_element(
-            "pre",
-            text_node(clipped("\n".join(lines[-_MOST_COMMANDS:]))),
-            class_="commands",
-        )
+def _commands(page: ReportPage, case: Mapping[str, Any]) -> Iterator[Html]:
+    """Yield how to reproduce a failure: each heading, and the commands under it."""
+    for heading, lines in recipes(case, page.results["run"]["id"]):
+        yield make_element("p", text_node(heading), class_="about")
+        text = clipped("\n".join(lines), LONGEST * 2)
+        yield make_element("pre", text_node(text), class_="commands")
 
 
 def _about_case(case: Mapping[str, Any]) -> Iterator[Html]:

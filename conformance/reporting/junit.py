@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from conformance.evidence.reproduction import reproducing_lines
 from conformance.evidence.results_document import is_confidential
 from conformance.model.result import WITHHELD
 from conformance.model.wording import place_words, printable_lines
@@ -34,7 +35,7 @@ def junit_text(results: Mapping[str, Any]) -> str:
         about = {"name": service, "timestamp": results["run"]["started"]}
         suite = ET.SubElement(root, "testsuite", about | _totals(cases))
         for case in cases:
-            _add_case(suite, case, confidential=is_confidential(case, results["run"]))
+            _add_case(suite, case, results["run"])
     ET.indent(root)
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -55,7 +56,7 @@ def _totals(cases: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _add_case(
-    suite: ET.Element, case: Mapping[str, Any], *, confidential: bool
+    suite: ET.Element, case: Mapping[str, Any], run: Mapping[str, Any]
 ) -> None:
     element = ET.SubElement(
         suite,
@@ -74,25 +75,27 @@ def _add_case(
     for name, value in rows:
         ET.SubElement(properties, "property", name=name, value=_text(value))
     tag = _TAGS.get(case["verdict"])
-    if confidential:
+    if is_confidential(case, run):
         outcome = ET.SubElement(
             element, str(tag), message=WITHHELD, type=case["verdict"]
         )
         outcome.text = WITHHELD
     elif tag is not None:
-        _add_outcome(element, tag, case)
+        _add_outcome(element, tag, case, run["id"])
     elif case["findings"]:
         ET.SubElement(element, "system-out").text = _findings(case)
 
 
-def _add_outcome(element: ET.Element, tag: str, case: Mapping[str, Any]) -> None:
-    """Add why a case did not pass; of a failure its findings and the last command that reproduces it."""
+def _add_outcome(
+    element: ET.Element, tag: str, case: Mapping[str, Any], run: str
+) -> None:
+    """Add why a case did not pass; of a failure its findings and how to reproduce it."""
     reason = _text(case["reason"])
     outcome = ET.SubElement(element, tag, message=reason)
     if tag == "skipped":
         return
     outcome.set("type", case["verdict"])
-    commands = case.get("counterexample", {}).get("curl", ())[-1:]
+    commands = reproducing_lines(case, run)
     lines = [_findings(case) or reason, *map(_text, commands)]
     outcome.text = "\n".join(lines)
 

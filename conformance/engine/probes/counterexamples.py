@@ -4,15 +4,14 @@ Must not send anything.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from conformance.engine.probes.search import case_dir, make_private
-from conformance.evidence.curl import curl_line
 from conformance.evidence.reading import ExchangeReader
+from conformance.evidence.reproduction import reproduction
 from conformance.evidence.run_folder import write_atomically
-from conformance.evidence.store import Record
 from conformance.model.case import CaseKind
 from conformance.model.verdict import Verdict
 
@@ -22,22 +21,13 @@ _SEARCHED = frozenset({CaseKind.PROPERTY.value, CaseKind.STATEFUL.value})
 
 def add_commands(document: Mapping[str, Any], folder: Path) -> None:
     """Add to each failed case of a results document the commands that show its failure."""
-    shown = [
-        case["counterexample"] for case in document["cases"] if "counterexample" in case
-    ]
-    wanted = {name for row in shown for name in row["exchanges"]}
+    shown = [case for case in document["cases"] if "counterexample" in case]
+    wanted = {name for case in shown for name in case["counterexample"]["exchanges"]}
     if not wanted:
         return
     records = {row["id"]: row for row in ExchangeReader(folder).read(wanted)}
-    for row in shown:
-        row["curl"] = list(_commands(records, row["exchanges"]))
-
-
-def _commands(records: Mapping[str, Record], names: Iterable[str]) -> Iterator[str]:
-    for name in names:
-        command = curl_line(records[name]) if name in records else None
-        if command:
-            yield command
+    for case in shown:
+        case["counterexample"] |= reproduction(case, document["run"], records)
 
 
 def update_counterexamples(document: Mapping[str, Any], parent: Path | None) -> None:
