@@ -19,6 +19,7 @@ from conformance.evidence.results_document import (
     is_confidential,
     portable,
 )
+from conformance.formats.unread_specs import unread_specs_note
 from conformance.model.case import Case
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
@@ -75,7 +76,9 @@ class SuiteRun:
         """Say which options belong to the project around the suites, and whose identity was never filled in."""
         target = self._opening.planned().plan.target
         unfilled = [f"warning: {'; '.join(each)}" for each in unfilled_identity(target)]
-        return [f"conformance: {line}" for line in (*self._options_taken(), *unfilled)]
+        unread = [f"note: {note}" for note in filter(None, [unread_specs_note()])]
+        lines = (*self._options_taken(), *unfilled, *unread)
+        return [f"conformance: {line}" for line in lines]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
