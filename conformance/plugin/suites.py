@@ -19,25 +19,23 @@ from conformance.evidence.results_document import (
     is_confidential,
     portable,
 )
-from conformance.formats.unread_specs import unread_specs_note
 from conformance.model.case import Case
 from conformance.model.errors import UsageError
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.plugin import (
     MARKER,
-    TAKEN,
     Verify,
     case_of,
     is_suite_test,
     uses_clients,
 )
+from conformance.plugin.announcements import header_lines, options_taken
 from conformance.plugin.campaigns import Ending, discard, end_campaign, share
 from conformance.plugin.handover import DOCUMENT
 from conformance.plugin.opening import PROBLEMS, SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason, redact_report
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
-from conformance.target.placeholders import unfilled_identity
 from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -74,11 +72,7 @@ class SuiteRun:
 
     def pytest_report_header(self) -> list[str]:
         """Say which options belong to the project around the suites, and whose identity was never filled in."""
-        target = self._opening.planned().plan.target
-        unfilled = [f"warning: {'; '.join(each)}" for each in unfilled_identity(target)]
-        unread = [f"note: {note}" for note in filter(None, [unread_specs_note()])]
-        lines = (*self._options_taken(), *unfilled, *unread)
-        return [f"conformance: {line}" for line in lines]
+        return header_lines(self._config, self._opening.planned().plan.target)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -204,7 +198,7 @@ class SuiteRun:
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
-        lines = list(self._options_taken())
+        lines = options_taken(self._config)
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
             folder = self._opening.opened[0].folder
@@ -280,15 +274,6 @@ class SuiteRun:
         conformant = document["run"]["exit_code"] == EXIT_CONFORMANT
         if not conformant and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _options_taken(self) -> list[str]:
-        """Return a line that names the options of the project around the suites; the target may be another."""
-        taken = self._config.stash.get(TAKEN, None)
-        if not taken:
-            return []
-        return [
-            f"this project has its own {', '.join(taken)}; set the ini keys instead (docs/pytest.md)"
-        ]
 
     def _ending(self, exitstatus: int) -> Ending:
         erred = self._erred or exitstatus == pytest.ExitCode.INTERNAL_ERROR
