@@ -25,6 +25,11 @@ _COMPLETE = {
     "COMP_WORDS": "ehealth-conformance li",
     "COMP_CWORD": "1",
 }
+_COMPLETE_ID = {
+    **_COMPLETE,
+    "COMP_WORDS": "ehealth-conformance run --case therapeutic-exclusion/8",
+    "COMP_CWORD": "3",
+}
 _START = (
     "import sys; sys.argv[0] = 'ehealth-conformance'; "
     "from conformance.__main__ import main; main()"
@@ -47,6 +52,7 @@ COMMANDS = (
     Command("--help", ("--help",)),
     Command("run --help", ("run", "--help")),
     Command("completion of `li`", (), _COMPLETE),
+    Command("completion of a case's id", (), _COMPLETE_ID),
     Command("init local", ("init", "local")),
     Command("list services", ("list", "services")),
     Command("list cases --format json", ("list", "cases", "--format", "json")),

@@ -224,7 +224,9 @@ def created(body: bytes) -> str:
     return str(next(parse(body).iter(f"{{{WSU}}}Created")).text)
 
 
-@pytest.mark.parametrize("move", [busy(), busy(TOO_MANY, "2"), busy("502 Bad Gateway"), reset], ids=str)
+@pytest.mark.parametrize(
+    "move", [busy(), busy(TOO_MANY, "2"), busy("502 Bad Gateway"), reset], ids=["503", "429", "502", "reset"]
+)
 def test_sts_that_comes_back_is_asked_again(folder: Path, move: issuers.Move) -> None:
     """A busy STS, or one that resets, gives the assertion at the next try."""
     with playing([move, given()]) as issuer:

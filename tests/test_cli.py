@@ -344,7 +344,8 @@ def test_lint_finds_a_mistake_by_file(tmp_path: Path) -> None:
     done = told("lint", folder, cwd=tmp_path)
     assert done.returncode == 2
     assert re.search(r"requirements\.yaml:\d+: .*'OUGHT' is not one of", done.stderr)
-    assert told("lint", cwd=tmp_path).stdout == "specs: no mistakes found\n"
+    assert done.stderr.endswith(f"{folder}: 1 mistake\n")
+    assert told("lint", cwd=tmp_path).stdout == f"{specs_root()}: no mistakes found\n"
 
 
 @pytest.mark.parametrize("command", [[], *([entry.name] for entry in COMMANDS)])

@@ -313,6 +313,32 @@ def test_folder_without_specs_is_no_folder_without_mistakes(tmp_path: Path) -> N
     assert lint(tmp_path) == [f"{tmp_path}: there is no spec folder here (SERVICE/VERSION/service.yaml)"]
 
 
+@pytest.mark.parametrize("inside", [".", SERVICE, f"{SERVICE}/{VERSION}"])
+def test_folder_beside_the_specs_names_them(root: Path, inside: str) -> None:
+    """Who names a folder too high or too low is told which one holds the specs."""
+    own = root.parent / "clone"
+    own.mkdir()
+    root.rename(own / "specs")
+    place = own if inside == "." else own / "specs" / inside
+    [problem] = lint(place)
+    assert problem.endswith(
+        f"there is no spec folder here (SERVICE/VERSION/service.yaml); did you mean {own / 'specs'}?"
+    )
+
+
+def test_folder_that_lacks_service_yaml_is_told(root: Path) -> None:
+    """A folder of data that no command knows is not passed over in silence."""
+    folder = root / "new-service" / "1.0"
+    shutil.copytree(root / SERVICE / VERSION, folder)
+    (folder / "service.yaml").unlink()
+    (root / "other").mkdir()
+    (root / "other" / "cases.yaml").touch()
+    assert lint(root) == [
+        f"{folder}: service.yaml is missing, so that no command knows this folder",
+        f"{root / 'other'}: a service's files stand in a folder of their version (SERVICE/VERSION/service.yaml)",
+    ]
+
+
 def test_all_mistakes_of_an_example_are_reported(root: Path) -> None:
     """An example with two mistakes gives two messages with their places."""
     path = root / SERVICE / VERSION / "examples" / "dashboard.json"

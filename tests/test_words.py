@@ -73,6 +73,30 @@ def test_short_form_of_a_fault_is_enough() -> None:
     assert find_fault("duplicate-accepted") is find_fault(FAULT)
 
 
+def test_fault_of_another_service_names_the_service() -> None:
+    """Where services are named, a fault is one of theirs, and another one is told with its service."""
+    for name in (FAULT, "duplicate-accepted"):
+        assert find_fault(name, ["therapeutic-exclusion"]).id == FAULT
+        with pytest.raises(UsageError, match="belongs to therapeutic-exclusion: add that service"):
+            find_fault(name, [SERVICE])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("run", "--kind", "postive"), "positive"),
+        (("list", "caces"), "cases"),
+        (("list", "cases", "--kind", "statefull"), "stateful"),
+        (("list", "cases", "--format", "jsn"), "json"),
+    ],
+)
+def test_word_that_is_none_of_a_choice_gets_the_nearest(tmp_path: Path, arguments: tuple[str, ...], near: str) -> None:
+    """All words are named, and the one that was probably meant."""
+    done = told(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"did you mean {near!r}?" in done.stderr
+
+
 def test_short_form_of_several_faults_names_them_all() -> None:
     """A part that several services have is told with the ids that it may be."""
     ids = [identifier for spec in all_specs() for identifier in spec.faults]

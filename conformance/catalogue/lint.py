@@ -24,13 +24,19 @@ from conformance.model.errors import UsageError
 from conformance.model.fault import Fault
 from conformance.strategies.generators import GENERATORS
 
+_SERVICE_FILE = "SERVICE/VERSION/service.yaml"
+_SPEC_FOLDER = "*/*/service.yaml"
+_NO_SERVICES = frozenset({"common", "formats"})
+"""The folders of specs that are no service's."""
+
 
 def lint(root: Path) -> list[str]:
     """Return one line per mistake in the spec folders below `root`; an empty list where all is well."""
     problems: list[str] = []
-    folders = sorted(path.parent for path in root.glob("*/*/service.yaml"))
+    folders = sorted(path.parent for path in root.glob(_SPEC_FOLDER))
     if not folders:
-        return [f"{root}: there is no spec folder here (SERVICE/VERSION/service.yaml)"]
+        return [_nothing_here(root)]
+    problems += _folders_without_service(root)
     for load in (load_tracing, load_environments):
         try:
             load(root)
@@ -47,6 +53,24 @@ def lint(root: Path) -> list[str]:
                 for problem in dict.fromkeys(_spec_problems(spec))
             ]
     return problems
+
+
+def _nothing_here(root: Path) -> str:
+    """Return that a folder has no spec folder below it, and which folder near it does."""
+    for near in (root / "specs", root.parent, root.parent.parent):
+        if any(near.glob(_SPEC_FOLDER)):
+            return f"{root}: there is no spec folder here ({_SERVICE_FILE}); did you mean {near}?"
+    return f"{root}: there is no spec folder here ({_SERVICE_FILE})"
+
+
+def _folders_without_service(root: Path) -> Iterator[str]:
+    """Yield the folders that no command knows, since they have no service.yaml; such as have no data are none."""
+    for folder in sorted({path.parent for path in root.glob("*/*/*.yaml")}):
+        if not (folder / "service.yaml").exists():
+            yield f"{folder}: service.yaml is missing, so that no command knows this folder"
+    for folder in sorted({path.parent for path in root.glob("*/*.yaml")}):
+        if folder.name not in _NO_SERVICES:
+            yield f"{folder}: a service's files stand in a folder of their version ({_SERVICE_FILE})"
 
 
 def _spec_problems(spec: Spec) -> Iterator[str]:

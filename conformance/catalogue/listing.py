@@ -4,7 +4,14 @@ Must not print.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from pathlib import Path
 from typing import Any
 
@@ -71,27 +78,32 @@ def all_faults(services: Iterable[str]) -> Iterator[Fault]:
         yield from load_spec(service).faults.values()
 
 
-def find_fault(name: str) -> Fault:
+def find_fault(name: str, services: Collection[str] = ()) -> Fault:
     """Return the seeded fault of an id, of which the part after `faults/` is enough where one service alone has it.
 
-    Raises UsageError where there is none, or more than one.
+    It is one of the `services`, where some are named. Raises UsageError where there is none, or more than one.
     """
-    known = {fault.id: fault for spec in all_specs() for fault in spec.faults.values()}
-    if name in known:
-        return known[name]
-    short: dict[str, list[str]] = {}
-    for identifier in known:
-        short.setdefault(identifier.partition("/faults/")[2], []).append(identifier)
-    match short.get(name):
-        case [identifier]:
-            return known[identifier]
+    every = list(all_faults(service_ids()))
+    fitting = [fault for fault in every if name in {fault.id, _short(fault)}]
+    match [each for each in fitting if not services or each.service in services]:
+        case [fault]:
+            return fault
         case [*several] if several:
-            raise UsageError(f"the fault {name!r} may be {' or '.join(several)}")
-    whole = "/" in name
-    hint = suggestion(name, tuple(known if whole else short))
+            ids = " or ".join(fault.id for fault in several)
+            raise UsageError(f"the fault {name!r} may be {ids}")
+    if fitting:
+        raise UsageError(
+            f"the fault {name!r} belongs to {fitting[0].service}: add that service, or name none"
+        )
+    known = (fault.id if "/" in name else _short(fault) for fault in every)
+    hint = suggestion(name, tuple(known))
     if not hint.endswith("?"):
         hint = "; see `list faults`"
     raise UsageError(f"there is no fault {name!r}{hint}")
+
+
+def _short(fault: Fault) -> str:
+    return fault.id.partition("/faults/")[2]
 
 
 def verifying(spec: Spec) -> dict[str, list[str]]:

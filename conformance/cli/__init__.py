@@ -6,8 +6,10 @@ Each command has a module of its own, which parses options and prints; the table
 import click
 
 from conformance import __version__
+from conformance.cli.console import print_aside
 from conformance.cli.group import CommandEntry, CommandGroup
 from conformance.cli.options import examples
+from conformance.formats.unread_specs import unread_specs_note
 
 COMMANDS = (
     CommandEntry(
@@ -78,5 +80,9 @@ COMMANDS = (
     ),
 )
 @click.version_option(__version__, prog_name="ehealth-conformance")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Test web services of the Belgian eHealth platform against their cookbooks."""
+    note = unread_specs_note()
+    if note and ctx.invoked_subcommand != "lint":  # which may be told another folder
+        print_aside(f"note: {note}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance.catalogue.topics import TOPICS
+from conformance.cli.choices import NearestChoice
 from conformance.cli.console import (
     as_csv,
     print_error,
@@ -38,11 +39,11 @@ _SEPARATORS = {"accepted": "; "}
         "ehealth-conformance list requirements --section 5.3 --level MUST --format csv",
     ),
 )
-@click.argument("topic", type=click.Choice(TOPICS))
+@click.argument("topic", type=NearestChoice(TOPICS))
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "json", "csv"]),
+    type=NearestChoice(["table", "json", "csv"]),
     default="table",
     show_default=True,
     help="How to print it; JSON has numbers, booleans and arrays.",
@@ -66,14 +67,14 @@ _SEPARATORS = {"accepted": "; "}
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(tuple(kind.value for kind in SUITE_KINDS)),
+    type=NearestChoice(tuple(kind.value for kind in SUITE_KINDS)),
     help="Show cases of this kind only (repeatable).",
 )
 @click.option(
     "--level",
     "levels",
     multiple=True,
-    type=click.Choice(tuple(level.value for level in Level), case_sensitive=False),
+    type=NearestChoice(tuple(level.value for level in Level), case_sensitive=False),
     help="Show requirements of this level only (repeatable).",
 )
 @click.option(

@@ -94,11 +94,12 @@ def _write_target(
     platform: "LocalPlatform", services: dict[str, dict[str, Any]], path: Path
 ) -> None:
     """Write a target file, and beside it the authority that signed the platform's TLS certificate."""
-    from conformance.target.writing import write_target, written_target  # noqa: PLC0415 - help and completion do without
+    from conformance.target.writing import WrittenBy, write_target, written_target  # noqa: PLC0415 - help does without
 
     ca_file = None
     if platform.certificate is not None:
         ca_file = path.with_name(f"{path.stem}-ca.pem")
         write_target(ca_file, platform.certificate.authority.decode("ascii"))
     name_of_ca = ca_file.name if ca_file else None
-    write_target(path, written_target("mock", services, name_of_ca))
+    mock = WrittenBy(platform.whereabouts, platform.name)
+    write_target(path, written_target("mock", services, name_of_ca, mock))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from conformance.cli.choices import NearestChoice
 from conformance.engine.run_options import (
     CASE,
     DISCLOSE_SECURITY,
@@ -166,7 +167,7 @@ def _default(option: RunOption) -> str | bool | None:
 
 def _click_type(option: RunOption) -> "click.ParamType[Any] | None":
     if option.choices:
-        return click.Choice(option.choices)
+        return NearestChoice(option.choices)
     if option.value_type is int:
         return click.IntRange(min=option.minimum)
     if option.is_path and option is not TARGET:

@@ -53,10 +53,12 @@ def review(
     from conformance.model.result import EXIT_INCONCLUSIVE, EXIT_USAGE  # noqa: PLC0415 - help and completion do without
     from conformance.review import release_steps, review_network, review_offline  # noqa: PLC0415 - loads key stores
     from conformance.review.amount import planned_amount  # noqa: PLC0415 - the same
+    from conformance.review.mock_alive import demand_mock  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - help and completion do without
 
     chosen = load_target(target)
     wanted = choose_services(chosen, services)
+    demand_mock(chosen, wanted)
     now = datetime.now(UTC)
     offline = review_offline(chosen, wanted, now)
     network = review_network(chosen, wanted)

@@ -110,10 +110,10 @@ def _chosen(
     from conformance.target.policy import LOCAL  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - the same
 
-    if fault_ids:
-        faults = [find_fault(name) for name in fault_ids]
-        return faults, list(dict.fromkeys(fault.service for fault in faults))
     names = [entry.service for entry in choose_services(load_target(LOCAL), services)]
+    if fault_ids:
+        faults = [find_fault(name, names if services else ()) for name in fault_ids]
+        return faults, list(dict.fromkeys(fault.service for fault in faults))
     return list(all_faults(names)), names
 
 

@@ -127,11 +127,13 @@ def _send(
     from conformance.engine.sending import make_template, send_template  # noqa: PLC0415 - the same
     from conformance.evidence.run_folder import make_folder  # noqa: PLC0415 - the same
     from conformance.reporting.outputs import write_outputs  # noqa: PLC0415 - the same
+    from conformance.review.mock_alive import demand_mock  # noqa: PLC0415 - the same
     from conformance.target.placeholders import unfilled_identity  # noqa: PLC0415 - the same
     from conformance.target.reading import choose_services, load_target  # noqa: PLC0415 - the same
 
     target = load_target(target_name)
     services = choose_services(target, (name,))
+    demand_mock(target, services)
     for message, remedy in unfilled_identity(target):
         print_plain(f"warning: {message}; {remedy}")
     embedded = start_embedded(services, folder=target.folder)

@@ -18,12 +18,12 @@ from conformance.cli.console import (
     standard_output,
     verdict_part,
 )
+from conformance.evidence.reproduction import reproducing_lines
 from conformance.evidence.results_document import (
     exchange_words,
     is_confidential,
     partial_selection,
 )
-from conformance.evidence.reproduction import reproducing_lines
 from conformance.model.result import (
     EXIT_CONFORMANT,
     EXIT_ERROR,

@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 from conformance.formats.schemas import suggestion
 
 _WILDCARD = re.compile(r"[*?\[]")
+_MOST_ALIKE = 3
+"""Ids that a message suggests where they all end as it was written."""
 _SECTION = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
@@ -28,6 +30,7 @@ def meant(what: str, name: str, ids: Collection[str]) -> Meant:
     An id stands for itself; `*`, `?` and `[...]` for any characters, slashes too; `SERVICE/SECTION` for what has its id
     from that section or one below it. The service may be left out where one alone is meant.
     """
+    name = name.rstrip("/")  # as shells complete folders
     if name in ids:
         return Meant((name,))
     found = tuple(each for each in ids if _fits(name, each))
@@ -63,6 +66,9 @@ def hint(name: str, ids: Iterable[str]) -> str:
         "/" in name or _SECTION.fullmatch(name)
     ):
         return suggestion(name, tuple(dict.fromkeys(map(_section_of, known))))
+    alike = tuple(each for each in known if each.endswith(f"/{name}"))
+    if alike:
+        return f"; did you mean {' or '.join(map(repr, alike[:_MOST_ALIKE]))}?"
     return suggestion(name, known)
 
 

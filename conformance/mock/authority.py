@@ -27,7 +27,8 @@ APPLICATION: Final = "IAMLOCAL"
 """The application that the STS's certificate names, as IAMACC names the one of acceptance."""
 
 _NAME = "ehealth-conformance local test CA"
-_VALIDITY = timedelta(days=7)
+_VALIDITY = timedelta(days=366)
+"""How long the platform's TLS certificate holds: somewhat longer than what it lends."""
 _MONTHS = 36
 """How long the platform's certificates for callers are valid."""
 _TYPE = re.compile(r"([A-Z][A-Z|_-]*)=([0-9]+)")

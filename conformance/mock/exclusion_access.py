@@ -32,7 +32,9 @@ CHALLENGES: Mapping[str, str] = {
 """The checks of who asks, each with the error that a challenge names (RFC 6750, section 3.1), "" for none."""
 
 
-_TOKEN_LIFETIME = timedelta(hours=1)
+_LENT_FOR = timedelta(days=365)
+"""How long the tokens of a target file hold: longer than any local platform runs, which alone accepts them."""
+_EXPIRED_FOR = timedelta(hours=1)
 
 PATIENT = Person("90010199794", "Alphonsine", "Sterrenveld", (REST_ACCESS,))
 OTHER = Person("85061599690", "Godelieve", "Wolkenberg", (REST_ACCESS,))
@@ -162,16 +164,17 @@ def _listed(holder: Mapping[str, Any], name: str) -> list[Any]:
 
 def tokens_by_role(issuer: iam_tokens.Issuer) -> dict[str, str]:
     """Return a token for each role that a target file knows."""
-    past = replace(issuer, clock=lambda: issuer.clock() - 2 * _TOKEN_LIFETIME)
+    past = replace(issuer, clock=lambda: issuer.clock() - 2 * _EXPIRED_FOR)
 
     def token(
         person: Person,
         profile: Profile = Profile.CITIZEN,
         by: iam_tokens.Issuer = issuer,
+        lifetime: timedelta = _LENT_FOR,
     ) -> str:
         return by.issue(
             iam_tokens.person_claims(person, iam_tokens.LOCAL_CLIENT, SERVICE, profile),
-            _TOKEN_LIFETIME,
+            lifetime,
         )
 
     machine = iam_tokens.machine_claims("local-monitoring", SERVICE, (MONITORING,))
@@ -181,7 +184,7 @@ def tokens_by_role(issuer: iam_tokens.Issuer) -> dict[str, str]:
         "mandatary": token(_MANDATARY, Profile.MANDATARY),
         "mandatary_wrong_type": token(_WRONG_MANDATARY, Profile.MANDATARY),
         "without_role": token(replace(PATIENT, roles=())),
-        "expired": token(PATIENT, by=past),
+        "expired": token(PATIENT, by=past, lifetime=_EXPIRED_FOR),
         "other_citizen": token(OTHER),
-        "monitoring": issuer.issue(machine, _TOKEN_LIFETIME),
+        "monitoring": issuer.issue(machine, _LENT_FOR),
     }

@@ -6,6 +6,7 @@ this machine.
 
 import asyncio
 import importlib
+import secrets
 import socket
 import ssl
 import tempfile
@@ -21,13 +22,14 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from conformance.contracts.loading import Spec
 from conformance.mock.authority import ServerCertificate, make_server_certificate
 from conformance.mock.entrance.connections import Bounds, Entrance, TellingPhases
-from conformance.mock.entrance.loopback import LoopbackOnly
+from conformance.mock.entrance.loopback import CONTROLS, LoopbackOnly
 from conformance.mock.faults import Faulty
 from conformance.mock.service import Served, ServiceModule
 from conformance.model.errors import UsageError
@@ -35,6 +37,7 @@ from conformance.model.fault import Fault
 
 _HOST = "127.0.0.1"
 _BACKLOG = 512
+_NAME_PATH = f"{CONTROLS}/name"
 _STOP_SECONDS = 5.0
 
 
@@ -42,6 +45,7 @@ _STOP_SECONDS = 5.0
 class LocalPlatform:
     """The platform with some services; `address` is where it answers while it is entered.
 
+    By its `name`, told at `whereabouts`, it is known from another platform that later answers at the same address.
     One of the services makes a mistake where there is a `fault`. What stands open beyond the `bounds` is closed.
     """
 
@@ -52,6 +56,7 @@ class LocalPlatform:
     certificate: ServerCertificate | None = None
     fault: Fault | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    name: str = field(default_factory=lambda: secrets.token_hex(8))
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
     _served: dict[str, Served] = field(default_factory=dict)
@@ -83,6 +88,11 @@ class LocalPlatform:
             self._server.force_exit = True
             self._thread.join(_STOP_SECONDS)
         self._close()
+
+    @property
+    def whereabouts(self) -> str:
+        """Return the URL at which the platform tells its name."""
+        return self.address + _NAME_PATH
 
     def settings(self, service: str) -> dict[str, Any]:
         """Return what a target file says of a service on this platform."""
@@ -146,8 +156,13 @@ class LocalPlatform:
         listener.listen(_BACKLOG)
         return listener
 
+    async def _tell_name(self, request: Request) -> Response:
+        del request
+        return PlainTextResponse(self.name)
+
     def _application(self) -> ASGIApp:
         routes = [route for served in self._served.values() for route in served.routes]
+        routes.append(Route(_NAME_PATH, self._tell_name))
         application = Starlette(
             routes=routes, exception_handlers={HTTPException: _refusal}
         )

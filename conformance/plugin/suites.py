@@ -26,19 +26,18 @@ from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.model.wording import printable
 from conformance.plugin import (
     MARKER,
-    TAKEN,
     Verify,
     case_of,
     is_suite_test,
     uses_clients,
 )
+from conformance.plugin.announcements import header_lines, options_taken
 from conformance.plugin.campaigns import Ending, discard, end_campaign, share
 from conformance.plugin.handover import DOCUMENT
 from conformance.plugin.opening import PROBLEMS, SHARED, Opening
 from conformance.plugin.outcome import end_test, exit_reason, redact_report
 from conformance.plugin.recognition import is_suites_folder
 from conformance.reporting import allure
-from conformance.target.placeholders import unfilled_identity
 from conformance.traffic.interruption import interruptible
 
 if TYPE_CHECKING:
@@ -78,9 +77,7 @@ class SuiteRun:
 
     def pytest_report_header(self) -> list[str]:
         """Say which options belong to the project around the suites, and whose identity was never filled in."""
-        target = self._opening.planned().plan.target
-        unfilled = [f"warning: {'; '.join(each)}" for each in unfilled_identity(target)]
-        return [f"conformance: {line}" for line in (*self._options_taken(), *unfilled)]
+        return header_lines(self._config, self._opening.planned().plan.target)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -222,7 +219,7 @@ class SuiteRun:
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
-        lines = [*self._options_taken(), *self._unkept]
+        lines = [*options_taken(self._config), *self._unkept]
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
             report = self._opening.opened[0].folder / "report.html"
@@ -302,15 +299,6 @@ class SuiteRun:
         conformant = document["run"]["exit_code"] == EXIT_CONFORMANT
         if not conformant and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def _options_taken(self) -> list[str]:
-        """Return a line that names the options of the project around the suites; the target may be another."""
-        taken = self._config.stash.get(TAKEN, None)
-        if not taken:
-            return []
-        return [
-            f"this project has its own {', '.join(taken)}; set the ini keys instead (docs/pytest.md)"
-        ]
 
     def _ending(self, exitstatus: int) -> Ending:
         erred = self._erred or exitstatus == pytest.ExitCode.INTERNAL_ERROR

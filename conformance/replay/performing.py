@@ -27,6 +27,7 @@ from conformance.replay.planning import SHOWN_ONLY, Replay
 from conformance.replay.player import ReplayListener, ReplayPlayer
 from conformance.reporting.outputs import write_outputs
 from conformance.review.before_run import credential_problems
+from conformance.review.mock_alive import demand_mock
 from conformance.soap.security.mutations import MUTATIONS
 from conformance.target.target import ServiceTarget
 from conformance.traffic.interruption import interruptible
@@ -111,6 +112,7 @@ def _what_is_judged(replay: Replay) -> str:
 def _items(replay: Replay, service: ServiceTarget) -> list[ReplayItem]:
     """Return what is to be sent; raises UsageError where a record cannot be used or a credential not be had."""
     target = replay.plan.target
+    demand_mock(target, [service])
     if replay.soap:
         bind(service.spec, service.settings, target.folder)
     items: list[ReplayItem] = []

@@ -86,5 +86,7 @@ def _identity(run: Mapping[str, Any]) -> Iterator[tuple[str, Iterable[Html]]]:
 
 
 def _selection_words(page: ReportPage) -> str:
+    if not page.results["run"]["services"]:
+        return "requests of one's own, and no case"
     partial = partial_selection(page.results)
     return partial.partition(":")[0] or "all cases of the services"

@@ -1,6 +1,6 @@
 """The offline part of the review, as each run does it before its first request.
 
-Must not send anything.
+Must not send anything but the question to a mock on this machine whether it still runs.
 """
 
 from collections.abc import Collection
@@ -9,24 +9,11 @@ from datetime import UTC, datetime
 from conformance.engine.assembly import make_tokens
 from conformance.engine.plan import Plan
 from conformance.evidence.redaction import Redactor
-from conformance.model.errors import TargetError, UsageError
+from conformance.model.errors import UsageError
 from conformance.review import caller_problems, review_offline
+from conformance.review.mock_alive import demand_mock
 from conformance.review.subject import send_nothing
 from conformance.target.target import ServiceTarget, Target
-from conformance.target.writing import is_of_a_mock
-
-
-def _mock_has_ended(plan: Plan) -> bool:
-    """Tell whether a mock's target file names key stores that a run needs and that are gone: they go when it ends."""
-    target = plan.target
-    callers = [
-        caller
-        for service in plan.services
-        for caller in (service.settings.get("callers") or {}).values()
-    ]
-    stores = [target.folder / caller["keystore"] for caller in callers]
-    gone = any(not store.exists() for store in stores)
-    return gone and is_of_a_mock(target.file)
 
 
 def credential_problems(
@@ -53,11 +40,7 @@ def check_before_run(plan: Plan) -> tuple[str, ...]:
     A wrong identity, a token of somebody else or one that has run out would accuse the service of what the target file
     does (interface, section 3).
     """
-    if _mock_has_ended(plan):
-        raise TargetError(
-            f"{plan.target.file}: the mock that wrote this file has ended: start it again with "
-            f"`ehealth-conformance mock --write-target {plan.target.file}`"
-        )
+    demand_mock(plan.target, plan.services)
     remarks = review_offline(
         plan.target,
         plan.services,

@@ -3,7 +3,9 @@
 Must not read more of a target file than who wrote it.
 """
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,6 +14,7 @@ from conformance.contracts.loading import Description
 from conformance.evidence.run_folder import write_atomically
 from conformance.formats.documents import dump
 from conformance.model.errors import UsageError
+from conformance.target.addresses import address_problem, is_loopback
 from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
 
 TEMPLATE_USER_AGENT = "myProduct/1.0.0 myConnector/1.0.0"
@@ -40,6 +43,18 @@ services:
 _BY_MOCK = (
     "# Written by `ehealth-conformance mock`: it holds for as long as that mock runs."
 )
+_ASK = "# That mock tells its name at: "
+_WRITER = re.compile(rf"{_ASK}(\S+) ([0-9a-f]+)")
+_LONGEST_MARK = 1000
+"""Characters of a line that is a mark of `mock`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBy:
+    """A mock that writes target files: where it tells its name, and the name."""
+
+    url: str
+    name: str
 
 
 def target_text(name: str, file: str, services: Iterable[Description]) -> str:
@@ -74,24 +89,52 @@ def target_text(name: str, file: str, services: Iterable[Description]) -> str:
 
 
 def written_target(
-    name: str, services: dict[str, dict[str, Any]], ca_file: str | None
+    name: str,
+    services: dict[str, dict[str, Any]],
+    ca_file: str | None,
+    mock: WrittenBy | None = None,
 ) -> str:
-    """Return a complete target file for services on the local platform, which lasts as long as that runs."""
+    """Return a complete target file for services on the local platform, which lasts as long as that runs.
+
+    With the `mock` that writes it, a reader can ask whether it still runs.
+    """
+    marks = [_BY_MOCK, *([f"{_ASK}{mock.url} {mock.name}"] if mock else [])]
     data: dict[str, Any] = {"name": name, "environment": LOCAL}
     if ca_file is not None:
         data["tls"] = {"ca_file": ca_file}
-    return f"{_BY_MOCK}\n{dump(data | {'services': services})}"
+    head = "\n".join(marks)
+    return f"{head}\n{dump(data | {'services': services})}"
 
 
 def is_of_a_mock(file: Path | None) -> bool:
     """Tell whether a target file was written by `mock`, so that it leads nowhere once that mock has ended."""
+    return bool(_marks(file))
+
+
+def writer_of(file: Path | None) -> WrittenBy | None:
+    """Return the mock that wrote a target file and says where to ask for it, None where none did.
+
+    What is not on this machine's loopback is no mock, and nobody is to be asked there.
+    """
+    marks = _marks(file)
+    found = _WRITER.fullmatch(marks[-1]) if marks else None
+    if found is None or address_problem(found[1], LOCAL) is not None:
+        return None
+    near = is_loopback(str(urlsplit(found[1]).hostname))
+    return WrittenBy(found[1], found[2]) if near else None
+
+
+def _marks(file: Path | None) -> list[str]:
+    """Return the first lines of a target file that `mock` wrote, none of another file."""
     if file is None:
-        return False
+        return []
     try:
         with file.open(encoding="utf-8", errors="replace") as lines:
-            return lines.readline().rstrip("\n") == _BY_MOCK
+            first = lines.readline(_LONGEST_MARK).rstrip("\n")
+            second = lines.readline(_LONGEST_MARK).rstrip("\n")
     except OSError:
-        return False
+        return []
+    return [first, second] if first == _BY_MOCK else []
 
 
 def write_target(path: Path, text: str) -> None:

@@ -24,7 +24,8 @@ from conformance.mock.authority import (
 from conformance.mock.sts import TokenService
 from conformance.soap.message import RequestedAttribute
 
-_STORED_FOR: Final = timedelta(days=7)
+_STORED_FOR: Final = timedelta(days=365)
+"""How long the assertions of a target file hold: longer than any local platform runs, which alone accepts them."""
 _CENTER: Final = "urn:be:fgov:ehealth:1.0:sortingcenter:nihii-number"
 _HOLDER: Final = "urn:be:fgov:ehealth:1.0:certificateholder:"
 
