@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from conformance.formats import documents
 from conformance.formats.documents import Document, Pointer
+from conformance.formats.schema_mistakes import mistake_words
 from conformance.model.errors import SpecError
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
             f"{where}: not a secret's reference; write {{env: NAME}}, {{file: PATH}} or {{command: [...]}}",
         )
         return
-    yield path, f"{where}: {error.message}" if where else error.message
+    words = mistake_words(error)
+    yield path, f"{where}: {words}" if where else words
 
 
 def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
