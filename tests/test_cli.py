@@ -200,7 +200,7 @@ def hostile_free(body: bytes) -> Iterator[str]:
         (["run", "--case", "status-dashboard/7.2/dashbord"], "did you mean 'status-dashboard/7.2/dashboard'?"),
         (["run", "--requirement", "status-dashboard/6.1.1/update"], "binds an organisation"),
         (["run", "--kind", "stateful", "dossier-number-generation"], "no case fits the selection"),
-        (["run", "--examples", "0"], "0 is not in the range"),
+        (["run", "--examples", "0"], "expected 1 or more, not 0"),
         (["run", "--known", "nothing.yaml"], "there is no such file"),
         (["explain", "nothing"], "nothing is known by the id"),
         (["init", "moon"], "there is no built-in target"),

@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from conformance.cli.console import Part, print_error, print_line, verdict_part
+from conformance.cli.console import (
+    Part,
+    print_aside,
+    print_error,
+    print_line,
+    verdict_part,
+)
 from conformance.cli.options import examples, run_options, services_argument
 from conformance.cli.progress import Pace, ProgressDisplay, make_pace
 from conformance.model.case import CaseKind
+from conformance.model.errors import DETAILS
 
 if TYPE_CHECKING:
     from conformance.engine.events import CaseEnded, Event
@@ -103,10 +110,14 @@ def check_and_run(plan: "Plan", out: Path) -> int:
         outcome = run_suites(plan, folder, listeners=(display,))
     finally:
         display.stop()
-    for trouble in outcome.troubles:
-        print_error(trouble)
+    for first, *details in map(str.splitlines, filter(None, outcome.troubles)):
+        print_error(first)
+        print_aside("\n".join(details))
     if outcome.document is None:
-        print_error(f"the harness itself failed; {folder} holds what was exchanged")
+        print_error(
+            f"the harness itself failed; {folder} holds what was exchanged; "
+            f"please report it; {DETAILS}"
+        )
         return EXIT_ERROR
     return print_summary(
         outcome.document, folder, remarks_after_run(plan, outcome.document)
