@@ -207,8 +207,8 @@ MISTAKES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "empty name": ("request:\n  gender: ''\n", ("names.yaml:2: request.gender: ",)),
     "no name": ("request:\n  gender: []\n", ("names.yaml:2: request.gender: ",)),
     "number": ("request:\n  gender: 5\n", ("names.yaml:2: request.gender: ",)),
-    "list": ("- gender\n", ("names.yaml:1: ['gender'] is not of type 'object'",)),
-    "empty file": ("", ("names.yaml:1: None is not of type 'object'",)),
+    "list": ("- gender\n", ("names.yaml:1: expected keys with values (`key: value`), not ['gender']",)),
+    "empty file": ("", ("names.yaml:1: the file is empty; expected keys with values (`key: value`)",)),
 }
 
 

@@ -103,7 +103,7 @@ def test_yaml_is_read_as_json_could_hold_it(text: str, data: object) -> None:
         ("a: 1\n\tb: 2", 2, "not well-formed YAML"),
         ("a: 1\n b: 2", 2, "not well-formed YAML"),
         ("a: 1\nb: 'text\n", None, "not well-formed YAML"),
-        ("a: 1\n---\nb: 2\n", 2, "another document"),
+        ("a: 1\n---\nb: 2\n", 2, "a second document"),
         ("a: 1\nb: 2\na: 3\n", 3, "the key 'a' is given twice"),
         ("a:\n  - {b: 1, c: 2, b: 3}\n", 2, "the key 'b' is given twice"),
         ("a: !!python/object/apply:os.system [ls]\n", 1, "not well-formed YAML"),

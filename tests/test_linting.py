@@ -133,7 +133,7 @@ MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "id that is no id": (
         _change("cases.yaml", "id: status-dashboard/8/method-put\n", "id: status-dashboard/method-put\n"),
-        ("cases.yaml:", "'status-dashboard/method-put' does not match"),
+        ("cases.yaml:", "'status-dashboard/method-put' has not the form"),
     ),
     "case for no requirement": (
         _change("cases.yaml", "only: [status-dashboard/5.3.1.2/items]", "only: [status-dashboard/5.3.1.2/item]"),
@@ -221,7 +221,7 @@ MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "tracing without its rule": (
         _change("common/tracing.yaml", "  subsets: 2\n", ""),
-        ("tracing.yaml:", "'subsets' is a required property"),
+        ("tracing.yaml:", "the key 'subsets' is missing"),
     ),
 }
 
@@ -513,7 +513,7 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
     ),
     "soap.yaml without its codes": (
         _soap("soap.yaml", "gates: [SOA-01001, SOA-01002]", "# gates"),
-        ("soap.yaml:", "'gates' is a required property"),
+        ("soap.yaml:", "the key 'gates' is missing"),
     ),
     "check without its requirement": (
         _soap(
@@ -521,11 +521,11 @@ SOAP_MISTAKES: dict[str, tuple[Break, tuple[str, ...]]] = {
             "    requirement: dossier-number-generation/5.2.1.2/identifier\n",
             "",
         ),
-        ("soap.yaml:", "'requirement' is a required property"),
+        ("soap.yaml:", "the key 'requirement' is missing"),
     ),
     "kind of caller without its role": (
         _soap("soap.yaml", "    role: requester_ssin\n", ""),
-        ("soap.yaml:", "'role' is a required property"),
+        ("soap.yaml:", "the key 'role' is missing"),
     ),
 }
 

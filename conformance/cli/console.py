@@ -127,7 +127,9 @@ def print_error(message: str, word: str = "error") -> None:
 
 
 def print_aside(text: str) -> None:
-    """Print lines without style to standard error."""
+    """Print lines without style to standard error; nothing for no text."""
+    if not text:
+        return
     _write(sys.stderr, printable_lines(text.removesuffix("\n")) + "\n")
 
 

@@ -8,6 +8,7 @@ import functools
 import importlib
 import io
 import os
+import re
 import signal
 import sys
 import traceback
@@ -35,6 +36,16 @@ USAGE = UsageError.exit_code
 ERRED = ConformanceError.exit_code
 INTERRUPTED = 128 + signal.SIGINT
 """Exit codes of what goes wrong before or beside a command's work (interface, section 3)."""
+_CLICK_WORDS = (
+    (r"('.*') is not a valid integer( range)?\.", r"expected a whole number, not \1."),
+    (r"(\S+) is not in the range x>=(\d+)\.", r"expected \2 or more, not \1."),
+    (r"(\S+) is not in the range (\d+)<=x<=(\d+)\.", r"expected \2 to \3, not \1."),
+    (
+        r"('.*') does not match the format '%Y-%m-%d'\.",
+        r"expected a day such as 2026-12-31, not \1.",
+    ),
+)
+"""What click says of a value, and what its author should read."""
 _COMPLETION = "_EHEALTH_CONFORMANCE_COMPLETE"
 """The variable by which a shell asks for completion, which click answers in bytes."""
 
@@ -188,10 +199,13 @@ def _unwritten(error: OSError | None, code: int) -> int:
 
 
 def _show(error: click.ClickException) -> None:
-    """Print what is wrong with a command line, as click words it."""
-    words = io.StringIO()
-    error.show(file=words)
-    print_aside(words.getvalue())
+    """Print what is wrong with a command line: what was expected, and what came."""
+    shown = io.StringIO()
+    error.show(file=shown)
+    text = shown.getvalue()
+    for pattern, words in _CLICK_WORDS:
+        text = re.sub(pattern, words, text)
+    print_aside(text)
 
 
 def _problems(error: ConformanceError) -> Sequence[str]:

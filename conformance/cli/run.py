@@ -10,6 +10,7 @@ import click
 
 from conformance.cli.console import (
     Part,
+    print_aside,
     print_error,
     print_line,
     print_plain,
@@ -17,6 +18,7 @@ from conformance.cli.console import (
 )
 from conformance.cli.options import examples, run_options, services_argument
 from conformance.cli.progress import Pace, ProgressDisplay, make_pace
+from conformance.model.errors import DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,10 +88,14 @@ def check_and_run(plan: "Plan", new_folder: "Callable[[], Path]") -> int:
         outcome = run_suites(plan, folder, listeners=(display,))
     finally:
         display.stop()
-    for trouble in outcome.troubles:
-        print_error(trouble)
+    for first, *details in map(str.splitlines, filter(None, outcome.troubles)):
+        print_error(first)
+        print_aside("\n".join(details))
     if outcome.document is None:
-        print_error(f"the harness itself failed; {folder} holds what was exchanged")
+        print_error(
+            f"the harness itself failed; {folder} holds what was exchanged; "
+            f"please report it; {DETAILS}"
+        )
         return EXIT_ERROR
     return print_summary(
         outcome.document, folder, remarks_after_run(plan, outcome.document)

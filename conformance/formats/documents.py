@@ -14,6 +14,12 @@ from typing import Any, Final
 import yaml
 
 from conformance.files.reading import UnreadableFileError, read_bounded
+from conformance.formats.yaml_mistakes import (
+    control_character,
+    encoding_words,
+    json_words,
+    yaml_words,
+)
 from conformance.model.errors import DocumentError
 
 LARGEST: Final = 512 * 2**10
@@ -73,20 +79,32 @@ def read(path: Path) -> Document:
     uses aliases (which could expand without bound).
     """
     try:
-        text = read_bounded(path, LARGEST).decode("utf-8-sig")
+        text = _decoded(read_bounded(path, LARGEST), path)
     except UnreadableFileError as error:
         raise DocumentError(error.about(path)) from None
-    except UnicodeDecodeError as error:
-        raise DocumentError(
-            f"{path}: cannot be read: it is not UTF-8 text (byte {error.start}); save it as UTF-8"
-        ) from None
     return parse(text.replace("\r\n", "\n").replace("\r", "\n"), path)
+
+
+def _decoded(data: bytes, path: Path) -> str:
+    if b"\0" in data[:4]:
+        raise DocumentError(f"{path}: cannot be read: {encoding_words(data, 0)}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        words = encoding_words(data, error.start)
+        raise DocumentError(f"{path}: cannot be read: {words}") from None
 
 
 def parse(text: str, path: Path) -> Document:
     """Parse YAML or JSON text that came from `path`; errors as for `read`."""
     if path.suffix == ".json":
         return _parse_json(text, path)
+    bad = control_character(text)
+    if bad is not None:
+        line, code = bad
+        raise DocumentError(
+            f"{path}:{line}: not well-formed YAML: the control character {code}; remove it"
+        )
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -96,11 +114,14 @@ def parse(text: str, path: Path) -> Document:
         return _checked(Document(path, loader.construct_document(node), lines))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
+        words = yaml_words(str(error.problem), _character_at(text, error.problem_mark))
+        raise DocumentError(f"{path}:{line}: not well-formed YAML: {words}") from error
+    except RecursionError as error:
+        raise DocumentError(f"{path}: nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:
         raise DocumentError(
-            f"{path}:{line}: not well-formed YAML: {error.problem}"
+            f"{path}: not well-formed YAML: a value does not fit its tag (!!...); leave the tag out"
         ) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise DocumentError(f"{path}: not well-formed YAML: {error}") from error
     finally:
         loader.dispose()
 
@@ -108,6 +129,14 @@ def parse(text: str, path: Path) -> Document:
 def dump(data: Data) -> str:
     """Return `data` as YAML text, in the order given."""
     return yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _character_at(text: str, mark: yaml.Mark | None) -> str:
+    """Return the character at which the reader stopped, "" at the end."""
+    lines = text.split("\n")
+    if mark is None or mark.line >= len(lines):
+        return ""
+    return lines[mark.line][mark.column : mark.column + 1]
 
 
 def _parse_json(text: str, path: Path) -> Document:
@@ -121,7 +150,7 @@ def _parse_json(text: str, path: Path) -> Document:
         return _checked(Document(path, data, {(): 1}))
     except json.JSONDecodeError as error:
         raise DocumentError(
-            f"{path}:{error.lineno}: not well-formed JSON: {error.msg}"
+            f"{path}:{error.lineno}: not well-formed JSON: {json_words(error.msg)}"
         ) from error
     except RecursionError as error:
         raise DocumentError(f"{path}: nested too deeply") from error

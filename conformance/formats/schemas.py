@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from conformance.formats import documents
 from conformance.formats.documents import Document, Pointer
+from conformance.formats.schema_mistakes import mistake_words
 from conformance.model.errors import SpecError
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
     if SECRET_KEYS & {*path}:
         yield path, f"{where}: {_hidden(error)}"
         return
-    yield path, f"{where}: {error.message}" if where else error.message
+    words = mistake_words(error)
+    yield path, f"{where}: {words}" if where else words
 
 
 def _hidden(error: "ValidationError") -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 TRACEBACK_VARIABLE: Final = "EHEALTH_TRACEBACK"
 """The environment variable that shows where the harness broke: any value but the empty one."""
-_DETAILS: Final = f"{TRACEBACK_VARIABLE}=1 shows the details"
+DETAILS: Final = f"{TRACEBACK_VARIABLE}=1 shows the details"
 _PACKAGE: Final = f"{os.sep}conformance{os.sep}"
 
 _LONGEST_LINE: Final = 1200
@@ -119,11 +119,11 @@ def defect_line(error: BaseException) -> str:
     """Return in one line what broke in the harness where nobody foresaw it, where, and how to see more."""
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
-        return f"the harness cannot go on: {place}{error.strerror}; {_DETAILS}"
+        return f"the harness cannot go on: {place}{error.strerror}; {DETAILS}"
     said = " ".join(str(error).split())
     kind = type(error).__name__
     what = f"{kind}: {said}" if said else kind
-    return f"the harness itself failed: {_shortened(what)}{_place_of(error)}; please report it; {_DETAILS}"
+    return f"the harness itself failed: {_shortened(what)}{_place_of(error)}; please report it; {DETAILS}"
 
 
 def _place_of(error: BaseException) -> str:

@@ -225,7 +225,10 @@ def _reader(option: RunOption) -> Any:  # noqa: ANN401 - what argparse calls a t
 
     def whole_number(text: str) -> int:
         """Return a number that is not too small; argparse puts the function's name into a message."""
-        number = int(text)
+        try:
+            number = int(text)
+        except ValueError:
+            raise ArgumentTypeError(f"expected a whole number, not {text!r}") from None
         if option.minimum is not None and number < option.minimum:
             raise ArgumentTypeError(f"expected {option.minimum} or more, not {text}")
         return number

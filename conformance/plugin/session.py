@@ -18,7 +18,12 @@ import pytest
 from conformance.engine.events import Listener
 from conformance.engine.plan import Plan
 from conformance.engine.probes.search import make_private
-from conformance.model.errors import NotKeptError, UsageError
+from conformance.model.errors import (
+    TRACEBACK_VARIABLE,
+    NotKeptError,
+    UsageError,
+    defect_line,
+)
 from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure
 from conformance.traffic.interruption import interruptible
@@ -81,7 +86,7 @@ def run_suites(
         raise
     except Exception as error:  # noqa: BLE001 - outputs are written in pytest's last hook, whose errors pass through
         outcome.document = None
-        outcome.troubles.append(f"{type(error).__name__}: {error}")
+        outcome.troubles.append(defect_line(error))
     else:
         if outcome.document is None and not outcome.troubles:
             outcome.troubles.append(f"pytest ended with {status!r}")
@@ -154,6 +159,17 @@ def _hypothesis_folder() -> Iterator[str]:
         yield folder
 
 
+def trouble_line(shown: object) -> str:
+    """Return in one line what pytest shows of an error outside of a case; all of it where the user asks for details."""
+    if os.environ.get(TRACEBACK_VARIABLE):
+        return str(shown)
+    crash = getattr(shown, "reprcrash", None)
+    if crash is None:
+        return " ".join(str(shown).split())
+    words = " ".join(crash.message.split())
+    return f"{words} ({Path(crash.path).name}, line {crash.lineno})"
+
+
 class _SuiteSession:
     """Hands the plan into a pytest session, and takes the document and what went wrong outside of cases."""
 
@@ -164,15 +180,18 @@ class _SuiteSession:
         config.stash[PREPARED] = self._prepared
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call" and report.failed:
-            self._outcome.troubles.append(str(report.longrepr))
+        judged = report.when == "call" and hasattr(report, "conformance")
+        if report.failed and not judged:
+            self._outcome.troubles.append(trouble_line(report.longrepr))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._outcome.troubles.append(str(report.longrepr))
+            self._outcome.troubles.append(trouble_line(report.longrepr))
 
-    def pytest_internalerror(self, excrepr: object) -> None:
-        self._outcome.troubles.append(str(excrepr))
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        """Take what went wrong, in the place of pytest, which would print its traceback."""
+        self._outcome.troubles.append(trouble_line(excrepr))
+        return True
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         self._outcome.document = config.stash.get(DOCUMENT, None)

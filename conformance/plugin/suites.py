@@ -3,6 +3,7 @@
 Registered by `conformance.plugin` in sessions that concern the suites. Must not judge.
 """
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,13 @@ from conformance.evidence.results_document import (
     portable,
 )
 from conformance.model.case import Case
-from conformance.model.errors import NotKeptError, UsageError, not_kept
+from conformance.model.errors import (
+    TRACEBACK_VARIABLE,
+    NotKeptError,
+    UsageError,
+    defect_line,
+    not_kept,
+)
 from conformance.model.result import EXIT_CONFORMANT, CaseResult
 from conformance.model.wording import printable
 from conformance.plugin import (
@@ -60,7 +67,7 @@ class SuiteRun:
         self._selected: set[str] = set()
         self._results: dict[str, CaseResult] = {}
         self._problems: list[str] = []
-        self._unkept: list[str] = []
+        self._troubles: list[str] = []
         self._erred = self._interrupted = self._collection_failed = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -72,7 +79,7 @@ class SuiteRun:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
         """Read the settings before anything else, so that mistakes in them are the only thing that pytest prints."""
-        with _as_usage_error():
+        with self._as_usage_error():
             self._opening.planned()
 
     def pytest_report_header(self) -> list[str]:
@@ -96,7 +103,7 @@ class SuiteRun:
         if self._config.option.collectonly:
             return
         if self._selected or self._opening.handed_in:
-            with _as_usage_error():
+            with self._as_usage_error():
                 self._opening.campaign(self._selected)
         elif any(uses_clients(item) for item in session.items):
             with suppress(UsageError):  # the tests that need it say so
@@ -108,7 +115,7 @@ class SuiteRun:
         if self._problems:
             node.workerinput[PROBLEMS] = self._problems
             return
-        with _as_usage_error():
+        with self._as_usage_error():
             campaign = self._opening.campaign()
         shared = share(campaign, node.workerinput["workerid"])
         node.workerinput[SHARED] = shared.as_data()
@@ -206,20 +213,14 @@ class SuiteRun:
             workeroutput: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
             workeroutput[_UNTOLD] = campaign.workers.untold
             return
-        if not (self._selected or self._results or self._opening.handed_in):
+        if self._selected or self._results or self._opening.handed_in:
+            self._write_or_tell(campaign, session, exitstatus)
+        else:
             discard(campaign)
-            return
-        try:
-            self._write(campaign, session, exitstatus)
-        except NotKeptError as error:
-            if self._opening.handed_in:
-                raise
-            self._unkept = [str(error), *getattr(error, "__notes__", ())]
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: Any, exitstatus: int) -> None:  # noqa: ANN401 - a private class
         """Say where the report is, and why the run does not end with 0."""
-        lines = [*options_taken(self._config), *self._unkept]
+        lines = [*options_taken(self._config), *self._troubles]
         document = self._config.stash.get(DOCUMENT, None)
         if document is not None and self._opening.opened is not None:
             report = self._opening.opened[0].folder / "report.html"
@@ -280,6 +281,36 @@ class SuiteRun:
         except UsageError as error:
             raise pytest.Collector.CollectError("\n".join(error.problems)) from error
         return [case for case in cases if case.service == service]
+
+    @contextmanager
+    def _as_usage_error(self) -> Iterator[None]:
+        """Turn errors into pytest's usage errors: it prints one line for each mistake and ends with its exit code 4.
+
+        What the command line has handed in tells it by itself what nobody foresaw.
+        """
+        try:
+            yield
+        except UsageError as error:
+            raise pytest.UsageError(*map(printable, error.problems)) from error
+        except Exception as error:
+            if self._opening.handed_in or os.environ.get(TRACEBACK_VARIABLE):
+                raise
+            raise pytest.UsageError(printable(defect_line(error))) from error
+
+    def _write_or_tell(
+        self, campaign: Campaign, session: pytest.Session, exitstatus: int
+    ) -> None:
+        """Write the run's outputs; what breaks there is told in the terminal's summary, and is pytest's exit code 3."""
+        try:
+            self._write(campaign, session, exitstatus)
+        except Exception as error:
+            if self._opening.handed_in or os.environ.get(TRACEBACK_VARIABLE):
+                raise
+            foreseen = isinstance(error, NotKeptError)
+            what = str(error) if foreseen else defect_line(error)
+            told = [what, *getattr(error, "__notes__", ())]
+            self._troubles = list(map(printable, told))
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def _write(
         self, campaign: Campaign, session: pytest.Session, exitstatus: int
@@ -360,12 +391,3 @@ def _is_confidential(result: CaseResult, plan: Plan) -> bool:
         "security_disclosed": plan.disclose,
     }
     return is_confidential(case_record(result), run_record)
-
-
-@contextmanager
-def _as_usage_error() -> Iterator[None]:
-    """Turn our usage errors into pytest's, which prints one line for each mistake and ends with its exit code 4."""
-    try:
-        yield
-    except UsageError as error:
-        raise pytest.UsageError(*map(printable, error.problems)) from error
