@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from conformance.cli import console
 from conformance.evidence.curl import curl_line
 from conformance.evidence.reproduction import LONGEST, replay_line, reproducing_lines, reproduction
+from conformance.model.wording import printable
 from conformance.reporting.junit import junit_text
 from tests.peers.server import Answer, Request, serving
 
@@ -129,7 +129,7 @@ def test_printed_lines_are_what_a_terminal_leaves_alone() -> None:
     for text in HOSTILE:
         line = curl_line(record(method="POST", body={"text": text}))
         assert line.isprintable()
-        assert console.printable(line) == line
+        assert printable(line) == line
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -14,8 +14,9 @@ from conformance.contracts.loading import Description
 from conformance.evidence.run_folder import write_atomically
 from conformance.formats.documents import dump
 from conformance.model.errors import UsageError
-from conformance.target.addresses import address_problem, is_loopback
+from conformance.target.addresses import address_problem
 from conformance.target.policy import BUILT_IN, LOCAL, may_be_target
+from conformance.traffic.proxy import is_loopback
 
 TEMPLATE_USER_AGENT = "myProduct/1.0.0 myConnector/1.0.0"
 TEMPLATE_SENDER = "info@mycompany.be"
