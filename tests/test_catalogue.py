@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.catalogue.explaining import explain
 from conformance.catalogue.filters import Filters, Row, Value
-from conformance.catalogue.listing import all_specs, explain, rows, verifying
+from conformance.catalogue.listing import all_specs, rows, verifying
 from conformance.catalogue.topics import TOPICS
 from conformance.cli import console
 from conformance.contracts.loading import load_spec

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from conformance.formats import documents
 from conformance.review import Remark, caller_problems, release_steps, review_network, review_offline
-from conformance.review.certificates import owner_of
+from conformance.review.credentials.certificates import owner_of
 from conformance.soap.markup import parse, serialise
 from conformance.soap.names import CERTIFIED, DS, HOLDER_OF_KEY, IDENTIFICATION, SAML
 from conformance.soap.security.wss import SAML_ID, certificate_text, make_signer, sign_enveloped

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue.listing import all_specs, explain, find_fault
+from conformance.catalogue.explaining import explain
+from conformance.catalogue.listing import all_specs, find_fault
 from conformance.cli import COMMANDS, console
 from conformance.cli.progress import make_pace
 from conformance.cli.run import _RunDisplay

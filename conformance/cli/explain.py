@@ -24,6 +24,6 @@ def _complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> li
 @click.argument("name", metavar="ID", shell_complete=_complete)
 def explain(name: str) -> None:
     """Explain a case, requirement, erratum, fault or service by its id."""
-    from conformance.catalogue.listing import explain as explained  # noqa: PLC0415 - help and completion do without
+    from conformance.catalogue.explaining import explain as explained  # noqa: PLC0415 - help and completion do without
 
     print_text(explained(name))

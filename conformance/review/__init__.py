@@ -4,7 +4,7 @@ What a service's tokens and test data are held against is data (review.yaml of i
 judge a service's answers, change anything there, nor name a whole identifier or a secret.
 """
 
-from conformance.review.callers import caller_problems
+from conformance.review.credentials.callers import caller_problems
 from conformance.review.network import review_network
 from conformance.review.offline import review_offline
 from conformance.review.release import ReleaseStep, release_steps

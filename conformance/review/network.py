@@ -23,9 +23,9 @@ from conformance.review.connection import (
     connection_remarks,
     unanswered,
 )
+from conformance.review.credentials.tokens import token_remarks
 from conformance.review.remarks import Remark, Severity, split, tidy
 from conformance.review.subject import CALLERS, ReviewSubject, load_rules
-from conformance.review.tokens import token_remarks
 from conformance.target.addresses import address_problem
 from conformance.target.policy import may_be_target
 from conformance.target.target import ServiceTarget, Target

@@ -10,10 +10,17 @@ from conformance.engine.plan import usual_examples
 from conformance.evidence.redaction import Redactor
 from conformance.model.case import Case
 from conformance.review.amount import amount_of, requests_of
-from conformance.review.callers import caller_remarks
 from conformance.review.contracts import contract_remarks
+from conformance.review.credentials.callers import caller_remarks
+from conformance.review.credentials.keystores import keystore_remarks
+from conformance.review.credentials.tokens import (
+    credential_remarks,
+    held,
+    same_token_remarks,
+    token_remarks,
+    trust_remarks,
+)
 from conformance.review.data import data_remarks, missing_remarks
-from conformance.review.keystores import keystore_remarks
 from conformance.review.outgoing import outgoing_remarks
 from conformance.review.remarks import Remark, tidy
 from conformance.review.subject import (
@@ -26,13 +33,6 @@ from conformance.review.target_file import (
     authority_remarks,
     identity_remarks,
     limit_remarks,
-)
-from conformance.review.tokens import (
-    credential_remarks,
-    held,
-    same_token_remarks,
-    token_remarks,
-    trust_remarks,
 )
 from conformance.target.target import ServiceTarget, Target
 

@@ -14,7 +14,7 @@ from conformance.credentials.outgoing import (
 )
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import UsageError
-from conformance.review.keystores import certificate_time
+from conformance.review.credentials.keystores import certificate_time
 from conformance.review.remarks import Remark, split
 from conformance.target.network import EnvironmentProxy
 from conformance.target.target import Target

@@ -14,11 +14,11 @@ from conformance.credentials.jwt_claims import expiry
 from conformance.credentials.tokens import EXPIRED
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import SecretError
-from conformance.review.keystores import keystores, opened
+from conformance.review.credentials.keystores import keystores, opened
+from conformance.review.credentials.tokens import held
 from conformance.review.remarks import clean, moment
 from conformance.review.subject import ReviewSubject, load_rules, send_nothing
 from conformance.review.target_file import authorities
-from conformance.review.tokens import held
 from conformance.target.target import ServiceTarget, Target
 
 

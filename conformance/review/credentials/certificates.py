@@ -17,7 +17,7 @@ from cryptography.x509 import Certificate, Name, load_pem_x509_certificates
 from conformance.credentials.keystore import KeyStore
 from conformance.credentials.secrets import read_file
 from conformance.model.errors import SecretError
-from conformance.review.keystores import validity_remarks
+from conformance.review.credentials.keystores import validity_remarks
 from conformance.review.remarks import Remark, Severity
 from conformance.review.subject import ReviewSubject
 from conformance.target.policy import is_production

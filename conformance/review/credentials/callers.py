@@ -15,7 +15,7 @@ from conformance.credentials.keystore import KeyStore
 from conformance.evidence.redaction import Redactor
 from conformance.model.contract import CallerRule
 from conformance.model.errors import SecretError
-from conformance.review.assertions import (
+from conformance.review.credentials.assertions import (
     assertion_remarks,
     audience_remarks,
     holder_remarks,
@@ -23,19 +23,19 @@ from conformance.review.assertions import (
     signature_remarks,
     stopping_remarks,
 )
-from conformance.review.certificates import (
+from conformance.review.credentials.certificates import (
     certificate_remarks,
     owner_of,
     read_authorities,
 )
-from conformance.review.data import unproven_remarks
-from conformance.review.keystores import opened
-from conformance.review.remarks import Remark, clean, split
-from conformance.review.requesters import (
+from conformance.review.credentials.keystores import opened
+from conformance.review.credentials.requesters import (
     asserted_remarks,
     owner_remarks,
     requester_remarks,
 )
+from conformance.review.data import unproven_remarks
+from conformance.review.remarks import Remark, clean, split
 from conformance.review.subject import CALLERS, ReviewSubject, send_nothing
 from conformance.soap.security.saml import Assertion
 from conformance.target.addresses import address_problem

@@ -10,7 +10,7 @@ from conformance.credentials.assertions import requester_number
 from conformance.identifiers.reading import normalise, person_kind
 from conformance.identifiers.rules import IdentifierKind
 from conformance.model.contract import CallerRule
-from conformance.review.certificates import NamedOwner
+from conformance.review.credentials.certificates import NamedOwner
 from conformance.review.data import identifier_remarks
 from conformance.review.remarks import Remark, masked
 from conformance.review.subject import ReviewSubject

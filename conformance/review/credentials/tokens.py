@@ -14,6 +14,13 @@ from conformance.credentials.jwt_claims import claims, expiry, finite_number
 from conformance.credentials.tokens import EXPIRED
 from conformance.files.reading import UnreadableFileError, read_bounded
 from conformance.model.errors import ConformanceError
+from conformance.review.credentials.token_roles import (
+    Claims,
+    RoleRule,
+    holder_remarks,
+    power_remarks,
+    role_remarks,
+)
 from conformance.review.remarks import (
     CLOCK_TOLERANCE,
     Remark,
@@ -23,13 +30,6 @@ from conformance.review.remarks import (
     split,
 )
 from conformance.review.subject import ReviewSubject
-from conformance.review.token_roles import (
-    Claims,
-    RoleRule,
-    holder_remarks,
-    power_remarks,
-    role_remarks,
-)
 from conformance.target.addresses import address_problem, environment_of
 from conformance.target.policy import is_production
 

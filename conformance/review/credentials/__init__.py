@@ -1,0 +1,1 @@
+"""Reviews the credentials of a target: access tokens, key stores, assertions, callers and who they are."""
