@@ -425,6 +425,9 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     yield asked
     over.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("look-up of"):
+            thread.join(AMPLE)
 
 
 def test_look_up_that_hangs_is_given_up_in_time(hanging: list[str]) -> None:
@@ -440,7 +443,7 @@ def test_look_up_that_hangs_is_given_up_in_time(hanging: list[str]) -> None:
 
 def test_look_ups_that_hang_are_shared_and_few(hanging: list[str]) -> None:
     """Who asks for a name again waits for the look-up that is under way; beyond some of them none begins."""
-    transport = Transport(0.05)
+    transport = Transport(0.01)
     for number in (0, 0, *range(40)):
         failure = failure_of(transport.send(Request("GET", f"http://hang-{number}.invalid/x")))
         assert "was not resolved in time" in failure.message
