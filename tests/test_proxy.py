@@ -305,6 +305,7 @@ def _with_head(lines: bytes) -> bytes:
             ),
             "it wants NTLM or Negotiate or Digest, and the harness speaks Basic only",
         ),
+        (_with_head(b"401 No"), "401 Unauthorized: it wants a user and a password: give proxy.user"),
         (_with_head(b"403 No"), "403 Forbidden: it does not let this machine connect"),
         (_with_head(b"502 No"), "502 Bad Gateway: it cannot reach"),
         (_with_head(b"503 No"), "503 Service Unavailable: it cannot reach"),
@@ -425,6 +426,9 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     yield asked
     over.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("look-up of"):
+            thread.join(AMPLE)
 
 
 def test_look_up_that_hangs_is_given_up_in_time(hanging: list[str]) -> None:
@@ -440,7 +444,7 @@ def test_look_up_that_hangs_is_given_up_in_time(hanging: list[str]) -> None:
 
 def test_look_ups_that_hang_are_shared_and_few(hanging: list[str]) -> None:
     """Who asks for a name again waits for the look-up that is under way; beyond some of them none begins."""
-    transport = Transport(0.05)
+    transport = Transport(0.01)
     for number in (0, 0, *range(40)):
         failure = failure_of(transport.send(Request("GET", f"http://hang-{number}.invalid/x")))
         assert "was not resolved in time" in failure.message
@@ -643,3 +647,20 @@ def test_sts_is_asked_through_the_proxy(tmp_path: Path) -> None:
             ran = CliRunner().invoke(main, arguments)
     assert ran.exit_code == 0, ran.output
     assert {head.split()[1] for head in relay.heads} == {f"{GATEWAY}:{port}".encode()}
+
+
+@needs_tinyproxy
+def test_credential_in_the_environment_s_url_is_used_and_never_shown(tmp_path: Path, gateway: str) -> None:
+    """With `proxy: env` the right user info leads through; a wrong one is refused, by the variable's name alone."""
+    seen = ""
+    with relaying() as relay, tinyproxy(tmp_path, relay.port, f"BasicAuth {USER} tulp-roos-7") as url:
+        file = str(target_file(tmp_path, gateway, proxy="env"))
+        arguments = ["run", "--target", file, "--out", str(tmp_path / "runs"), "--kind", "positive"]
+        for info, code in ((f"{USER}:tulp%2Droos%2D7", 0), (f"{USER}:tulp%2Droos%2D8", 3)):
+            environment = {"HTTPS_PROXY": url.replace("://", f"://{info}@"), "NO_PROXY": "other.invalid"}
+            ran = CliRunner().invoke(main, arguments, env=environment)
+            assert ran.exit_code == code, ran.output
+            seen += ran.output
+    written = _everything(tmp_path / "runs") + seen
+    assert "correct user and password in HTTPS_PROXY" in written
+    assert not re.search(r"tulp(-|%2D)roos", written)

@@ -201,11 +201,15 @@ TLS_VERSIONS = pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 
 @needs_openssl
 @TLS_VERSIONS
-def test_client_certificate_is_shown_to_a_gateway_that_asks(tmp_path: Path, version: str) -> None:
+def test_client_certificate_is_shown_to_a_gateway_that_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
     """Certificate and chain of the key store open the gateway, in TLS 1.2 and 1.3, and no file is left of the key."""
     pki = make_pki()
     write_keystore(tmp_path / "gateway.p12", sign("client", pki.intermediate), pki.intermediate)
-    left_before = set(Path(tempfile.gettempdir()).glob("ehealth-*"))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     with gateway(tmp_path, pki, version) as address:
         path = _target(tmp_path, address, {"keystore": "gateway.p12", "password": KEYSTORE_WORD})
         transport = make_transport(load_target(str(path)), Redactor())
@@ -214,7 +218,7 @@ def test_client_certificate_is_shown_to_a_gateway_that_asks(tmp_path: Path, vers
     assert isinstance(outcome, Response), outcome
     assert outcome.status == 200
     assert b"Client certificate" in outcome.body
-    assert set(Path(tempfile.gettempdir()).glob("ehealth-*")) <= left_before
+    assert list(temporary.iterdir()) == []
 
 
 @needs_openssl

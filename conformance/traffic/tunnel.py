@@ -20,6 +20,10 @@ _CHUNK = 4096
 _SCHEME = re.compile(rb"(?:^|,)\s*([A-Za-z][A-Za-z0-9-]{0,19})(?=\s|,|$)")
 """An authentication scheme in a Proxy-Authenticate field (RFC 9110, section 11.7.1)."""
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_WANTS_CREDENTIAL = frozenset(
+    {HTTPStatus.PROXY_AUTHENTICATION_REQUIRED, HTTPStatus.UNAUTHORIZED}
+)
+"""RFC 9110, section 15.5.8, and what tinyproxy answers to a wrong credential instead."""
 _CANNOT_REACH = frozenset(
     {
         HTTPStatus.NOT_FOUND,
@@ -118,7 +122,7 @@ def _status(answer: h11.Response) -> str:
 
 
 def _remedy(proxy: Proxy, place: str, answer: h11.Response) -> str:
-    if answer.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+    if answer.status_code in _WANTS_CREDENTIAL:
         return _credential_remedy(proxy, answer)
     if answer.status_code == HTTPStatus.FORBIDDEN:
         return (
