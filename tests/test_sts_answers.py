@@ -1,5 +1,7 @@
 """Tests of what is taken out of an STS's answer: the right assertion, with all that its surroundings gave it."""
 
+import time
+
 import pytest
 
 from conformance.soap.markup import parse
@@ -166,3 +168,22 @@ def test_refused_request_that_is_repeated_is_no_token() -> None:
     answer = f'<e:Envelope xmlns:e="{SOAP}"><e:Body><e:Fault>{detail}</e:Fault></e:Body></e:Envelope>'
     with pytest.raises(SamlError, match="it refuses: no such claim"):
         issued_assertion(answer.encode())
+
+
+HOSTILE = {
+    "tokens in tokens": "<RequestedSecurityToken>" * 200 + "<b/>" * 200_000 + "</RequestedSecurityToken>" * 200,
+    "a deep header": f'<e:Envelope xmlns:e="{SOAP}"><e:Header>'
+    + "<a>" * 200
+    + f'<s:Assertion xmlns:s="{SAML}"/>' * 80_000
+    + "</a>" * 200
+    + "</e:Header></e:Envelope>",
+}
+
+
+@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
+def test_answer_of_a_hostile_shape_is_read_in_seconds(answer: str) -> None:
+    """Depth and number together do not make the search for a token long."""
+    started = time.process_time()
+    with pytest.raises(SamlError, match="there is no assertion in it"):
+        issued_assertion(answer.encode())
+    assert time.process_time() - started < 30

@@ -213,17 +213,16 @@ def issued_assertion(answer: bytes) -> Assertion:
 
 def _refusal(root: Element) -> str:
     """Return what an answer says in the place of a token."""
-    missing = "there is no assertion in it"
+    missing, instead = "there is no assertion in it", ""
     for element in root.iter(etree.Element):
         if local(element) == "Challenge":
             return "it asks for a challenge, which is not supported"
         is_reason = element.tag == f"{{{SOAP12}}}Reason"
         if is_reason or local(element) == "faultstring":
             return f"it refuses: {text(element)[:_QUOTED]}"
-        inside = ", ".join(map(local, children(element)))
-        if local(element) == REQUESTED and inside:
-            missing += f": {REQUESTED} holds {inside[:_QUOTED]}"
-    return missing
+        if local(element) == REQUESTED and not instead:
+            instead = ", ".join(map(local, children(element)))[:_QUOTED]
+    return f"{missing}: {REQUESTED} holds {instead}" if instead else missing
 
 
 def _issue(

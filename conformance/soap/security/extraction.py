@@ -97,44 +97,40 @@ def bare(data: bytes) -> bytes:
 
 def _wanted(root: Element) -> Element:
     """Return the assertion that is asked for: that of the answer, not one by which the answer itself is secured."""
-    requested = [
-        one
-        for one in root.iter(etree.Element)
-        if local(one) == REQUESTED and not _is_aside(one)
-    ]
+    requested = [one for one in _spoken(root) if local(one) == REQUESTED]
     for token in requested:
         found = next((one for one in children(token) if one.tag == ASSERTION), None)
         if found is not None:
             return found
-    for token in requested or [root]:
-        _demand_supported(token)
-    found = next((one for one in root.iter(ASSERTION) if not _is_aside(one)), None)
+    _demand_supported(root)
+    found = next((one for one in _spoken(root) if one.tag == ASSERTION), None)
     if found is None:
         raise TakingError("there is no SAML 1.1 assertion in it")
     return found
 
 
-def _is_aside(element: Element) -> bool:
-    """Tell whether an element stands in the header of a message, or in a fault."""
-    return any(one.tag in _ASIDE for one in element.iterancestors())
+def _spoken(root: Element) -> Iterator[Element]:
+    """Yield an element and those below it in document order, without what stands aside."""
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        if element.tag not in _ASIDE:
+            yield element
+            waiting += reversed(children(element))
 
 
-def _demand_supported(token: Element) -> None:
+def _demand_supported(root: Element) -> None:
     """Raise UnsupportedTokenError where there is something else in the place of a SAML 1.1 assertion."""
     missing = "there is no SAML 1.1 assertion in it"
-    for element in token.iter(etree.Element):
-        if element.tag == ASSERTION and not _is_aside(element):
+    for element in _spoken(root):
+        if element.tag == ASSERTION:
             return
-        is_other = (
-            local(element) in _ENCRYPTED or element.tag == f"{{{SAML2}}}Assertion"
-        )
-        if not is_other or _is_aside(element):
-            continue
         if local(element) in _ENCRYPTED:
             found = " that can be read, but one that is encrypted"
-        else:
+            raise UnsupportedTokenError(f"{missing}{found}, which is not supported")
+        if element.tag == f"{{{SAML2}}}Assertion":
             found = ", but one of SAML 2.0"
-        raise UnsupportedTokenError(f"{missing}{found}, which is not supported")
+            raise UnsupportedTokenError(f"{missing}{found}, which is not supported")
 
 
 def _before(root: Element, element: Element) -> Iterator[Element]:

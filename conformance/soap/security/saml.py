@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from cryptography import x509
@@ -32,6 +33,8 @@ from conformance.soap.security.wss import (
     verify,
 )
 
+_MOST_CONFIRMATIONS: Final = 20
+"""Confirmations of a subject that are looked at; there is one a statement."""
 _BOOLEAN = ":boolean"
 _BASE64: Final = re.compile(rb"\s*(?:PD94bWwg|PHNhbW|PEFzc2Vy|PHNvYX)[A-Za-z0-9+/\s]+")
 """How `<?xml `, `<sam`, `<Asser` and `<soa` begin in base64."""
@@ -260,7 +263,8 @@ def _certificate(encoded: str) -> x509.Certificate:
 
 def _holder(root: Element) -> NamedKey:
     """Return by what the first subject that is confirmed by a key names that key."""
-    for confirmation in root.iter(f"{{{SAML}}}SubjectConfirmation"):
+    confirmations = root.iter(f"{{{SAML}}}SubjectConfirmation")
+    for confirmation in islice(confirmations, _MOST_CONFIRMATIONS):
         methods = [
             text(element)
             for element in confirmation.iter(f"{{{SAML}}}ConfirmationMethod")
