@@ -70,8 +70,8 @@ class Run:
     """What is known of a run besides its results; `started` and `finished` are UTC.
 
     `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
-    of the services; `replay` says what was sent again of which run; `mutation_score` is what the
-    suites of these services are worth, None where it was measured on none.
+    of the services; `single` tells that it was one request of one's own; `replay` says what was sent again of which
+    run; `mutation_score` is what the suites of these services are worth, None where it was measured on none.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Run:
     notes: tuple[str, ...] = ()
     disclosed: bool = False
     erred: bool = False
+    single: bool = False
     examples: int = 0
     file: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
