@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue.listing import Value, all_specs, explain, rows, verifying
+from conformance.catalogue.listing import Value, all_specs, explain, rows, unreadable_runs, verifying
 from conformance.catalogue.topics import TOPICS
 from conformance.contracts.loading import load_spec
 from conformance.model.errors import UsageError
@@ -88,11 +88,12 @@ def test_runs_of_a_folder_are_listed(tmp_path: Path) -> None:
 
 
 def test_results_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    """A run folder whose results are damaged is wrong input, told by its file."""
+    """A run folder whose results are damaged is left out, and told by its file."""
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "results.json").write_text('{"run": 1}', encoding="utf-8")
-    with pytest.raises(UsageError, match="not the results of a run"):
-        rows("runs", tmp_path)
+    assert rows("runs", tmp_path) == []
+    [line] = unreadable_runs(tmp_path)
+    assert "not the results of a run, and left out" in line
 
 
 def test_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:

@@ -220,14 +220,29 @@ def _faults(specs: Sequence[Spec]) -> Iterator[Row]:
             }
 
 
+def unreadable_runs(folder: Path) -> list[str]:
+    """Return a line for each run folder whose results cannot be read, and that `rows` leaves out."""
+    found = ((run, _readable_row(run)) for run in run_folders(folder))
+    return [
+        f"{run / RESULTS}: not the results of a run, and left out; move the folder away"
+        for run, row in found
+        if row is None
+    ]
+
+
 def _runs(folder: Path) -> Iterator[Row]:
     for run in run_folders(folder):
-        try:
-            yield _run_row(run)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            raise UsageError(
-                f"{run / RESULTS}: not the results of a run; move the folder away"
-            ) from error
+        row = _readable_row(run)
+        if row is not None:
+            yield row
+
+
+def _readable_row(folder: Path) -> Row | None:
+    """Return the row of a run folder, None where its results are none."""
+    try:
+        return _run_row(folder)
+    except (UsageError, OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _run_row(folder: Path) -> Row:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from conformance.catalogue.topics import TOPICS
-from conformance.cli.console import as_csv, print_table
+from conformance.cli.console import as_csv, print_error, print_table
 from conformance.cli.options import examples
 from conformance.evidence.run_folder import DEFAULT_FOLDER
 
@@ -47,9 +47,11 @@ _SEPARATORS = {"accepted": "; "}
 )
 def list_topic(topic: str, form: str, out: Path) -> None:
     """List services, cases, requirements, errata, faults or runs."""
-    from conformance.catalogue.listing import rows  # noqa: PLC0415 - help and completion do without
+    from conformance.catalogue.listing import rows, unreadable_runs  # noqa: PLC0415 - help and completion do without
 
     listed = rows(topic, out)
+    for line in unreadable_runs(out) if topic == "runs" else ():
+        print_error(line, "note")
     if form == "json":
         click.echo(json.dumps(listed, indent=1, ensure_ascii=False))
         return
