@@ -311,3 +311,21 @@ def test_mine(ehealth):
     document = results(tmp_path)
     assert [case["id"] for case in document["cases"]] == ["own/test_mine.py::test_mine"]
     assert (document["summary"]["exchanges"], document["run"]["exit_code"]) == (1, 130)
+
+
+def test_interrupted_test_of_a_worker_keeps_its_case(tmp_path: Path) -> None:
+    """With pytest-xdist too, what a test has exchanged before Ctrl-C is a case of the results."""
+    test = """
+import os, signal, time
+def test_mine(ehealth):
+    ehealth("status-dashboard").get("/dashboard")
+    os.killpg(os.getpgid(0), signal.SIGINT)
+    time.sleep(60)
+"""
+    project(tmp_path, test, "[pytest]\nehealth_target = local\n")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=False, start_new_session=True)
+    assert done.returncode == 2
+    document = results(tmp_path)
+    assert [case["id"] for case in document["cases"]] == ["own/test_mine.py::test_mine"]
+    assert (document["summary"]["exchanges"], document["run"]["exit_code"]) == (1, 130)

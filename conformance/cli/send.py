@@ -96,15 +96,14 @@ def send(  # noqa: PLR0913 - the interface's options
     Exit code: 0 documented answer, 1 the answer breaks the contract, 2 wrong input, 3 inconclusive.
     """
     from conformance.engine.sending import OwnRequest  # noqa: PLC0415 - help and completion do without
-    from conformance.model.roll_up import verdict_exit_code  # noqa: PLC0415 - the same
 
     values = dict(map(_name_and_value, settings))
     content = _content(body) if body is not None else None
     wanted = OwnRequest(operation, token, caller, values, content)
-    result, folder = _send(service, target, out, wanted)
+    result, folder, code = _send(service, target, out, wanted)
     _print_exchange(folder)
     _print_judgement(result, folder)
-    ctx.exit(verdict_exit_code(result.verdict))
+    ctx.exit(code)
 
 
 def _content(body: Path) -> bytes:
@@ -119,8 +118,8 @@ def _content(body: Path) -> bytes:
 
 def _send(
     name: str, target_name: str, out: Path, wanted: "OwnRequest"
-) -> tuple["CaseResult", Path]:
-    """Send a request into a run folder of its own; return what became of it, and the folder."""
+) -> tuple["CaseResult", Path, int]:
+    """Send a request into a run folder of its own; return what became of it, the folder, and the exit code."""
     from conformance.engine.campaign import open_campaign  # noqa: PLC0415 - help and completion do without
     from conformance.engine.embedded import start_embedded  # noqa: PLC0415 - the same
     from conformance.engine.own import own_plan  # noqa: PLC0415 - the same
@@ -153,8 +152,9 @@ def _send(
         raise
     campaign.close()
     campaign.tally.add(result)
-    write_outputs(campaign)
-    return result, folder
+    campaign.tally.single = True
+    document = write_outputs(campaign)
+    return result, folder, int(document["run"]["exit_code"])
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -61,13 +61,15 @@ _STOPPED = "the run was stopped: "
 class Tally:
     """What has become of a run so far: results by case id, in the order in which the cases ended.
 
-    `erred` tells that the harness itself broke down outside of any case.
+    `erred` tells that the harness itself broke down outside of any case, `single` that the run is one request of one's
+    own.
     """
 
     results: dict[str, CaseResult] = field(default_factory=dict)
     deselected: set[str] = field(default_factory=set)
     interrupted: bool = False
     erred: bool = False
+    single: bool = False
 
     def add(self, result: CaseResult) -> None:
         """Take the result of a case."""
@@ -229,6 +231,7 @@ class Campaign:
             finished=datetime.now(UTC),
             interrupted=tally.interrupted,
             erred=tally.erred or bool(trouble),
+            single=tally.single,
             notes=(*notes, *self._notices()),
             disclosed=plan.disclose,
             examples=plan.examples,

@@ -4,7 +4,7 @@ Must not know what a case is.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ _NOTES = "notes.jsonl"
 _SHARED = "shared-"
 """How the names of files begin that workers share while a run lasts."""
 _FAILURES = f"{_SHARED}failures"
+_UNREPORTED = f"{_SHARED}unreported-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,18 @@ class Workers:
             with suppress(ValueError):  # of a full disk
                 yield str(json.loads(line))
         path.unlink()
+
+    def hand_over(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Leave records for the main process, of what was interrupted before the worker could report it."""
+        if records:
+            path = self.folder / f"{_UNREPORTED}{self.worker}.json"
+            with suppress(OSError):  # what was exchanged is told all the same
+                write_atomically(path, json.dumps(list(records)))
+
+    def handed_over(self) -> Iterator[dict[str, Any]]:
+        """Yield what all workers have left for the main process."""
+        for path in sorted(self.folder.glob(f"{_UNREPORTED}*.json")):
+            yield from json.loads(path.read_text(encoding="utf-8"))
 
     def clear(self) -> None:
         """Remove what was shared while the run lasted."""

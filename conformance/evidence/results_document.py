@@ -116,7 +116,11 @@ def results_document(
             "mutation_score": run.mutation_score,
             **({"replay": dict(run.replay)} if run.replay else {}),
             "exit_code": exit_code(
-                results, run.services, interrupted=run.interrupted, erred=run.erred
+                results,
+                run.services,
+                interrupted=run.interrupted,
+                erred=run.erred,
+                single=run.single,
             ),
         },
         "summary": summary(results, exchanges),

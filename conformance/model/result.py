@@ -71,8 +71,8 @@ class Run:
 
     `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
     of the services; `user_agent` and `sender` are who asked, "" where no From was sent; `options` are those that the
-    user gave; `replay` says what was sent again of which run; `mutation_score` is what the
-    suites of these services are worth, None where it was measured on none.
+    user gave; `single` tells that it was one request of one's own; `replay` says what was sent again of which run;
+    `mutation_score` is what the suites of these services are worth, None where it was measured on none.
     """
 
     id: str
@@ -89,6 +89,7 @@ class Run:
     notes: tuple[str, ...] = ()
     disclosed: bool = False
     erred: bool = False
+    single: bool = False
     examples: int = 0
     file: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)

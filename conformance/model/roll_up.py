@@ -32,10 +32,12 @@ def exit_code(
     *,
     interrupted: bool,
     erred: bool = False,
+    single: bool = False,
 ) -> int:
     """Return the exit code of a run's results; `erred` means that the harness broke down outside of a case.
 
-    A known failure counts as a pass. A service without any passed case is inconclusive.
+    With a `single` request of one's own, whose answer is all that was wanted, an undecided one counts. A known failure
+    counts as a pass. A service without any passed case is inconclusive.
     """
     if interrupted:
         return EXIT_INTERRUPTED
@@ -48,7 +50,8 @@ def exit_code(
         code = verdict_exit_code(verdict)
         if result.case.kind is CaseKind.OWN:
             # A test of one's own may want a refusal, and never makes a service conformant.
-            codes.add(code if code != EXIT_INCONCLUSIVE else EXIT_CONFORMANT)
+            decided = single or code != EXIT_INCONCLUSIVE
+            codes.add(code if decided else EXIT_CONFORMANT)
             continue
         codes.add(code)
         if result.limited:

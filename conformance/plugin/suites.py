@@ -68,6 +68,7 @@ class SuiteRun:
         self._results: dict[str, CaseResult] = {}
         self._problems: list[str] = []
         self._troubles: list[str] = []
+        self._unreported: list[dict[str, Any]] = []
         self._erred = self._interrupted = self._collection_failed = False
 
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -171,6 +172,7 @@ class SuiteRun:
             report.conformance_own = [
                 portable(result) for result in item.stash[_OWN_RESULTS]
             ]
+            self._unreported.clear()
         return report
 
     def pytest_runtest_logreport(self, report: Any) -> None:  # noqa: ANN401 - carries our attributes
@@ -212,7 +214,10 @@ class SuiteRun:
         if self._opening.in_worker:
             workeroutput: dict[str, Any] = self._config.workeroutput  # type: ignore[attr-defined]
             workeroutput[_UNTOLD] = campaign.workers.untold
+            campaign.workers.hand_over(self._unreported)
             return
+        for own in campaign.workers.handed_over():
+            self._results.setdefault(own["id"], from_portable(own, own_case_of(own)))
         if self._selected or self._results or self._opening.handed_in:
             self._write_or_tell(campaign, session, exitstatus)
         else:
@@ -263,7 +268,9 @@ class SuiteRun:
         finally:
             results = clients.finish()
             item.stash[_OWN_RESULTS] = results
-            if not self._opening.in_worker:  # an interrupted test has no report
+            if self._opening.in_worker:
+                self._unreported += map(portable, results)
+            else:  # an interrupted test has no report
                 self._results |= {result.case.id: result for result in results}
 
     def campaign_for_fixture(self) -> Campaign:
