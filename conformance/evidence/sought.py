@@ -4,11 +4,19 @@ Must not know what a secret is for.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from conformance.evidence.dresses import Back, Span, base64_forms, plain_forms, unfolded
+from conformance.evidence.dresses import (
+    ESCAPES_ALONE,
+    Back,
+    Span,
+    base64_forms,
+    plain_forms,
+    unfolded,
+    views,
+)
 
 _A_WORD: Final = r"(?:[a-z]{1,12}|[A-Z][a-z]{0,11}|[A-Z]{1,12})"
 _WORDS: Final = re.compile(rf"{_A_WORD}(?:[-_. ]{_A_WORD})*")
@@ -38,7 +46,12 @@ _BEFORE_A_VALUE: Final = (
 )
 _AFTER_A_VALUE: Final = r"(?=\s*(?:$|[\"'&<,;)\]}\n]))(?!\\?[\"']\s*:)"
 _SHORTEST_FORM: Final = 6
-_TAIL: Final = 400
+_FEWEST_CODED: Final = 6
+_HALF_ESCAPE: Final = re.compile(
+    r"(?:%[0-9A-Fa-f]?|\\(?:[ux][0-9A-Fa-f]{0,3})?|&(?:#[xX]?)?[0-9A-Za-z]{0,8})\Z"
+)
+"""What a cut leaves of an escape."""
+TAIL: Final = 2000
 """Characters before a cut in which the beginning of a secret is looked for."""
 
 
@@ -78,6 +91,11 @@ class SoughtSecret:
         return cls(
             secret, tuple(dict.fromkeys(forms)), tuple(base64_forms(secret)), word
         )
+
+    @property
+    def is_xml(self) -> bool:
+        """Tell whether the secret is a document, whose beginning is no secret yet."""
+        return self.secret.lstrip().startswith("<")
 
     def places(self, text: str, code: str, *, own: bool) -> Iterator[Span]:
         """Yield where the secret stands in a text; `code` is the text with `+/` for `-_`.
@@ -156,9 +174,40 @@ def merged(found: Iterable[Found]) -> Iterator[Found]:
         yield current
 
 
-def left_of(secret: str, text: str) -> int:
-    """Return how many characters at the end of a text are the beginning of a secret."""
-    tail = text[-min(len(secret), _TAIL) :]
-    return next(
-        (len(tail) - at for at in range(len(tail)) if secret.startswith(tail[at:])), 0
+def left_of(sought: Sequence[SoughtSecret], text: str, fewest: int) -> int:
+    """Return how many characters at the end of a text are the beginning of a secret in any dress.
+
+    0 where it says fewer than `fewest` characters of a secret.
+    """
+    tail = text[-TAIL:]
+    whole = _HALF_ESCAPE.sub("", tail)
+    starts = [len(whole) - _left(sought, whole, fewest)]
+    for view in views(whole, codes=ESCAPES_ALONE):
+        said = _HALF_ESCAPE.sub("", view.text)
+        left = _left(sought, said, fewest)
+        if left:
+            starts.append(view.back((len(said) - left, len(said)))[0])
+    start = min(starts)
+    return len(tail) - start if start < len(whole) else 0
+
+
+def _left(sought: Sequence[SoughtSecret], text: str, fewest: int) -> int:
+    """Return how many characters at the end of a text are the beginning of a form of a secret; 0 for too few."""
+    code = text.replace("-", "+").replace("_", "/")
+    plain = (_beginning(form, text, fewest) for row in sought for form in row.forms)
+    coded = (
+        _beginning(form, code, max(fewest, _FEWEST_CODED))
+        for row in sought
+        for form, _, _ in row.base64
     )
+    return max((*plain, *coded), default=0)
+
+
+def _beginning(form: str, text: str, fewest: int) -> int:
+    """Return how long the beginning of a form is that a text ends with; 0 where it is shorter than `fewest`."""
+    start = text.find(form[:fewest], max(len(text) - len(form), 0))
+    while start >= 0:
+        if form.startswith(text[start:]):
+            return len(text) - start
+        start = text.find(form[:fewest], start + 1)
+    return 0
