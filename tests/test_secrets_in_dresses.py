@@ -217,7 +217,7 @@ def teach(campaign: Campaign, secret: Secret) -> None:
     given = {"key": ("X-Api-Key", secret.text), "basic": ("Proxy-Authorization", f"Basic {secret.text}")}
     store = campaign.runner(TEX).session.recorder.store
     if secret.kind in given:
-        store.learn_given([given[secret.kind]])
+        store.learn_given((given[secret.kind],))
     elif secret.kind != "cookie":
         store.learn(secret.text, {"token" if secret.kind == "opaque" else secret.kind: "citizen"})
 

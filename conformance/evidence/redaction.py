@@ -178,7 +178,7 @@ class Redactor:
     def _without_remains(self, text: str) -> str:
         """Return a text without the secrets of which a cut has left but a part."""
         for secret, sought in self._sought.items():
-            if len(secret) >= _SHORTEST_CUT and not sought.is_xml:
+            if len(secret) >= _SHORTEST_CUT and sought.begins_like_nothing_else:
                 text = _without_beginnings(text, secret)
                 text = _without_beginnings(text[::-1], secret[::-1])[::-1]
         return self._without_what_cuts_left(text)
@@ -249,7 +249,7 @@ class Redactor:
 
     def _left_before(self, before: str, fewest: int) -> int:
         """Return how many characters at the end of a text are the beginning of a secret, in any dress; 0 for fewer."""
-        sought = [row for row in self._sought.values() if not row.is_xml]
+        sought = [row for row in self._sought.values() if row.begins_like_nothing_else]
         return left_of(sought, before, fewest) if sought and before else 0
 
 

@@ -93,9 +93,9 @@ class SoughtSecret:
         )
 
     @property
-    def is_xml(self) -> bool:
-        """Tell whether the secret is a document, whose beginning is no secret yet."""
-        return self.secret.lstrip().startswith("<")
+    def begins_like_nothing_else(self) -> bool:
+        """Tell whether the beginning of the secret tells it: neither an ordinary word nor a document."""
+        return self.word is None and not self.secret.lstrip().startswith("<")
 
     def places(self, text: str, code: str, *, own: bool) -> Iterator[Span]:
         """Yield where the secret stands in a text; `code` is the text with `+/` for `-_`.
