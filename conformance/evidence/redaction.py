@@ -184,7 +184,9 @@ class Redactor:
         return self._without_what_cuts_left(text)
 
     def _cleaned(self, text: str, *, own: bool) -> str:
-        found = list(self._found(text, own=own)) if self._sought else []
+        may_have = any(sought.shortest <= len(text) for sought in self._sought.values())
+        # No view is longer than what it is made of.
+        found = list(self._found(text, own=own)) if may_have else []
         clean = _replaced(text, merged(found))
         unknown = [Found(*span, UNKNOWN) for span in lookalikes(clean)]
         return _replaced(clean, unknown)
@@ -210,7 +212,7 @@ class Redactor:
     ) -> Iterator[Found]:
         code = text.replace("-", "+").replace("_", "/")
         for secret, sought in self._sought.items():
-            if folded and len(secret) < _SHORTEST_CUT:
+            if len(text) < sought.shortest or (folded and len(secret) < _SHORTEST_CUT):
                 continue
             for start, end in sought.places(text, code, own=own):
                 yield Found(start, end, self._references[secret])

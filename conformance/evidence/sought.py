@@ -45,7 +45,8 @@ _BEFORE_A_VALUE: Final = (
     r"(?:^|(?<=[\"'=>,;(\[{&?\n])|(?<=[:=,;] )|(?<=:)|(?<=Bearer )|(?<=Basic ))"
 )
 _AFTER_A_VALUE: Final = r"(?=\s*(?:$|[\"'&<,;)\]}\n]))(?!\\?[\"']\s*:)"
-_SHORTEST_FORM: Final = 6
+SHORTEST_FORM: Final = 6
+"""Characters of a form of a secret at least; fewer are in any text."""
 _FEWEST_CODED: Final = 6
 _HALF_ESCAPE: Final = re.compile(
     r"(?:%[0-9A-Fa-f]?|\\(?:[ux][0-9A-Fa-f]{0,3})?|&(?:#[xX]?)?[0-9A-Za-z]{0,8})\Z"
@@ -68,8 +69,8 @@ class Found:
 class SoughtSecret:
     """The forms of a secret: as it is, and in base64 with the numbers of characters that are shared around it.
 
-    `word` is the expression of a secret of words where the harness speaks; `value` that of one of common words, which
-    has no other forms.
+    `shortest` is how many characters a text has at least in which one of them stands. `word` is the expression of a
+    secret of words where the harness speaks; `value` that of one of common words, which has no other forms.
     """
 
     secret: str
@@ -77,6 +78,7 @@ class SoughtSecret:
     base64: tuple[tuple[str, int, int], ...] = ()
     word: re.Pattern[str] | None = None
     value: re.Pattern[str] | None = None
+    shortest: int = SHORTEST_FORM
 
     @classmethod
     def of(cls, secret: str) -> Self:
@@ -87,10 +89,10 @@ class SoughtSecret:
             if _COMMON.issuperset(re.split("[-_. ]", secret.lower())):
                 value = re.compile(f"{_BEFORE_A_VALUE}{escaped}{_AFTER_A_VALUE}")
                 return cls(secret, word=word, value=value)
-        forms = (*_written(secret), *_written(secret.replace(" ", "+")))
-        return cls(
-            secret, tuple(dict.fromkeys(forms)), tuple(base64_forms(secret)), word
-        )
+        written = (*_written(secret), *_written(secret.replace(" ", "+")))
+        forms, coded = tuple(dict.fromkeys(written)), tuple(base64_forms(secret))
+        shortest = min(map(len, (*forms, *(form for form, _, _ in coded))))
+        return cls(secret, forms, coded, word, shortest=shortest)
 
     @property
     def begins_like_nothing_else(self) -> bool:
@@ -136,7 +138,7 @@ def _written(secret: str) -> Iterator[str]:
     whole = (secret,) if folded is None else (secret, folded.text)
     plain = (form for one in whole for form in plain_forms(one))
     for form in (*plain, raw.decode("latin-1")):
-        if len(form) >= _SHORTEST_FORM:
+        if len(form) >= SHORTEST_FORM:
             yield form
             yield form.encode("utf-8", "surrogatepass").decode("latin-1")
     yield raw.hex()
