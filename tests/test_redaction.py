@@ -1,12 +1,15 @@
 """Tests of taking secrets out of what is written down."""
 
+import base64
 import html
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 
 from conformance.evidence.redaction import UNKNOWN, Redactor
+from tests.test_secrets_in_dresses import dresses
 
 KNOWN = "Zm9vYmFyYmF6cXV4"
 JWT = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmF0dXJl"
@@ -76,7 +79,7 @@ def test_known_token_keeps_its_name_although_it_looks_like_one() -> None:
 
 
 def test_short_word_is_no_secret() -> None:
-    """What has fewer than four characters would be found in the middle of ordinary words."""
+    """What has fewer than six characters would be found in the middle of ordinary words."""
     redactor = Redactor()
     redactor.learn("abc", {"token": "x"})
     redactor.learn("", {"token": "x"})
@@ -234,3 +237,133 @@ def test_statement_is_redacted_before_it_is_cut() -> None:
     assert len(text) < 4100
     assert "s3cr3t" not in text
     assert text.endswith("characters)")
+
+
+# --------------------------------------------------------------------------------------------------- dresses and words
+
+OPAQUE = "Ab3-_/+~.DbnVO-ZoBrVEjrj9sLm9HOa9KSQck42Y6Fw"
+REFERENCE = '{"token": "citizen"}'
+
+
+def told(secret: str) -> Redactor:
+    """Return a redactor that knows one secret."""
+    redactor = Redactor()
+    redactor.learn(secret, {"token": "citizen"})
+    return redactor
+
+
+@pytest.mark.parametrize("secret", [OPAQUE, JWT, 'p%41s "w<ö>\\rd&=1', "S3cr=t"])
+def test_secret_is_found_in_every_dress(secret: str) -> None:
+    """Each dress of a secret becomes its reference, what stands around it stays."""
+    for dress in dresses(secret):
+        assert "citizen" in told(secret).text(f"before, {dress}, after"), dress
+        assert told(secret).text(f"before, {dress}, after").startswith("before, "), dress
+        assert told(secret).text(f"before, {dress}, after").endswith(", after"), dress
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_what_stands_around_a_secret_in_base64_stays(shift: int) -> None:
+    """Of a long run of base64 only the characters go that hold a part of the secret."""
+    before, after = b"x" * (30 + shift), b"y" * 30
+    clean = told(OPAQUE).text(base64.b64encode(before + OPAQUE.encode() + after).decode())
+    kept = clean.split(REFERENCE)
+    assert base64.b64decode(kept[0] + "=" * (-len(kept[0]) % 4)).startswith(b"x" * 28)
+    assert len(kept[1]) >= 38
+
+
+@pytest.mark.parametrize(
+    "text", ["Zm9vYmFyYmF6cXV4IGlzIG5vbmU=", "%5B1%5D", "&lt;a&gt;", "00112233445566778899", "\\u00e9t\\u00e9", "a=3D"]
+)
+def test_what_is_escaped_or_coded_and_no_secret_stays(text: str) -> None:
+    """Evidence is not touched for being in a dress."""
+    assert told(OPAQUE).text(text) == text
+
+
+@pytest.mark.parametrize("word", ["password", "secret", "physician", "swordfish", "Production"])
+def test_words_of_the_harness_stay_where_a_secret_is_one_of_them(word: str) -> None:
+    """A sentence, a file's name, an id or a name in quotes is whole, whatever somebody has for a password."""
+    for text in (
+        f"the {word} is wrong",
+        f"callers.{word}: the file '{word}.p12' is missing",
+        f"the member '{word}' is missing",
+        f"status-dashboard/5.2/{word} failed",
+        f"http://127.0.0.1/{word}/v1",
+    ):
+        assert told(word).statement(text) == text
+
+
+@pytest.mark.parametrize("word", ["pass", "prod", "abc12"])
+def test_short_secret_is_not_looked_for(word: str) -> None:
+    """What is too short to be told from ordinary text changes none."""
+    text = f'the {word} of {word}uction is "{word}"'
+    assert told(word).text(text) == told(word).statement(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ('{"password": "password"}', f'{{"password": "{REFERENCE}"}}'),
+        ("a=1&b=password&c=2", f"a=1&b={REFERENCE}&c=2"),
+        ("<password>password</password>", f"<password>{REFERENCE}</password>"),
+        ("the password is wrong", "the password is wrong"),
+        ('<input name="password" type="password">', '<input name="password" type="password">'),
+    ],
+)
+def test_common_word_is_a_secret_where_a_value_stands(text: str, clean: str) -> None:
+    """A password that every answer has as a word is taken out as a value, and no gap in a sentence tells it."""
+    assert told("password").text(text) == clean
+
+
+def test_word_that_is_no_common_one_is_taken_out_of_foreign_sentences() -> None:
+    """What services say, the harness does not: a word that is a password goes wherever they say it."""
+    assert told("swordfish").text("swordfish is refused") == f"{REFERENCE} is refused"
+    assert told("swordfish").statement("it says 'no swordfish here'") == f"it says 'no {REFERENCE} here'"
+
+
+@pytest.mark.parametrize(
+    "around", ["it said: {}… (99 characters)", "it said: '{}'... (99)", "it said {!r}", "it said {}"]
+)
+def test_beginning_of_a_secret_before_a_cut_is_taken_out(around: str) -> None:
+    """Where somebody has cut a text in the middle of a secret, nothing of it is left, in any dress."""
+    for dress in (OPAQUE, quote(OPAQUE, safe=""), base64.b64encode(OPAQUE.encode()).decode(), OPAQUE.encode().hex()):
+        clean = told(OPAQUE).statement(around.format(dress[: len(dress) // 2]))
+        assert dress[:6] not in clean
+
+
+def test_body_that_was_cut_ends_before_a_secret() -> None:
+    """The last characters of what was read may be half a secret."""
+    assert told(OPAQUE).cut_text(f"refused: {OPAQUE[:20]}") == "refused: "
+    assert told(OPAQUE).cut_text("refused: Ab3") == "refused: Ab3"
+
+
+def test_cookie_that_a_server_sets_is_a_secret_from_then_on() -> None:
+    """Its value is taken out wherever it comes back; a language or a date is no session."""
+    redactor = Redactor()
+    redactor.learn_cookies([("Set-Cookie", 'SESSION="c00kieValue1"; Path=/'), ("Set-Cookie", "lang=nederlands")])
+    redactor.learn_cookies([("set-cookie", "day=2026-12-01T00:00")])
+    assert redactor.text("c00kieValue1 nederlands 2026-12-01T00:00") == f"{UNTOLD} nederlands 2026-12-01T00:00"
+
+
+def test_no_more_cookies_are_remembered_than_there_is_time_for() -> None:
+    """A server that sets one with each answer makes nothing slower and slower."""
+    redactor = Redactor()
+    redactor.learn_cookies([("Set-Cookie", f"s=session-{number:06d}") for number in range(1000)])
+    assert redactor.text("session-000001 session-000999") == f"session-000001 {UNTOLD}"
+
+
+def test_password_of_basic_credentials_is_known_alone() -> None:
+    """A server that decodes them may give back the pair, or the password."""
+    redactor = Redactor()
+    redactor.learn_given([("Proxy-Authorization", f"Basic {base64.b64encode(b'user:pa55word!').decode()}")])
+    assert redactor.text("user:pa55word! and pa55word!") == f"{UNTOLD} and {UNTOLD}"
+
+
+def test_secrets_in_a_large_body_are_found_in_time() -> None:
+    """Many secrets, one of them long, in 8 MiB take seconds of CPU."""
+    redactor = told("x".join(f"{number:04d}" for number in range(2000)))
+    for number in range(30):
+        redactor.learn(f"{OPAQUE}{number}", {"token": "citizen"})
+    row = json.dumps({"id": 1, "url": "https://x/y?z=1", "name": "Ünïcode"}, indent=1)
+    began = time.process_time()
+    redactor.text(row * (8 * MEGABYTE // len(row)) + OPAQUE)
+    assert time.process_time() - began < 20

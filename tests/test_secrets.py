@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance.credentials import secrets
-from conformance.credentials.secrets import LARGEST_SECRET, read_file, resolve
+from conformance.credentials.secrets import LARGEST_SECRET, demand_length, read_file, resolve
 from conformance.model.errors import SecretError
 
 WHERE = "target.yaml:12: tokens.citizen"
@@ -322,3 +322,14 @@ def test_no_message_holds_the_secret(tmp_path: Path, secret: str) -> None:
         text = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + str(caught.value.problems)
         assert secret not in text
         assert secret[:12] not in text
+
+
+@pytest.mark.parametrize("environment", ["simulation", "integration", "acceptance", "production"])
+def test_secret_that_is_too_short_to_be_kept_out_of_a_record_is_refused(environment: str) -> None:
+    """Outside local the message has the place and the remedy, and not the secret; locally anything goes."""
+    with pytest.raises(SecretError, match=r"fewer than 6 characters.*take one of at least 6") as caught:
+        demand_length("xq7zk", environment, WHERE)
+    assert str(caught.value).startswith(WHERE)
+    assert "xq7zk" not in str(caught.value)
+    demand_length("xq7zk", "local", WHERE)
+    demand_length("xq7zkw", environment, WHERE)

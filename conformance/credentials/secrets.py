@@ -49,7 +49,7 @@ def demand_length(secret: str, environment: str, where: str) -> None:
     if environment != LOCAL and len(secret) < SHORTEST_SECRET:
         raise SecretError(
             f"{where}: the secret has fewer than {SHORTEST_SECRET} characters, so that it could not be kept out of "
-            f"what a run writes down; take one of at least {SHORTEST_SECRET} (a key store can have another password)"
+            f"what a run writes down; take one of at least {SHORTEST_SECRET} (a key store can be saved with another)"
         )
 
 

@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from itertools import islice
 from typing import Final
 
@@ -40,8 +41,19 @@ _SHORT_ESCAPES: Final = {
 }
 _MOST_ESCAPES: Final = 4
 """How often a text may have been escaped: a URL in JSON in HTML, and once more."""
-_MOST_CODES: Final = 2
-"""How often a text may have been put into base64 or hexadecimal."""
+_ESCAPES_BELOW_CODE: Final = 2
+"""How often what was coded counts as escaped already: it is seldom so, and bytes by chance look like it."""
+ESCAPES_ALONE: Final = 2
+"""How often a text may have been put into base64 or hexadecimal; views that begin with so many undo escapes alone."""
+
+
+class Reading(Enum):
+    """How a view was made of a text."""
+
+    ESCAPES = "escapes undone"
+    QUOTED_PRINTABLE = "quoted-printable decoded"
+    CODE = "base64 or hexadecimal decoded"
+    FOLDS = "line ends left out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +62,30 @@ class View:
 
     text: str
     back: Back
-    coded: bool = False
+    reading: Reading
 
 
-def views(text: str, escapes: int = 0, codes: int = 0) -> Iterator[View]:
-    """Yield what a text says in other ways of reading it, and what that says in turn, as deep as is bounded."""
-    for view in _direct_views(text, escapes, codes):
+def views(
+    text: str, escapes: int = 0, codes: int = 0, *, printable: bool = True
+) -> Iterator[View]:
+    """Yield what a text says in other ways of reading it, and what that says in turn, as deep as is bounded.
+
+    `escapes` and `codes` are how often either was undone already, `printable` whether quoted-printable is still tried.
+    """
+    folded = None if 0 < codes < ESCAPES_ALONE else unfolded(text)
+    if folded is not None:
+        yield folded
+    for view in _direct_views(text, escapes, codes, printable=printable):
         yield view
+        is_code = view.reading is Reading.CODE
         deeper = views(
-            view.text, escapes + (not view.coded), codes + (1 if view.coded else 0)
+            view.text,
+            max(escapes, _ESCAPES_BELOW_CODE) if is_code else escapes + 1,
+            codes + is_code,
+            printable=printable and view.reading is Reading.ESCAPES,
         )
         for inner in deeper:
-            yield View(inner.text, _chained(view.back, inner.back), inner.coded)
+            yield View(inner.text, _chained(view.back, inner.back), inner.reading)
 
 
 def plain_forms(text: str) -> Iterator[str]:
@@ -91,15 +115,19 @@ def unfolded(text: str) -> View | None:
     """Return a text without its line ends and what indents the lines, None where it has none."""
     if "\n" not in text:
         return None
-    return _substituted(text, _FOLD, _nothing)
+    return _substituted(text, _FOLD, _nothing, Reading.FOLDS)
 
 
-def _direct_views(text: str, escapes: int, codes: int) -> Iterator[View]:
+def _direct_views(
+    text: str, escapes: int, codes: int, *, printable: bool
+) -> Iterator[View]:
     if escapes < _MOST_ESCAPES:
-        for pattern, meaning in _WAYS if escapes == 0 else _WAYS[:1]:
-            if pattern.search(text):
-                yield _substituted(text, pattern, meaning)
-    if codes < _MOST_CODES:
+        if _ESCAPE.search(text):
+            yield _substituted(text, _ESCAPE, _unescaped, Reading.ESCAPES)
+        if printable and _QUOTED_PRINTABLE.search(text):
+            way = Reading.QUOTED_PRINTABLE
+            yield _substituted(text, _QUOTED_PRINTABLE, _quoted_printable, way)
+    if codes < ESCAPES_ALONE:
         yield from filter(None, (_from_base64(text), _from_hex(text)))
 
 
@@ -134,11 +162,11 @@ def _quoted_printable(match: re.Match[str]) -> str:
     return chr(int(hexadecimal, 16)) if hexadecimal else ""
 
 
-_WAYS: Final = ((_ESCAPE, _unescaped), (_QUOTED_PRINTABLE, _quoted_printable))
-
-
 def _substituted(
-    text: str, pattern: re.Pattern[str], meaning: Callable[[re.Match[str]], str]
+    text: str,
+    pattern: re.Pattern[str],
+    meaning: Callable[[re.Match[str]], str],
+    reading: Reading,
 ) -> View:
     """Return the view in which each match is what it means."""
     places: list[tuple[int, int, int, int]] = []
@@ -148,7 +176,7 @@ def _substituted(
             places.extend(_places(text, pattern, meaning))
         return _before(places, span[0]), _behind(places, span[1])
 
-    return View(pattern.sub(meaning, text), back)
+    return View(pattern.sub(meaning, text), back, reading)
 
 
 def _places(
@@ -229,7 +257,7 @@ def _decoded(
         first, last = span_in(run.text, inside)
         return run.start + first, run.start + last
 
-    return View("\n".join(said), back, coded=True) if runs else None
+    return View("\n".join(said), back, Reading.CODE) if runs else None
 
 
 def _base64_bytes(run: str) -> bytes:

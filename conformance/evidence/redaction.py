@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from urllib.parse import parse_qsl
 
-from conformance.evidence.dresses import Span, unfolded, views
+from conformance.evidence.dresses import Reading, Span, views
 from conformance.evidence.lookalikes import lookalikes
-from conformance.evidence.sought import Found, SoughtSecret, led_back, left_of, merged
+from conformance.evidence.sought import (
+    TAIL,
+    Found,
+    SoughtSecret,
+    led_back,
+    left_of,
+    merged,
+)
 
 UNKNOWN = {"secret": "unknown"}
 _REFERENCE = re.compile(
@@ -56,10 +63,11 @@ SHORTEST_SECRET = 6
 """Shorter values would be found in the middle of ordinary text; outside local they are refused."""
 _SHORTEST_CUT, _RECOGNISED = 24, 12
 """A secret of so many characters is recognised by so many of its first or last ones where it was cut."""
-_LEFT_BY_A_CUT = 3
-"""Characters of a secret just before a cut that are too many."""
-_CUT = re.compile(r"['\"]?(?:…|\.\.\.)")
-_MOST_CUTS = 50
+_CUT = re.compile(r"(?P<mark>['\"]?(?:…|\.\.\.))|['\"]|\Z")
+"""Where a text may have been cut before it came here: before an ellipsis, in quotes, at its end."""
+_LEFT_AT_A_MARK, _LEFT_ELSEWHERE = 4, 8
+"""So many of the first characters of a secret just before a cut are too many."""
+_MOST_CUTS = 200
 """Cuts of one text that are looked at."""
 _MOST_COOKIES = 64
 """Cookies of servers that are remembered; the oldest are forgotten, since a server may set one in each answer."""
@@ -95,7 +103,8 @@ class Redactor:
             return
         self._references[secret] = dict(reference)
         if len(secret) >= SHORTEST_SECRET and secret not in self._sought:
-            self._sought[secret] = SoughtSecret.of(secret)
+            # Made anew: another thread may be going through the old one.
+            self._sought = {**self._sought, secret: SoughtSecret.of(secret)}
 
     def learn_cookies(self, headers: Iterable[tuple[str, str]]) -> None:
         """Remember the values of the cookies that a server sets, which are credentials from then on (RFC 6265)."""
@@ -111,7 +120,11 @@ class Redactor:
         self._cookies.append(cookie)
         if len(self._cookies) > _MOST_COOKIES:
             oldest = self._cookies.pop(0)
-            del self._references[oldest], self._sought[oldest]
+            self._sought = {
+                secret: sought
+                for secret, sought in self._sought.items()
+                if secret != oldest
+            }
 
     def learn_given(self, headers: Iterable[tuple[str, str]], *encoded: str) -> None:
         """Remember the credentials that somebody has put into header fields, or into a query or a form, by himself.
@@ -144,22 +157,36 @@ class Redactor:
 
     def quotation(self, text: str) -> str:
         """Return what a message says, perhaps cut short before, as `statement` does."""
-        return _shortened(self.excerpt(self.text(text)))
+        return _shortened(self._without_remains(self.text(text)))
 
     def excerpt(self, text: str) -> str:
         """Return words of the harness that may quote a text without secrets, nor what a cut has left of one.
 
         A secret that is an ordinary word stays where the harness itself may have said it.
         """
-        text = self._cleaned(text, own=True)
-        for secret in self._sought:
-            if len(secret) >= _SHORTEST_CUT and not secret.lstrip().startswith("<"):
+        return self._without_remains(self.own_text(text))
+
+    def own_text(self, text: str) -> str:
+        """Return words of the harness without secrets; a secret that is an ordinary word stays in them."""
+        return self._cleaned(text, own=True)
+
+    def address(self, url: str) -> str:
+        """Return the address of a request without secrets: what comes before its query are the harness's words."""
+        path, mark, query = url.partition("?")
+        return self.own_text(path) + mark + self.text(query)
+
+    def _without_remains(self, text: str) -> str:
+        """Return a text without the secrets of which a cut has left but a part."""
+        for secret, sought in self._sought.items():
+            if len(secret) >= _SHORTEST_CUT and sought.begins_like_nothing_else:
                 text = _without_beginnings(text, secret)
                 text = _without_beginnings(text[::-1], secret[::-1])[::-1]
         return self._without_what_cuts_left(text)
 
     def _cleaned(self, text: str, *, own: bool) -> str:
-        found = list(self._found(text, own=own)) if self._sought else []
+        may_have = any(sought.shortest <= len(text) for sought in self._sought.values())
+        # No view is longer than what it is made of.
+        found = list(self._found(text, own=own)) if may_have else []
         clean = _replaced(text, merged(found))
         unknown = [Found(*span, UNKNOWN) for span in lookalikes(clean)]
         return _replaced(clean, unknown)
@@ -170,13 +197,11 @@ class Redactor:
         credentials: list[Span] = []
         for view in views(text):
             # What is coded is nobody's sentence.
-            found = self._known_in(view.text, own=own and not view.coded)
+            in_words = own and view.reading is not Reading.CODE
+            folded = view.reading is Reading.FOLDS
+            found = self._known_in(view.text, own=in_words, folded=folded)
             known += led_back(found, view.back)
             credentials += map(view.back, lookalikes(view.text))
-        folded = unfolded(text)
-        if folded is not None:
-            found = self._known_in(folded.text, own=own, folded=True)
-            known += led_back(found, folded.back)
         yield from known
         for start, end in credentials:
             if not any(one.start < end and start < one.end for one in known):
@@ -187,35 +212,47 @@ class Redactor:
     ) -> Iterator[Found]:
         code = text.replace("-", "+").replace("_", "/")
         for secret, sought in self._sought.items():
-            if folded and len(secret) < _SHORTEST_CUT:
+            if len(text) < sought.shortest or (folded and len(secret) < _SHORTEST_CUT):
                 continue
             for start, end in sought.places(text, code, own=own):
                 yield Found(start, end, self._references[secret])
+
+    def cut_text(self, text: str) -> str:
+        """Return a foreign text that was cut without secrets, nor the beginning of one at its end."""
+        text = self.text(text)
+        return text[: len(text) - self._left_before(text, _LEFT_ELSEWHERE)]
 
     def _without_what_cuts_left(self, text: str) -> str:
         """Return a text without the beginnings of secrets that stand just before a cut."""
         clean, end = [], 0
         for match in islice(_CUT.finditer(text), _MOST_CUTS):
-            before = text[end : match.start()]
-            left = max((left_of(secret, before) for secret in self._sought), default=0)
-            left = left if left > _LEFT_BY_A_CUT else 0
-            clean += [before[: len(before) - left], match.group()]
-            end = match.end()
+            cut = match.start()
+            fewest = _LEFT_AT_A_MARK if match["mark"] else _LEFT_ELSEWHERE
+            left = self._left_before(text[max(cut - TAIL, 0) : cut], fewest)
+            clean.append(text[end : max(cut - left, end)])
+            end = cut
         return "".join((*clean, text[end:]))
 
-    def header(self, name: str, value: str) -> str | dict[str, object]:
-        """Return a header's value fit for the record.
+    def header(
+        self, name: str, value: str, *, own: bool = False
+    ) -> str | dict[str, object]:
+        """Return a header's value fit for the record; `own` tells that the harness has sent it.
 
         The value of a credential header becomes `{"scheme": "Bearer", "token": "citizen"}`, or
         `{"secret": "unknown"}` with the scheme where the secret is not a known one.
         """
         if name.lower() not in _CREDENTIAL_HEADERS:
-            return self.text(value)
+            return self._cleaned(value, own=own)
         scheme, _, secret = value.partition(" ")
         if secret and name.lower() in _SCHEMED:
             known = self._references.get(secret, UNKNOWN)
             return {"scheme": self.text(scheme), **known}
         return dict(self._references.get(value, UNKNOWN))
+
+    def _left_before(self, before: str, fewest: int) -> int:
+        """Return how many characters at the end of a text are the beginning of a secret, in any dress; 0 for fewer."""
+        sought = [row for row in self._sought.values() if row.begins_like_nothing_else]
+        return left_of(sought, before, fewest) if sought and before else 0
 
 
 def _credential_parts(name: str, value: str) -> Iterator[str]:

@@ -4,11 +4,19 @@ Must not know what a secret is for.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from conformance.evidence.dresses import Back, Span, base64_forms, plain_forms, unfolded
+from conformance.evidence.dresses import (
+    ESCAPES_ALONE,
+    Back,
+    Span,
+    base64_forms,
+    plain_forms,
+    unfolded,
+    views,
+)
 
 _A_WORD: Final = r"(?:[a-z]{1,12}|[A-Z][a-z]{0,11}|[A-Z]{1,12})"
 _WORDS: Final = re.compile(rf"{_A_WORD}(?:[-_. ]{_A_WORD})*")
@@ -37,8 +45,14 @@ _BEFORE_A_VALUE: Final = (
     r"(?:^|(?<=[\"'=>,;(\[{&?\n])|(?<=[:=,;] )|(?<=:)|(?<=Bearer )|(?<=Basic ))"
 )
 _AFTER_A_VALUE: Final = r"(?=\s*(?:$|[\"'&<,;)\]}\n]))(?!\\?[\"']\s*:)"
-_SHORTEST_FORM: Final = 6
-_TAIL: Final = 400
+SHORTEST_FORM: Final = 6
+"""Characters of a form of a secret at least; fewer are in any text."""
+_FEWEST_CODED: Final = 6
+_HALF_ESCAPE: Final = re.compile(
+    r"(?:%[0-9A-Fa-f]?|\\(?:[ux][0-9A-Fa-f]{0,3})?|&(?:#[xX]?)?[0-9A-Za-z]{0,8})\Z"
+)
+"""What a cut leaves of an escape."""
+TAIL: Final = 2000
 """Characters before a cut in which the beginning of a secret is looked for."""
 
 
@@ -55,8 +69,8 @@ class Found:
 class SoughtSecret:
     """The forms of a secret: as it is, and in base64 with the numbers of characters that are shared around it.
 
-    `word` is the expression of a secret of words where the harness speaks; `value` that of one of common words, which
-    has no other forms.
+    `shortest` is how many characters a text has at least in which one of them stands. `word` is the expression of a
+    secret of words where the harness speaks; `value` that of one of common words, which has no other forms.
     """
 
     secret: str
@@ -64,6 +78,7 @@ class SoughtSecret:
     base64: tuple[tuple[str, int, int], ...] = ()
     word: re.Pattern[str] | None = None
     value: re.Pattern[str] | None = None
+    shortest: int = SHORTEST_FORM
 
     @classmethod
     def of(cls, secret: str) -> Self:
@@ -74,10 +89,15 @@ class SoughtSecret:
             if _COMMON.issuperset(re.split("[-_. ]", secret.lower())):
                 value = re.compile(f"{_BEFORE_A_VALUE}{escaped}{_AFTER_A_VALUE}")
                 return cls(secret, word=word, value=value)
-        forms = (*_written(secret), *_written(secret.replace(" ", "+")))
-        return cls(
-            secret, tuple(dict.fromkeys(forms)), tuple(base64_forms(secret)), word
-        )
+        written = (*_written(secret), *_written(secret.replace(" ", "+")))
+        forms, coded = tuple(dict.fromkeys(written)), tuple(base64_forms(secret))
+        shortest = min(map(len, (*forms, *(form for form, _, _ in coded))))
+        return cls(secret, forms, coded, word, shortest=shortest)
+
+    @property
+    def begins_like_nothing_else(self) -> bool:
+        """Tell whether the beginning of the secret tells it: neither an ordinary word nor a document."""
+        return self.word is None and not self.secret.lstrip().startswith("<")
 
     def places(self, text: str, code: str, *, own: bool) -> Iterator[Span]:
         """Yield where the secret stands in a text; `code` is the text with `+/` for `-_`.
@@ -118,7 +138,7 @@ def _written(secret: str) -> Iterator[str]:
     whole = (secret,) if folded is None else (secret, folded.text)
     plain = (form for one in whole for form in plain_forms(one))
     for form in (*plain, raw.decode("latin-1")):
-        if len(form) >= _SHORTEST_FORM:
+        if len(form) >= SHORTEST_FORM:
             yield form
             yield form.encode("utf-8", "surrogatepass").decode("latin-1")
     yield raw.hex()
@@ -156,9 +176,40 @@ def merged(found: Iterable[Found]) -> Iterator[Found]:
         yield current
 
 
-def left_of(secret: str, text: str) -> int:
-    """Return how many characters at the end of a text are the beginning of a secret."""
-    tail = text[-min(len(secret), _TAIL) :]
-    return next(
-        (len(tail) - at for at in range(len(tail)) if secret.startswith(tail[at:])), 0
+def left_of(sought: Sequence[SoughtSecret], text: str, fewest: int) -> int:
+    """Return how many characters at the end of a text are the beginning of a secret in any dress.
+
+    0 where it says fewer than `fewest` characters of a secret.
+    """
+    tail = text[-TAIL:]
+    whole = _HALF_ESCAPE.sub("", tail)
+    starts = [len(whole) - _left(sought, whole, fewest)]
+    for view in views(whole, codes=ESCAPES_ALONE):
+        said = _HALF_ESCAPE.sub("", view.text)
+        left = _left(sought, said, fewest)
+        if left:
+            starts.append(view.back((len(said) - left, len(said)))[0])
+    start = min(starts)
+    return len(tail) - start if start < len(whole) else 0
+
+
+def _left(sought: Sequence[SoughtSecret], text: str, fewest: int) -> int:
+    """Return how many characters at the end of a text are the beginning of a form of a secret; 0 for too few."""
+    code = text.replace("-", "+").replace("_", "/")
+    plain = (_beginning(form, text, fewest) for row in sought for form in row.forms)
+    coded = (
+        _beginning(form, code, max(fewest, _FEWEST_CODED))
+        for row in sought
+        for form, _, _ in row.base64
     )
+    return max((*plain, *coded), default=0)
+
+
+def _beginning(form: str, text: str, fewest: int) -> int:
+    """Return how long the beginning of a form is that a text ends with; 0 where it is shorter than `fewest`."""
+    start = text.find(form[:fewest], max(len(text) - len(form), 0))
+    while start >= 0:
+        if form.startswith(text[start:]):
+            return len(text) - start
+        start = text.find(form[:fewest], start + 1)
+    return 0

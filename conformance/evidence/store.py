@@ -111,15 +111,15 @@ class Store:
             record["failure"] = {
                 "kind": exchange.failure.kind.value,
                 "message": self._redactor.text(exchange.failure.message),
-                "received": self._body(exchange.failure.received),
+                "received": self._body(exchange.failure.received, cut=True),
             }
         return record
 
     def _request(self, request: Request) -> Record:
         record: Record = {
             "method": request.method,
-            "url": self._redactor.text(request.url),
-            "headers": self._headers(request.headers),
+            "url": self._redactor.address(request.url),
+            "headers": self._headers(request.headers, own=True),
             "body": self._body(request.body),
         }
         if request.body:
@@ -136,7 +136,7 @@ class Store:
             "reason": self._redactor.text(response.reason),
             "version": response.version,
             "headers": self._headers(response.headers),
-            "body": self._body(response.body),
+            "body": self._body(response.body, cut=bool(response.cut)),
             "length": response.length,
             "sha256": response.sha256,
             "cut": self._redactor.text(response.cut),
@@ -144,18 +144,20 @@ class Store:
             "surplus": response.surplus,
         }
 
-    def _headers(self, headers: Headers) -> list[list[object]]:
+    def _headers(self, headers: Headers, *, own: bool = False) -> list[list[object]]:
         return [
-            [self._redactor.text(name), self._redactor.header(name, value)]
+            [self._redactor.text(name), self._redactor.header(name, value, own=own)]
             for name, value in headers
         ]
 
-    def _body(self, body: bytes) -> Record:
+    def _body(self, body: bytes, *, cut: bool = False) -> Record:
+        """Return a body without secrets, and without the beginning of one at the end where it was `cut`."""
+        clean_text = self._redactor.cut_text if cut else self._redactor.text
         body = self._without_wide_secrets(body)
         try:
-            return {"text": self._redactor.text(body.decode("utf-8"))}
+            return {"text": clean_text(body.decode("utf-8"))}
         except UnicodeDecodeError:
-            clean = self._redactor.text(body.decode("latin-1")).encode("latin-1")
+            clean = clean_text(body.decode("latin-1")).encode("latin-1")
             return {"base64": base64.b64encode(clean).decode("ascii")}
 
     def _without_wide_secrets(self, body: bytes) -> bytes:
