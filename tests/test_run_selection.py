@@ -193,9 +193,10 @@ def test_pytest_repeats_what_failed(tmp_path: Path, target: Path) -> None:
     assert done.returncode == 0, done.stdout
     (new,) = (folder for folder in folders if folder.name != "a")
     assert results_of(new)["summary"]["pass"] == 1
-    again, after = run_pytest(tmp_path, *named, "--failed", "latest")
-    assert (again.returncode, len(after)) == (0, len(folders))
-    assert "nothing is run" in again.stdout
+    for parallel in ((), ("-n", "2")):
+        again, after = run_pytest(tmp_path, *named, "--failed", "latest", *parallel)
+        assert (again.returncode, len(after)) == (0, len(folders))
+        assert "nothing is run" in again.stdout
 
 
 def test_latest_is_the_run_that_ended_last(tmp_path: Path) -> None:

@@ -204,10 +204,10 @@ class SuiteRun:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the run's outputs, and make pytest's exit status follow the verdicts."""
+        nobody = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
+        if nobody and self._nothing_left():
+            session.exitstatus = pytest.ExitCode.OK
         if self._opening.opened is None:
-            nobody = exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED
-            if nobody and self._nothing_left():
-                session.exitstatus = pytest.ExitCode.OK
             return
         campaign, _ = self._opening.opened
         campaign.close()
