@@ -6,12 +6,13 @@ Must not know what the data means.
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from conformance.formats.documents import Data
 from conformance.model.wording import count_of
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
+Data = Any
+"""What JSON can hold."""
 _LONGEST_VALUE: Final = 60
 _TYPES: Final[Mapping[str, str]] = {
     "object": "keys with values (`key: value`)",
