@@ -30,7 +30,7 @@ VERDICT_STYLES = {
     "inconclusive": "yellow",
 }
 
-_WIDE, _WIDE_TABLE = 140, 200
+_USUAL, _WIDE, _WIDE_TABLE = 80, 140, 200
 """Columns of an output that is no terminal: enough that no line or table loses words."""
 _GAP = 2
 """Characters between two columns of a table."""
@@ -74,6 +74,8 @@ def make_console(
     """Return a console that takes no text for markup, emoji codes or anything else; plain where NO_COLOR is set."""
     from rich.console import Console  # noqa: PLC0415 - takes long to load, and plain text does without
 
+    if width is None and os.environ.get("COLUMNS") == "0":
+        width = _USUAL  # a terminal that does not know its size says so
     return Console(
         file=file,
         stderr=stderr,

@@ -37,11 +37,14 @@ ERRED = ConformanceError.exit_code
 INTERRUPTED = 128 + signal.SIGINT
 """Exit codes of what goes wrong before or beside a command's work (interface, section 3)."""
 _CLICK_WORDS = (
-    (r"('.*') is not a valid integer( range)?\.", r"expected a whole number, not \1."),
+    (
+        r"('[^']*') is not a valid integer( range)?\.",
+        r"expected a whole number, not \1.",
+    ),
     (r"(\S+) is not in the range x>=(\d+)\.", r"expected \2 or more, not \1."),
     (r"(\S+) is not in the range (\d+)<=x<=(\d+)\.", r"expected \2 to \3, not \1."),
     (
-        r"('.*') does not match the format '%Y-%m-%d'\.",
+        r"('[^']*') does not match the format '%Y-%m-%d'\.",
         r"expected a day such as 2026-12-31, not \1.",
     ),
 )

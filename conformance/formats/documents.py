@@ -5,6 +5,7 @@ The only home of the yaml library. Must not know what the data means.
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,6 @@ from typing import Any, Final
 import yaml
 
 from conformance.files.reading import UnreadableFileError, read_bounded
-from conformance.formats.yaml_mistakes import (
-    control_character,
-    encoding_words,
-    json_words,
-    yaml_words,
-)
 from conformance.model.errors import DocumentError
 
 LARGEST: Final = 512 * 2**10
@@ -86,6 +81,8 @@ def read(path: Path) -> Document:
 
 
 def _decoded(data: bytes, path: Path) -> str:
+    from conformance.formats.yaml_mistakes import encoding_words  # noqa: PLC0415 - needed for mistakes only
+
     if b"\0" in data[:4]:
         raise DocumentError(f"{path}: cannot be read: {encoding_words(data, 0)}")
     try:
@@ -95,11 +92,19 @@ def _decoded(data: bytes, path: Path) -> str:
         raise DocumentError(f"{path}: cannot be read: {words}") from None
 
 
+def _control_character(text: str) -> tuple[int, str] | None:
+    """Return line and code of the first control character that YAML has no place for (YAML 1.1, 5.1), None else."""
+    found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\U0010ffff]", text)
+    if found is None:
+        return None
+    return text.count("\n", 0, found.start()) + 1, f"U+{ord(found.group()):04X}"
+
+
 def parse(text: str, path: Path) -> Document:
     """Parse YAML or JSON text that came from `path`; errors as for `read`."""
     if path.suffix == ".json":
         return _parse_json(text, path)
-    bad = control_character(text)
+    bad = _control_character(text)
     if bad is not None:
         line, code = bad
         raise DocumentError(
@@ -114,6 +119,8 @@ def parse(text: str, path: Path) -> Document:
         return _checked(Document(path, loader.construct_document(node), lines))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
+        from conformance.formats.yaml_mistakes import yaml_words  # noqa: PLC0415 - needed for mistakes only
+
         words = yaml_words(str(error.problem), _character_at(text, error.problem_mark))
         raise DocumentError(f"{path}:{line}: not well-formed YAML: {words}") from error
     except RecursionError as error:
@@ -149,6 +156,8 @@ def _parse_json(text: str, path: Path) -> Document:
         )
         return _checked(Document(path, data, {(): 1}))
     except json.JSONDecodeError as error:
+        from conformance.formats.yaml_mistakes import json_words  # noqa: PLC0415 - needed for mistakes only
+
         raise DocumentError(
             f"{path}:{error.lineno}: not well-formed JSON: {json_words(error.msg)}"
         ) from error

@@ -79,11 +79,3 @@ def encoding_words(data: bytes, wrong: int) -> str:
         return "it is UTF-16 text; save it as UTF-8"
     line = data.count(b"\n", 0, wrong) + 1
     return f"line {line} is not UTF-8 text (byte {wrong} of the file); save it as UTF-8"
-
-
-def control_character(text: str) -> tuple[int, str] | None:
-    """Return line and code of the first control character that YAML has no place for (YAML 1.1, 5.1), None else."""
-    found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\U0010ffff]", text)
-    if found is None:
-        return None
-    return text.count("\n", 0, found.start()) + 1, f"U+{ord(found.group()):04X}"
