@@ -85,8 +85,10 @@ class SoughtSecret:
         """Return how a secret is sought."""
         escaped, word = re.escape(secret), None
         if len(secret) <= _LONGEST_WORDS and _WORDS.fullmatch(secret):
-            word = re.compile(f"{_NAME_BEFORE}{escaped}{_NAME_AFTER}")
-            if _COMMON.issuperset(re.split("[-_. ]", secret.lower())):
+            is_common = _COMMON.issuperset(re.split("[-_. ]", secret.lower()))
+            if is_common or re.fullmatch(_A_WORD, secret):
+                word = re.compile(f"{_NAME_BEFORE}{escaped}{_NAME_AFTER}")
+            if is_common:
                 value = re.compile(f"{_BEFORE_A_VALUE}{escaped}{_AFTER_A_VALUE}")
                 return cls(secret, word=word, value=value)
         written = (*_written(secret), *_written(secret.replace(" ", "+")))
