@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 import pytest
 
-from conformance.catalogue import listing
+from conformance.catalogue import explaining
 from conformance.cli import main
 from conformance.cli.closed_pipes import PipeSafeStream
 from conformance.model.errors import ConformanceError, CredentialRefusedError, UsageError
@@ -238,7 +238,7 @@ def test_each_error_has_its_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, message: str
 ) -> None:
     """Only what the interface calls a failure ends with 1; whatever breaks in the harness ends with 4."""
-    monkeypatch.setattr(listing, "explain", raising(error))
+    monkeypatch.setattr(explaining, "explain", raising(error))
     done = told("explain", "anything", cwd=tmp_path)
     assert done.returncode == code
     assert message in done.stderr
@@ -246,30 +246,30 @@ def test_each_error_has_its_exit_code(
 
 def test_interruption_is_said_in_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C is no error of anybody's."""
-    monkeypatch.setattr(listing, "explain", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(explaining, "explain", raising(KeyboardInterrupt()))
     assert told("explain", "anything", cwd=tmp_path).stderr.strip() == "interrupted"
 
 
 def test_only_who_asks_for_a_traceback_gets_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broken harness is one line, which says how to see where it broke; a user's mistake has nothing more to show."""
-    monkeypatch.setattr(listing, "explain", raising(ZeroDivisionError("oh")))
+    monkeypatch.setattr(explaining, "explain", raising(ZeroDivisionError("oh")))
     [line] = told("explain", "anything", cwd=tmp_path).stderr.splitlines()
     assert line.endswith("; please report it; EHEALTH_TRACEBACK=1 shows the details")
     monkeypatch.setenv("EHEALTH_TRACEBACK", "1")
     assert "Traceback" in told("explain", "anything", cwd=tmp_path).stderr
-    monkeypatch.setattr(listing, "explain", raising(UsageError("mistake")))
+    monkeypatch.setattr(explaining, "explain", raising(UsageError("mistake")))
     assert "Traceback" not in told("explain", "anything", cwd=tmp_path).stderr
 
 
 def test_foreign_words_are_no_markup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an error quotes is printed as it is, without what a terminal would obey."""
-    monkeypatch.setattr(listing, "explain", raising(UsageError("[bold]x[/] \x1b[31m")))
+    monkeypatch.setattr(explaining, "explain", raising(UsageError("[bold]x[/] \x1b[31m")))
     assert told("explain", "anything", cwd=tmp_path).stderr == "error: [bold]x[/] \ufffd[31m\n"
 
 
 def test_caller_who_asks_for_errors_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without click's standalone mode, errors pass through and nothing exits."""
-    monkeypatch.setattr(listing, "explain", raising(UsageError("mistake")))
+    monkeypatch.setattr(explaining, "explain", raising(UsageError("mistake")))
     with pytest.raises(UsageError):
         main(["explain", "anything"], standalone_mode=False)
     with pytest.raises(UsageError):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import listing
+from conformance.catalogue import explaining
 from conformance.cli import console
 from conformance.cli.progress import ProgressDisplay, make_pace
 from conformance.model.errors import UsageError
@@ -250,7 +250,7 @@ def test_whatever_breaks_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(listing, "explain", fail)
+    monkeypatch.setattr(explaining, "explain", fail)
     done = told("explain", "anything", cwd=tmp_path)
     assert done.returncode == 4
     [line] = done.stderr.splitlines()
@@ -374,5 +374,5 @@ def test_usage_errors_stay_one_line_each(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(*_: object) -> None:
         raise UsageError(["a\nb", "c"])
 
-    monkeypatch.setattr(listing, "explain", fail)
+    monkeypatch.setattr(explaining, "explain", fail)
     assert told("explain", "x", cwd=tmp_path).stderr == "error: a\ufffdb\nerror: c\n"
