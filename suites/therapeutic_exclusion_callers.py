@@ -7,7 +7,7 @@ that what was refused was not done.
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from conformance.engine.assessment import assess
+from conformance.engine.assessment import assess, refusal_words
 from conformance.engine.execution import CaseExecution
 from conformance.model.case import Scripted, Template
 from conformance.model.errors import ConformanceError, MissingDataError
@@ -84,6 +84,8 @@ class _Asker:
         self.execution.send(declaration(self.who, self.party), Purpose.CONTROL)
         plain = consultation(self.who, self.party)
         exchange = self.execution.send(plain, Purpose.CONTROL)
+        if self.execution.refused(plain, exchange):
+            raise Blocked(refusal_words(plain, str(_status(exchange))))
         if _status(exchange) != _FOUND:
             raise Blocked(f"the plain request was answered with {_status(exchange)}")
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.checks.json_body import parse
+from conformance.engine.assessment import refusal_words
 from conformance.engine.execution import CaseExecution
 from conformance.judging.foreign_answers import is_page_of_refusal
 from conformance.model.case import Clause, Expectation, Template
@@ -37,6 +38,8 @@ def clear(execution: CaseExecution, revoking: Template) -> None:
     # A page with 404 comes of something in front of the service, which knows nothing of exclusions.
     is_foreign = response is not None and is_page_of_refusal(response)
     is_done = status // 100 == _SUCCESS or is_absent(exchange)
+    if execution.refused(revoking, exchange):
+        raise Blocked(refusal_words(revoking, str(status)))
     if is_foreign or not is_done:
         raise Blocked(f"the revocation before was not served: {status or 'no answer'}")
 

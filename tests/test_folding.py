@@ -69,6 +69,7 @@ def test_words_say_one_and_many() -> None:
 def test_summary_says_kinds_and_places(capsys: pytest.CaptureFixture[str]) -> None:
     """The terminal says how many kinds there are, and in how many places; of an earlier document the kinds alone."""
     counts = {"exchanges": 3, "warnings": 2, "warning_places": 14, "observations": 1}
-    run = {"services": [], "notes": [], "exit_code": 0}
+    times = {"started": "2026-01-01T00:00:00+00:00", "finished": "2026-01-01T00:00:02+00:00"}
+    run = {"services": [], "notes": [], "exit_code": 0} | times
     print_summary({"summary": counts, "run": run, "cases": []}, Path("run"))
-    assert "3 exchanges, 2 warnings (14 times), 1 observation\n" in capsys.readouterr().out
+    assert "3 exchanges, 2 warnings (14 times), 1 observation, 2.0 s\n" in capsys.readouterr().out

@@ -217,7 +217,7 @@ def test_wrong_proxy_of_the_environment_is_refused_by_its_variable(tmp_path: Pat
         ("http://svc:geheimwoord@proxy:3128", "proxy: write `env`, or {url: ...}"),
         ({"url": "http://svc:geheimwoord@proxy:3128"}, "write them as proxy.user and proxy.password"),
         ({"url": "http://proxy"}, "proxy.url: it names no port"),
-        ({"no_proxy": ["x"]}, "'url' is a required property"),
+        ({"no_proxy": ["x"]}, "proxy: the key 'url' is missing"),
         ({"url": "http://proxy:1", "user": "svc"}, "'password' is a dependency of 'user'"),
         ({"url": "http://proxy:1", "user": "a:b", "password": {"env": "X"}}, "proxy.user"),
         ({"url": "http://proxy:1", "noproxy": []}, "did you mean 'no_proxy'?"),

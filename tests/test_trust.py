@@ -315,4 +315,4 @@ def test_mistake_in_tls_client_is_told_with_its_place(tmp_path: Path) -> None:
     ended = CliRunner().invoke(main, ["review", "--target", file])
     output = f"{ended.output} {ended.exception}"
     assert "unknown key 'key_store'; did you mean 'keystore'?" in output
-    assert "tls.client: 'keystore' is a required property" in output
+    assert "tls.client: the key 'keystore' is missing" in output

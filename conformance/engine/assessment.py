@@ -86,10 +86,15 @@ def step_problem(
     judgement = execution.oracle.judge_step(exchange, case, step)
     if judgement.inconclusive_reason:
         return f"{what} was not answered: {judgement.inconclusive_reason}"
-    for finding in judgement.findings:
-        if finding.severity is Severity.VIOLATION:
-            return f"{what} breaks {finding.requirement} already: {_summary(finding)}"
-    return ""
+    violations = [
+        row for row in judgement.findings if row.severity is Severity.VIOLATION
+    ]
+    if not violations:
+        return ""
+    if execution.refused(step.request, exchange):
+        return _refused_credential(step.request, exchange, judgement)
+    first = violations[0]
+    return f"{what} breaks {first.requirement} already: {_summary(first)}"
 
 
 def explained(judgement: Judgement, words: str) -> Judgement:
@@ -118,16 +123,24 @@ def _key(finding: Finding) -> tuple[str, str]:
     return finding.requirement, finding.message
 
 
-def _refused_credential(
-    template: Template, exchange: Exchange, judgement: Judgement
-) -> str:
+def refusal_words(template: Template, answered: str) -> str:
+    """Return in words that a credential was refused which has to serve; `answered` is the answer in short."""
     message = template.message
     credential = f"the token {template.token!r}"
     if message is not None:
         credential = f"the caller {message.caller!r}"
+    return (
+        f"{credential} was refused with {answered}: "
+        "is it right, and is this client admitted to the service?"
+    )
+
+
+def _refused_credential(
+    template: Template, exchange: Exchange, judgement: Judgement
+) -> str:
     status = str(exchange.response.status) if exchange.response else ""
     answers = (row.actual for row in judgement.findings if row.location == _RESPONSE)
-    return f"{credential} was refused with {next(answers, status)}"
+    return refusal_words(template, next(answers, status))
 
 
 def _outage(execution: CaseExecution, case: Case) -> str:

@@ -150,6 +150,10 @@ def _check_outputs(settings: RunSettings) -> None:
         )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            f"{path}: no file can be written there: {path.parent} is a file or leads through one; name a folder"
+        ) from None
     except OSError as error:
         raise UsageError(
             f"{path}: no file can be written there: {error.strerror}"
