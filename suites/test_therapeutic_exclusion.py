@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from conformance.engine.assessment import refusal_words
 from conformance.engine.campaign import Campaign
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.probes.search import distinct
@@ -72,7 +73,7 @@ def play_professions(execution: CaseExecution) -> Judgement:
         request = declaration(who, replace(practitioner, qualification=code))
         exchange = execution.send(request)
         if execution.refused(request, exchange):
-            raise Blocked(f"the token {who.token!r} was refused")
+            raise Blocked(refusal_words(request, exchange))
         judgements.append(execution.oracle.judge(exchange, execution.case))
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break

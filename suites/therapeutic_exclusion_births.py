@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from conformance.checks.json_body import parse
+from conformance.engine.assessment import refusal_words
 from conformance.engine.execution import CaseExecution
 from conformance.identifiers.reading import compose_bis, compose_ssin
 from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
@@ -193,7 +194,7 @@ class _Asker:
         template = self.question.ask(self.who, self.party, ORDINARY)
         exchange = self.execution.send(template, Purpose.CONTROL)
         if self.execution.refused(template, exchange):
-            raise Blocked(f"the token {template.token!r} was refused")
+            raise Blocked(refusal_words(template, exchange))
         self.codes = _codes(exchange)
         return self._judged(
             exchange,

@@ -85,7 +85,7 @@ class _Asker:
         plain = consultation(self.who, self.party)
         exchange = self.execution.send(plain, Purpose.CONTROL)
         if self.execution.refused(plain, exchange):
-            raise Blocked(refusal_words(plain, str(_status(exchange))))
+            raise Blocked(refusal_words(plain, exchange))
         if _status(exchange) != _FOUND:
             raise Blocked(f"the plain request was answered with {_status(exchange)}")
 

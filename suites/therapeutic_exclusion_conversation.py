@@ -39,7 +39,7 @@ def clear(execution: CaseExecution, revoking: Template) -> None:
     is_foreign = response is not None and is_page_of_refusal(response)
     is_done = status // 100 == _SUCCESS or is_absent(exchange)
     if execution.refused(revoking, exchange):
-        raise Blocked(refusal_words(revoking, str(status)))
+        raise Blocked(refusal_words(revoking, exchange))
     if is_foreign or not is_done:
         raise Blocked(f"the revocation before was not served: {status or 'no answer'}")
 
@@ -63,7 +63,7 @@ class Conversation:
         """Send a request; raises Blocked where its token is refused that has not served before."""
         self.last = self.execution.send(template, self.purpose)
         if self.execution.refused(template, self.last):
-            raise Blocked(f"the token {template.token!r} was refused")
+            raise Blocked(refusal_words(template, self.last))
         return self.last
 
     def expect(

@@ -123,14 +123,15 @@ def _key(finding: Finding) -> tuple[str, str]:
     return finding.requirement, finding.message
 
 
-def refusal_words(template: Template, answered: str) -> str:
-    """Return in words that a credential was refused which has to serve; `answered` is the answer in short."""
+def refusal_words(template: Template, exchange: Exchange, answered: str = "") -> str:
+    """Return in words that a credential was refused that has to serve; `answered` is the answer, if not its status."""
     message = template.message
     credential = f"the token {template.token!r}"
     if message is not None:
         credential = f"the caller {message.caller!r}"
+    status = exchange.response.status if exchange.response is not None else 0
     return (
-        f"{credential} was refused with {answered}: "
+        f"{credential} was refused with {answered or status}: "
         "is it right, and is this client admitted to the service?"
     )
 
@@ -138,9 +139,8 @@ def refusal_words(template: Template, answered: str) -> str:
 def _refused_credential(
     template: Template, exchange: Exchange, judgement: Judgement
 ) -> str:
-    status = str(exchange.response.status) if exchange.response else ""
     answers = (row.actual for row in judgement.findings if row.location == _RESPONSE)
-    return refusal_words(template, next(answers, status))
+    return refusal_words(template, exchange, next(answers, ""))
 
 
 def _outage(execution: CaseExecution, case: Case) -> str:
