@@ -8,7 +8,7 @@ from conformance.engine.plan import Selection, make_plan
 from conformance.formats import documents
 from conformance.review.amount import Amount, planned_amount
 from conformance.target.reading import choose_services, load_target
-from tests.campaigns import run_campaign, told
+from tests.campaigns import run_campaign, run_suite, told
 
 NEAR = 0.15
 """Share of the real number by which an estimate may be wrong."""
@@ -32,7 +32,7 @@ def test_small_runs_send_what_was_expected(tmp_path: Path, service: str, example
 @pytest.mark.parametrize("service", ["therapeutic-exclusion", "dossier-number-generation"])
 def test_large_runs_send_what_was_expected(tmp_path: Path, service: str) -> None:
     """The same of services with sequences, callers and mutations."""
-    document = run_campaign(tmp_path, service, None, examples=8)
+    document = run_suite(tmp_path, service, {}, examples=8)
     sent = document["summary"]["exchanges"]
     assert _expected(service, 8) == pytest.approx(sent, rel=NEAR)
 
