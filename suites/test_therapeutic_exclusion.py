@@ -127,7 +127,9 @@ def _restored(campaign: Campaign) -> Iterator[None]:
     for whose, keeper in keepers:
         try:
             with campaign.alone(SERVICE):
-                campaign.note(f"{SERVICE}: {whose}{keeper.restore()}")
+                restored = keeper.restore()
+            if restored:
+                campaign.note(f"{SERVICE}: {whose}{restored}")
         except (Blocked, ConformanceError) as obstacle:
             campaign.note(
                 f"{SERVICE}: {whose}the active exclusions could NOT be restored: {obstacle}"

@@ -59,7 +59,10 @@ class Keeper:
         self.entries = data["entries"]
 
     def restore(self) -> str:
-        """Bring the active exclusions back to what they were, and say what was done and how the history grew."""
+        """Bring the active exclusions back to what they were, and say what was done and how the history grew.
+
+        "" where there was nothing to do and nothing has changed.
+        """
         now = self._player()
         known = {party.key: party for party in (*made_up_parties(), *now.parties)}
         surplus = [
@@ -87,6 +90,8 @@ class Keeper:
             if not failed
             else f"NOT restored: {', '.join(map(name_of, failed))}"
         )
+        if not (undoing or grown or failed):
+            return ""
         undone = count_of(len(undoing), "change")
         growth = count_of(grown, "entry", "entries")
         return f"{state} ({undone} undone); the history grew by {growth}"

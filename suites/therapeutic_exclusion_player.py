@@ -13,7 +13,7 @@ from conformance.checks.date_time import read_moment
 from conformance.engine.execution import CaseExecution
 from conformance.model.case import Effect
 from conformance.model.exchange import Exchange, Purpose
-from conformance.model.verdict import Finding, Judgement, merge
+from conformance.model.verdict import Finding, Judgement, Severity, merge
 
 from .therapeutic_exclusion_answers import (
     NOTHING_THERE,
@@ -52,6 +52,7 @@ from .therapeutic_exclusion_steps import CHANGING, DECLARING, Step, Verb
 _LONG_HISTORY = 60
 _PROFESSIONS = ("persphysician", "persnurse")
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_WITH_PAST = " (the history had entries of these parties before; it may take those)"
 _FOUND = replace(clause("200"), judge=True)
 _A_SECOND = 1.05
 """Seconds until a clock that shows whole seconds shows another one."""
@@ -62,7 +63,7 @@ class Player:
     """Plays steps for one patient and compares the service with the model after each.
 
     `watchers` are tokens of representatives, who have to see what the patient sees. `full` is the last full history
-    that was read, after `read` changes.
+    that was read, after `read` changes; `full_before` is the one at the start.
     """
 
     execution: CaseExecution
@@ -74,6 +75,7 @@ class Player:
     purpose: Purpose = Purpose.PROBE
     watchers: tuple[str, ...] = ()
     talk: Conversation = field(init=False)
+    full_before: list[Any] = field(default_factory=list)
     _begun: datetime = _LONG_AGO
 
     def __post_init__(self) -> None:
@@ -96,6 +98,7 @@ class Player:
         if judgement.violated:
             return judgement
         self.full, self.read = self.talk.rows(past, "the history at the start"), 0
+        self.full_before = list(self.full)
         self._begun = past.started
         rows = self.talk.rows(active, "the consultation at the start")
         known_or_first = self.situation(()).known_or_first
@@ -139,7 +142,23 @@ class Player:
                 judgements.append(self.compare(steps[:number], whole=whole))
             if judgements[-1].violated or judgements[-1].inconclusive_reason:
                 break
-        return merge(judgements)
+        return self._with_past(merge(judgements), steps)
+
+    def _with_past(self, judgement: Judgement, steps: Sequence[Step]) -> Judgement:
+        """Say with a violation that the history had entries of its parties before, which may be what it takes."""
+        ours = {self.parties[step.party % len(self.parties)].key for step in steps}
+        known_or_first = self.situation(()).known_or_first
+        past = self.full_before
+        earlier = {key for row in past for key in known_or_first(row, "target")}
+        if not judgement.violated or ours.isdisjoint(earlier):
+            return judgement
+        findings = tuple(
+            replace(row, message=f"{row.message}{_WITH_PAST}")
+            if row.severity is Severity.VIOLATION
+            else row
+            for row in judgement.findings
+        )
+        return replace(judgement, findings=findings)
 
     def compare(self, steps: Sequence[Step], *, whole: bool = True) -> Judgement:
         """Compare a full consultation, and the full history where the `whole` is wanted, with the model."""

@@ -222,7 +222,7 @@ def test_page_with_404_does_not_clear_the_way(body: bytes, *, is_clear: bool) ->
     request = Request("DELETE", "http://127.0.0.1/")
     answer = Response(404, "Not Found", (), body, len(body), "")
     exchange = Exchange("1", "x", Purpose.CONTROL, datetime.now(UTC), 0.1, request, answer)
-    execution = cast("CaseExecution", SimpleNamespace(send=lambda *_: exchange))
+    execution = cast("CaseExecution", SimpleNamespace(send=lambda *_: exchange, refused=lambda *_: False))
     with nullcontext() if is_clear else pytest.raises(Blocked, match="was not served: 404"):
         clear(execution, Template("revokeExclusion"))
 

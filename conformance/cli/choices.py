@@ -15,6 +15,6 @@ class NearestChoice(click.Choice[str]):
         """Return click's message with a suggestion."""
         from conformance.formats.schemas import suggestion  # noqa: PLC0415 - only where a user has made a mistake
 
-        near = suggestion(str(value), tuple(self.choices))
+        near = suggestion(str(value).lower(), tuple(map(str.lower, self.choices)))
         message = super().get_invalid_choice_message(value, ctx)
         return message.rstrip(".") + near if near.endswith("?") else message

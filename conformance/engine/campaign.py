@@ -33,7 +33,7 @@ from conformance.engine.session import Recorder, exchange_numbers
 from conformance.engine.workers import Workers
 from conformance.evidence.json_lines import CLOSED, is_sealed
 from conformance.evidence.redaction import Redactor
-from conformance.evidence.run_folder import relative_target_path
+from conformance.evidence.run_folder import relative_target_path, run_name
 from conformance.evidence.store import FILE, Store
 from conformance.model.case import Case, CaseKind
 from conformance.model.contract import Contract
@@ -235,6 +235,7 @@ class Campaign:
             notes=(*notes, *self._notices()),
             disclosed=plan.disclose,
             examples=plan.examples,
+            folder=run_name(self.folder),
             file=relative_target_path(self.folder, plan.target.file),
             addresses=self._addresses(),
             user_agent=plan.target.identity.user_agent,
@@ -246,14 +247,14 @@ class Campaign:
     @property
     def description(self) -> Mapping[str, Any]:
         """Return the run's id and target as the results have them."""
-        target = self.plan.target
-        file = relative_target_path(self.folder, target.file)
-        return {"id": self.folder.name, "target": {"name": target.name, "file": file}}
+        folder, target = self.folder, self.plan.target
+        file = relative_target_path(folder, target.file)
+        named = {"name": target.name, "file": file}
+        return {"id": folder.name, "folder": run_name(folder), "target": named}
 
     def finish(self, exit_code: int) -> None:
         """Tell that the run is over and its outputs are written, and remove what workers shared."""
-        interrupted = self.tally.interrupted
-        self.events.emit(RunEnded(self.folder.name, exit_code, interrupted))
+        self.events.emit(RunEnded(self.folder.name, exit_code, self.tally.interrupted))
         self.events.close()
         self.workers.clear()
 

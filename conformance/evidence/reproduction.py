@@ -78,7 +78,12 @@ def told_lines(
     if result.counterexample is None:
         return []
     case["counterexample"] |= reproduction(case, run, records)
-    return list(reproducing_lines(case, run["id"]))
+    return list(reproducing_lines(case, name_of(run)))
+
+
+def name_of(run: Mapping[str, Any]) -> str:
+    """Return how a command names a run, from where the run was made: its folder, or its id where that is enough."""
+    return str(run.get("folder") or run["id"])
 
 
 def replay_line(run: str, arguments: Sequence[str]) -> str:

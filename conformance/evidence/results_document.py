@@ -96,6 +96,7 @@ def results_document(
         "schema": SCHEMA,
         "run": {
             "id": run.id,
+            **({"folder": run.folder} if run.folder else {}),
             "iut": run.iut,
             "started": run.started.isoformat(timespec="milliseconds"),
             "finished": run.finished.isoformat(timespec="milliseconds"),

@@ -34,6 +34,18 @@ def relative_target_path(folder: Path, file: Path | None) -> str:
     return Path(os.path.relpath(file, folder)).as_posix() if near else file.name
 
 
+def run_name(folder: Path) -> str:
+    """Return how a command names a run from where it was made, such as `out/ID`; "" where its id is enough.
+
+    The path to a folder elsewhere stays private.
+    """
+    here = Path.cwd()
+    place = folder.resolve()
+    if place.parent == here / DEFAULT_FOLDER or not place.is_relative_to(here):
+        return ""
+    return place.relative_to(here).as_posix()
+
+
 def make_folder(parent: Path, now: datetime) -> Path:
     """Make and return a new private run folder, named by the time and a few random letters.
 

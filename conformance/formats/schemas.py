@@ -107,7 +107,7 @@ def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
     if near:
         return f"; did you mean {near[0]!r}?"
     if len(names) > _MOST_LISTED:
-        return f"; `ehealth-conformance list` shows all {len(names)} that are known"
+        return f"; {len(names)} are known: see `ehealth-conformance list --help`"
     return f"; known are: {', '.join(names)}" if names else ""
 
 

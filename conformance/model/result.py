@@ -69,6 +69,7 @@ class RequirementResult:
 class Run:
     """What is known of a run besides its results; `started` and `finished` are UTC.
 
+    `folder` is how a command names the run from where it was made, "" where its id is enough;
     `file` says where the target file is, as seen from the run folder ("" for a built-in target); `addresses` are those
     of the services; `user_agent` and `sender` are who asked, "" where no From was sent; `options` are those that the
     user gave; `single` tells that it was one request of one's own; `replay` says what was sent again of which run;
@@ -91,6 +92,7 @@ class Run:
     erred: bool = False
     single: bool = False
     examples: int = 0
+    folder: str = ""
     file: str = ""
     addresses: Mapping[str, str] = field(default_factory=dict)
     user_agent: str = ""

@@ -132,6 +132,12 @@ def _unjudged(citing: list[CaseResult]) -> tuple[Verdict, str]:
     for result in citing:
         if result.verdict in {Verdict.INCONCLUSIVE, Verdict.ERROR}:
             return Verdict.INCONCLUSIVE, result.reason
+    for result in citing:
+        if result.verdict is Verdict.FAIL:
+            return (
+                Verdict.INCONCLUSIVE,
+                f"a case ended before its checks: {result.reason}",
+            )
     if all(result.verdict is Verdict.NOT_RUN for result in citing):
         return Verdict.NOT_COVERED, f"its cases were not run: {citing[0].reason}"
     reasons = (result.reason for result in citing if result.reason)

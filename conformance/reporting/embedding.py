@@ -187,6 +187,11 @@ def _deciding(results: Mapping[str, Any]) -> Iterator[str]:
             yield from case.get("deciding", ())
 
 
+def is_case(entry: Mapping[str, Any]) -> bool:
+    """Tell a case from the requests that restored a service, which stand beside the cases."""
+    return bool(entry["verdict"] != "restoring")
+
+
 def _unfinished(case: str, purposes: Collection[str]) -> dict[str, Any]:
     """Return an entry for exchanges without a result: of a case that did not end, or of restoring a service."""
     verdict = "unfinished"

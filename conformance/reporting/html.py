@@ -25,7 +25,7 @@ from conformance.evidence.store import (
 )
 from conformance.model.errors import UsageError
 from conformance.model.wording import count_of, kind_words
-from conformance.reporting.embedding import ReportPage
+from conformance.reporting.embedding import ReportPage, is_case
 from conformance.reporting.html_facts import run_facts
 from conformance.reporting.html_findings import finding_groups, occurrences
 from conformance.reporting.html_matrix import case_list, requirement_matrix
@@ -241,11 +241,7 @@ def _services_without_pass(page: ReportPage) -> Iterator[str]:
 
 
 def _counts(page: ReportPage) -> Iterator[Html]:
-    cases = Counter(
-        case["verdict"]
-        for case in page.cases.values()
-        if case["verdict"] != "restoring"
-    )
+    cases = Counter(case["verdict"] for case in page.cases.values() if is_case(case))
     requirements = Counter(row["verdict"] for row in page.results["requirements"])
     findings: Counter[str] = Counter()
     places = 0

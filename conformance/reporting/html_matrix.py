@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from conformance.evidence.reproduction import LONGEST, recipes
+from conformance.evidence.reproduction import LONGEST, name_of, recipes
 from conformance.model.wording import count_of
-from conformance.reporting.embedding import ReportPage
+from conformance.reporting.embedding import ReportPage, is_case
 from conformance.reporting.html_findings import folded
 from conformance.reporting.markup import (
     SEVERITIES,
@@ -130,7 +130,9 @@ def case_list(page: ReportPage) -> Iterator[Html]:
         heading = make_element(
             "h3",
             text_node(f"{service} "),
-            make_element("small", text_node(count_of(len(cases), "case"))),
+            make_element(
+                "small", text_node(count_of(sum(map(is_case, cases)), "case"))
+            ),
         )
         many = " many" if len(page.cases) > _MANY else ""
         yield make_element(
@@ -187,7 +189,7 @@ def _tags(case: Mapping[str, Any], severities: Sequence[str]) -> Iterator[Html]:
 
 def _commands(page: ReportPage, case: Mapping[str, Any]) -> Iterator[Html]:
     """Yield how to reproduce a failure: each heading, and the commands under it."""
-    for heading, lines in recipes(case, page.results["run"]["id"]):
+    for heading, lines in recipes(case, name_of(page.results["run"])):
         yield make_element("p", text_node(heading), class_="about")
         text = clipped("\n".join(lines), LONGEST * 2)
         yield make_element("pre", text_node(text), class_="commands")

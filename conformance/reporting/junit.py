@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.evidence.reproduction import reproducing_lines
+from conformance.evidence.reproduction import name_of, reproducing_lines
 from conformance.evidence.results_document import is_confidential
 from conformance.model.result import WITHHELD
 from conformance.model.wording import place_words, printable_lines
@@ -81,7 +81,7 @@ def _add_case(
         )
         outcome.text = WITHHELD
     elif tag is not None:
-        _add_outcome(element, tag, case, run["id"])
+        _add_outcome(element, tag, case, name_of(run))
     elif case["findings"]:
         ET.SubElement(element, "system-out").text = _findings(case)
 

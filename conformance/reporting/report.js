@@ -64,6 +64,7 @@
   const cases = all('.case').map((element, at) => ({
     element,
     ...element.dataset,
+    weight: element.classList.contains('restoring') ? 0 : 1,
     severity: words(element.dataset.severity),
     requirements: covering.get(String(at)) || new Set(),
     text: element.textContent.toLowerCase(),
@@ -154,7 +155,7 @@
 
   function apply() {
     const shown = { finding: show(cards, fitsCard), requirement: show(rows, fitsRow), case: show(cases, fits) };
-    const totals = { finding: total(cards), requirement: rows.length, case: cases.length };
+    const totals = { finding: total(cards), requirement: rows.length, case: total(cases) };
     const active = KEYS.filter((key) => state[key]);
     for (const [kind, number] of Object.entries(shown)) {
       const label = active.length ? `${number}/${totals[kind]}` : totals[kind];
