@@ -209,6 +209,17 @@ def test_page_is_compared_with_a_full_history_that_is_fresh() -> None:
     assert broken(player.play(steps, thorough=False)) == set()
 
 
+def test_failure_says_that_the_history_had_entries_before() -> None:
+    """What fails after an earlier declaration may need it: the finding says so, and only where there was one."""
+    service = Service("conflict-overwrites")
+    steps = Step(Verb.DECLARE), Step(Verb.DECLARE_AGAIN)
+    fresh = service.play(*steps).findings
+    service.play(Step(Verb.REVOKE))
+    again = service.play(*steps).findings
+    assert not any("before" in finding.message for finding in fresh)
+    assert any("the history had entries of these parties before" in finding.message for finding in again)
+
+
 def test_clean_up_that_is_not_served_blocks() -> None:
     """A declaration after a revocation that failed says nothing about professions."""
     judgement = played(Service(revoking=503), "professions")

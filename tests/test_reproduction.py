@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from conformance.evidence.curl import curl_line
-from conformance.evidence.reproduction import LONGEST, replay_line, reproducing_lines, reproduction
+from conformance.evidence.reproduction import LONGEST, name_of, replay_line, reproducing_lines, reproduction
+from conformance.evidence.run_folder import run_name
 from conformance.model.wording import printable
 from conformance.reporting.junit import junit_text
 from tests.peers.server import Answer, Request, serving
@@ -225,3 +226,15 @@ def test_junit_has_the_very_lines() -> None:
     failure = ET.fromstring(junit_text(json.loads(json.dumps(results)))).find(".//failure")
     assert failure is not None
     assert failure.text == "\n".join(["r", *reproducing_lines(entry, ID)])
+
+
+@pytest.mark.parametrize(("place", "name"), [("reports/x", ""), ("x", "x"), ("a b/x", "a b/x"), ("../x", "")])
+def test_run_is_named_as_a_command_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, name: str
+) -> None:
+    """Below the place where it was made a run is named by its path, in the usual folder or elsewhere by its id."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert run_name(here / place) == name
+    assert name_of({"id": "x", "folder": name}) == (name or "x")

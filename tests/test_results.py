@@ -184,7 +184,7 @@ def test_harness_that_breaks_down_outside_of_a_case_never_ends_well(interrupted:
         pytest.param(
             [_result("not_run", 0), _result("not_applicable", 1)], "not_applicable", id="nothing to judge, or not run"
         ),
-        pytest.param([_result("fail", evaluated={"s": 1})], "not_applicable", id="its case failed without reaching it"),
+        pytest.param([_result("fail", evaluated={"s": 1})], "inconclusive", id="its case failed without reaching it"),
         pytest.param([_result("not_run", reason="not selected")], "not_covered", id="its case was not run"),
         pytest.param(
             [_result("pass", requirements=("s",), evaluated={"s": 1})], "not_covered", id="no case of its own"

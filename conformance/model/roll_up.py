@@ -136,7 +136,7 @@ def _unjudged(citing: list[CaseResult]) -> tuple[Verdict, str]:
         if result.verdict is Verdict.FAIL:
             return (
                 Verdict.INCONCLUSIVE,
-                f"a case ended before its checks: {result.reason}",
+                f"a case failed before its checks: {result.case.id}",
             )
     if all(result.verdict is Verdict.NOT_RUN for result in citing):
         return Verdict.NOT_COVERED, f"its cases were not run: {citing[0].reason}"
