@@ -330,6 +330,18 @@ def test_beginning_of_a_secret_before_a_cut_is_taken_out(around: str) -> None:
         assert dress[:6] not in clean
 
 
+@pytest.mark.parametrize(
+    "written", [OPAQUE[:-1], OPAQUE[1:], f"{OPAQUE[:20]} {OPAQUE[20:]}", f"{OPAQUE[:18]}x{OPAQUE[18:]}"]
+)
+def test_long_parts_of_a_secret_are_taken_out_of_foreign_text(written: str) -> None:
+    """Who cuts a secret, or puts something into it, has not made it public."""
+    clean = told(OPAQUE).text(f"a {written} b")
+    assert OPAQUE[:16] not in clean
+    assert OPAQUE[-16:] not in clean
+    assert clean.startswith("a ")
+    assert clean.endswith(" b")
+
+
 def test_body_that_was_cut_ends_before_a_secret() -> None:
     """The last characters of what was read may be half a secret."""
     assert told(OPAQUE).cut_text(f"refused: {OPAQUE[:20]}") == "refused: "

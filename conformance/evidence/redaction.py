@@ -63,6 +63,8 @@ SHORTEST_SECRET = 6
 """Shorter values would be found in the middle of ordinary text; outside local they are refused."""
 _SHORTEST_CUT, _RECOGNISED = 24, 12
 """A secret of so many characters is recognised by so many of its first or last ones where it was cut."""
+_RECOGNISED_ABROAD = 16
+"""The same in what others wrote, which is longer."""
 _CUT = re.compile(r"(?P<mark>['\"]?(?:…|\.\.\.))|['\"]|\Z")
 """Where a text may have been cut before it came here: before an ellipsis, in quotes, at its end."""
 _LEFT_AT_A_MARK, _LEFT_ELSEWHERE = 4, 8
@@ -148,8 +150,11 @@ class Redactor:
                 self.learn(secret, UNKNOWN)
 
     def text(self, text: str) -> str:
-        """Return a text of somebody else's making with each secret replaced by its reference as JSON."""
-        return self._cleaned(text, own=False)
+        """Return a text of somebody else's making with each secret replaced by its reference as JSON.
+
+        Of a long secret its first or last characters are enough: somebody may have cut it, or put something into it.
+        """
+        return self._without_parts(self._cleaned(text, own=False), _RECOGNISED_ABROAD)
 
     def statement(self, text: str) -> str:
         """Return what the harness says of a message without secrets, and no longer than a person reads."""
@@ -177,11 +182,18 @@ class Redactor:
 
     def _without_remains(self, text: str) -> str:
         """Return a text without the secrets of which a cut has left but a part."""
+        return self._without_what_cuts_left(self._without_parts(text, _RECOGNISED))
+
+    def _without_parts(self, text: str, fewest: int) -> str:
+        """Return a text without parts of long secrets that have so many of their first or last characters."""
         for secret, sought in self._sought.items():
-            if len(secret) >= _SHORTEST_CUT and sought.begins_like_nothing_else:
-                text = _without_beginnings(text, secret)
-                text = _without_beginnings(text[::-1], secret[::-1])[::-1]
-        return self._without_what_cuts_left(text)
+            if len(secret) < _SHORTEST_CUT or not sought.begins_like_nothing_else:
+                continue
+            if secret[:fewest] in text:
+                text = _without_beginnings(text, secret, fewest)
+            if secret[-fewest:] in text:
+                text = _without_beginnings(text[::-1], secret[::-1], fewest)[::-1]
+        return text
 
     def _cleaned(self, text: str, *, own: bool) -> str:
         may_have = any(sought.shortest <= len(text) for sought in self._sought.values())
@@ -219,8 +231,9 @@ class Redactor:
 
     def cut_text(self, text: str) -> str:
         """Return a foreign text that was cut without secrets, nor the beginning of one at its end."""
-        text = self.text(text)
-        return text[: len(text) - self._left_before(text, _LEFT_ELSEWHERE)]
+        text = self._cleaned(text, own=False)
+        text = text[: len(text) - self._left_before(text, _LEFT_ELSEWHERE)]
+        return self._without_parts(text, _RECOGNISED_ABROAD)
 
     def _without_what_cuts_left(self, text: str) -> str:
         """Return a text without the beginnings of secrets that stand just before a cut."""
@@ -242,7 +255,7 @@ class Redactor:
         `{"secret": "unknown"}` with the scheme where the secret is not a known one.
         """
         if name.lower() not in _CREDENTIAL_HEADERS:
-            return self._cleaned(value, own=own)
+            return self.own_text(value) if own else self.text(value)
         scheme, _, secret = value.partition(" ")
         if secret and name.lower() in _SCHEMED:
             known = self._references.get(secret, UNKNOWN)
@@ -288,9 +301,9 @@ def _replaced(text: str, found: Iterable[Found]) -> str:
     return "".join((*clean, text[end:])) if clean else text
 
 
-def _without_beginnings(text: str, secret: str) -> str:
+def _without_beginnings(text: str, secret: str, fewest: int) -> str:
     """Return a text in which what begins like a secret is an ellipsis, as far as it goes on like it."""
-    clean, end, begins = [], 0, secret[:_RECOGNISED]
+    clean, end, begins = [], 0, secret[:fewest]
     start = text.find(begins)
     while start >= 0:
         clean += [text[end:start], "..."]

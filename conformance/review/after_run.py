@@ -52,7 +52,12 @@ def _may_be_why(remark: Remark, topics: set[str] | None) -> bool:
 def _silent_remarks(
     plan: Plan, document: Mapping[str, Any], now: datetime
 ) -> Iterator[Remark]:
-    """Yield why a connection fails to a service of which no case was decided."""
+    """Yield why a connection fails to a service of which no case was decided.
+
+    A proxy is not asked again: the cases say what it did, and a credential that it refused is not sent twice.
+    """
+    if plan.target.proxy is not None:
+        return
     redactor = Redactor()
     transport = make_transport(plan.target, redactor)
     try:
