@@ -169,11 +169,17 @@ def _limited(size: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
+def _environment() -> dict[str, str]:
+    """Return the environment without what makes a process measure its coverage, which a full disk would not hold."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    return kept | {"PYTHONPATH": str(ROOT)}
+
+
 def _run(folder: Path, size: int, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "conformance", "run", *arguments, "--seed", "1"],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=_environment(),
         preexec_fn=_limited(size),
         capture_output=True,
         text=True,
