@@ -132,12 +132,13 @@ def _unjudged(citing: list[CaseResult]) -> tuple[Verdict, str]:
     for result in citing:
         if result.verdict in {Verdict.INCONCLUSIVE, Verdict.ERROR}:
             return Verdict.INCONCLUSIVE, result.reason
-    for result in citing:
-        if result.verdict is Verdict.FAIL:
-            return (
-                Verdict.INCONCLUSIVE,
-                f"a case failed before its checks: {result.case.id}",
-            )
+    played = [row for row in citing if row.verdict in {Verdict.PASS, Verdict.FAIL}]
+    if played and all(row.verdict is Verdict.FAIL for row in played):
+        # One that passed has shown that there was nothing to apply the check to.
+        return (
+            Verdict.INCONCLUSIVE,
+            f"none of its checks was applied in {played[0].case.id}, which failed",
+        )
     if all(result.verdict is Verdict.NOT_RUN for result in citing):
         return Verdict.NOT_COVERED, f"its cases were not run: {citing[0].reason}"
     reasons = (result.reason for result in citing if result.reason)
