@@ -139,7 +139,7 @@ def test_conforming_implementation_raises_no_alarm(tmp_path: Path, name: str) ->
 
 
 @pytest.mark.whole_run
-@pytest.mark.parametrize("name", sample(peers.VARIANTS, DEFECTIVE, 8))
+@pytest.mark.parametrize("name", sample(peers.VARIANTS, DEFECTIVE, 12))
 def test_defective_implementation_is_found_by_its_requirement(tmp_path: Path, name: str) -> None:
     """A single defect fails the run, and a violation names a requirement that it breaks, with what was found."""
     wanted = [*REQUIREMENTS[peers.VARIANTS[name].field].split(), *filter(None, [CUT.get(name)])]
@@ -159,7 +159,7 @@ INSECURE = [name for name in (*peers.LAX, *peers.CLUMSY) if name not in (*OBSERV
 
 
 @pytest.mark.whole_run
-@pytest.mark.parametrize("name", sample({**peers.LAX, **peers.CLUMSY}, INSECURE, 8))
+@pytest.mark.parametrize("name", sample({**peers.LAX, **peers.CLUMSY}, INSECURE, 12))
 def test_insecure_or_clumsy_implementation_is_found_by_the_matrix(tmp_path: Path, name: str) -> None:
     """What lets one bad message pass, or answers a malformed one by a bare page, fails a row of the matrix."""
     variant = peers.LAX.get(name) or peers.CLUMSY[name]
