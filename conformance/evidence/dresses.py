@@ -66,16 +66,22 @@ class View:
 
 
 def views(
-    text: str, escapes: int = 0, codes: int = 0, *, printable: bool = True
+    text: str,
+    escapes: int = 0,
+    codes: int = 0,
+    *,
+    printable: bool = True,
+    fewest: int = 0,
 ) -> Iterator[View]:
     """Yield what a text says in other ways of reading it, and what that says in turn, as deep as is bounded.
 
-    `escapes` and `codes` are how often either was undone already, `printable` whether quoted-printable is still tried.
+    `escapes` and `codes` are how often either was undone already, `printable` whether quoted-printable is still tried;
+    `fewest` is how many characters has what is looked for: a word that cannot say so many in base64 is not decoded.
     """
     folded = None if 0 < codes < ESCAPES_ALONE else unfolded(text)
     if folded is not None:
         yield folded
-    for view in _direct_views(text, escapes, codes, printable=printable):
+    for view in _direct_views(text, escapes, codes, printable=printable, fewest=fewest):
         yield view
         is_code = view.reading is Reading.CODE
         deeper = views(
@@ -83,6 +89,7 @@ def views(
             max(escapes, _ESCAPES_BELOW_CODE) if is_code else escapes + 1,
             codes + is_code,
             printable=printable and view.reading is Reading.ESCAPES,
+            fewest=fewest,
         )
         for inner in deeper:
             yield View(inner.text, _chained(view.back, inner.back), inner.reading)
@@ -119,7 +126,7 @@ def unfolded(text: str) -> View | None:
 
 
 def _direct_views(
-    text: str, escapes: int, codes: int, *, printable: bool
+    text: str, escapes: int, codes: int, *, printable: bool, fewest: int
 ) -> Iterator[View]:
     if escapes < _MOST_ESCAPES:
         if _ESCAPE.search(text):
@@ -128,7 +135,7 @@ def _direct_views(
             way = Reading.QUOTED_PRINTABLE
             yield _substituted(text, _QUOTED_PRINTABLE, _quoted_printable, way)
     if codes < ESCAPES_ALONE:
-        yield from filter(None, (_from_base64(text), _from_hex(text)))
+        yield from filter(None, (_from_base64(text, fewest), _from_hex(text, fewest)))
 
 
 def _chained(outer: Back, inner: Back) -> Back:
@@ -142,10 +149,7 @@ def _nothing(match: re.Match[str]) -> str:
 
 def _unescaped(match: re.Match[str]) -> str:
     """Return the character that an escape stands for; a byte of percent-encoded text is a Latin-1 character."""
-    return _meaning(match.group())
-
-
-def _meaning(escape: str) -> str:
+    escape = match.group()
     known = _SHORT_ESCAPES.get(escape)
     if known is not None:
         return known
@@ -227,14 +231,15 @@ class _Stretch:
     length: int
 
 
-def _from_base64(text: str) -> View | None:
+def _from_base64(text: str, fewest: int) -> View | None:
     """Return what the base64 runs of a text say (RFC 4648, sections 4 and 5), a line for each; None without one."""
-    return _decoded(text, _BASE64_RUN, _base64_bytes, _base64_span)
+    shortest = fewest * 8 // 6
+    return _decoded(text, _BASE64_RUN, _base64_bytes, _base64_span, shortest)
 
 
-def _from_hex(text: str) -> View | None:
+def _from_hex(text: str, fewest: int) -> View | None:
     """Return what the hexadecimal runs of a text say, a line for each; None without one."""
-    return _decoded(text, _HEX_RUN, _hex_bytes, _hex_span)
+    return _decoded(text, _HEX_RUN, _hex_bytes, _hex_span, fewest * 2)
 
 
 def _decoded(
@@ -242,9 +247,12 @@ def _decoded(
     pattern: re.Pattern[str],
     decode: Callable[[str], bytes],
     span_in: Callable[[str, Span], Span],
+    shortest: int,
 ) -> View | None:
     runs, said, at = [], [], 0
     for match in pattern.finditer(text):
+        if match.end() - match.start() < shortest:
+            continue
         decoded = decode(match.group()).decode("latin-1")
         runs.append(_Stretch(match.start(), match.group(), at, len(decoded)))
         said.append(decoded)

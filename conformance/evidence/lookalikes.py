@@ -24,6 +24,10 @@ _ASSERTION_BEGINS = re.compile(
 _ASSERTION_ENDS = re.compile(rf"{_LESS}/(?:[\w.-]++:)?Assertion\s*+{_GREATER}")
 
 
+SHORTEST_LOOKALIKE = len("<Assertion ID=")
+"""Characters of the shortest text that looks like a credential, or begins like one."""
+
+
 def lookalikes(text: str) -> Iterator[Span]:
     """Yield where a text has what looks like a credential, from its beginning on and without overlaps."""
     found: list[Span] = []

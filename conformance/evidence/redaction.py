@@ -14,7 +14,7 @@ from itertools import islice, takewhile
 from urllib.parse import parse_qsl
 
 from conformance.evidence.dresses import Reading, Span, views
-from conformance.evidence.lookalikes import lookalikes
+from conformance.evidence.lookalikes import SHORTEST_LOOKALIKE, lookalikes
 from conformance.evidence.sought import (
     TAIL,
     Found,
@@ -65,6 +65,8 @@ _SHORTEST_CUT, _RECOGNISED = 24, 12
 """A secret of so many characters is recognised by so many of its first or last ones where it was cut."""
 _RECOGNISED_ABROAD = 16
 """The same in what others wrote, which is longer."""
+_BLANK = "\x1f"
+"""A character that no dress has."""
 _CUT = re.compile(r"(?P<mark>['\"]?(?:…|\.\.\.))|['\"]|\Z")
 """Where a text may have been cut before it came here: before an ellipsis, in quotes, at its end."""
 _LEFT_AT_A_MARK, _LEFT_ELSEWHERE = 4, 8
@@ -121,12 +123,18 @@ class Redactor:
         self.learn(cookie, UNKNOWN)
         self._cookies.append(cookie)
         if len(self._cookies) > _MOST_COOKIES:
-            oldest = self._cookies.pop(0)
-            self._sought = {
-                secret: sought
-                for secret, sought in self._sought.items()
-                if secret != oldest
-            }
+            self._forget_cookie(self._cookies.pop(0))
+
+    def _forget_cookie(self, cookie: str) -> None:
+        """Look for a cookie no more, unless its value has turned out to be another secret's."""
+        if self._references.get(cookie) != UNKNOWN:
+            return
+        self._sought = {
+            secret: sought
+            for secret, sought in self._sought.items()
+            if secret != cookie
+        }
+        del self._references[cookie]
 
     def learn_given(self, headers: Iterable[tuple[str, str]], *encoded: str) -> None:
         """Remember the credentials that somebody has put into header fields, or into a query or a form, by himself.
@@ -196,8 +204,9 @@ class Redactor:
         return text
 
     def _cleaned(self, text: str, *, own: bool) -> str:
-        may_have = any(sought.shortest <= len(text) for sought in self._sought.values())
+        shortest = [sought.shortest for sought in self._sought.values()]
         # No view is longer than what it is made of.
+        may_have = bool(shortest) and min(shortest) <= len(text)
         found = list(self._found(text, own=own)) if may_have else []
         clean = _replaced(text, merged(found))
         unknown = [Found(*span, UNKNOWN) for span in lookalikes(clean)]
@@ -207,7 +216,9 @@ class Redactor:
         """Yield where a text has a secret, in whatever dress, or in one what looks like a credential."""
         known = list(self._known_in(text, own=own))
         credentials: list[Span] = []
-        for view in views(text):
+        shortest = (sought.shortest for sought in self._sought.values())
+        fewest = min(SHORTEST_LOOKALIKE, *shortest)
+        for view in views(self._blanked(text), fewest=fewest):
             # What is coded is nobody's sentence.
             in_words = own and view.reading is not Reading.CODE
             folded = view.reading is Reading.FOLDS
@@ -219,6 +230,16 @@ class Redactor:
             if not any(one.start < end and start < one.end for one in known):
                 yield Found(start, end, UNKNOWN)
 
+    def _blanked(self, text: str) -> str:
+        """Return a text of the same length in which secrets that stand as they are say nothing in any dress.
+
+        They are found already, and an assertion is most of a message: it is not undone and decoded once more.
+        """
+        for secret, sought in self._sought.items():
+            if sought.word is None:
+                text = text.replace(secret, _BLANK * len(secret))
+        return text
+
     def _known_in(
         self, text: str, *, own: bool, folded: bool = False
     ) -> Iterator[Found]:
@@ -227,7 +248,7 @@ class Redactor:
             if len(text) < sought.shortest or (folded and len(secret) < _SHORTEST_CUT):
                 continue
             for start, end in sought.places(text, code, own=own):
-                yield Found(start, end, self._references[secret])
+                yield Found(start, end, self._references.get(secret, UNKNOWN))
 
     def cut_text(self, text: str) -> str:
         """Return a foreign text that was cut without secrets, nor the beginning of one at its end."""
