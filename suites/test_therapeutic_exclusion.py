@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.engine.assessment import refusal_words
 from conformance.engine.campaign import Campaign
 from conformance.engine.execution import CaseExecution, Procedure
 from conformance.engine.probes.search import distinct
@@ -21,7 +20,7 @@ from conformance.plugin import Verify
 
 from .therapeutic_exclusion_births import play_births
 from .therapeutic_exclusion_callers import play_callers
-from .therapeutic_exclusion_conversation import Blocked, clear
+from .therapeutic_exclusion_conversation import Blocked, clear, send_or_block
 from .therapeutic_exclusion_forms import play_forms
 from .therapeutic_exclusion_keeper import Keeper, own_case
 from .therapeutic_exclusion_letters import play_letters
@@ -71,9 +70,7 @@ def play_professions(execution: CaseExecution) -> Judgement:
     for code in codes:
         clear(execution, revocation(who, practitioner))
         request = declaration(who, replace(practitioner, qualification=code))
-        exchange = execution.send(request)
-        if execution.refused(request, exchange):
-            raise Blocked(refusal_words(request, exchange))
+        exchange = send_or_block(execution, request)
         judgements.append(execution.oracle.judge(exchange, execution.case))
         if judgements[-1].violated or judgements[-1].inconclusive_reason:
             break

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from conformance.checks.json_body import parse
-from conformance.engine.assessment import refusal_words
 from conformance.engine.execution import CaseExecution
 from conformance.identifiers.reading import compose_bis, compose_ssin
 from conformance.identifiers.rules import FICTITIOUS_SEQUENCES
@@ -21,7 +20,7 @@ from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Judgement, merge
 
 from .therapeutic_exclusion_answers import NOTHING_THERE
-from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_conversation import send_or_block
 from .therapeutic_exclusion_requests import (
     SERVICE,
     Party,
@@ -192,9 +191,7 @@ class _Asker:
 
     def _ordinary(self) -> Judgement:
         template = self.question.ask(self.who, self.party, ORDINARY)
-        exchange = self.execution.send(template, Purpose.CONTROL)
-        if self.execution.refused(template, exchange):
-            raise Blocked(refusal_words(template, exchange))
+        exchange = send_or_block(self.execution, template, Purpose.CONTROL)
         self.codes = _codes(exchange)
         return self._judged(
             exchange,

@@ -7,7 +7,7 @@ that what was refused was not done.
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from conformance.engine.assessment import assess, refusal_words
+from conformance.engine.assessment import assess
 from conformance.engine.execution import CaseExecution
 from conformance.model.case import Scripted, Template
 from conformance.model.errors import ConformanceError, MissingDataError
@@ -15,7 +15,7 @@ from conformance.model.exchange import Exchange, Purpose
 from conformance.model.verdict import Finding, Judgement, Severity, merge
 
 from .therapeutic_exclusion_answers import error_is
-from .therapeutic_exclusion_conversation import Blocked
+from .therapeutic_exclusion_conversation import Blocked, send_or_block
 from .therapeutic_exclusion_requests import (
     Party,
     Person,
@@ -83,9 +83,7 @@ class _Asker:
         """Have the pharmacy excluded; raises Blocked where it is not, so that nothing can be learnt of a refusal."""
         self.execution.send(declaration(self.who, self.party), Purpose.CONTROL)
         plain = consultation(self.who, self.party)
-        exchange = self.execution.send(plain, Purpose.CONTROL)
-        if self.execution.refused(plain, exchange):
-            raise Blocked(refusal_words(plain, exchange))
+        exchange = send_or_block(self.execution, plain, Purpose.CONTROL)
         if _status(exchange) != _FOUND:
             raise Blocked(f"the plain request was answered with {_status(exchange)}")
 

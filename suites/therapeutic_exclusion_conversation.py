@@ -30,16 +30,24 @@ class Blocked(Exception):  # noqa: N818 - not an error: the comparison cannot go
     """What the model needs to know cannot be learnt from the service."""
 
 
+def send_or_block(
+    execution: CaseExecution, template: Template, purpose: Purpose = Purpose.PROBE
+) -> Exchange:
+    """Send a request; raises Blocked where its token is refused that has not served before."""
+    exchange = execution.send(template, purpose)
+    if execution.refused(template, exchange):
+        raise Blocked(refusal_words(template, exchange))
+    return exchange
+
+
 def clear(execution: CaseExecution, revoking: Template) -> None:
     """Revoke what may be active; raises Blocked where it cannot be told that nothing is any more."""
-    exchange = execution.send(revoking, Purpose.CONTROL)
+    exchange = send_or_block(execution, revoking, Purpose.CONTROL)
     response = exchange.response
     status = response.status if response is not None else 0
     # A page with 404 comes of something in front of the service, which knows nothing of exclusions.
     is_foreign = response is not None and is_page_of_refusal(response)
     is_done = status // 100 == _SUCCESS or is_absent(exchange)
-    if execution.refused(revoking, exchange):
-        raise Blocked(refusal_words(revoking, exchange))
     if is_foreign or not is_done:
         raise Blocked(f"the revocation before was not served: {status or 'no answer'}")
 
@@ -61,9 +69,7 @@ class Conversation:
 
     def send(self, template: Template) -> Exchange:
         """Send a request; raises Blocked where its token is refused that has not served before."""
-        self.last = self.execution.send(template, self.purpose)
-        if self.execution.refused(template, self.last):
-            raise Blocked(refusal_words(template, self.last))
+        self.last = send_or_block(self.execution, template, self.purpose)
         return self.last
 
     def expect(
