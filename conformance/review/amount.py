@@ -3,7 +3,7 @@
 Must not send anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -69,20 +69,25 @@ class Amount:
         return f"{sent}: {span(self.seconds)} at {self.rate:g} a second"
 
 
-def amount_of(target: Target, cases: Mapping[str, int]) -> Amount:
-    """Return the amount of some cases' requests at a target's rate."""
-    return Amount(cases, target.limits.rate)
+def amount_of(
+    target: Target, cases: Iterable[tuple[Case, ServiceTarget]], examples: int
+) -> Amount:
+    """Return what cases send, each to its service."""
+    counts = {
+        case.id: requests_of(case, service, target, examples) for case, service in cases
+    }
+    return Amount(counts, target.limits.rate)
 
 
 def planned_amount(plan: Plan) -> Amount:
     """Return what a plan's selected cases send."""
-    counts = {
-        case.id: requests_of(case, service, plan.target, plan.examples)
+    chosen = (
+        (case, service)
         for service in plan.services
         for case in service.spec.cases.values()
         if plan.selection.takes(case)
-    }
-    return amount_of(plan.target, counts)
+    )
+    return amount_of(plan.target, chosen, plan.examples)
 
 
 def requests_of(

@@ -9,7 +9,7 @@ from datetime import datetime
 from conformance.engine.plan import usual_examples
 from conformance.evidence.redaction import Redactor
 from conformance.model.case import Case
-from conformance.review.amount import amount_of, requests_of
+from conformance.review.amount import amount_of
 from conformance.review.contracts import contract_remarks
 from conformance.review.credentials.callers import caller_remarks
 from conformance.review.credentials.keystores import keystore_remarks
@@ -69,14 +69,8 @@ def review_offline(
         for service in services
     ]
     drawn = usual_examples(target) if examples is None else examples
-    amount = amount_of(
-        target,
-        {
-            case.id: requests_of(case, subject.service, target, drawn)
-            for subject in subjects
-            for case in subject.cases
-        },
-    )
+    played = ((case, row.service) for row in subjects for case in row.cases)
+    amount = amount_of(target, played, drawn)
     remarks = [
         *identity_remarks(target),
         *authority_remarks(target, now),
