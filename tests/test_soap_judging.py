@@ -755,7 +755,7 @@ def test_answer_in_the_encoding_of_its_header_is_read() -> None:
 
 @pytest.mark.parametrize("status", sorted(BUSY_STATUSES))
 def test_answer_of_a_gateway_under_load_is_not_judged(status: int) -> None:
-    """408, 429, 502 to 504 and 520 to 530 without SOAP tell of load or of a gateway."""
+    """408, 429, 502 to 504 and 520 to 527 and 530 without SOAP tell of load or of a gateway."""
     judgement = judged(answered(b"<html/>", status), NO_NAME)
     assert named(judgement) == []
     assert (

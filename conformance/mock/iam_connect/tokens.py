@@ -107,18 +107,6 @@ class Verifier:
         return self._seen[token]
 
 
-def read_token(
-    token: str, key: RSAKey | KeySet, now: datetime, **rules: ClaimsOption
-) -> Claims:
-    """Return the claims of a JWT that is signed by a key and holds now; it must say when it expires.
-
-    Raises TokenError. Source: RFC 7519, section 7.2; RFC 8725, section 3.1 for the list of algorithms.
-    """
-    claims = _signed(token, key)
-    _check(claims, now, rules)
-    return claims
-
-
 def _signed(
     token: str, key: ClientKey | KeySet, algorithms: Sequence[str] = (ALGORITHM,)
 ) -> Claims:
@@ -236,7 +224,10 @@ def assertion_algorithms(key: ClientKey) -> tuple[str, ...]:
 def read_with_any(
     token: str, keys: Sequence[ClientKey], now: datetime, **rules: ClaimsOption
 ) -> Claims:
-    """Return a token's claims by whichever key signed it: the `kid` that a client writes is its own affair."""
+    """Return a token's claims by whichever key signed it: the `kid` that a client writes is its own affair.
+
+    Raises TokenError. Source: RFC 7519, section 7.2; RFC 8725, section 3.1 for the list of algorithms.
+    """
     reason = TokenError("the client has no key")
     for key in keys:
         try:

@@ -47,6 +47,7 @@ _METHOD: Final = f"{{{DS}}}CanonicalizationMethod"
 _CANONICALISATION: Final = "c14n"
 """Stands in the names of all of them, and of nothing else."""
 _NAME_ENDS: Final = re.compile(rb"[\s/>]")
+_MISSING: Final = "there is no SAML 1.1 assertion in it"
 _IN_VALUES: Final = {"\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 
 
@@ -64,10 +65,10 @@ def taken_out(root: Element, data: bytes) -> bytes:
     `root` is what `data` holds. Raises TakingError where there is none, XmlError where it cannot stand alone.
     """
     element = _wanted(root)
-    number = sum(1 for _ in _before(root, element))
+    number = list(root.iter(ASSERTION)).index(element)
     exact = slice_element(data, "Assertion", SAML, number)
     if exact is None:
-        raise TakingError("there is no SAML 1.1 assertion in it")
+        raise TakingError(_MISSING)
     _demand_ascii_or_utf8(root, exact)
     own = _own_attributes(exact)
     whole = _with_more(exact, _declarations(element, exact, own))
@@ -86,12 +87,12 @@ def taken_or_rewritten(root: Element, data: bytes) -> bytes:
         return serialise(_wanted(root))
 
 
-def bare(data: bytes) -> bytes:
-    """Return an assertion without byte order mark, XML declaration and what stands around it."""
+def bare(root: Element, data: bytes) -> bytes:
+    """Return an assertion without byte order mark, declaration and what stands around it; `root` is what it holds."""
     exact = slice_element(data, "Assertion", SAML)
     if exact is None:
-        raise TakingError("there is no SAML 1.1 assertion in it")
-    _demand_ascii_or_utf8(parse(data), exact)
+        raise TakingError(_MISSING)
+    _demand_ascii_or_utf8(root, exact)
     return exact
 
 
@@ -102,11 +103,16 @@ def _wanted(root: Element) -> Element:
         found = next((one for one in children(token) if one.tag == ASSERTION), None)
         if found is not None:
             return found
-    _demand_supported(root)
-    found = next((one for one in _spoken(root) if one.tag == ASSERTION), None)
-    if found is None:
-        raise TakingError("there is no SAML 1.1 assertion in it")
-    return found
+    for element in _spoken(root):
+        if element.tag == ASSERTION:
+            return element
+        if local(element) in _ENCRYPTED:
+            other = " that can be read, but one that is encrypted"
+            raise UnsupportedTokenError(f"{_MISSING}{other}, which is not supported")
+        if element.tag == f"{{{SAML2}}}Assertion":
+            other = ", but one of SAML 2.0"
+            raise UnsupportedTokenError(f"{_MISSING}{other}, which is not supported")
+    raise TakingError(_MISSING)
 
 
 def _spoken(root: Element) -> Iterator[Element]:
@@ -117,28 +123,6 @@ def _spoken(root: Element) -> Iterator[Element]:
         if element.tag not in _ASIDE:
             yield element
             waiting += reversed(children(element))
-
-
-def _demand_supported(root: Element) -> None:
-    """Raise UnsupportedTokenError where there is something else in the place of a SAML 1.1 assertion."""
-    missing = "there is no SAML 1.1 assertion in it"
-    for element in _spoken(root):
-        if element.tag == ASSERTION:
-            return
-        if local(element) in _ENCRYPTED:
-            found = " that can be read, but one that is encrypted"
-            raise UnsupportedTokenError(f"{missing}{found}, which is not supported")
-        if element.tag == f"{{{SAML2}}}Assertion":
-            found = ", but one of SAML 2.0"
-            raise UnsupportedTokenError(f"{missing}{found}, which is not supported")
-
-
-def _before(root: Element, element: Element) -> Iterator[Element]:
-    """Yield the assertions that begin before an element, in document order."""
-    for one in root.iter(ASSERTION):
-        if one is element:
-            return
-        yield one
 
 
 def _demand_ascii_or_utf8(root: Element, exact: bytes) -> None:

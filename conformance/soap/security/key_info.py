@@ -4,7 +4,6 @@ Source: XML Signature 1.1, section 4.5, and the X.509 Token Profile 1.1, section
 """
 
 import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -152,13 +151,10 @@ def _nodes(element: Element) -> Iterator[Element]:
     waiting, seen = [element], 0
     while waiting and seen < _MOST:
         node = waiting.pop()
-        if node.tag == f"{{{XENC}}}EncryptedKey":
-            seen += 1
-            yield node
-            continue
         seen += node.tag in _READERS or node.tag in _KEY_VALUES
         yield node
-        waiting += reversed(children(node))
+        if node.tag != f"{{{XENC}}}EncryptedKey":
+            waiting += reversed(children(node))
 
 
 def _named(node: Element) -> x509.Certificate | bytes | Clue | None:
@@ -170,7 +166,7 @@ def _named(node: Element) -> x509.Certificate | bytes | Clue | None:
         return None
     try:
         return reader(node)
-    except (ValueError, binascii.Error):
+    except ValueError:
         return OtherName(f"{local(node)}, which cannot be read")
 
 
@@ -248,7 +244,7 @@ def _key_value(element: Element) -> bytes | Clue:
         return OtherName(str(error))
     except UnsupportedAlgorithm:
         return OtherName("a key of a kind that is not read here")
-    except (ValueError, KeyError, StopIteration, binascii.Error):
+    except (ValueError, OverflowError, KeyError, StopIteration):
         raise KeyInfoError("the key in it cannot be read") from None
 
 

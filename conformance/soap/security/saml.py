@@ -159,7 +159,7 @@ def read_assertion(data: bytes) -> Assertion:
             raise SamlError(
                 "it is encoded in UTF-16; save it as UTF-8, exactly as it was issued"
             )
-        exact = bare(data) if root.tag == ASSERTION else taken_out(root, data)
+        exact = bare(root, data) if root.tag == ASSERTION else taken_out(root, data)
         return read_element(parse(exact), exact)
     except UnsupportedTokenError as error:
         raise UnsupportedAssertionError(str(error)) from None
