@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from conformance.state import run_targets
-from conformance.state.run_targets import RememberedTarget, remember, state_folder, target_of_run
+from conformance.state.folders import state_folder
+from conformance.state.run_targets import RememberedTarget, remember, target_of_run
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ Must load the contracts only where the cache is not up to date.
 """
 
 import json
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from conformance import __version__
-from conformance.formats.schemas import specs_root
+from conformance.files.writing import write_atomically
+from conformance.formats.schemas import services_below, specs_root
+from conformance.state.folders import cache_folder
 
 CASES, REQUIREMENTS, ERRATA, FAULTS = KINDS = (
     "cases",
@@ -24,7 +26,7 @@ Ids = Mapping[str, Sequence[str]]
 def ids_beginning(start: str, kinds: Collection[str]) -> list[str]:
     """Return the ids of some kinds that begin with a text, each once."""
     found: dict[str, None] = {}
-    for service in _services():
+    for service in services_below(specs_root()):
         if service.startswith(start[: len(service)]):
             ids = _ids_of(service)
             found |= {
@@ -37,17 +39,13 @@ def ids_beginning(start: str, kinds: Collection[str]) -> list[str]:
     return list(found)
 
 
-def _services() -> list[str]:
-    """Return the services that have a spec folder."""
-    return sorted(
-        {path.parent.parent.name for path in specs_root().glob("*/*/service.yaml")}
-    )
-
-
 def _ids_of(service: str) -> Ids:
     """Return a service's ids from the cache, read anew where its files have changed since."""
     stamp = _stamp(service)
-    path = _cache() / f"{service}.json"
+    cache = cache_folder()
+    if cache is None:
+        return _read(service)
+    path = cache / "ehealth-conformance" / "ids" / f"{service}.json"
     kept = _kept(path, stamp)
     if kept is not None:
         return kept
@@ -84,11 +82,6 @@ def _states(folder: str) -> Iterator[str]:
         yield f"{path.name} {state.st_size} {state.st_mtime_ns}"
 
 
-def _cache() -> Path:
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(home, "ehealth-conformance", "ids")
-
-
 def _kept(path: Path, stamp: list[str]) -> Ids | None:
     """Return the ids that were kept, None where there are none, or none of the files as they are now."""
     try:
@@ -103,10 +96,6 @@ def _kept(path: Path, stamp: list[str]) -> Ids | None:
 
 def _keep(path: Path, content: Mapping[str, object]) -> None:
     """Write the cache, whole or not at all; where that cannot be, completion takes longer."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft.write_text(json.dumps(content), "utf-8")
-        draft.replace(path)
-    except OSError:
-        return
+        write_atomically(path, json.dumps(content))

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from conformance.evidence.run_folder import write_atomically
+from conformance.files.writing import write_atomically
 from conformance.model.errors import not_kept
 from conformance.traffic.ledger import close_ledger
 

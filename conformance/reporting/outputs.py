@@ -16,8 +16,9 @@ from conformance.engine.probes.counterexamples import (
     update_counterexamples,
 )
 from conformance.evidence.results_document import results_document
-from conformance.evidence.run_folder import JUNIT, RESULTS, write_atomically
+from conformance.evidence.run_folder import JUNIT, RESULTS
 from conformance.evidence.store import count_exchanges
+from conformance.files.writing import write_atomically
 from conformance.model.errors import NotKeptError, not_kept
 from conformance.model.result import EXIT_ERROR, EXIT_INTERRUPTED
 from conformance.reporting.html import REPORT, write_report

@@ -8,14 +8,14 @@ import hashlib
 import json
 import os
 import stat
-import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from conformance.files.reading import UnreadableFileError, read_bounded
+from conformance.files.writing import write_atomically
+from conformance.state.folders import state_folder
 
 MOST_RUNS: Final = 1000
 """Runs that are remembered; the oldest are forgotten."""
@@ -39,27 +39,6 @@ class RememberedTarget:
         return _digest(self.file) == self.sha256
 
 
-def state_folder(
-    environment: Mapping[str, str] = os.environ, platform: str = sys.platform
-) -> Path | None:
-    """Return where this user's programs keep their state, None where nothing tells.
-
-    XDG_STATE_HOME where it is a whole path (XDG Base Directory Specification 0.8), else the platform's usual place.
-    """
-    given = Path(environment.get("XDG_STATE_HOME", ""))
-    if given.is_absolute():
-        return given
-    if platform == "win32" and environment.get("LOCALAPPDATA"):
-        return Path(environment["LOCALAPPDATA"])
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    if platform == "darwin":
-        return home / "Library" / "Application Support"
-    return home / ".local" / "state"
-
-
 def remember(run_folder: Path, target_file: Path | None) -> None:
     """Remember that a run folder of one's own is made with a target file; a state that cannot be written is none."""
     place = _entry_of(run_folder)
@@ -73,7 +52,8 @@ def remember(run_folder: Path, target_file: Path | None) -> None:
             "sha256": digest,
         }
         if digest:
-            _write(place, json.dumps(told))
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_atomically(place, json.dumps(told))
             _forget_oldest(place.parent)
 
 
@@ -128,16 +108,6 @@ def _is_private(place: Path) -> bool:
     return all(
         one.st_uid == os.geteuid() and not one.st_mode & _NOT_ONLY_MINE for one in found
     )
-
-
-def _write(place: Path, text: str) -> None:
-    """Write a private file (mode 0600) in a private folder, complete or not at all."""
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = place.with_name(f".{place.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(place)
 
 
 def _forget_oldest(folder: Path) -> None:

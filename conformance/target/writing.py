@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conformance.contracts.loading import Description
-from conformance.evidence.run_folder import write_atomically
+from conformance.files.writing import write_atomically
 from conformance.formats.documents import dump
 from conformance.model.errors import UsageError
 from conformance.target.addresses import address_problem

@@ -11,7 +11,7 @@ from typing import Any
 from conformance.engine.probes.search import case_dir, make_private
 from conformance.evidence.reading import ExchangeReader
 from conformance.evidence.reproduction import reproduction
-from conformance.evidence.run_folder import write_atomically
+from conformance.files.writing import write_atomically
 from conformance.model.case import CaseKind
 from conformance.model.verdict import Verdict
 
