@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.networks import read_head
+
 Move = bytes | Callable[[socket.socket], None]
 """The bytes of an answer, or what is done with a connection instead."""
 
@@ -84,11 +86,11 @@ def _play(listener: socket.socket, issuer: Issuer, moves: Sequence[Move]) -> Non
 
 def _body(connection: socket.socket) -> bytes:
     """Read a request, and return its body."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
+    head, _, body = read_head(connection).partition(b"\r\n\r\n")
     (length,) = (line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
     while len(body) < int(length):
-        body += connection.recv(65536)
+        data = connection.recv(65536)
+        if not data:
+            raise ConnectionResetError
+        body += data
     return body

@@ -309,6 +309,11 @@ def test_ec_holder_by_value_is_the_key_stores(tmp_path: Path) -> None:
     (tmp_path / "caller.p12").write_bytes(store(key, certificate(key), password="zonnebloem"))  # noqa: S106 - as above
     target, (service,) = _loaded(file)
     assert caller_problems(target, service, datetime.now(UTC)) == []
+    other = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "caller.p12").write_bytes(store(other, certificate(other), password="zonnebloem"))  # noqa: S106 - as above
+    target, (service,) = _loaded(file)
+    [problem] = caller_problems(target, service, datetime.now(UTC))
+    assert "its holder's key is not that of the key store" in problem
 
 
 def _ec_value(key: ec.EllipticCurvePrivateKey) -> str:

@@ -7,7 +7,6 @@ import pytest
 from conformance.soap.markup import parse
 from conformance.soap.message import issued_assertion
 from conformance.soap.names import ENVELOPED, EXCLUSIVE, INCLUSIVE, SAML, SAML2, SOAP, SOAP12, WSSE, WST, XENC, XSD
-from conformance.soap.security.extraction import UnsupportedTokenError
 from conformance.soap.security.issuance import Holds, signature_state
 from conformance.soap.security.saml import SamlError, UnsupportedAssertionError, element_of, read_assertion
 from tests.issuing import ANSWER, issue, prefixes, sts, transform
@@ -155,9 +154,11 @@ def test_answer_full_of_names_and_namespaces_is_read_in_time_in_proportion() -> 
     """900 declarations above, and an assertion of megabytes, are no reason to search it once for each."""
     spaces = "".join(f' xmlns:p{place}="urn:{place}"' for place in range(900))
     value = "<saml:AttributeValue>" + "a" * 3_000_000 + " p1:x" * 200_000 + "</saml:AttributeValue>"
-    taken = issued_assertion(issue(around=ANSWER % spaces, value=value))
+    answer = issue(around=ANSWER % spaces, value=value)
+    started = time.process_time()
+    taken = issued_assertion(answer)
+    assert time.process_time() - started < 30
     assert parse(taken.data).nsmap.get("p1") == "urn:1"
-    assert UnsupportedTokenError.exit_code == 4
 
 
 def test_refused_request_that_is_repeated_is_no_token() -> None:

@@ -42,8 +42,9 @@ def ask(
     outcome = send(make())
     failures = 0
     for _ in range(MOST_REPETITIONS):
-        failures += _failure_weight(outcome)
-        may_pass = is_busy(outcome) or _failure_weight(outcome) > 0
+        weight = _failure_weight(outcome)
+        failures += weight
+        may_pass = is_busy(outcome) or weight > 0
         if not may_pass or failures > _MOST_FAILURES:
             break
         wait = patience.grant(outcome if isinstance(outcome, Response) else None)
@@ -67,7 +68,7 @@ def is_busy(outcome: Response | TransportFailure) -> bool:
 
 
 def wait_wanted(outcome: Response | TransportFailure) -> float:
-    """Return for how many seconds a busy issuer asked to be left alone, 0 where it did not."""
+    """Return for how many seconds an issuer is to be left alone, as it asked or as is usual; 0 for one not busy."""
     if not isinstance(outcome, Response) or not is_busy(outcome):
         return 0.0
     return asked_wait(outcome)

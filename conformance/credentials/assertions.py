@@ -134,7 +134,7 @@ class Callers:
                 store = open_keystore(path, password, row.get("alias"))
             except SecretError as error:
                 raise SecretError(f"{place}.keystore: {error}") from None
-            demand_length(password, self.environment, f"{place}.password")
+            demand_length(password, self.environment, where)
             self._signers[name] = make_signer(store.key, store.certificate)
         return self._signers[name]
 

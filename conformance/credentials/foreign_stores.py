@@ -7,7 +7,6 @@ import re
 import shlex
 from base64 import b64decode
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +26,8 @@ _SHROUDED_KEY: Final = bytes.fromhex(
 _LABEL: Final = re.compile(rb"(?m)^-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/]{8,}={0,2}")
 _WHITE: Final = b" \t\r\n"
-_ALIAS: Final = "authentication"
+AUTHENTICATION: Final = "authentication"
+"""The alias of the platform's own choice for the key that identifies its owner, beside those for encryption."""
 
 
 def what_it_is(raw: bytes, path: Path) -> str:
@@ -54,7 +54,7 @@ def export_command(key: str, certificate: str, new: Path | str) -> str:
     """Return the command that makes a key store of a file with the key and one with its certificate (both PEM)."""
     return (
         f"`openssl pkcs12 -export -inkey {key} -in {certificate} "
-        f"-out {_quoted(new)} -name {_ALIAS}`"
+        f"-out {_quoted(new)} -name {AUTHENTICATION}`"
     )
 
 
@@ -68,7 +68,7 @@ def no_password(raw: bytes, path: Path) -> str:
     if _SHROUDED_KEY not in raw:  # keytool leaves out a key that is not encrypted
         command = (
             f"`openssl pkcs12 -in {own} -passin pass: -nodes -out {pem}` "
-            f"and `openssl pkcs12 -export -in {pem} -out {new} -name {_ALIAS}`"
+            f"and `openssl pkcs12 -export -in {pem} -out {new} -name {AUTHENTICATION}`"
         )
     return f"a key store needs a password; if this one has none, copy it with {command} and name the new file"
 
@@ -83,7 +83,8 @@ def _pem(labels: set[bytes], path: Path) -> str:
     if has_key and has_certificate:
         return (
             "is a PEM file with key and certificate, not PKCS#12; convert it with "
-            f"`openssl pkcs12 -export -in {own} -out {_quoted(_new(path))} -name {_ALIAS}` and name the new file"
+            f"`openssl pkcs12 -export -in {own} -out {_quoted(_new(path))} -name {AUTHENTICATION}` "
+            "and name the new file"
         )
     if has_key:
         return (
@@ -155,13 +156,13 @@ def _der(raw: bytes, path: Path) -> str:
 
 def _loads(load: Callable[[bytes], object], raw: bytes) -> bool:
     """Tell whether a file is what a function reads; a key that wants a password is a key (TypeError)."""
-    with suppress(ValueError, UnsupportedAlgorithm):
-        try:
-            load(raw)
-        except TypeError:
-            return True
+    try:
+        load(raw)
+    except TypeError:
         return True
-    return False
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return True
 
 
 def _new(path: Path) -> Path:

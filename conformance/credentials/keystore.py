@@ -17,15 +17,13 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, p
 from cryptography.x509 import Certificate
 
 from conformance.credentials.foreign_stores import (
+    AUTHENTICATION,
     export_command,
     no_password,
     what_it_is,
 )
 from conformance.credentials.secrets import read_file, resolve
 from conformance.model.errors import SecretError
-
-AUTHENTICATION = "authentication"
-"""The alias of the platform's own choice for the key that identifies its owner, beside those for encryption."""
 
 _LARGEST_FILE = 2**20
 _NAMED_CURVES = ("secp256r1", "secp384r1", "secp521r1")

@@ -125,10 +125,13 @@ def client_keystore(target: Target, redactor: Redactor) -> KeyStore | None:
 
 
 def client_certificate(target: Target, redactor: Redactor) -> ClientCertificate | None:
-    """Return what a target shows to gateways, None for nothing; its key is under a password of this process alone."""
+    """Return what a target shows to gateways, None for nothing; raises SecretError."""
     store = client_keystore(target, redactor)
-    if store is None:
-        return None
+    return None if store is None else shown_certificate(target, store)
+
+
+def shown_certificate(target: Target, store: KeyStore) -> ClientCertificate:
+    """Return what a target's key store shows to gateways; the key is under a password of this process alone."""
     password = secrets.token_bytes(32).hex().encode("ascii")
     key = store.key.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from conformance.credentials.outgoing import (
     CLIENT,
-    client_certificate,
     client_keystore,
     proxy_of,
+    shown_certificate,
 )
 from conformance.evidence.redaction import Redactor
 from conformance.model.errors import UsageError
@@ -47,7 +47,8 @@ def _client_remarks(
 ) -> Iterator[Remark]:
     try:
         store = client_keystore(target, redactor)
-        client_certificate(target, redactor)
+        if store is not None:
+            shown_certificate(target, store)
     except UsageError as error:
         yield from (
             Remark("error", "certificate", *split(row)) for row in error.problems
