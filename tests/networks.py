@@ -4,6 +4,7 @@ The names below `.invalid` lead nowhere (RFC 6761): a proxy alone knows the way 
 """
 
 import contextlib
+import os
 import re
 import shutil
 import socket
@@ -259,10 +260,11 @@ def fronting(address: str, chain: Path) -> Iterator[int]:
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Return a free port below those that a system gives out by itself, so that no other test takes it meanwhile."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_768):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    pytest.fail("no port is free")
 
 
 @contextlib.contextmanager

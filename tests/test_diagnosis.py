@@ -100,6 +100,9 @@ def test_proxy_that_does_not_lead_to_a_host_is_not_named() -> None:
     environment = {"HTTPS_PROXY": "http://proxy.example.org:3128", "NO_PROXY": "gateway.invalid"}
     assert unused_proxy("gateway.invalid", environment) == ""
     assert "HTTPS_PROXY is set" in unused_proxy("other.invalid", environment)
+    of_a_port = environment | {"NO_PROXY": "gateway.invalid:8443"}
+    assert unused_proxy("gateway.invalid", of_a_port, port=8443) == ""
+    assert "HTTPS_PROXY is set" in unused_proxy("gateway.invalid", of_a_port)
     assert "write `proxy: env` into the target file" in unused_proxy("other.invalid", environment)
 
 

@@ -277,6 +277,7 @@ def test_key_store_that_cannot_be_used_is_told_offline(
     file = str(_target(tmp_path, "https://localhost:9/x", {"keystore": "gateway.p12"} | client))
     ended = CliRunner().invoke(main, [*command, "--target", file])
     output = re.sub(r"\s+", " ", f"{ended.output} {ended.exception}")
+    assert ended.exit_code == 2, output
     assert re.search(words, output), output
     assert "wrong-word" not in output
     assert "Traceback" not in output

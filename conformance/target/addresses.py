@@ -8,10 +8,8 @@ import re
 from urllib.parse import urlsplit
 
 from conformance.contracts.platform_rules import load_environments
-from conformance.traffic.proxy import is_loopback
+from conformance.traffic.proxy import HOST, is_loopback
 
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
-"""A host name, or an IP address."""
 _VISIBLE_ASCII = re.compile("[!-~]*")
 
 
@@ -72,6 +70,6 @@ def _form_problem(address: str) -> str | None:
         return f"{address!r} is not an http or https URL"
     if port == 0:
         return f"{address!r}: port 0 is no address"
-    if not _HOST.fullmatch(url.hostname):
+    if not HOST.fullmatch(url.hostname):
         return f"{address!r}: {url.hostname!r} is no host name; it has letters, digits, dots and hyphens only"
     return None

@@ -88,11 +88,11 @@ def proxy_problems(section: object) -> Iterator[tuple[Pointer, str]]:
     if not isinstance(url, str):
         return
     try:
-        address = read_proxy_url(url)
+        read_proxy_url(url)
     except ValueError as error:
         yield ("proxy", "url"), f"proxy.url: {error}"
         return
-    if "@" in url or address.password:
+    if "@" in url:
         yield (
             ("proxy", "url"),
             "proxy.url holds a user name or password (an @); write them as proxy.user and proxy.password",

@@ -55,7 +55,7 @@ class Route:
     def unused(self) -> str:
         """Return in words that a proxy is there and is not used, for who finds no way; "" where none is."""
         if self.exempt_from is None:
-            return unused_proxy(self.host)
+            return unused_proxy(self.host, port=self.port)
         if is_loopback(self.host):
             return ""
         return f"; the proxy {self.exempt_from.url} is not used for it, which no_proxy exempts"

@@ -58,10 +58,12 @@ def speaks_http2(received: bytes) -> bool:
     return _HTTP2_FRAME.match(received) is not None
 
 
-def unused_proxy(host: str, environment: Mapping[str, str] = os.environ) -> str:
+def unused_proxy(
+    host: str, environment: Mapping[str, str] = os.environ, *, port: int = 443
+) -> str:
     """Return in words that the environment names a proxy, which is not used; "" where it names none for that host."""
     named = named_by_environment(environment)
-    if named is None or not Proxy("", 0, named.exempt).leads_to(host, 443):
+    if named is None or not Proxy("", 0, named.exempt).leads_to(host, port):
         return ""
     return (
         f"; {named.variable} is set in the environment and is not used: the harness connects directly; "

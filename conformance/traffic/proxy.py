@@ -14,7 +14,8 @@ _FOR_HTTPS = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 """Variables that name the proxy for https, in the order in which curl looks at them."""
 _EXEMPTIONS = ("no_proxy", "NO_PROXY")
 _SEPARATORS = re.compile(r"[,\s]+")
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+"""A host name, or an IP address."""
 _WITH_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:/]+):(?P<port>[0-9]{1,5})")
 
 
@@ -95,7 +96,7 @@ def read_proxy_url(text: str) -> ProxyAddress:
         raise ValueError("it is no URL; write http://HOST:PORT") from None
     if url.scheme != "http":
         raise ValueError(_scheme_problem(url.scheme))
-    if not url.hostname or not _HOST.fullmatch(url.hostname):
+    if not url.hostname or not HOST.fullmatch(url.hostname):
         raise ValueError("it names no host; write http://HOST:PORT")
     if not port:
         raise ValueError(
