@@ -138,11 +138,6 @@ _LARGEST_RESULTS = 128 * 2**20
 """Bytes that a results.json may have."""
 
 
-def any_run(results: Mapping[str, Any]) -> bool:
-    """Tell that results are those of a run, of whatever kind."""
-    return "run" in results
-
-
 def run_of_suites(results: Mapping[str, Any]) -> bool:
     """Tell whether results are those of a run of suites: no replay, and no tests of one's own alone."""
     run = results["run"]
@@ -150,7 +145,7 @@ def run_of_suites(results: Mapping[str, Any]) -> bool:
 
 
 def find_run(
-    name: str, out: Path, kind: Callable[[Mapping[str, Any]], bool] = any_run
+    name: str, out: Path, kind: Callable[[Mapping[str, Any]], bool] | None = None
 ) -> RecordedRun:
     """Return a run by its folder, by its results.json, by its id below a folder, or the `latest` of a kind there.
 
@@ -172,14 +167,14 @@ def find_run(
     )
 
 
-def _latest(out: Path, kind: Callable[[Mapping[str, Any]], bool]) -> RecordedRun:
+def _latest(out: Path, kind: Callable[[Mapping[str, Any]], bool] | None) -> RecordedRun:
     """Return the run of a kind below a folder that ended last; raises UsageError where there is none."""
     for folder in newest_first(out):
         try:
             results = read_results(folder / RESULTS)
         except UsageError:
             continue  # somebody else's file; an older run may be one
-        if kind(results):
+        if kind is None or kind(results):
             return RecordedRun(folder, results)
     raise UsageError(
         f"{LATEST}: no run of the kind that is needed has ended below {out}; name a run folder, or its parent by --out"

@@ -74,9 +74,9 @@ def told_lines(
     result: CaseResult, run: Mapping[str, Any], records: Mapping[str, Record]
 ) -> list[str]:
     """Return the lines on a case that has just ended, before there are results; none where nothing failed."""
-    case = case_record(result)
     if result.counterexample is None:
         return []
+    case = case_record(result)
     case["counterexample"] |= reproduction(case, run, records)
     return list(reproducing_lines(case, name_of(run)))
 
@@ -117,9 +117,10 @@ def _filling(
 
 
 def _target(run: Mapping[str, Any]) -> str:
-    """Return the run's target as `--target` takes it, from the folder that holds the folder of runs."""
+    """Return the run's target as `--target` takes it: from where the run was made, else from above its `--out`."""
     target: Mapping[str, str] = run["target"]
     file = target.get("file", "")
     if "/" not in file:
         return file or target["name"]
-    return posixpath.normpath(posixpath.join("runs", "run", file))
+    folder = run.get("folder") or "runs/run"
+    return posixpath.normpath(posixpath.join(folder, file))

@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -84,42 +83,19 @@ def use_folder(folder: Path) -> Path:
     return folder
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a private text file so that it appears complete or not at all.
-
-    Raises OSError where it cannot be written; what stood there before stays, and no draft is left.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    try:
-        with open(
-            draft,
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            opener=lambda name, _: os.open(name, flags, 0o600),
-        ) as file:
-            file.write(text)
-        draft.replace(path)
-    except OSError:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
-
-
 def run_folders(parent: Path) -> Iterable[Path]:
     """Return the run folders below a folder, oldest first."""
     return sorted(path.parent for path in parent.glob(f"*/{RESULTS}"))
 
 
 def newest_first(parent: Path) -> list[Path]:
-    """Return the run folders below a folder whose runs are over, that which ended last first."""
+    """Return the run folders below a folder: that which ended last first, those that do not say when at the end."""
     ended = [(_finished(folder), folder) for folder in run_folders(parent)]
     return [folder for _, folder in sorted(ended, reverse=True)]
 
 
 def _finished(folder: Path) -> bytes:
-    """Return when a run was over as its results say it, "" where they do not."""
+    """Return when a run was over as its results say it, empty where they do not."""
     try:
         with (folder / RESULTS).open("rb") as file:
             found = _FINISHED.search(file.read(_HEAD))

@@ -91,7 +91,8 @@ def _notes(replay: Replay) -> Iterator[str]:
     changing = any(row.exchange.request.method != "GET" for row in replay.exchanges)
     if contract.stateful and changing:
         yield f"{name} remembers what is done to it, and a replay restores nothing"
-    yield from filter(None, [replay.run.skipped])
+    if skipped := replay.run.skipped:
+        yield skipped
     before = replay.run.run.get("target")
     own = {"name": target.name, "environment": target.environment}
     if before and any(before[key] != value for key, value in own.items()):
