@@ -16,8 +16,8 @@ import pytest
 from conformance.engine.workers import Workers
 from conformance.evidence.json_lines import JsonLines, is_sealed
 from conformance.evidence.redaction import Redactor
-from conformance.evidence.run_folder import write_atomically
 from conformance.evidence.store import FILE, Store, broken_lines, read_exchanges, skipped_words
+from conformance.files.writing import write_atomically
 from conformance.model.errors import NotKeptError
 from conformance.model.exchange import Exchange, Purpose, Request, Response
 from conformance.traffic.ledger import Ledger
@@ -229,6 +229,7 @@ def test_cases_after_a_full_disk_are_not_sent(tmp_path: Path, monkeypatch: pytes
         "the harness erred: what is exchanged cannot be kept any more",
         "not sent: what is exchanged cannot be kept any more",
     }
+    assert "not sent: what is exchanged cannot be kept any more" in reasons
     [note] = [note for note in document["run"]["notes"] if note.startswith("the run was stopped: ")]
     assert note.endswith("could not be written: the disk is full; make room there, or write to another place (--out)")
     assert document["summary"]["exchanges"] == len(list(read_exchanges(folder)))

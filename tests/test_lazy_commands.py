@@ -252,13 +252,15 @@ def test_json_lists_are_typed(tmp_path: Path, topic: str) -> None:
 
 
 def test_entry_point_is_the_group() -> None:
-    """The console script and `python -m conformance` start the same group."""
+    """The console script and `python -m conformance` run the group through the same guard."""
     entry = importlib.import_module("conformance.__main__")
     assert entry.main is not main
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("conformance.cli.main", lambda: (_ for _ in ()).throw(SystemExit(7)))
         before = signal.getsignal(signal.SIGINT)
-        with pytest.raises(SystemExit) as ended:
-            entry.main()
-        signal.signal(signal.SIGINT, before)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                entry.main()
+        finally:
+            signal.signal(signal.SIGINT, before)
     assert ended.value.code == 7

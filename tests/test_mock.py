@@ -1,9 +1,7 @@
 """Tests of the local platform: what it serves over HTTP and TLS, and that it starts and stops at once."""
 
-import contextlib
 import importlib
 import json
-import os
 import socket
 import ssl
 import stat
@@ -24,6 +22,7 @@ from conformance.model.exchange import Request, Response, TransportFailure
 from conformance.model.fault import read_fault
 from conformance.traffic.transport import Transport
 from tests.campaigns import run_campaign
+from tests.networks import free_port
 
 SERVICE = "status-dashboard"
 SPEC = load_spec(SERVICE)
@@ -176,18 +175,10 @@ def test_key_on_disk_is_private(tmp_path: Path) -> None:
 
 def test_port_that_is_asked_for_is_used() -> None:
     """The platform listens where it is told to."""
-    port = _free_port()
+    port = free_port()
     with LocalPlatform((SPEC,), port) as chosen:
         assert chosen.address == f"http://127.0.0.1:{port}"
         assert _answer(_base(chosen) + "/dashboard").status == 200
-
-
-def _free_port() -> int:
-    """Return a free port below those that a system gives out by itself, so that no other test takes it meanwhile."""
-    for port in range(20_000 + os.getpid() % 10_000, 32_768):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    pytest.fail("no port is free")
 
 
 def test_port_that_is_taken_is_an_error_of_usage() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from conformance.contracts.loading import service_ids
-from conformance.engine.selecting import is_in_section
+from conformance.engine.selecting import is_in_section, service_of
 from conformance.formats.schemas import suggestion
 from conformance.model.errors import UsageError
 
@@ -76,7 +76,7 @@ def _services_of(row: Row) -> Iterable[str]:
     services = row.get("services")
     if isinstance(services, tuple):
         return services
-    return (str(row["id"]).partition("/")[0],)
+    return (service_of(str(row["id"])),)
 
 
 def _is_in_any(sections: Iterable[str], identifier: str) -> bool:

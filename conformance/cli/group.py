@@ -152,8 +152,8 @@ class CommandGroup(click.Group):
             code = self._exit_code(run)
             for stream in (out, err):
                 stream.flush()
-            if out.trouble or err.trouble:
-                code = _unwritten(out.trouble or err.trouble, code)
+            if trouble := out.trouble or err.trouble:
+                code = _unwritten(trouble, code)
         sys.exit(code)
 
     @staticmethod
@@ -192,11 +192,10 @@ def _interruptible(run: Callable[[], int | None]) -> int | None:
             raise
 
 
-def _unwritten(error: OSError | None, code: int) -> int:
+def _unwritten(error: OSError, code: int) -> int:
     """Say that what was printed is not all there, and return the exit code; what was interrupted stays so."""
-    why = error.strerror if error is not None else ""
     print_error(
-        f"the output could not be written: {why}; make room, or write it elsewhere"
+        f"the output could not be written: {error.strerror}; make room, or write it elsewhere"
     )
     return INTERRUPTED if code == INTERRUPTED else ERRED
 

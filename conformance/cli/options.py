@@ -91,12 +91,12 @@ def complete_fault(
     incomplete: str,
 ) -> list[str]:
     """Complete the id of a seeded fault, or the part of it after faults/, which is enough."""
-    whole = complete_ids("faults")(ctx, param, incomplete)
+    complete = complete_ids("faults")
     if "/" in incomplete:
-        return whole
-    every = complete_ids("faults")(ctx, param, "")
+        return complete(ctx, param, incomplete)
+    every = complete(ctx, param, "")
     short = dict.fromkeys(name.partition("/faults/")[2] for name in every)
-    return [*(name for name in short if name.startswith(incomplete)), *whole]
+    return [name for name in (*short, *every) if name.startswith(incomplete)]
 
 
 def complete_run(

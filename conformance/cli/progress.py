@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TextIO, cast
 
@@ -119,7 +119,7 @@ class Pace:
     expected: dict[str, int]
     least: float
     sent: int = 0
-    _of_case: int = field(default=0)
+    _of_case: int = 0
 
     def exchange(self) -> None:
         """Count one request of the case under way."""

@@ -13,7 +13,7 @@ from typing import Any
 from conformance.contracts.cases import read_cases, read_matrix_cases
 from conformance.contracts.contract import read_contract_of
 from conformance.formats.documents import Document
-from conformance.formats.schemas import read_valid, specs_root
+from conformance.formats.schemas import read_valid, services_below, specs_root
 from conformance.model.case import Case
 from conformance.model.contract import Contract
 from conformance.model.errors import SpecError, UsageError
@@ -80,10 +80,7 @@ class Spec:
 
 def service_ids(root: Path | None = None) -> tuple[str, ...]:
     """Return the ids of all services that have a spec folder, in alphabetical order."""
-    root = root or specs_root()
-    return tuple(
-        sorted({path.parent.parent.name for path in root.glob("*/*/service.yaml")})
-    )
+    return services_below(root or specs_root())
 
 
 def versions(service: str, root: Path | None = None) -> tuple[str, ...]:

@@ -81,20 +81,25 @@ def read(path: Path) -> Document:
 
 
 def _decoded(data: bytes, path: Path) -> str:
-    from conformance.formats.yaml_mistakes import encoding_words  # noqa: PLC0415 - needed for mistakes only
-
     if b"\0" in data[:4]:
-        raise DocumentError(f"{path}: cannot be read: {encoding_words(data, 0)}")
+        raise _undecodable(data, 0, path)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        words = encoding_words(data, error.start)
-        raise DocumentError(f"{path}: cannot be read: {words}") from None
+        raise _undecodable(data, error.start, path) from None
+
+
+def _undecodable(data: bytes, at: int, path: Path) -> DocumentError:
+    from conformance.formats.yaml_mistakes import encoding_words  # noqa: PLC0415 - needed for mistakes only
+
+    return DocumentError(f"{path}: cannot be read: {encoding_words(data, at)}")
 
 
 def _control_character(text: str) -> tuple[int, str] | None:
     """Return line and code of the first control character that YAML has no place for (YAML 1.1, 5.1), None else."""
-    found = re.search(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\U0010ffff]", text)
+    found = re.search(
+        r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", text
+    )
     if found is None:
         return None
     return text.count("\n", 0, found.start()) + 1, f"U+{ord(found.group()):04X}"

@@ -3,7 +3,7 @@
 Must not know what the data means.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from conformance.model.wording import count_of
@@ -53,10 +53,11 @@ def _types(names: str | list[str]) -> str:
     return " or ".join(_TYPES[name] for name in given)
 
 
-def _nearest(value: object, known: list[Any]) -> str:
+def nearest(value: object, known: Iterable[object]) -> str:
+    """Return `; did you mean 'x'?` for what is near of what is known, "" where nothing is."""
     from difflib import get_close_matches  # noqa: PLC0415 - needed only where a user has made a mistake
 
-    near = get_close_matches(str(value), [str(one) for one in known], n=1)
+    near = get_close_matches(str(value), list(map(str, known)), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
@@ -92,7 +93,7 @@ def _type(value: Data, limit: Data, error: "ValidationError") -> str:
 
 def _enumerated(value: Data, limit: Data, _: "ValidationError") -> str:
     known = ", ".join(map(_plain, limit))
-    return f"expected one of {known}, not {_shown(value)}{_nearest(value, limit)}"
+    return f"expected one of {known}, not {_shown(value)}{nearest(value, limit)}"
 
 
 def _pattern(value: Data, limit: Data, error: "ValidationError") -> str:
@@ -115,11 +116,23 @@ def _missing(_: Data, __: Data, error: "ValidationError") -> str:
     return f"the key {name} is missing"
 
 
+def _needed_beside(value: Data, limit: Data, _: "ValidationError") -> str:
+    """Return in words which key is missing that another one needs (JSON Schema, `dependentRequired`)."""
+    lacking = (
+        f"the key {need!r} is missing, which {key!r} needs"
+        for key, needs in limit.items()
+        for need in needs
+        if key in value and need not in value
+    )
+    return next(lacking)
+
+
 _WORDS: Final[Mapping[str, "Callable[[Data, Data, ValidationError], str]"]] = {
     "type": _type,
     "enum": _enumerated,
     "pattern": _pattern,
     "required": _missing,
+    "dependentRequired": _needed_beside,
     "minItems": _too_few,
     "minProperties": _too_few,
     "minLength": _too_few,

@@ -13,7 +13,7 @@ import jsonschema_rs
 
 from conformance.formats import documents
 from conformance.formats.documents import Document, Pointer
-from conformance.formats.schema_mistakes import mistake_words
+from conformance.formats.schema_mistakes import mistake_words, nearest
 from conformance.model.errors import SpecError
 
 if TYPE_CHECKING:
@@ -31,6 +31,12 @@ def specs_root() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "specs"
     return installed if installed.is_dir() else package.parent / "specs"
+
+
+def services_below(root: Path) -> tuple[str, ...]:
+    """Return the ids of all services that have a spec folder below a folder, in alphabetical order."""
+    found = {path.parent.parent.name for path in root.glob("*/*/service.yaml")}
+    return tuple(sorted(found))
 
 
 @functools.cache
@@ -88,7 +94,7 @@ def _readable(error: "ValidationError") -> Iterator[tuple[Pointer, str]]:
 def _hidden(error: "ValidationError") -> str:
     """Return what is wrong where a secret may stand, in words that show nothing of it."""
     if error.validator == "required":
-        return f"{error.message}; add it"  # the name is the schema's
+        return f"{mistake_words(error)}; add it"  # the name is the schema's
     if error.validator == "enum" and isinstance(error.schema, dict):
         return f"write one of {', '.join(error.schema['enum'])}"
     what = "it is empty" if error.instance == "" else "not a secret's reference"
@@ -100,12 +106,10 @@ def suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
     A list that nobody reads is left out.
     """
-    import difflib  # noqa: PLC0415 - needed only where a user has made a mistake
-
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1)
+    near = nearest(word, names)
     if near:
-        return f"; did you mean {near[0]!r}?"
+        return near
     if len(names) > _MOST_LISTED:
         return f"; {len(names)} are known: see `ehealth-conformance list --help`"
     return f"; known are: {', '.join(names)}" if names else ""

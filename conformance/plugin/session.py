@@ -26,6 +26,7 @@ from conformance.model.errors import (
 )
 from conformance.plugin.handover import DOCUMENT, PREPARED, PreparedRun
 from conformance.reporting import allure
+from conformance.state.folders import cache_folder
 from conformance.traffic.interruption import interruptible
 
 
@@ -145,18 +146,21 @@ def _settled() -> Iterator[None]:
 @contextmanager
 def _hypothesis_folder() -> Iterator[str]:
     """Give the folder where Hypothesis keeps what takes it long to find out: the user's own cache, else one for now."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    cache = Path(home, "ehealth-conformance", "hypothesis")
-    try:
-        make_private(cache)
-        usable = os.access(cache, os.W_OK)
-    except OSError:
-        usable = False
-    if usable:
+    home = cache_folder()
+    cache = home / "ehealth-conformance" / "hypothesis" if home is not None else None
+    if cache is not None and _is_usable(cache):
         yield str(cache)
         return
     with tempfile.TemporaryDirectory(prefix="ehealth-conformance-") as folder:
         yield folder
+
+
+def _is_usable(cache: Path) -> bool:
+    try:
+        make_private(cache)
+        return os.access(cache, os.W_OK)
+    except OSError:
+        return False
 
 
 def trouble_line(shown: object) -> str:
